@@ -1,0 +1,41 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// From an ONNX file to a module of the dl dialect.
+
+#ifndef DL_FRONTEND_IMPORT_IMPORT_H
+#define DL_FRONTEND_IMPORT_IMPORT_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/ADT/StringRef.h"
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace dl::frontend {
+
+struct ImportOptions {
+  /// Symbolic dimensions of the model's inputs that get a fixed value (>= 0).
+  std::vector<std::pair<std::string, int64_t>> dims;
+};
+
+/// Whether the file's name or first bytes say that it is an ONNX model, binary
+/// (`.onnx`) or textual (`.onnxtext`, `.onnxtxt`); `.mlir` files are not.
+bool isModelFile(llvm::StringRef path);
+
+/// Reads the model at `path` and imports it as a module with one function `@main`:
+///  - arguments: the graph's inputs that are not initializers, in order; results:
+///    its outputs. Names are in `dl.input_names` and `dl.output_names`.
+///  - `dl.symbols`: names of the symbolic dimensions; `dl.checks`: see Dialect.h.
+///  - initializers are `dl.constant`, large ones over the mapped file, which the
+///    context keeps alive.
+/// Registers what it needs in `context`. On failure, diagnostics have been emitted
+/// and the result is null; all nodes that are not supported are in one diagnostic.
+mlir::OwningOpRef<mlir::ModuleOp> importModel(llvm::StringRef path,
+                                              const ImportOptions &options,
+                                              mlir::MLIRContext &context);
+
+} // namespace dl::frontend
+
+#endif // DL_FRONTEND_IMPORT_IMPORT_H

@@ -1,0 +1,242 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// What an import rule sees, and the table of rules. A rule turns one ONNX node into
+// dl ops. A rule file includes ONNX's headers only where it reads what NodeContext
+// does not offer.
+
+#ifndef DL_FRONTEND_IMPORT_RULES_H
+#define DL_FRONTEND_IMPORT_RULES_H
+
+#include "ir/dialect/Dialect.h"
+#include "ir/dialect/Dims.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/StringMap.h"
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace onnx {
+class AttributeProto;
+class GraphProto;
+class NodeProto;
+class TensorProto;
+} // namespace onnx
+
+namespace dl::frontend {
+
+class GraphImporter;
+
+/// One node while it is imported. Values that it returns may be null: absent
+/// optional inputs, and results of ops that could not be created. An op with a null
+/// operand is not created, and setResults fails on a null value, so a rule needs a
+/// test only before it looks at a value's type.
+class NodeContext {
+public:
+  mlir::OpBuilder &builder;
+  mlir::Location loc;
+  const onnx::NodeProto &node;
+  /// Version of the operator set of the node's domain.
+  int64_t opset;
+
+  NodeContext(GraphImporter &importer, mlir::OpBuilder &builder,
+              mlir::Location loc, const onnx::NodeProto &node, int64_t opset);
+
+  //===------------------------------------------------------------------===//
+  // Inputs and outputs
+  //===------------------------------------------------------------------===//
+
+  /// Number of inputs or outputs that the node lists, the empty names included.
+  size_t numInputs() const;
+  size_t numOutputs() const;
+  /// Null where the input is absent or its name empty.
+  mlir::Value input(size_t i) const;
+  bool hasInput(size_t i) const { return static_cast<bool>(input(i)); }
+  bool hasOutput(size_t i) const;
+  llvm::StringRef opType() const;
+
+  //===------------------------------------------------------------------===//
+  // Attributes; the caller gives ONNX's default
+  //===------------------------------------------------------------------===//
+
+  bool hasAttr(llvm::StringRef name) const;
+  int64_t getInt(llvm::StringRef name, int64_t byDefault) const;
+  float getFloat(llvm::StringRef name, float byDefault) const;
+  std::string getString(llvm::StringRef name, llvm::StringRef byDefault) const;
+  std::optional<llvm::SmallVector<int64_t>> getInts(llvm::StringRef name) const;
+  std::optional<llvm::SmallVector<float>>
+  getFloats(llvm::StringRef name) const;
+  std::optional<llvm::SmallVector<std::string>>
+  getStrings(llvm::StringRef name) const;
+  /// Null where the attribute is absent or of another kind; owned by the model.
+  const onnx::TensorProto *getTensor(llvm::StringRef name) const;
+  const onnx::GraphProto *getGraph(llvm::StringRef name) const;
+  /// An axis attribute or operand value in [-rank, rank) as one in [0, rank);
+  /// otherwise reports the node as invalid and returns nothing.
+  std::optional<int64_t> normalizeAxis(int64_t axis, int64_t rank);
+
+  //===------------------------------------------------------------------===//
+  // Types and sizes
+  //===------------------------------------------------------------------===//
+
+  static mlir::RankedTensorType type(mlir::Value value) {
+    return mlir::cast<mlir::RankedTensorType>(value.getType());
+  }
+  static int64_t rank(mlir::Value value) { return type(value).getRank(); }
+  static mlir::Type elementType(mlir::Value value) {
+    return type(value).getElementType();
+  }
+  static mlir::AffineExpr dim(mlir::Value value, unsigned i) {
+    return mlir::dl::getDim(type(value), i);
+  }
+  static llvm::SmallVector<mlir::AffineExpr> dims(mlir::Value value) {
+    return mlir::dl::getDims(type(value));
+  }
+  mlir::AffineExpr constantExpr(int64_t value) const {
+    return builder.getAffineConstantExpr(value);
+  }
+  /// The element type of an ONNX data type; reports the node as unsupported and
+  /// returns null for types that the dialect does not have yet.
+  mlir::Type getElementType(int32_t onnxDataType);
+
+  //===------------------------------------------------------------------===//
+  // Values known at compile time
+  //===------------------------------------------------------------------===//
+
+  /// The elements of an integer tensor, as expressions over the symbols.
+  std::optional<llvm::SmallVector<mlir::AffineExpr>>
+  sizeValues(mlir::Value value) const;
+  /// The elements of a constant integer or bool tensor, of a constant float tensor.
+  std::optional<llvm::SmallVector<int64_t>> intValues(mlir::Value value) const;
+  std::optional<llvm::SmallVector<double>> floatValues(mlir::Value value) const;
+
+  //===------------------------------------------------------------------===//
+  // Building
+  //===------------------------------------------------------------------===//
+
+  /// Creates an op with one result, folded where it can be. Arguments are those of
+  /// the op's builder: operands and attributes; for an op whose result types are not
+  /// inferred, the result type comes first. An op whose types cannot be inferred, or
+  /// that its verifier refuses, makes the node invalid and gives null.
+  template <class Op, class... Args> mlir::Value create(Args &&...args) {
+    llvm::SmallVector<mlir::Value> results =
+        createResults<Op>(1, std::forward<Args>(args)...);
+    return results.empty() ? mlir::Value() : results.front();
+  }
+
+  /// The same for an op with `count` results; empty where it cannot be created.
+  /// For an op whose types are not inferred, one argument for each type.
+  template <class Op, class... Args>
+  llvm::SmallVector<mlir::Value> createResults(size_t count, Args &&...args) {
+    if ((isNull(args) || ...))
+      return {};
+    mlir::OperationState state(loc, Op::getOperationName());
+    if constexpr (Op::template hasTrait<mlir::InferTypeOpInterface::Trait>()) {
+      llvm::SmallVector<mlir::Type> placeholders(
+          count, mlir::RankedTensorType::get({}, builder.getI1Type()));
+      Op::build(builder, state, mlir::TypeRange(placeholders),
+                std::forward<Args>(args)...);
+    } else {
+      Op::build(builder, state, std::forward<Args>(args)...);
+    }
+    return finish(state);
+  }
+
+  mlir::Value constant(mlir::ElementsAttr value);
+  /// A constant of a tensor attribute or initializer of the model.
+  mlir::Value constant(const onnx::TensorProto &tensor);
+  /// A tensor (a scalar by default) with one value everywhere. Integers are
+  /// truncated to the element type.
+  mlir::Value splat(double value, mlir::Type elementType,
+                    llvm::ArrayRef<int64_t> shape = {});
+  /// An i64 tensor of rank 1 with these constants.
+  mlir::Value intConstant(llvm::ArrayRef<int64_t> values);
+  /// An i64 tensor of rank 1 (or a scalar) that holds sizes.
+  mlir::Value sizes(llvm::ArrayRef<mlir::AffineExpr> values);
+  mlir::Value sizeScalar(mlir::AffineExpr value);
+  /// `value` itself where it has these dimensions already. Element counts that
+  /// cannot be compared are checked when the model runs.
+  mlir::Value reshape(mlir::Value value,
+                      llvm::ArrayRef<mlir::AffineExpr> dims);
+  mlir::Value broadcast(mlir::Value value,
+                        llvm::ArrayRef<mlir::AffineExpr> dims);
+  mlir::Value transpose(mlir::Value value, llvm::ArrayRef<int64_t> permutation);
+  mlir::Value cast(mlir::Value value, mlir::Type elementType);
+
+  //===------------------------------------------------------------------===//
+  // Outcome
+  //===------------------------------------------------------------------===//
+
+  /// Gives the node's outputs their values, in order; fewer than the node lists are
+  /// accepted where the rest is absent. Fails on a null value, and where a value
+  /// contradicts the type that the model declares for the output.
+  mlir::LogicalResult setResults(mlir::ValueRange values);
+
+  /// The node is right, but outside of what can be compiled. Returns failure; the
+  /// reason goes into the report of all unsupported nodes. Lower case, no period.
+  mlir::LogicalResult unsupported(const llvm::Twine &reason);
+  /// The node is wrong.
+  mlir::LogicalResult invalid(const llvm::Twine &reason);
+
+  /// Demands a relation of sizes: nothing happens where it is provable, the node is
+  /// invalid where it is false, otherwise it is checked when the model runs.
+  mlir::LogicalResult requireEqual(mlir::AffineExpr a, mlir::AffineExpr b,
+                                   const llvm::Twine &why);
+  mlir::LogicalResult requireLessEqual(mlir::AffineExpr a, mlir::AffineExpr b,
+                                       const llvm::Twine &why);
+
+private:
+  static bool isNull(const mlir::Value &value) { return !value; }
+  static bool isNull(const mlir::Type &type) { return !type; }
+  static bool isNull(const mlir::RankedTensorType &type) { return !type; }
+  static bool isNull(const llvm::SmallVectorImpl<mlir::Value> &values) {
+    return llvm::is_contained(values, mlir::Value());
+  }
+  template <class T> static bool isNull(const T &argument) {
+    if constexpr (std::is_convertible_v<const T &, mlir::ValueRange>)
+      return llvm::is_contained(mlir::ValueRange(argument), mlir::Value());
+    return false;
+  }
+
+  const onnx::AttributeProto *getAttr(llvm::StringRef name) const;
+  llvm::SmallVector<mlir::Value> finish(mlir::OperationState &state);
+  mlir::LogicalResult require(mlir::AffineExpr a, mlir::AffineExpr b,
+                              bool orLess, const llvm::Twine &why);
+
+  GraphImporter &importer;
+};
+
+/// Imports one node: sets its results, or says why not.
+using ImportRule = mlir::LogicalResult (*)(NodeContext &);
+
+/// Rules by domain, op type and the first version of the operator set they are for.
+class RuleTable {
+public:
+  /// A rule of ONNX's default domain for all versions from 13 on, and for older ones
+  /// that the version converter could not raise.
+  void add(llvm::StringRef op, ImportRule rule) { add("", op, 1, rule); }
+  /// `sinceOpset` is the first version with these semantics; of several rules, the
+  /// one with the highest version not above the node's is taken.
+  void add(llvm::StringRef domain, llvm::StringRef op, int sinceOpset,
+           ImportRule rule);
+  /// Null where there is none.
+  ImportRule find(llvm::StringRef domain, llvm::StringRef op,
+                  int64_t opset) const;
+
+private:
+  llvm::StringMap<llvm::SmallVector<std::pair<int, ImportRule>, 1>> rules;
+};
+
+void addElementwiseRules(RuleTable &table);
+void addReductionRules(RuleTable &table);
+void addMovementRules(RuleTable &table);
+void addIndexingRules(RuleTable &table);
+void addContractionRules(RuleTable &table);
+void addNormalizationRules(RuleTable &table);
+void addPoolingRules(RuleTable &table);
+void addRecurrentRules(RuleTable &table);
+void addShapeRules(RuleTable &table);
+
+} // namespace dl::frontend
+
+#endif // DL_FRONTEND_IMPORT_RULES_H
