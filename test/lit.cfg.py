@@ -1,0 +1,47 @@
+# Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+import atexit
+import os
+import re
+import shutil
+import tempfile
+
+import lit.formats
+
+config.name = "dl"
+config.test_format = lit.formats.ShTest(execute_external=False)
+# .test: a script of RUN lines and nothing else.
+config.suffixes = [".mlir", ".onnxtext", ".test"]
+config.excludes = ["Inputs"]
+config.test_source_root = os.path.join(config.dl_source_root, "test")
+config.test_exec_root = os.path.join(config.dl_binary_root, "test")
+lit_config.maxIndividualTestTime = 300
+
+# The project's tools by full path, so that no other of that name on the machine
+# answers in their place; a tool that is not built fails the test that calls it.
+tools = {
+    name: os.path.join(config.dl_binary_root, "bin", name)
+    for name in ("dl-opt", "dl-compile", "dl-run", "dl-bench")
+}
+for name in ("FileCheck", "not", "count", "split-file", "mlir-opt", "llvm-objdump", "llvm-readelf"):
+    tools[name] = os.path.join(config.llvm_tools_dir, name)
+for name, path in tools.items():
+    # As a whole word, and not as a part of a path or an option.
+    config.substitutions.append((r"(?<![\w./%-])" + re.escape(name) + r"(?![\w./-])", path))
+
+config.substitutions.append(("%python", config.python))
+config.substitutions.append(("%build", config.dl_binary_root))
+config.substitutions.append(("%source", config.dl_source_root))
+# Test data made by numpy or compared by it: test/Inputs/<script>.
+config.substitutions.append(("%inputs", os.path.join(config.test_source_root, "Inputs")))
+
+# Each run of the suite starts with no compiled kernel: what an earlier build of the
+# compiler has left cannot answer for this one.
+cache = tempfile.mkdtemp(prefix="dl-test-cache-")
+owner = os.getpid()
+atexit.register(lambda: os.getpid() == owner and shutil.rmtree(cache, ignore_errors=True))
+config.environment["DL_CACHE_DIR"] = cache
+for name in ("HOME", "XDG_RUNTIME_DIR", "ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS", "VK_ICD_FILENAMES"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
