@@ -16,7 +16,7 @@ config.suffixes = [".mlir", ".onnxtext", ".test"]
 config.excludes = ["Inputs"]
 config.test_source_root = os.path.join(config.dl_source_root, "test")
 config.test_exec_root = os.path.join(config.dl_binary_root, "test")
-lit_config.maxIndividualTestTime = 300
+config.maxIndividualTestTime = 300
 
 # The project's tools by full path, so that no other of that name on the machine
 # answers in their place; a tool that is not built fails the test that calls it.
@@ -28,13 +28,11 @@ for name in ("FileCheck", "not", "count", "split-file", "mlir-opt", "llvm-objdum
     tools[name] = os.path.join(config.llvm_tools_dir, name)
 for name, path in tools.items():
     # As a whole word, and not as a part of a path or an option.
-    config.substitutions.append((r"(?<![\w./%-])" + re.escape(name) + r"(?![\w./-])", path))
+    config.substitutions.append((r"(?<![\w./%=-])" + re.escape(name) + r"(?![\w./-])", path))
 
 config.substitutions.append(("%python", config.python))
 config.substitutions.append(("%build", config.dl_binary_root))
 config.substitutions.append(("%source", config.dl_source_root))
-# Test data made by numpy or compared by it: test/Inputs/<script>.
-config.substitutions.append(("%inputs", os.path.join(config.test_source_root, "Inputs")))
 
 # Each run of the suite starts with no compiled kernel: what an earlier build of the
 # compiler has left cannot answer for this one.
