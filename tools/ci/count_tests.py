@@ -20,7 +20,7 @@ def main():
     with open(f"{sys.argv[1]}/Testing/Temporary/LastTest.log", encoding="utf-8", errors="replace") as file:
         log = file.read()
     passed, failed, skipped = 0, 0, set()
-    for part in re.split(r"^-{58}\n(?=\d+/\d+ Testing: )", log, flags=re.M)[1:]:
+    for part in re.split(r"^(?=\d+/\d+ Testing: )", log, flags=re.M)[1:]:
         ok = re.search(r"^Test Passed\.$", part, re.M) is not None
         good = bad = 0
         if SUITE.search(part):
