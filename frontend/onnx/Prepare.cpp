@@ -1,0 +1,315 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "frontend/onnx/Model.h"
+#include "frontend/onnx/TensorData.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringMap.h"
+#include "onnx/checker.h"
+#include "onnx/inliner/inliner.h"
+#include "onnx/onnx_pb.h"
+#include "onnx/version_converter/convert.h"
+#include <map>
+
+using namespace dl::frontend;
+using llvm::Error;
+using llvm::StringRef;
+
+using HasRule = llvm::function_ref<bool(StringRef, StringRef, int64_t)>;
+
+/// What ONNX's library says, on one line and without its context.
+static std::string cleanMessage(StringRef message) {
+  message = message.split("==> Context").first.trim();
+  std::string line;
+  for (char c : message)
+    if (!isspace(static_cast<unsigned char>(c)))
+      line += c;
+    else if (!line.empty() && line.back() != ' ')
+      line += ' ';
+  return StringRef(line).rtrim(". ").str();
+}
+
+/// "ai.onnx" is another name of the default domain.
+template <class Owner> static void normalizeDomains(Owner &owner) {
+  for (onnx::OperatorSetIdProto &import : *owner.mutable_opset_import())
+    if (import.domain() == "ai.onnx")
+      import.clear_domain();
+}
+
+//===----------------------------------------------------------------------===//
+// Versions and unknown operators
+//===----------------------------------------------------------------------===//
+
+static Error checkVersions(const onnx::ModelProto &model) {
+  if (model.ir_version() <= 0)
+    return modelError("not an ONNX model: it has no IR version");
+  if (model.ir_version() > onnx::IR_VERSION)
+    return modelError("IR version " + llvm::Twine(model.ir_version()) +
+                      " is newer than " + llvm::Twine(onnx::IR_VERSION) +
+                      ", the newest known");
+  if (model.opset_import().empty())
+    return modelError("the model imports no operator set");
+  llvm::StringMap<bool> seen;
+  const auto &known =
+      onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map();
+  for (const onnx::OperatorSetIdProto &import : model.opset_import()) {
+    std::string name = import.domain().empty() ? "ai.onnx" : import.domain();
+    if (!seen.try_emplace(name, true).second)
+      return modelError("operator set '" + name + "' is imported twice");
+    auto range = known.find(import.domain());
+    if (import.version() < 1)
+      return modelError("opset " + llvm::Twine(import.version()) + " of '" +
+                        name + "' does not exist");
+    if (range != known.end() && import.version() > range->second.second)
+      return modelError("opset " + llvm::Twine(import.version()) + " of '" +
+                        name + "' is newer than " +
+                        llvm::Twine(range->second.second) +
+                        ", the newest known");
+  }
+  return Error::success();
+}
+
+namespace {
+
+/// Moves nodes of unknown operators to a domain that ONNX's library passes over.
+class UnknownOperators {
+public:
+  UnknownOperators(onnx::ModelProto &model, HasRule hasRule)
+      : model(model), hasRule(hasRule) {
+    for (const onnx::FunctionProto &function : model.functions())
+      functions.insert({{normalize(function.domain()).str(), function.name()},
+                        true});
+  }
+
+  void move() {
+    normalizeDomains(model);
+    moveIn(*model.mutable_graph()->mutable_node(), model);
+    for (onnx::FunctionProto &function : *model.mutable_functions()) {
+      normalizeDomains(function);
+      if (function.domain() == "ai.onnx")
+        function.clear_domain();
+      moveIn(*function.mutable_node(), function);
+    }
+  }
+
+private:
+  static StringRef normalize(StringRef domain) {
+    return domain == "ai.onnx" ? "" : domain;
+  }
+
+  template <class Owner>
+  static int64_t versionOf(const Owner &owner, const std::string &domain) {
+    for (const onnx::OperatorSetIdProto &import : owner.opset_import())
+      if (import.domain() == domain)
+        return import.version();
+    return 0;
+  }
+
+  template <class Nodes, class Owner> void moveIn(Nodes &nodes, Owner &owner) {
+    for (onnx::NodeProto &node : nodes) {
+      if (node.domain() == "ai.onnx")
+        node.clear_domain();
+      int64_t version = versionOf(owner, node.domain());
+      bool isKnown =
+          functions.count({node.domain(), node.op_type()}) ||
+          (version && hasRule(node.domain(), node.op_type(), version)) ||
+          (version && onnx::OpSchemaRegistry::Schema(
+                          node.op_type(), static_cast<int>(version),
+                          node.domain()));
+      if (!isKnown) {
+        node.set_domain(kUnknownDomain.str() + node.domain());
+        if (!versionOf(owner, node.domain())) {
+          onnx::OperatorSetIdProto *import = owner.add_opset_import();
+          import->set_domain(node.domain());
+          import->set_version(std::max<int64_t>(version, 1));
+        }
+      }
+      for (onnx::AttributeProto &attribute : *node.mutable_attribute()) {
+        if (attribute.has_g())
+          moveIn(*attribute.mutable_g()->mutable_node(), owner);
+        for (onnx::GraphProto &graph : *attribute.mutable_graphs())
+          moveIn(*graph.mutable_node(), owner);
+      }
+    }
+  }
+
+  onnx::ModelProto &model;
+  HasRule hasRule;
+  std::map<std::pair<std::string, std::string>, bool> functions;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// ONNX's checker
+//===----------------------------------------------------------------------===//
+
+/// The node that the checker refuses, with its reason; otherwise `message`.
+static std::string findRefusedNode(const onnx::ModelProto &model,
+                                   const std::string &message) {
+  namespace checker = onnx::checker;
+  checker::CheckerContext context;
+  context.set_ir_version(static_cast<int>(model.ir_version()));
+  std::unordered_map<std::string, int> versions;
+  for (const onnx::OperatorSetIdProto &import : model.opset_import())
+    versions[import.domain()] = static_cast<int>(import.version());
+  context.set_opset_imports(versions);
+  checker::LexicalScopeContext names;
+  const onnx::GraphProto &graph = model.graph();
+  for (const onnx::ValueInfoProto &input : graph.input())
+    names.add(input.name());
+  for (const onnx::TensorProto &tensor : graph.initializer())
+    names.add(tensor.name());
+  for (const onnx::NodeProto &node : graph.node()) {
+    try {
+      checker::check_node(node, context, names);
+    } catch (const std::exception &exception) {
+      return describeNode(graph, node, getOpset(model, node.domain())) + ": " +
+             cleanMessage(exception.what());
+    }
+    for (const std::string &output : node.output())
+      names.add(output);
+  }
+  return cleanMessage(message);
+}
+
+/// Runs ONNX's checker. It would look for referenced data in files, and so sees
+/// empty tensors instead; checkTensor has checked the sizes.
+static Error runChecker(Model &model) {
+  std::vector<std::pair<onnx::TensorProto *, onnx::TensorProto>> hidden;
+  llvm::cantFail(
+      forEachTensor(*model.proto, [&](onnx::TensorProto &tensor) -> Error {
+        if (model.getReference(tensor)) {
+          onnx::TensorProto empty;
+          empty.set_name(tensor.name());
+          empty.set_data_type(tensor.data_type());
+          empty.add_dims(0);
+          empty.Swap(&tensor);
+          hidden.emplace_back(&tensor, std::move(empty));
+        }
+        return Error::success();
+      }));
+  std::string message;
+  try {
+    onnx::checker::check_model(*model.proto);
+  } catch (const std::exception &exception) {
+    message = findRefusedNode(*model.proto, exception.what());
+  }
+  for (auto &[tensor, original] : hidden)
+    tensor->Swap(&original);
+  return message.empty() ? Error::success() : modelError(message);
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+/// Owner of each value before functions are replaced by their bodies.
+static llvm::StringMap<std::string> getOwners(const onnx::GraphProto &graph) {
+  llvm::StringMap<std::string> owners;
+  for (const onnx::NodeProto &node : graph.node())
+    for (const std::string &output : node.output())
+      if (!output.empty())
+        owners[output] = getNodeName(node);
+  return owners;
+}
+
+/// Gives nodes of bodies the name of the node that called the function: the body
+/// of a call ends with the nodes that define the call's outputs.
+static void nameInlinedNodes(onnx::GraphProto &graph,
+                             const llvm::StringMap<std::string> &owners) {
+  std::string owner;
+  for (int i = graph.node_size() - 1; i >= 0; --i) {
+    onnx::NodeProto &node = *graph.mutable_node(i);
+    bool isOwned = false;
+    for (const std::string &output : node.output())
+      if (auto found = owners.find(output); found != owners.end()) {
+        owner = found->second;
+        isOwned = true;
+      }
+    if (!isOwned || node.name().empty())
+      node.set_name(owner);
+  }
+}
+
+namespace {
+
+/// Operators that ONNX defines by functions and no rule imports.
+class WithoutRule : public onnx::inliner::FunctionIdSet {
+public:
+  WithoutRule(const onnx::ModelProto &model, HasRule hasRule)
+      : hasRule(hasRule) {
+    for (const onnx::OperatorSetIdProto &import : model.opset_import())
+      versions[import.domain()] = import.version();
+  }
+  bool Contains(const std::string &domain,
+                const std::string &name) const override {
+    auto version = versions.find(domain);
+    return version != versions.end() &&
+           !hasRule(domain, name, version->second);
+  }
+
+private:
+  HasRule hasRule;
+  llvm::StringMap<int64_t> versions;
+};
+
+} // namespace
+
+static bool needsFunctionBodies(const onnx::ModelProto &model,
+                                const WithoutRule &withoutRule) {
+  for (const onnx::NodeProto &node : model.graph().node()) {
+    if (!withoutRule.Contains(node.domain(), node.op_type()))
+      continue;
+    const onnx::OpSchema *schema = onnx::OpSchemaRegistry::Schema(
+        node.op_type(), static_cast<int>(getOpset(model, node.domain())),
+        node.domain());
+    if (schema &&
+        (schema->HasFunction() || schema->HasContextDependentFunction()))
+      return true;
+  }
+  return false;
+}
+
+//===----------------------------------------------------------------------===//
+// The way of a model
+//===----------------------------------------------------------------------===//
+
+Error dl::frontend::prepareModel(Model &model, HasRule hasRule) {
+  onnx::ModelProto &proto = *model.proto;
+  try {
+    UnknownOperators(proto, hasRule).move();
+    if (Error error = checkVersions(proto))
+      return error;
+    if (Error error = checkNames(proto))
+      return error;
+    if (Error error = runChecker(model))
+      return error;
+
+    llvm::StringMap<std::string> owners = getOwners(proto.graph());
+    if (proto.functions_size()) {
+      onnx::inliner::InlineLocalFunctions(proto, /*convert_version=*/true);
+      nameInlinedNodes(*proto.mutable_graph(), owners);
+      UnknownOperators(proto, hasRule).move();
+    }
+    int64_t opset = getOpset(proto, "");
+    if (opset && opset < kOldestOpset) {
+      try {
+        proto = onnx::version_conversion::ConvertVersion(proto, kOldestOpset);
+      } catch (const std::exception &exception) {
+        return modelError("opset " + llvm::Twine(opset) +
+                          " cannot be raised to " + llvm::Twine(kOldestOpset) +
+                          ": " + cleanMessage(exception.what()));
+      }
+    }
+    WithoutRule withoutRule(proto, hasRule);
+    if (needsFunctionBodies(proto, withoutRule)) {
+      owners = getOwners(proto.graph());
+      onnx::inliner::InlineSelectedFunctions(proto, withoutRule, nullptr);
+      nameInlinedNodes(*proto.mutable_graph(), owners);
+    }
+  } catch (const std::exception &exception) {
+    return modelError(cleanMessage(exception.what()));
+  }
+  return Error::success();
+}
