@@ -1,0 +1,253 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "runtime/api/Support.h"
+
+#include "runtime/session/Formulas.h"
+
+using namespace dlrt;
+using namespace dlrt::api;
+
+namespace {
+
+template <typename T> uint32_t count(const flatbuffers::Vector<T> *vector) {
+  return vector ? vector->size() : 0;
+}
+
+const fb::Entry *entryAt(const dlrt_module *module, uint32_t index) {
+  if (!module || index >= count(module->module->header().entries()))
+    return nullptr;
+  return module->module->header().entries()->Get(index);
+}
+
+const fb::Value *valueAt(const dlrt_module *module, uint32_t entry,
+                         uint32_t index, bool input) {
+  const fb::Entry *found = entryAt(module, entry);
+  if (!found)
+    return nullptr;
+  const auto *values = input ? found->inputs() : found->outputs();
+  return index < count(values) ? values->Get(index) : nullptr;
+}
+
+Status storeSize(const fb::Entry &entry, int32_t formula, int64_t *size,
+                 char *text, size_t textSize) {
+  int64_t constant = 0;
+  bool known = formula < 0 || isConstantFormula(entry, formula, constant);
+  if (size)
+    *size = known ? constant : -1;
+  if (text && textSize > 0) {
+    std::string whole =
+        known ? std::to_string(constant) : formulaText(entry, formula);
+    size_t length = std::min(whole.size(), textSize - 1);
+    memcpy(text, whole.data(), length);
+    text[length] = '\0';
+  }
+  return {};
+}
+
+Status describeValue(const dlrt_module *module, uint32_t entry, uint32_t index,
+                     bool input, dlrt_value_info *info) {
+  const fb::Value *value = valueAt(module, entry, index, input);
+  if (!value)
+    return invalid("there is no such input or output");
+  dlrt_value_info found = {};
+  found.name = value->name()->c_str();
+  found.type = static_cast<dlrt_type>(value->type()->element());
+  found.rank = static_cast<int32_t>(count(value->type()->dims()));
+  return store(found, info);
+}
+
+Status describeDim(const dlrt_module *module, uint32_t entry, uint32_t index,
+                   int32_t axis, bool input, int64_t *size, char *text,
+                   size_t textSize) {
+  const fb::Value *value = valueAt(module, entry, index, input);
+  if (!value || axis < 0 ||
+      static_cast<uint32_t>(axis) >= count(value->type()->dims()))
+    return invalid("there is no such dimension");
+  int32_t formula = value->type()->dims()->Get(static_cast<uint32_t>(axis));
+  return storeSize(*entryAt(module, entry), formula, size, text, textSize);
+}
+
+Status adopt(std::unique_ptr<Artifact> artifact, dlrt_module **module) {
+  auto handle = std::make_unique<dlrt_module>();
+  handle->module = std::make_shared<Module>(std::move(artifact));
+  *module = handle.release();
+  return {};
+}
+
+} // namespace
+
+dlrt_status dlrt_module_open_file(const char *path, dlrt_module **module,
+                                  dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!path || !module)
+      return invalid("the path or the result is null");
+    std::unique_ptr<Artifact> artifact;
+    DLRT_RETURN_IF_ERROR(Artifact::openFile(path, artifact));
+    return adopt(std::move(artifact), module);
+  });
+}
+
+dlrt_status dlrt_module_open_memory(const void *data, size_t size,
+                                    dlrt_module **module, dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!data || !module)
+      return invalid("the data or the result is null");
+    std::unique_ptr<Artifact> artifact;
+    DLRT_RETURN_IF_ERROR(Artifact::openMemory(data, size, artifact));
+    return adopt(std::move(artifact), module);
+  });
+}
+
+void dlrt_module_close(dlrt_module *module) { delete module; }
+
+dlrt_status dlrt_module_verify(const dlrt_module *module, dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!module)
+      return invalid("the module is null");
+    return module->module->artifact().verifySegments();
+  });
+}
+
+dlrt_status dlrt_module_get_info(const dlrt_module *module,
+                                 dlrt_module_info *info, dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!module)
+      return invalid("the module is null");
+    const Artifact &artifact = module->module->artifact();
+    const fb::Module &header = artifact.header();
+    dlrt_module_info found = {};
+    found.producer = header.producer() ? header.producer()->c_str() : "";
+    found.format_version = artifact.formatVersion();
+    found.entry_count = count(header.entries());
+    found.code_count = count(header.cpu());
+    found.kernel_count = count(header.kernels());
+    found.file_bytes = artifact.size();
+    for (uint32_t i = 0; i < count(header.constants()); ++i)
+      found.constant_bytes += header.constants()->Get(i)->data()->size();
+    for (uint32_t i = 0; i < count(header.cpu()); ++i)
+      for (uint32_t p = 0; p < count(header.cpu()->Get(i)->pieces()); ++p)
+        found.code_bytes +=
+            header.cpu()->Get(i)->pieces()->Get(p)->file()->size();
+    return store(found, info);
+  });
+}
+
+dlrt_status dlrt_module_code(const dlrt_module *module, uint32_t index,
+                             dlrt_code_info *info, dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!module || index >= count(module->module->header().cpu()))
+      return invalid("there is no such code");
+    const fb::CpuCode &code = *module->module->header().cpu()->Get(index);
+    dlrt_code_info found = {};
+    found.triple = code.triple()->c_str();
+    found.cpu = code.cpu()->c_str();
+    found.supported = missingFeatures(code).empty();
+    return store(found, info);
+  });
+}
+
+const char *dlrt_module_entry_name(const dlrt_module *module, uint32_t index) {
+  const fb::Entry *entry = entryAt(module, index);
+  return entry ? entry->name()->c_str() : nullptr;
+}
+
+dlrt_status dlrt_module_find_entry(const dlrt_module *module, const char *name,
+                                   uint32_t *index, dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!module || !name || !*name || !index)
+      return invalid("the module, the name or the result is null or empty");
+    return module->module->findEntry(name, *index);
+  });
+}
+
+const char *dlrt_module_entry_target(const dlrt_module *module, uint32_t entry,
+                                     uint32_t index) {
+  const fb::Entry *found = entryAt(module, entry);
+  if (!found || index >= count(found->plans()))
+    return nullptr;
+  return found->plans()->Get(index)->target()->c_str();
+}
+
+uint32_t dlrt_module_input_count(const dlrt_module *module, uint32_t entry) {
+  const fb::Entry *found = entryAt(module, entry);
+  return found ? count(found->inputs()) : 0;
+}
+
+uint32_t dlrt_module_output_count(const dlrt_module *module, uint32_t entry) {
+  const fb::Entry *found = entryAt(module, entry);
+  return found ? count(found->outputs()) : 0;
+}
+
+uint32_t dlrt_module_symbol_count(const dlrt_module *module, uint32_t entry) {
+  const fb::Entry *found = entryAt(module, entry);
+  return found ? count(found->symbols()) : 0;
+}
+
+dlrt_status dlrt_module_symbol(const dlrt_module *module, uint32_t entry,
+                               uint32_t index, dlrt_symbol_info *info,
+                               dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    const fb::Entry *found = entryAt(module, entry);
+    if (!found || index >= count(found->symbols()))
+      return invalid("there is no such symbol");
+    const fb::Symbol &symbol = *found->symbols()->Get(index);
+    dlrt_symbol_info result = {};
+    result.name = symbol.name()->c_str();
+    result.input = static_cast<uint32_t>(symbol.input());
+    result.axis = static_cast<uint32_t>(symbol.axis());
+    return store(result, info);
+  });
+}
+
+dlrt_status dlrt_module_input(const dlrt_module *module, uint32_t entry,
+                              uint32_t index, dlrt_value_info *info,
+                              dlrt_error *error) {
+  return guarded(error, [&] {
+    return describeValue(module, entry, index, /*input=*/true, info);
+  });
+}
+
+dlrt_status dlrt_module_output(const dlrt_module *module, uint32_t entry,
+                               uint32_t index, dlrt_value_info *info,
+                               dlrt_error *error) {
+  return guarded(error, [&] {
+    return describeValue(module, entry, index, /*input=*/false, info);
+  });
+}
+
+dlrt_status dlrt_module_input_dim(const dlrt_module *module, uint32_t entry,
+                                  uint32_t index, int32_t axis, int64_t *size,
+                                  char *text, size_t text_size,
+                                  dlrt_error *error) {
+  return guarded(error, [&] {
+    return describeDim(module, entry, index, axis, /*input=*/true, size, text,
+                       text_size);
+  });
+}
+
+dlrt_status dlrt_module_output_dim(const dlrt_module *module, uint32_t entry,
+                                   uint32_t index, int32_t axis, int64_t *size,
+                                   char *text, size_t text_size,
+                                   dlrt_error *error) {
+  return guarded(error, [&] {
+    return describeDim(module, entry, index, axis, /*input=*/false, size, text,
+                       text_size);
+  });
+}
+
+dlrt_status dlrt_module_arena(const dlrt_module *module, uint32_t entry,
+                              const char *target, int64_t *size, char *text,
+                              size_t text_size, dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    const fb::Entry *found = entryAt(module, entry);
+    if (!found)
+      return invalid("there is no such entry");
+    for (uint32_t i = 0; i < count(found->plans()); ++i) {
+      const fb::Plan &plan = *found->plans()->Get(i);
+      if (plan.target()->str() == (target ? target : "cpu"))
+        return storeSize(*found, plan.arena_size(), size, text, text_size);
+    }
+    return {Code::Unsupported, "the entry has no plan for this target"};
+  });
+}

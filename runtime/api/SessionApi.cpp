@@ -1,0 +1,246 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "runtime/api/Support.h"
+
+#include "runtime/artifact/ElementTypes.h"
+#include "runtime/device/cpu/FloatEnvironment.h"
+
+using namespace dlrt;
+using namespace dlrt::api;
+
+namespace {
+
+/// The host's threads as an executor.
+class HostExecutor final : public Executor {
+public:
+  explicit HostExecutor(const dlrt_executor &host) : host(host) {}
+
+  int concurrency() const override { return host.concurrency; }
+
+  void run(Task task, void *context, size_t parts) override {
+    Call call = {task, context};
+    host.run(host.context, forward, &call, parts);
+  }
+
+private:
+  struct Call {
+    Task task;
+    void *context;
+  };
+
+  static void forward(void *context, size_t part) {
+    FloatEnvironmentScope environment;
+    const Call &call = *static_cast<const Call *>(context);
+    call.task(call.context, part);
+  }
+
+  dlrt_executor host;
+};
+
+Status convertOptions(const dlrt_session_options *given,
+                      SessionOptions &options) {
+  if (!given)
+    return {};
+  dlrt_session_options copy;
+  DLRT_RETURN_IF_ERROR(fetch(given, copy));
+  if (copy.threads < 0 || copy.threads > 65536)
+    return invalid("the number of threads is out of range");
+  options.entry = copy.entry ? copy.entry : "";
+  options.target = copy.target ? copy.target : "";
+  options.threads = copy.threads;
+  options.allocator.context = copy.allocator.context;
+  options.allocator.allocate = copy.allocator.allocate;
+  options.allocator.release = copy.allocator.release;
+  options.logContext = copy.logger.context;
+  options.log = copy.logger.log;
+  if (copy.executor.run) {
+    if (copy.executor.concurrency < 1)
+      return invalid("the executor's concurrency is below 1");
+    options.executor = std::make_unique<HostExecutor>(copy.executor);
+  }
+  return {};
+}
+
+Status
+findValue(const flatbuffers::Vector<flatbuffers::Offset<fb::Value>> *values,
+          const char *name, uint32_t *index, const char *what) {
+  if (!name || !index)
+    return invalid("the name or the result is null");
+  for (uint32_t i = 0; values && i < values->size(); ++i)
+    if (strcmp(values->Get(i)->name()->c_str(), name) == 0) {
+      *index = i;
+      return {};
+    }
+  return {Code::NotFound,
+          std::string("the entry has no ") + what + " '" + name + "'"};
+}
+
+} // namespace
+
+dlrt_status dlrt_session_create(dlrt_module *module,
+                                const dlrt_session_options *options,
+                                dlrt_session **session, dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!module || !session)
+      return invalid("the module or the result is null");
+    SessionOptions converted;
+    DLRT_RETURN_IF_ERROR(convertOptions(options, converted));
+    auto handle = std::make_unique<dlrt_session>();
+    DLRT_RETURN_IF_ERROR(
+        module->module->findEntry(converted.entry.c_str(), handle->entry));
+    DLRT_RETURN_IF_ERROR(
+        Session::create(module->module, std::move(converted), handle->session));
+    dlrt_session_options copy = {};
+    if (options && fetch(options, copy).ok())
+      handle->session->enableProfile(copy.profile != 0);
+    *session = handle.release();
+    return {};
+  });
+}
+
+void dlrt_session_destroy(dlrt_session *session) { delete session; }
+
+uint32_t dlrt_session_entry(const dlrt_session *session) {
+  return session ? session->entry : 0;
+}
+
+int32_t dlrt_session_threads(const dlrt_session *session) {
+  return session ? session->session->threads() : 0;
+}
+
+dlrt_status dlrt_session_find_input(const dlrt_session *session,
+                                    const char *name, uint32_t *index,
+                                    dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!session)
+      return invalid("the session is null");
+    return findValue(session->session->entry().inputs(), name, index, "input");
+  });
+}
+
+dlrt_status dlrt_session_find_output(const dlrt_session *session,
+                                     const char *name, uint32_t *index,
+                                     dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!session)
+      return invalid("the session is null");
+    return findValue(session->session->entry().outputs(), name, index,
+                     "output");
+  });
+}
+
+dlrt_status dlrt_session_bind_input(dlrt_session *session, uint32_t index,
+                                    const dlrt_tensor *tensor,
+                                    dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!session)
+      return invalid("the session is null");
+    dlrt_tensor given;
+    DLRT_RETURN_IF_ERROR(fetch(tensor, given));
+    if (given.rank > 0 && !given.dims)
+      return invalid("the tensor has no dims");
+    int64_t elements = 0, bytes = 0;
+    if (given.bytes != 0 && given.rank >= 0 &&
+        elementCount(given.dims, given.rank, elements) &&
+        elementBytes(given.type, elements, bytes) &&
+        static_cast<uint64_t>(bytes) != given.bytes)
+      return {Code::Mismatch, "input " + std::to_string(index) + ": has " +
+                                  std::to_string(given.bytes) +
+                                  " bytes, expected " + std::to_string(bytes) +
+                                  " for its type and sizes"};
+    return session->session->bindInput(index, given.data, given.type,
+                                       given.dims, given.rank);
+  });
+}
+
+dlrt_status dlrt_session_bind_output(dlrt_session *session, uint32_t index,
+                                     void *data, size_t bytes,
+                                     dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!session)
+      return invalid("the session is null");
+    return session->session->bindOutput(index, data, bytes);
+  });
+}
+
+dlrt_status dlrt_session_prepare(dlrt_session *session, dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!session)
+      return invalid("the session is null");
+    return session->session->prepare();
+  });
+}
+
+dlrt_status dlrt_session_run(dlrt_session *session, dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!session)
+      return invalid("the session is null");
+    return session->session->run();
+  });
+}
+
+void dlrt_session_cancel(dlrt_session *session) {
+  if (session)
+    session->session->cancel();
+}
+
+dlrt_status dlrt_session_output(const dlrt_session *session, uint32_t index,
+                                dlrt_tensor *tensor, dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!session || index >= session->session->outputCount())
+      return invalid("there is no such output");
+    const Session &inner = *session->session;
+    if (!inner.isPrepared())
+      return {Code::NotBound, "the session has not been prepared"};
+    dlrt_tensor found = {};
+    found.type = static_cast<dlrt_type>(
+        inner.entry().outputs()->Get(index)->type()->element());
+    found.rank = inner.outputRank(index);
+    found.dims = inner.outputDims(index);
+    found.data = inner.outputData(index);
+    found.bytes = static_cast<size_t>(inner.outputBytes(index));
+    return store(found, tensor);
+  });
+}
+
+uint64_t dlrt_session_arena_bytes(const dlrt_session *session) {
+  return session ? static_cast<uint64_t>(session->session->arenaBytes()) : 0;
+}
+
+dlrt_status dlrt_session_enable_profile(dlrt_session *session, int32_t enable,
+                                        dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!session)
+      return invalid("the session is null");
+    session->session->enableProfile(enable != 0);
+    return {};
+  });
+}
+
+size_t dlrt_session_profile_count(const dlrt_session *session) {
+  return session ? session->session->profile().size() : 0;
+}
+
+dlrt_status dlrt_session_profile_event(const dlrt_session *session,
+                                       size_t index, dlrt_profile_event *event,
+                                       dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!session || index >= session->session->profile().size())
+      return invalid("there is no such event");
+    const ProfileEvent &found = session->session->profile()[index];
+    const CpuProgram &program = *session->session->profiledProgram();
+    dlrt_profile_event result = {};
+    result.name = program.stepName(found.step);
+    result.kernel = program.stepKernel(found.step);
+    result.start_ns = found.start;
+    result.duration_ns = found.duration;
+    result.tiles = program.stepTiles(found.step);
+    result.flops = program.stepFlops(found.step);
+    return store(result, event);
+  });
+}
+
+int64_t dlrt_session_flops(const dlrt_session *session) {
+  return session ? session->session->flops() : 0;
+}

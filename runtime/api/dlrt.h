@@ -1,0 +1,448 @@
+/* Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ *
+ * dlrt: loads a compiled module (.dlm) and runs it.
+ *
+ *   dlrt_module *module;
+ *   dlrt_session *session;
+ *   dlrt_error error = {sizeof(error)};
+ *   dlrt_module_open_file("model.dlm", &module, &error);
+ *   dlrt_session_create(module, NULL, &session, &error);
+ *   dlrt_session_bind_input(session, 0, &tensor, &error);
+ *   dlrt_session_run(session, &error);
+ *   dlrt_session_output(session, 0, &result, &error);
+ *
+ * Errors. A function that can fail returns a dlrt_status and takes a dlrt_error
+ * as its last argument, which may be NULL. On failure it fills the error and
+ * changes nothing else unless its comment says so. No function throws, aborts
+ * or prints.
+ *
+ * Structs. The caller sets struct_size of each struct it passes to sizeof that
+ * struct. Later versions add members at the end only; members beyond
+ * struct_size are left alone.
+ *
+ * Threads. A module may be used by any number of threads at once. A session is
+ * for one thread at a time; a call that finds it in use fails with DLRT_BUSY.
+ * Only dlrt_session_cancel may be called during a run. There is no global
+ * state.
+ *
+ * Fork. A child process may go on using modules and sessions that were not in
+ * use at the moment of the fork; sessions start their threads again.
+ *
+ * Trust. A module is a program. Its hashes find damage, not malice: open
+ * modules from trusted sources only, and do not change or cut a file while it
+ * is open.
+ */
+#ifndef DLRT_H
+#define DLRT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32) && defined(DLRT_BUILDING)
+#define DLRT_API __declspec(dllexport)
+#elif defined(_WIN32) && !defined(DLRT_STATIC)
+#define DLRT_API __declspec(dllimport)
+#elif defined(__GNUC__)
+#define DLRT_API __attribute__((visibility("default")))
+#else
+#define DLRT_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Errors
+ * ------------------------------------------------------------------ */
+
+/* Values never change their meaning; later versions may add some. */
+typedef enum dlrt_status {
+  DLRT_OK = 0,
+  DLRT_INVALID_ARGUMENT = 1, /* a null pointer, an index out of range */
+  DLRT_NOT_FOUND = 2,        /* no entry, input or output of that name */
+  DLRT_IO_ERROR = 3,         /* the file cannot be opened or read */
+  DLRT_BAD_MODULE = 4,       /* not a module, or damaged */
+  DLRT_NEWER_FORMAT = 5, /* the module's format is newer than this library */
+  DLRT_UNSUPPORTED = 6,  /* no code for this machine, no such target */
+  DLRT_MISMATCH = 7,     /* type, rank or size of a value is not as declared */
+  DLRT_OUT_OF_MEMORY = 8,
+  DLRT_CANCELLED = 9,
+  DLRT_BUSY = 10,      /* the session is in use by another thread */
+  DLRT_NOT_BOUND = 11, /* an input has not been bound */
+  DLRT_INTERNAL = 12
+} dlrt_status;
+
+/* Where a call puts the details of its failure. Owned by the caller. */
+typedef struct dlrt_error {
+  size_t struct_size;
+  dlrt_status status;
+  char message[1012]; /* names the place and what is wrong; UTF-8, terminated */
+} dlrt_error;
+
+/* A short text for a status, for example "out of memory". Static memory. */
+DLRT_API const char *dlrt_status_text(dlrt_status status);
+
+/* ---- Version
+ * ----------------------------------------------------------------- */
+
+/* The library's version, for example "0.1.0". Static memory. */
+DLRT_API const char *dlrt_version(void);
+
+/* The newest module format that the library reads. */
+DLRT_API uint32_t dlrt_format_version(void);
+
+/* The CPUs that this process may use (affinity and control group), at least 1:
+ * the threads of a session whose options do not say otherwise. */
+DLRT_API int32_t dlrt_available_cpus(void);
+
+/* ---- Values
+ * ------------------------------------------------------------------ */
+
+/* Types of elements. The 2- and 4-bit types are packed from the low bits up. */
+typedef enum dlrt_type {
+  DLRT_NONE = 0,
+  DLRT_FLOAT32 = 1,
+  DLRT_FLOAT64 = 2,
+  DLRT_FLOAT16 = 3,
+  DLRT_BFLOAT16 = 4,
+  DLRT_INT8 = 5,
+  DLRT_INT16 = 6,
+  DLRT_INT32 = 7,
+  DLRT_INT64 = 8,
+  DLRT_UINT8 = 9,
+  DLRT_UINT16 = 10,
+  DLRT_UINT32 = 11,
+  DLRT_UINT64 = 12,
+  DLRT_BOOL = 13, /* one byte, 0 or 1 */
+  DLRT_FLOAT8E4M3FN = 14,
+  DLRT_FLOAT8E4M3FNUZ = 15,
+  DLRT_FLOAT8E5M2 = 16,
+  DLRT_FLOAT8E5M2FNUZ = 17,
+  DLRT_FLOAT8E8M0 = 18,
+  DLRT_INT4 = 19,
+  DLRT_UINT4 = 20,
+  DLRT_INT2 = 21,
+  DLRT_UINT2 = 22,
+  DLRT_FLOAT4E2M1 = 23,
+  DLRT_COMPLEX64 = 24,
+  DLRT_COMPLEX128 = 25,
+  DLRT_STRING = 26
+} dlrt_type;
+
+/* "float32", "bfloat16", ...; "none" for a number that is no type. Static
+ * memory. */
+DLRT_API const char *dlrt_type_name(dlrt_type type);
+
+/* Bits of one element in memory; 0 for strings and for numbers that are no
+ * type. */
+DLRT_API int32_t dlrt_type_bits(dlrt_type type);
+
+/* A dense row-major tensor. Who owns `data` and `dims` is told where one is
+ * used. */
+typedef struct dlrt_tensor {
+  size_t struct_size;
+  dlrt_type type;
+  int32_t rank;        /* 0 for a scalar */
+  const int64_t *dims; /* `rank` sizes; may be NULL for rank 0 */
+  void *data;          /* any alignment; may be NULL for no elements */
+  size_t bytes;        /* of the data */
+} dlrt_tensor;
+
+/* ---- Modules
+ * ----------------------------------------------------------------- */
+
+/* An open module: immutable, shared by its sessions. */
+typedef struct dlrt_module dlrt_module;
+
+/* Opens the file at `path` (UTF-8). The header and the code are checked;
+ * weights are mapped and not read. The caller closes the module. Errors:
+ * IO_ERROR, BAD_MODULE, NEWER_FORMAT, OUT_OF_MEMORY. */
+DLRT_API dlrt_status dlrt_module_open_file(const char *path,
+                                           dlrt_module **module,
+                                           dlrt_error *error);
+
+/* Opens a module of `size` bytes at `data`, which must stay and not change
+ * until the module is closed and its sessions are destroyed. Data at a multiple
+ * of 64 is used in place, other data is copied. Errors: as
+ * dlrt_module_open_file. */
+DLRT_API dlrt_status dlrt_module_open_memory(const void *data, size_t size,
+                                             dlrt_module **module,
+                                             dlrt_error *error);
+
+/* Closes a module; NULL is permitted. Sessions stay valid and keep what they
+ * need. */
+DLRT_API void dlrt_module_close(dlrt_module *module);
+
+/* Compares every segment's hash with its bytes, which reads the whole file.
+ * Errors: BAD_MODULE, naming the segment. */
+DLRT_API dlrt_status dlrt_module_verify(const dlrt_module *module,
+                                        dlrt_error *error);
+
+/* What is known of a module. Texts live as long as the module. */
+typedef struct dlrt_module_info {
+  size_t struct_size;
+  const char *producer; /* the compiler that wrote it; may be empty */
+  uint32_t format_version;
+  uint32_t entry_count;
+  uint32_t code_count; /* levels of CPU code, see dlrt_module_code */
+  uint32_t kernel_count;
+  uint64_t file_bytes;
+  uint64_t constant_bytes; /* weights */
+  uint64_t code_bytes;     /* of all levels */
+} dlrt_module_info;
+
+/* Errors: INVALID_ARGUMENT. */
+DLRT_API dlrt_status dlrt_module_get_info(const dlrt_module *module,
+                                          dlrt_module_info *info,
+                                          dlrt_error *error);
+
+/* Code for one level of CPU. Of several, the last supported one is used. */
+typedef struct dlrt_code_info {
+  size_t struct_size;
+  const char *triple; /* "x86_64-unknown-linux-gnu" */
+  const char *cpu;    /* "x86-64-v4" */
+  int32_t supported;  /* 1 where this machine can run it */
+} dlrt_code_info;
+
+/* Texts live as long as the module. Errors: INVALID_ARGUMENT. */
+DLRT_API dlrt_status dlrt_module_code(const dlrt_module *module, uint32_t index,
+                                      dlrt_code_info *info, dlrt_error *error);
+
+/* The name of entry `index`, living as long as the module; NULL out of range.
+ */
+DLRT_API const char *dlrt_module_entry_name(const dlrt_module *module,
+                                            uint32_t index);
+
+/* Stores the index of the entry called `name`. Errors: NOT_FOUND. */
+DLRT_API dlrt_status dlrt_module_find_entry(const dlrt_module *module,
+                                            const char *name, uint32_t *index,
+                                            dlrt_error *error);
+
+/* The name of the `index`th target ("cpu", "vulkan") that the entry has a plan
+ * for, living as long as the module; NULL out of range. */
+DLRT_API const char *dlrt_module_entry_target(const dlrt_module *module,
+                                              uint32_t entry, uint32_t index);
+
+/* The number of inputs, outputs and symbols of an entry; 0 out of range. */
+DLRT_API uint32_t dlrt_module_input_count(const dlrt_module *module,
+                                          uint32_t entry);
+DLRT_API uint32_t dlrt_module_output_count(const dlrt_module *module,
+                                           uint32_t entry);
+DLRT_API uint32_t dlrt_module_symbol_count(const dlrt_module *module,
+                                           uint32_t entry);
+
+/* A named dimension, bound to a dimension of an input at run time. */
+typedef struct dlrt_symbol_info {
+  size_t struct_size;
+  const char *name;
+  uint32_t input; /* it is dimension `axis` of this input */
+  uint32_t axis;
+} dlrt_symbol_info;
+
+/* The name lives as long as the module. Errors: INVALID_ARGUMENT. */
+DLRT_API dlrt_status dlrt_module_symbol(const dlrt_module *module,
+                                        uint32_t entry, uint32_t index,
+                                        dlrt_symbol_info *info,
+                                        dlrt_error *error);
+
+/* What an entry declares of an input or output. */
+typedef struct dlrt_value_info {
+  size_t struct_size;
+  const char *name;
+  dlrt_type type;
+  int32_t rank;
+} dlrt_value_info;
+
+/* The name lives as long as the module. Errors: INVALID_ARGUMENT. */
+DLRT_API dlrt_status dlrt_module_input(const dlrt_module *module,
+                                       uint32_t entry, uint32_t index,
+                                       dlrt_value_info *info,
+                                       dlrt_error *error);
+DLRT_API dlrt_status dlrt_module_output(const dlrt_module *module,
+                                        uint32_t entry, uint32_t index,
+                                        dlrt_value_info *info,
+                                        dlrt_error *error);
+
+/* Dimension `axis` of an input or output. Stores its size in `size`, or -1
+ * where the size depends on symbols; and its text ("3", "N", "2 * N + 1") in
+ * `text`, cut to `text_size` bytes with the terminator. Either may be NULL.
+ * Errors: INVALID_ARGUMENT. */
+DLRT_API dlrt_status dlrt_module_input_dim(const dlrt_module *module,
+                                           uint32_t entry, uint32_t index,
+                                           int32_t axis, int64_t *size,
+                                           char *text, size_t text_size,
+                                           dlrt_error *error);
+DLRT_API dlrt_status dlrt_module_output_dim(const dlrt_module *module,
+                                            uint32_t entry, uint32_t index,
+                                            int32_t axis, int64_t *size,
+                                            char *text, size_t text_size,
+                                            dlrt_error *error);
+
+/* As above, for the bytes of the arena of an entry's plan for `target` (NULL:
+ * cpu). Errors: INVALID_ARGUMENT, UNSUPPORTED. */
+DLRT_API dlrt_status dlrt_module_arena(const dlrt_module *module,
+                                       uint32_t entry, const char *target,
+                                       int64_t *size, char *text,
+                                       size_t text_size, dlrt_error *error);
+
+/* ---- Sessions
+ * ---------------------------------------------------------------- */
+
+/* Runs one entry of a module. Sessions of one module share its weights and
+ * code. */
+typedef struct dlrt_session dlrt_session;
+
+/* The host's memory for intermediate results, scratch and session-owned
+ * outputs. */
+typedef struct dlrt_allocator {
+  void *context; /* handed to both functions */
+  /* Returns `bytes` bytes at a multiple of `alignment`, or NULL. */
+  void *(*allocate)(void *context, size_t bytes, size_t alignment);
+  /* Takes back what allocate returned; NULL where the host frees it later
+   * itself. */
+  void (*release)(void *context, void *memory, size_t bytes, size_t alignment);
+} dlrt_allocator;
+
+/* The host's threads, in place of the session's own. */
+typedef struct dlrt_executor {
+  void *context;       /* handed to run */
+  int32_t concurrency; /* the most tasks worth making at once, at least 1 */
+  /* Calls task(task_context, i) once for each i in [0, count), count being at
+   * most concurrency, on any threads, and returns when all calls have returned.
+   * Must not throw. Tasks do not wait for each other. */
+  void (*run)(void *context, void (*task)(void *task_context, size_t index),
+              void *task_context, size_t count);
+} dlrt_executor;
+
+/* Receives what a session reports about itself (growing memory, the code
+ * chosen), during calls on that session. The message lives for the call alone.
+ */
+typedef struct dlrt_logger {
+  void *context;
+  void (*log)(void *context, const char *message);
+} dlrt_logger;
+
+/* Zero means the default for every member but struct_size. */
+typedef struct dlrt_session_options {
+  size_t struct_size;
+  const char *entry;  /* the entry's name; NULL: the module's first */
+  const char *target; /* "cpu"; NULL: cpu */
+  int32_t threads;    /* with the caller's; 0: dlrt_available_cpus() */
+  int32_t profile;    /* 1: record every step, see dlrt_session_profile_event */
+  dlrt_allocator allocator; /* allocate NULL: the system's memory */
+  dlrt_executor executor;   /* run NULL: threads of the session's own */
+  dlrt_logger logger;       /* log NULL: none */
+} dlrt_session_options;
+
+/* Creates a session; `options` may be NULL and is copied. The caller destroys
+ * it. Loads the module's code for this CPU at the first session. Threads start
+ * at the first run. Errors: NOT_FOUND (entry), UNSUPPORTED (target, CPU,
+ * types), OUT_OF_MEMORY. */
+DLRT_API dlrt_status dlrt_session_create(dlrt_module *module,
+                                         const dlrt_session_options *options,
+                                         dlrt_session **session,
+                                         dlrt_error *error);
+
+/* Destroys a session that is not running; NULL is permitted. */
+DLRT_API void dlrt_session_destroy(dlrt_session *session);
+
+/* The index of the session's entry in its module. */
+DLRT_API uint32_t dlrt_session_entry(const dlrt_session *session);
+
+/* The most threads that a run uses, with the caller's. */
+DLRT_API int32_t dlrt_session_threads(const dlrt_session *session);
+
+/* Stores the index of the input or output called `name`. Errors: NOT_FOUND. */
+DLRT_API dlrt_status dlrt_session_find_input(const dlrt_session *session,
+                                             const char *name, uint32_t *index,
+                                             dlrt_error *error);
+DLRT_API dlrt_status dlrt_session_find_output(const dlrt_session *session,
+                                              const char *name, uint32_t *index,
+                                              dlrt_error *error);
+
+/* Binds an input to the caller's memory, without a copy: every run reads it
+ * until another is bound, so it must stay. `tensor` and its dims are copied;
+ * bytes must be what type and dims need, or 0 to leave that unchecked. The
+ * memory must not overlap an output's. Errors: INVALID_ARGUMENT, MISMATCH (type
+ * or rank), BUSY. */
+DLRT_API dlrt_status dlrt_session_bind_input(dlrt_session *session,
+                                             uint32_t index,
+                                             const dlrt_tensor *tensor,
+                                             dlrt_error *error);
+
+/* Binds an output to `bytes` bytes of the caller's memory, without a copy:
+ * every run writes it. NULL returns to memory of the session's own, which is
+ * the default. Whether it suffices is checked by the run. Errors:
+ * INVALID_ARGUMENT, BUSY. */
+DLRT_API dlrt_status dlrt_session_bind_output(dlrt_session *session,
+                                              uint32_t index, void *data,
+                                              size_t bytes, dlrt_error *error);
+
+/* Binds the symbols to the inputs' shapes, computes all sizes and reserves
+ * memory, so that dlrt_session_output has the outputs' shapes before the run. A
+ * run does this itself where needed; for shapes that were bound lately it costs
+ * next to nothing. Errors: NOT_BOUND, MISMATCH (naming the input, and the
+ * expected and the found size), OUT_OF_MEMORY, BUSY. */
+DLRT_API dlrt_status dlrt_session_prepare(dlrt_session *session,
+                                          dlrt_error *error);
+
+/* Runs the entry. Allocates nothing where a run with the same shapes came
+ * before, for the last eight shapes. When it fails or is cancelled, the
+ * outputs' contents are undefined. Errors: as dlrt_session_prepare, and
+ * CANCELLED. */
+DLRT_API dlrt_status dlrt_session_run(dlrt_session *session, dlrt_error *error);
+
+/* Makes the run in progress, on another thread, end after the step at hand with
+ * DLRT_CANCELLED; does nothing when there is none. Safe from any thread. */
+DLRT_API void dlrt_session_cancel(dlrt_session *session);
+
+/* Describes an output: type, shape and bytes since the last prepare or run, and
+ * data, which is NULL before the first run. `dims` lives until the next call
+ * that binds, prepares or runs; memory of the session's own until its next run.
+ * Errors: INVALID_ARGUMENT, NOT_BOUND (nothing prepared). */
+DLRT_API dlrt_status dlrt_session_output(const dlrt_session *session,
+                                         uint32_t index, dlrt_tensor *tensor,
+                                         dlrt_error *error);
+
+/* Bytes of the arena for the shapes last prepared; 0 before. */
+DLRT_API uint64_t dlrt_session_arena_bytes(const dlrt_session *session);
+
+/* ---- Profiles
+ * ---------------------------------------------------------------- */
+
+/* One step of the last run. Texts live as long as the module. */
+typedef struct dlrt_profile_event {
+  size_t struct_size;
+  const char *name;   /* the step's */
+  const char *kernel; /* the kernel's or function's */
+  int64_t start_ns;   /* since the run began */
+  int64_t duration_ns;
+  int64_t tiles; /* independent parts of the work */
+  int64_t flops; /* arithmetic operations; -1 where unknown */
+} dlrt_profile_event;
+
+/* Turns the recording of steps on or off, from the next run on. The first run
+ * with it may allocate. Errors: INVALID_ARGUMENT. */
+DLRT_API dlrt_status dlrt_session_enable_profile(dlrt_session *session,
+                                                 int32_t enable,
+                                                 dlrt_error *error);
+
+/* The events of the last recorded run, in order; at most about a million. */
+DLRT_API size_t dlrt_session_profile_count(const dlrt_session *session);
+
+/* Errors: INVALID_ARGUMENT. */
+DLRT_API dlrt_status dlrt_session_profile_event(const dlrt_session *session,
+                                                size_t index,
+                                                dlrt_profile_event *event,
+                                                dlrt_error *error);
+
+/* Arithmetic operations of one run with the shapes last prepared: the sum over
+ * the steps that know theirs. 0 before, or where none does. */
+DLRT_API int64_t dlrt_session_flops(const dlrt_session *session);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* DLRT_H */

@@ -1,0 +1,223 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "runtime/artifact/Validate.h"
+
+#include "runtime/artifact/CheckedMath.h"
+#include "runtime/artifact/ElementTypes.h"
+#include "runtime/artifact/Format.h"
+#include "runtime/artifact/module_generated.h"
+
+#include <string>
+
+namespace dlrt {
+namespace {
+
+/// Images larger than this are taken for damage.
+constexpr uint64_t kMaxImageSize = uint64_t(1) << 31;
+
+Status bad(const std::string &message) {
+  return {Code::BadModule, "module header: " + message};
+}
+
+template <typename T> int64_t count(const flatbuffers::Vector<T> *vector) {
+  return vector ? static_cast<int64_t>(vector->size()) : 0;
+}
+
+std::string quoted(const flatbuffers::String *name) {
+  return name ? "'" + name->str() + "'" : std::string("without a name");
+}
+
+Status checkSegment(const fb::Segment &segment, uint64_t alignment,
+                    uint64_t fileSize, const std::string &what) {
+  if (segment.offset() > fileSize ||
+      segment.size() > fileSize - segment.offset())
+    return bad(what + " lies outside the file");
+  if (segment.offset() % alignment != 0)
+    return bad(what + " is not aligned to " + std::to_string(alignment));
+  return {};
+}
+
+Status checkCpuCode(const fb::CpuCode &code, int64_t kernels,
+                    uint64_t fileSize) {
+  std::string what = "code for " + code.cpu()->str();
+  if (code.image_size() > kMaxImageSize)
+    return bad(what + " is too large");
+  uint64_t end = 0;
+  if (code.pieces())
+    for (const fb::CodePiece *piece : *code.pieces()) {
+      const fb::Segment &file = *piece->file();
+      DLRT_RETURN_IF_ERROR(
+          checkSegment(file, kSegmentAlignment, fileSize, what));
+      bool sound = piece->address() % kSegmentAlignment == 0 &&
+                   piece->address() >= end &&
+                   piece->memory_size() >= file.size() &&
+                   piece->address() <= code.image_size() &&
+                   piece->memory_size() <= code.image_size() - piece->address();
+      if (!sound)
+        return bad(what + " has a misplaced piece");
+      // Two pieces never share a page: each has its own protection.
+      end = piece->address() + piece->memory_size();
+      end =
+          (end + kSegmentAlignment - 1) / kSegmentAlignment * kSegmentAlignment;
+    }
+  if (count(code.entries()) != kernels)
+    return bad(what + " has " + std::to_string(count(code.entries())) +
+               " kernels, expected " + std::to_string(kernels));
+  for (int64_t k = 0; k < kernels; ++k) {
+    uint64_t entry = code.entries()->Get(static_cast<uint32_t>(k));
+    bool inside = false;
+    if (code.pieces())
+      for (const fb::CodePiece *piece : *code.pieces())
+        inside |= piece->executable() && entry >= piece->address() &&
+                  entry - piece->address() < piece->file()->size();
+    if (!inside)
+      return bad("kernel " + std::to_string(k) + " of " + what +
+                 " starts outside executable code");
+  }
+  return {};
+}
+
+Status checkConstant(const fb::Constant &constant, uint64_t fileSize,
+                     const std::string &what) {
+  const fb::Segment &data = *constant.data();
+  // A splat's single element needs no more than its own alignment.
+  uint64_t alignment = constant.splat() ? 1 : kConstantAlignment;
+  DLRT_RETURN_IF_ERROR(checkSegment(data, alignment, fileSize, what));
+  const fb::TensorType *type = constant.type();
+  if (!type)
+    return constant.splat() ? bad(what + " repeats an element of no type")
+                            : Status();
+  if (count(type->dims()) > kMaxRank)
+    return bad(what + " has too many dimensions");
+  int64_t elements = 1;
+  if (type->dims())
+    for (int32_t size : *type->dims())
+      if (size < 0 || !checkedMul(elements, size, elements))
+        return bad(what + " has an impossible size");
+  int64_t whole = 0, single = 0;
+  if (!elementBytes(type->element(), elements, whole) ||
+      !elementBytes(type->element(), 1, single))
+    return bad(what + " has an impossible type");
+  if (constant.splat() && elementTypeBits(type->element()) < 8)
+    return bad(what + " repeats an element smaller than a byte");
+  if (data.size() != static_cast<uint64_t>(constant.splat() ? single : whole))
+    return bad(what + " has " + std::to_string(data.size()) +
+               " bytes, expected " +
+               std::to_string(constant.splat() ? single : whole));
+  return {};
+}
+
+Status checkExprs(const fb::Entry &entry) {
+  int64_t symbols = count(entry.symbols());
+  int64_t index = 0;
+  if (!entry.exprs())
+    return {};
+  for (const fb::Expr *expr : *entry.exprs()) {
+    bool sound = false;
+    switch (expr->op()) {
+    case fb::ExprOp_Const:
+      sound = true;
+      break;
+    case fb::ExprOp_Symbol:
+      sound = expr->a() >= 0 && expr->a() < symbols;
+      break;
+    case fb::ExprOp_Add:
+    case fb::ExprOp_Sub:
+    case fb::ExprOp_Mul:
+    case fb::ExprOp_FloorDiv:
+    case fb::ExprOp_CeilDiv:
+    case fb::ExprOp_Mod:
+    case fb::ExprOp_Min:
+    case fb::ExprOp_Max:
+      sound = expr->a() >= 0 && expr->a() < index && expr->b() >= 0 &&
+              expr->b() < index;
+      break;
+    }
+    if (!sound)
+      return bad("formula " + std::to_string(index) + " is not well formed");
+    ++index;
+  }
+  return {};
+}
+
+Status checkValues(const fb::Entry &entry, bool inputs) {
+  const auto *values = inputs ? entry.inputs() : entry.outputs();
+  if (!values)
+    return {};
+  for (const fb::Value *value : *values) {
+    std::string what =
+        std::string(inputs ? "input " : "output ") + quoted(value->name());
+    const fb::TensorType &type = *value->type();
+    if (type.element() > fb::ElementType_String ||
+        type.element() == fb::ElementType_None)
+      return bad(what + " has an unknown type");
+    if (count(type.dims()) > kMaxRank)
+      return bad(what + " has too many dimensions");
+    if (type.dims())
+      for (int32_t dim : *type.dims())
+        if (dim < 0 || dim >= count(entry.exprs()))
+          return bad(what + " has a dimension without a formula");
+  }
+  return {};
+}
+
+Status checkEntry(const fb::Module &module, const fb::Entry &entry) {
+  if (entry.symbols())
+    for (const fb::Symbol *symbol : *entry.symbols()) {
+      bool sound =
+          symbol->input() >= 0 && symbol->input() < count(entry.inputs());
+      if (sound) {
+        const fb::Value *input = entry.inputs()->Get(symbol->input());
+        sound = symbol->axis() >= 0 &&
+                symbol->axis() < count(input->type()->dims());
+      }
+      if (!sound)
+        return bad("symbol " + quoted(symbol->name()) +
+                   " is bound to no dimension");
+    }
+  DLRT_RETURN_IF_ERROR(checkExprs(entry));
+  DLRT_RETURN_IF_ERROR(checkValues(entry, /*inputs=*/true));
+  DLRT_RETURN_IF_ERROR(checkValues(entry, /*inputs=*/false));
+  if (entry.checks())
+    for (const fb::Check *check : *entry.checks()) {
+      int64_t exprs = count(entry.exprs());
+      if (check->relation() > fb::Relation_MAX || check->lhs() < 0 ||
+          check->lhs() >= exprs || check->rhs() < 0 || check->rhs() >= exprs)
+        return bad("a check is not well formed");
+    }
+  if (entry.plans())
+    for (const fb::Plan *plan : *entry.plans())
+      DLRT_RETURN_IF_ERROR(validatePlan(module, entry, *plan));
+  return {};
+}
+
+} // namespace
+
+Status validateHeader(const fb::Module &module, uint64_t fileSize) {
+  if (module.entries())
+    for (const fb::Entry *entry : *module.entries())
+      if (Status status = checkEntry(module, *entry); !status.ok())
+        return {status.code(),
+                status.message() + " (entry " + quoted(entry->name()) + ")"};
+  if (module.constants()) {
+    int64_t index = 0;
+    for (const fb::Constant *constant : *module.constants())
+      DLRT_RETURN_IF_ERROR(checkConstant(
+          *constant, fileSize, "constant " + std::to_string(index++)));
+  }
+  if (module.cpu())
+    for (const fb::CpuCode *code : *module.cpu())
+      DLRT_RETURN_IF_ERROR(
+          checkCpuCode(*code, count(module.kernels()), fileSize));
+  if (module.vulkan() && module.vulkan()->modules())
+    for (const fb::Segment *segment : *module.vulkan()->modules())
+      DLRT_RETURN_IF_ERROR(
+          checkSegment(*segment, kSegmentAlignment, fileSize, "vulkan code"));
+  if (module.debug())
+    DLRT_RETURN_IF_ERROR(
+        checkSegment(*module.debug(), 1, fileSize, "debug information"));
+  return {};
+}
+
+} // namespace dlrt

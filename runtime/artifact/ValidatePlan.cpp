@@ -1,0 +1,160 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "runtime/artifact/Validate.h"
+#include "runtime/artifact/module_generated.h"
+
+#include <string>
+
+namespace dlrt {
+namespace {
+
+template <typename T> int64_t count(const flatbuffers::Vector<T> *vector) {
+  return vector ? static_cast<int64_t>(vector->size()) : 0;
+}
+
+class PlanChecker {
+public:
+  PlanChecker(const fb::Module &module, const fb::Entry &entry,
+              const fb::Plan &plan)
+      : module(module), entry(entry), plan(plan),
+        formulas(count(entry.exprs())) {}
+
+  Status check() {
+    if (!optionalFormula(plan.arena_size()))
+      return bad("the arena's size has no formula");
+    if (plan.buffers())
+      for (const fb::Buffer *buffer : *plan.buffers())
+        DLRT_RETURN_IF_ERROR(checkBuffer(*buffer));
+    return checkSteps(plan.steps(), 0);
+  }
+
+private:
+  Status bad(const std::string &message) const {
+    return {Code::BadModule,
+            "module header: plan for " + plan.target()->str() + ": " + message};
+  }
+  Status badStep(const std::string &message) const {
+    return bad("step " + std::to_string(step) + ": " + message);
+  }
+
+  bool formula(int32_t index) const { return index >= 0 && index < formulas; }
+  bool optionalFormula(int32_t index) const {
+    return index == -1 || formula(index);
+  }
+
+  Status checkBuffer(const fb::Buffer &buffer) const {
+    int64_t limit = 0;
+    switch (buffer.kind()) {
+    case fb::BufferKind_Input:
+      limit = count(entry.inputs());
+      break;
+    case fb::BufferKind_Output:
+      limit = count(entry.outputs());
+      break;
+    case fb::BufferKind_Constant:
+      limit = count(module.constants());
+      break;
+    case fb::BufferKind_Arena:
+      if (!formula(buffer.offset()) || !formula(buffer.size()))
+        return bad("an arena buffer has no offset or size");
+      return {};
+    default:
+      return bad("a buffer has an unknown kind");
+    }
+    if (buffer.index() < 0 || buffer.index() >= limit)
+      return bad("a buffer's index is out of range");
+    return {};
+  }
+
+  Status
+  checkViews(const flatbuffers::Vector<flatbuffers::Offset<fb::View>> *views,
+             int depth) const {
+    if (!views)
+      return {};
+    for (const fb::View *view : *views) {
+      if (view->buffer() < 0 || view->buffer() >= count(plan.buffers()))
+        return badStep("a view has no buffer");
+      if (!optionalFormula(view->offset()))
+        return badStep("a view's offset has no formula");
+      if (count(view->strides()) > depth)
+        return badStep(
+            "a view has more strides than there are loops around it");
+      if (view->strides())
+        for (int32_t stride : *view->strides())
+          if (!optionalFormula(stride))
+            return badStep("a view's stride has no formula");
+    }
+    return {};
+  }
+
+  Status checkDispatch(const fb::Dispatch &dispatch, int depth) const {
+    if (dispatch.kernel() < 0 || dispatch.kernel() >= count(module.kernels()))
+      return badStep("kernel " + std::to_string(dispatch.kernel()) +
+                     " does not exist");
+    if (!formula(dispatch.tiles()) || !optionalFormula(dispatch.scratch()) ||
+        !optionalFormula(dispatch.flops()))
+      return badStep("tiles, scratch or flops have no formula");
+    if (dispatch.sizes())
+      for (int32_t size : *dispatch.sizes())
+        if (!formula(size))
+          return badStep("a kernel's size has no formula");
+    return checkViews(dispatch.args(), depth);
+  }
+
+  Status checkHostCall(const fb::HostCall &call, int depth) const {
+    if (count(call.types()) != count(call.args()))
+      return badStep("a call has " + std::to_string(count(call.types())) +
+                     " types for " + std::to_string(count(call.args())) +
+                     " arguments");
+    if (call.types())
+      for (const fb::TensorType *type : *call.types()) {
+        if (count(type->dims()) > kMaxRank)
+          return badStep("an argument has too many dimensions");
+        if (type->dims())
+          for (int32_t dim : *type->dims())
+            if (!formula(dim))
+              return badStep("an argument's dimension has no formula");
+      }
+    return checkViews(call.args(), depth);
+  }
+
+  Status
+  checkSteps(const flatbuffers::Vector<flatbuffers::Offset<fb::Step>> *steps,
+             int depth) {
+    if (!steps)
+      return {};
+    for (const fb::Step *current : *steps) {
+      if (const fb::Dispatch *dispatch = current->action_as_Dispatch()) {
+        DLRT_RETURN_IF_ERROR(checkDispatch(*dispatch, depth));
+      } else if (const fb::HostCall *call = current->action_as_HostCall()) {
+        DLRT_RETURN_IF_ERROR(checkHostCall(*call, depth));
+      } else if (const fb::Loop *loop = current->action_as_Loop()) {
+        if (!formula(loop->count()))
+          return badStep("a loop's count has no formula");
+        if (depth == kMaxLoopDepth)
+          return badStep("loops are nested too deep");
+        DLRT_RETURN_IF_ERROR(checkSteps(loop->body(), depth + 1));
+      } else {
+        return badStep("its kind is unknown");
+      }
+      ++step;
+    }
+    return {};
+  }
+
+  const fb::Module &module;
+  const fb::Entry &entry;
+  const fb::Plan &plan;
+  int64_t formulas;
+  int64_t step = 0;
+};
+
+} // namespace
+
+Status validatePlan(const fb::Module &module, const fb::Entry &entry,
+                    const fb::Plan &plan) {
+  return PlanChecker(module, entry, plan).check();
+}
+
+} // namespace dlrt

@@ -1,0 +1,121 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef DLRT_DEVICE_CPU_CPUPROGRAM_H
+#define DLRT_DEVICE_CPU_CPUPROGRAM_H
+
+#include "runtime/artifact/Status.h"
+#include "runtime/artifact/module_generated.h"
+#include "runtime/device/cpu/CodeImage.h"
+#include "runtime/device/cpu/Executor.h"
+#include "runtime/device/cpu/host/HostFunctions.h"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace dlrt {
+
+/// One execution of one step, for profiles.
+struct ProfileEvent {
+  uint32_t step;    ///< a position for CpuProgram::stepName
+  int64_t start;    ///< nanoseconds since the run began
+  int64_t duration; ///< nanoseconds
+};
+
+/// The events of one run; its memory is reserved before the run.
+struct ProfileSink {
+  std::vector<ProfileEvent> events;
+};
+
+/// What a run of a program needs from its session.
+struct CpuRun {
+  Executor *executor;
+  std::byte *scratch;   ///< for each part of a dispatch
+  size_t scratchStride; ///< bytes from one part's scratch to the next's
+  const std::atomic<bool> *cancelled;
+  ProfileSink *profile; ///< null where none is wanted
+};
+
+/// A plan whose formulas have been evaluated: a flat list of steps whose
+/// arguments are addresses. For one session, on one thread at a time.
+class CpuProgram {
+public:
+  /// Resolves `plan` for the formulas' `values`. `bufferBytes` has the size
+  /// of each of the plan's buffers. What was accepted here cannot fail in a
+  /// run.
+  Status build(const fb::Module &module, const fb::Plan &plan,
+               const CodeImage &code, const int64_t *values,
+               const std::vector<int64_t> &bufferBytes);
+
+  /// Bytes of scratch that each part of a dispatch needs.
+  size_t scratchBytes() const { return scratch; }
+
+  /// Gives the address of one of the plan's buffers. Costs nothing when
+  /// unchanged.
+  void setBuffer(uint32_t buffer, void *address);
+
+  /// Runs all steps; false when cancelled between two of them.
+  bool run(const CpuRun &context);
+
+  /// Steps that one run executes and their operations; and for each step of the
+  /// plan its name, its kernel's name or its function's, and its tiles and
+  /// operations, -1 where unknown.
+  size_t executedSteps() const { return executed; }
+  int64_t flops() const { return totalFlops; }
+  const char *stepName(uint32_t step) const { return steps[step].name; }
+  const char *stepKernel(uint32_t step) const { return steps[step].kernelName; }
+  int64_t stepTiles(uint32_t step) const { return steps[step].count; }
+  int64_t stepFlops(uint32_t step) const { return steps[step].flops; }
+
+private:
+  enum class Kind : uint8_t { Dispatch, Call, LoopBegin, LoopEnd };
+
+  struct Step {
+    Kind kind;
+    bool moving = false; ///< some argument has a stride
+    uint8_t depth = 0;   ///< loops around it
+    Kernel kernel = nullptr;
+    const HostFunction *function = nullptr;
+    uint32_t firstArg = 0, argCount = 0;
+    uint32_t firstSize = 0;
+    uint32_t firstStride = 0;    ///< argCount rows of `depth` strides
+    uint32_t firstAttribute = 0; ///< of a call
+    uint32_t attributeCount = 0;
+    uint32_t other = 0; ///< the matching LoopEnd or LoopBegin
+    int64_t count = 0;  ///< tiles, or iterations
+    int64_t flops = -1;
+    const char *name = "";
+    const char *kernelName = "";
+  };
+
+  struct Patch {
+    uint32_t arg;
+    int64_t offset;
+  };
+
+  class Builder;
+
+  void *const *arguments(const Step &step, const int64_t *iteration);
+  void dispatch(const Step &step, void *const *args, const CpuRun &context);
+  void call(const Step &step, void *const *args, const CpuRun &context);
+
+  std::vector<Step> steps;
+  std::vector<void *> args;
+  std::vector<int64_t> strides;
+  std::vector<int64_t> sizes;
+  std::vector<int64_t> attributes;
+  std::vector<HostArgument> hostArgs; ///< at the same positions as `args`
+  std::vector<int64_t> hostDims;
+  std::vector<std::vector<Patch>> patches; ///< for each buffer
+  std::vector<void *> addresses;           ///< of each buffer
+  std::vector<void *> moved;               ///< arguments of the step at hand
+  size_t scratch = 0;
+  size_t executed = 0;
+  int64_t totalFlops = 0;
+};
+
+} // namespace dlrt
+
+#endif // DLRT_DEVICE_CPU_CPUPROGRAM_H

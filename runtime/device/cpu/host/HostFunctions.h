@@ -1,0 +1,73 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Functions that a schedule may call by name: work that no generated kernel
+// does. Each stands in a file of its own beside this one and is listed in
+// HostFunctions.cpp.
+
+#ifndef DLRT_DEVICE_CPU_HOST_HOSTFUNCTIONS_H
+#define DLRT_DEVICE_CPU_HOST_HOSTFUNCTIONS_H
+
+#include "runtime/artifact/Status.h"
+#include "runtime/device/cpu/Executor.h"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace dlrt {
+
+/// A dense row-major tensor in host memory. Inputs must not be written.
+struct HostArgument {
+  void *data;
+  int type; ///< fb::ElementType
+  int rank;
+  const int64_t *dims;
+  int64_t elements;
+  int64_t bytes;
+};
+
+/// The arguments and attributes of one call.
+struct HostCallFrame {
+  const HostArgument *args;
+  int argCount;
+  const int64_t *attributes;
+  int attributeCount;
+};
+
+/// What a function works with: threads, and 64-byte aligned scratch for each
+/// part.
+struct HostResources {
+  Executor *executor;
+  std::byte *scratch;
+  size_t scratchStride;
+
+  void *scratchOf(size_t part) const { return scratch + part * scratchStride; }
+};
+
+struct HostFunction {
+  const char *name;
+
+  /// Checks the call once the shapes are known, data being null, and stores the
+  /// bytes of scratch that each part needs. What it accepts, `run` can do.
+  Status (*prepare)(const HostCallFrame &frame, int64_t &scratchBytes);
+
+  /// Runs the call. Allocates nothing.
+  void (*run)(const HostCallFrame &frame, const HostResources &resources);
+};
+
+/// Finds a function by its name; null where there is none.
+const HostFunction *findHostFunction(const char *name);
+
+/// Copies its first argument to its second, of as many bytes.
+extern const HostFunction kCopyFunction;
+
+/// The k largest or smallest elements along an axis. Arguments: data, values,
+/// and indices (int64), the latter two with k elements along the axis.
+/// Attributes: axis (not negative), largest (0 or 1), sorted (0 or 1; the
+/// result is sorted in any case). Of equal elements the one with the lower
+/// index comes first; a NaN is larger than all numbers, as in numpy's sort.
+extern const HostFunction kTopKFunction;
+
+} // namespace dlrt
+
+#endif // DLRT_DEVICE_CPU_HOST_HOSTFUNCTIONS_H

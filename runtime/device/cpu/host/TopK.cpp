@@ -1,0 +1,183 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "runtime/artifact/CheckedMath.h"
+#include "runtime/artifact/module_generated.h"
+#include "runtime/device/cpu/host/HostFunctions.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace dlrt {
+namespace {
+
+/// An element in an order of unsigned integers, and where it stood.
+struct Candidate {
+  uint64_t key;
+  int64_t index;
+};
+
+bool comesFirst(const Candidate &a, const Candidate &b) {
+  return a.key != b.key ? a.key > b.key : a.index < b.index;
+}
+
+/// Floating-point bits in their numbers' order: both zeros alike, NaN above
+/// all.
+template <typename Bits> uint64_t floatKey(Bits bits, Bits infinity) {
+  constexpr Bits sign = Bits(Bits(1) << (8 * sizeof(Bits) - 1));
+  Bits magnitude = Bits(bits & Bits(~sign));
+  if (magnitude > infinity)
+    return ~uint64_t(0);
+  if (magnitude == 0 || bits == magnitude)
+    return uint64_t(sign) + magnitude;
+  return uint64_t(sign) - magnitude;
+}
+
+template <typename T> T load(const void *data, int64_t index) {
+  T value;
+  memcpy(&value, static_cast<const char *>(data) + index * int64_t(sizeof(T)),
+         sizeof(T));
+  return value;
+}
+
+template <typename T> uint64_t integerKey(const void *data, int64_t index) {
+  return uint64_t(int64_t(load<T>(data, index))) ^ (uint64_t(1) << 63);
+}
+
+uint64_t keyOf(const void *data, int type, int64_t i) {
+  switch (type) {
+  case fb::ElementType_F32:
+    return floatKey<uint32_t>(load<uint32_t>(data, i), 0x7f800000u);
+  case fb::ElementType_F64:
+    return floatKey<uint64_t>(load<uint64_t>(data, i), uint64_t(0x7ff) << 52);
+  case fb::ElementType_F16:
+    return floatKey<uint16_t>(load<uint16_t>(data, i), 0x7c00);
+  case fb::ElementType_BF16:
+    return floatKey<uint16_t>(load<uint16_t>(data, i), 0x7f80);
+  case fb::ElementType_I8:
+    return integerKey<int8_t>(data, i);
+  case fb::ElementType_I16:
+    return integerKey<int16_t>(data, i);
+  case fb::ElementType_I32:
+    return integerKey<int32_t>(data, i);
+  case fb::ElementType_I64:
+    return integerKey<int64_t>(data, i);
+  case fb::ElementType_U16:
+    return load<uint16_t>(data, i);
+  case fb::ElementType_U32:
+    return load<uint32_t>(data, i);
+  case fb::ElementType_U64:
+    return load<uint64_t>(data, i);
+  default: // U8, Bool
+    return load<uint8_t>(data, i);
+  }
+}
+
+bool hasOrder(int type) {
+  return (type >= fb::ElementType_F32 && type <= fb::ElementType_Bool);
+}
+
+Status prepareTopK(const HostCallFrame &frame, int64_t &scratchBytes) {
+  if (frame.argCount != 3 || frame.attributeCount != 3)
+    return {Code::BadModule, "topk has three arguments and three attributes"};
+  const HostArgument &data = frame.args[0], &values = frame.args[1],
+                     &indices = frame.args[2];
+  int64_t axis = frame.attributes[0];
+  bool sound = hasOrder(data.type) && values.type == data.type &&
+               indices.type == fb::ElementType_I64 &&
+               values.rank == data.rank && indices.rank == data.rank &&
+               axis >= 0 && axis < data.rank;
+  for (int d = 0; sound && d < data.rank; ++d)
+    sound = indices.dims[d] == values.dims[d] &&
+            (d == axis || values.dims[d] == data.dims[d]);
+  if (!sound)
+    return {Code::BadModule, "topk has arguments that do not agree"};
+  if (values.dims[axis] > data.dims[axis])
+    return {Code::Mismatch, "topk takes " + std::to_string(values.dims[axis]) +
+                                " elements of an axis that has " +
+                                std::to_string(data.dims[axis])};
+  if (!checkedMul(data.dims[axis], sizeof(Candidate), scratchBytes))
+    return {Code::Mismatch, "topk has too long an axis"};
+  return {};
+}
+
+/// What the parts of one call share.
+struct TopK {
+  const HostCallFrame *frame;
+  const HostResources *resources;
+  int64_t lines, inner, length, k, bytes;
+  size_t parts;
+
+  void run(int64_t line, Candidate *candidates) const;
+};
+
+void TopK::run(int64_t line, Candidate *candidates) const {
+  const HostArgument *args = frame->args;
+  uint64_t flip = frame->attributes[1] ? 0 : ~uint64_t(0);
+  int64_t outer = line / inner, rest = line % inner;
+  int64_t source = outer * length * inner + rest;
+  for (int64_t i = 0; i < length; ++i)
+    candidates[i] = {
+        keyOf(args[0].data, args[0].type, source + i * inner) ^ flip, i};
+  // Selecting through a heap is fastest for few elements.
+  if (k * 8 < length) {
+    std::partial_sort(candidates, candidates + k, candidates + length,
+                      comesFirst);
+  } else {
+    if (k < length)
+      std::nth_element(candidates, candidates + k, candidates + length,
+                       comesFirst);
+    std::sort(candidates, candidates + k, comesFirst);
+  }
+  int64_t target = outer * k * inner + rest;
+  for (int64_t i = 0; i < k; ++i) {
+    int64_t index = candidates[i].index;
+    memcpy(static_cast<char *>(args[1].data) + (target + i * inner) * bytes,
+           static_cast<char *>(args[0].data) + (source + index * inner) * bytes,
+           static_cast<size_t>(bytes));
+    memcpy(static_cast<char *>(args[2].data) +
+               (target + i * inner) * int64_t(sizeof(index)),
+           &index, sizeof(index));
+  }
+}
+
+void runTopK(const HostCallFrame &frame, const HostResources &resources) {
+  const HostArgument &data = frame.args[0], &values = frame.args[1];
+  if (values.elements == 0)
+    return;
+  int64_t axis = frame.attributes[0];
+  TopK work = {};
+  work.frame = &frame;
+  work.resources = &resources;
+  work.length = data.dims[axis];
+  work.k = values.dims[axis];
+  work.bytes = data.bytes / data.elements;
+  work.lines = data.elements / work.length;
+  work.inner = 1;
+  for (int d = static_cast<int>(axis) + 1; d < data.rank; ++d)
+    work.inner *= data.dims[d];
+  // A part must be worth a wake-up.
+  constexpr int64_t kElementsPerPart = 4096;
+  int64_t parts =
+      std::min<int64_t>({work.lines, resources.executor->concurrency(),
+                         data.elements / kElementsPerPart + 1});
+  work.parts = static_cast<size_t>(parts);
+  auto task = [](void *context, size_t part) {
+    const TopK &work = *static_cast<const TopK *>(context);
+    auto *candidates =
+        static_cast<Candidate *>(work.resources->scratchOf(part));
+    int64_t share = work.lines / int64_t(work.parts);
+    int64_t extra = work.lines % int64_t(work.parts);
+    int64_t begin = share * int64_t(part) + std::min<int64_t>(part, extra);
+    int64_t end = begin + share + (int64_t(part) < extra);
+    for (int64_t line = begin; line < end; ++line)
+      work.run(line, candidates);
+  };
+  resources.executor->run(task, &work, work.parts);
+}
+
+} // namespace
+
+const HostFunction kTopKFunction = {"topk", prepareTopK, runTopK};
+
+} // namespace dlrt

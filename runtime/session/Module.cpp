@@ -1,0 +1,81 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "runtime/session/Module.h"
+
+#include "runtime/artifact/AlignedMemory.h"
+#include "runtime/artifact/ElementTypes.h"
+#include "runtime/artifact/Format.h"
+
+#include <cstring>
+
+namespace dlrt {
+
+Module::~Module() {
+  for (void *memory : splats)
+    freeAligned(memory, kConstantAlignment);
+}
+
+Status Module::findEntry(const char *name, uint32_t &index) const {
+  const auto *entries = header().entries();
+  uint32_t count = entries ? entries->size() : 0;
+  if (count == 0)
+    return {Code::BadModule, opened->name() + ": the module has no entry"};
+  index = 0;
+  if (!name || !*name)
+    return {};
+  std::string names;
+  for (; index < count; ++index) {
+    const flatbuffers::String *found = entries->Get(index)->name();
+    if (strcmp(found->c_str(), name) == 0)
+      return {};
+    names += (names.empty() ? "'" : ", '") + found->str() + "'";
+  }
+  return {Code::NotFound, opened->name() + ": the module has no entry '" +
+                              name + "', only " + names};
+}
+
+Status Module::cpuCode(const CodeImage *&result) {
+  std::lock_guard<std::mutex> lock(mutex);
+  if (!image) {
+    const fb::CpuCode *code = nullptr;
+    DLRT_RETURN_IF_ERROR(CodeImage::choose(*opened, code));
+    DLRT_RETURN_IF_ERROR(CodeImage::load(*opened, *code, image));
+  }
+  result = image.get();
+  return {};
+}
+
+Status Module::constant(uint32_t index, const void *&data, int64_t &bytes) {
+  const fb::Constant &constant = *header().constants()->Get(index);
+  const std::byte *stored = opened->bytes(*constant.data());
+  int64_t element = static_cast<int64_t>(constant.data()->size());
+  data = stored;
+  bytes = element;
+  if (!constant.splat())
+    return {};
+  int64_t count = 1;
+  if (constant.type()->dims())
+    for (int32_t size : *constant.type()->dims())
+      count *= size; // known not to overflow
+  bytes = count * element;
+
+  std::lock_guard<std::mutex> lock(mutex);
+  splats.resize(header().constants()->size());
+  void *&memory = splats[index];
+  if (!memory) {
+    memory = allocateAligned(static_cast<size_t>(bytes ? bytes : 1),
+                             kConstantAlignment);
+    if (!memory)
+      return {Code::OutOfMemory, opened->name() + ": no memory for " +
+                                     std::to_string(bytes) +
+                                     " bytes of constants"};
+    auto *target = static_cast<std::byte *>(memory);
+    for (int64_t i = 0; i < count; ++i)
+      memcpy(target + i * element, stored, static_cast<size_t>(element));
+  }
+  data = memory;
+  return {};
+}
+
+} // namespace dlrt

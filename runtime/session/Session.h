@@ -1,0 +1,148 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef DLRT_SESSION_SESSION_H
+#define DLRT_SESSION_SESSION_H
+
+#include "runtime/device/cpu/CpuProgram.h"
+#include "runtime/device/cpu/Executor.h"
+#include "runtime/session/Memory.h"
+#include "runtime/session/Module.h"
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace dlrt {
+
+struct SessionOptions {
+  std::string entry;                  ///< empty: the module's first
+  std::string target;                 ///< empty: "cpu"
+  int threads = 0;                    ///< 0: as many as there are CPUs
+  std::unique_ptr<Executor> executor; ///< null: a pool of `threads` threads
+  Allocator allocator;
+  void *logContext = nullptr;
+  void (*log)(void *context, const char *message) = nullptr;
+};
+
+/// Runs one entry of a module, again and again. For one thread at a time,
+/// except for `cancel`.
+///
+/// Everything that depends on shapes (formulas, the plan with its addresses) is
+/// made once for each binding of shapes and kept for the last few. The arena is
+/// shared by all bindings and grows only when a new one needs more.
+class Session {
+public:
+  static Status create(std::shared_ptr<Module> module, SessionOptions options,
+                       std::unique_ptr<Session> &result);
+
+  const Module &module() const { return *shared; }
+  const fb::Entry &entry() const { return *signature; }
+  uint32_t inputCount() const { return uint32_t(inputs.size()); }
+  uint32_t outputCount() const { return uint32_t(outputs.size()); }
+
+  /// The caller's memory, read by each run until bound anew. `dims` is copied.
+  Status bindInput(uint32_t index, const void *data, int type,
+                   const int64_t *dims, int rank);
+
+  /// The caller's memory of `bytes`, written by each run; null for memory of
+  /// the session's own.
+  Status bindOutput(uint32_t index, void *data, size_t bytes);
+
+  /// Binds the shapes of the inputs and reserves memory, as a run would.
+  Status prepare();
+  Status run();
+
+  /// Makes the run in progress return Cancelled after the step at hand.
+  void cancel() { cancelled.store(true, std::memory_order_relaxed); }
+
+  /// The last prepared shape of an output; null before.
+  const int64_t *outputDims(uint32_t index) const;
+  int outputRank(uint32_t index) const { return outputs[index].rank; }
+  int64_t outputBytes(uint32_t index) const;
+  /// Where the last run wrote an output; null before the first.
+  void *outputData(uint32_t index) const { return outputs[index].written; }
+
+  /// Bytes of the arena for the prepared shapes.
+  int64_t arenaBytes() const { return current ? current->arenaBytes : 0; }
+  /// Arithmetic operations of a run with the prepared shapes, of steps that
+  /// know.
+  int64_t flops() const { return current ? current->program.flops() : 0; }
+  bool isPrepared() const { return current != nullptr; }
+  int threads() const { return executor->concurrency(); }
+
+  void enableProfile(bool enable) { profiling = enable; }
+  const std::vector<ProfileEvent> &profile() const { return sink.events; }
+  const CpuProgram *profiledProgram() const { return profiled; }
+
+private:
+  struct Input {
+    const void *data = nullptr;
+    bool bound = false;
+    std::vector<int64_t> dims;
+  };
+  struct Output {
+    explicit Output(const Allocator &allocator) : own(allocator) {}
+    void *data = nullptr; ///< the caller's, or null
+    size_t bytes = 0;
+    void *written = nullptr;
+    int rank = 0;
+    Block own;
+  };
+  struct Binding {
+    std::vector<int64_t> symbols;
+    std::vector<int64_t> values; ///< of all formulas
+    std::vector<std::vector<int64_t>> outputDims;
+    std::vector<int64_t> outputBytes;
+    std::vector<int64_t> arenaOffsets; ///< of each of the plan's buffers
+    int64_t arenaBytes = 0;
+    CpuProgram program;
+    uint64_t lastUse = 0;
+  };
+
+  Session(std::shared_ptr<Module> module, SessionOptions options);
+  Status initialize();
+  Status findPlan(const std::string &target);
+  Status bindShapes();
+  Status checkInputs(const Binding &binding) const;
+  Status makeBinding(Binding &binding);
+  Status resolve(Binding &binding);
+  Status reserveMemory();
+  Status execute();
+  Status prepareLocked();
+  Status at(Status status) const;
+  std::string describeInput(uint32_t index) const;
+  std::string describeOutput(uint32_t index) const;
+  void log(const std::string &message) const;
+
+  std::shared_ptr<Module> shared;
+  const fb::Entry *signature = nullptr;
+  const fb::Plan *plan = nullptr;
+  const CodeImage *code = nullptr;
+  Allocator allocator;
+  void *logContext;
+  void (*logFunction)(void *context, const char *message);
+  std::unique_ptr<Executor> executor;
+
+  std::vector<Input> inputs;
+  std::vector<Output> outputs;
+  bool shapesChanged = true;
+  std::vector<int64_t> symbols;
+  std::vector<std::unique_ptr<Binding>> bindings;
+  Binding *current = nullptr;
+  uint64_t uses = 0;
+
+  Block arena;
+  Block scratch;
+  size_t scratchStride = 0; ///< for the current binding
+  std::atomic<bool> busy{false};
+  std::atomic<bool> cancelled{false};
+  bool profiling = false;
+  ProfileSink sink;
+  const CpuProgram *profiled = nullptr;
+};
+
+} // namespace dlrt
+
+#endif // DLRT_SESSION_SESSION_H
