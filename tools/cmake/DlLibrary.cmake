@@ -6,6 +6,7 @@
 add_library(dlPrecompiled OBJECT ${CMAKE_SOURCE_DIR}/tools/cmake/Precompiled.cpp)
 target_include_directories(dlPrecompiled SYSTEM PUBLIC ${MLIR_INCLUDE_DIRS}
                            ${LLVM_INCLUDE_DIRS})
+target_compile_options(dlPrecompiled PRIVATE -fno-exceptions)
 target_precompile_headers(dlPrecompiled PRIVATE
                           ${CMAKE_SOURCE_DIR}/tools/cmake/Precompiled.h)
 
@@ -19,6 +20,7 @@ function(dl_add_library name)
                              ${LLVM_INCLUDE_DIRS})
   target_link_libraries(${name} PUBLIC ${ARG_LINK} MLIR LLVM)
   if(NOT ARG_EXCEPTIONS)
+    target_compile_options(${name} PRIVATE -fno-exceptions)
     target_precompile_headers(${name} REUSE_FROM dlPrecompiled)
   endif()
   if(ARG_DEPENDS)
