@@ -1,0 +1,279 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// dlrt.h for C++17: the handles as objects, failures as exceptions.
+// Header-only.
+//
+//   dl::runtime::Module module = dl::runtime::Module::open("model.dlm");
+//   dl::runtime::Session session(module);
+//   session.bindInput(0, pixels.data(), {1, 28, 28});
+//   session.run();
+//   dl::runtime::Tensor scores = session.output(0);
+//
+// Threads, ownership and lifetimes are as dlrt.h tells for the function behind
+// each member.
+
+#ifndef DLRT_HPP
+#define DLRT_HPP
+
+#include "dlrt.h"
+
+#include <complex>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace dl::runtime {
+
+/// A failed call: its status, and a message that names the place.
+class Error : public std::runtime_error {
+public:
+  explicit Error(const dlrt_error &error)
+      : std::runtime_error(error.message), code(error.status) {}
+  dlrt_status status() const { return code; }
+
+private:
+  dlrt_status code;
+};
+
+namespace detail {
+
+/// Calls `function(arguments..., &error)`; throws an Error unless it returns
+/// DLRT_OK.
+template <typename Function, typename... Arguments>
+void check(Function function, Arguments... arguments) {
+  dlrt_error error = {};
+  error.struct_size = sizeof(error);
+  if (function(arguments..., &error) != DLRT_OK)
+    throw Error(error);
+}
+
+template <typename T> struct Sized : T {
+  Sized() : T() { this->struct_size = sizeof(T); }
+};
+
+template <typename T> constexpr dlrt_type typeOf() {
+  if constexpr (std::is_same_v<T, float>)
+    return DLRT_FLOAT32;
+  else if constexpr (std::is_same_v<T, double>)
+    return DLRT_FLOAT64;
+  else if constexpr (std::is_same_v<T, bool>)
+    return DLRT_BOOL;
+  else if constexpr (std::is_same_v<T, std::complex<float>>)
+    return DLRT_COMPLEX64;
+  else if constexpr (std::is_same_v<T, std::complex<double>>)
+    return DLRT_COMPLEX128;
+  else {
+    static_assert(std::is_integral_v<T>, "not a type that tensors have");
+    constexpr bool isSigned = std::is_signed_v<T>;
+    if constexpr (sizeof(T) == 1)
+      return isSigned ? DLRT_INT8 : DLRT_UINT8;
+    else if constexpr (sizeof(T) == 2)
+      return isSigned ? DLRT_INT16 : DLRT_UINT16;
+    else if constexpr (sizeof(T) == 4)
+      return isSigned ? DLRT_INT32 : DLRT_UINT32;
+    else
+      return isSigned ? DLRT_INT64 : DLRT_UINT64;
+  }
+}
+
+} // namespace detail
+
+/// A result: memory of the session or of the caller, and its shape.
+struct Tensor {
+  dlrt_type type = DLRT_NONE;
+  std::vector<int64_t> dims;
+  void *data = nullptr;
+  size_t bytes = 0;
+
+  int64_t elements() const {
+    int64_t count = 1;
+    for (int64_t size : dims)
+      count *= size;
+    return count;
+  }
+  /// The elements as T; null when they are of another type.
+  template <typename T> T *as() const {
+    return type == detail::typeOf<T>() ? static_cast<T *>(data) : nullptr;
+  }
+};
+
+/// A declared input or output. A size that depends on symbols is -1.
+struct Value {
+  std::string name;
+  dlrt_type type = DLRT_NONE;
+  std::vector<int64_t> sizes;
+  std::vector<std::string> dims; ///< as text: "3", "N", "2 * N + 1"
+};
+
+/// An open module.
+class Module {
+public:
+  static Module open(const std::string &path) {
+    dlrt_module *module = nullptr;
+    detail::check(dlrt_module_open_file, path.c_str(), &module);
+    return Module(module);
+  }
+  static Module open(const void *data, size_t size) {
+    dlrt_module *module = nullptr;
+    detail::check(dlrt_module_open_memory, data, size, &module);
+    return Module(module);
+  }
+
+  dlrt_module *get() const { return handle.get(); }
+  void verify() const { detail::check(dlrt_module_verify, get()); }
+
+  dlrt_module_info info() const {
+    detail::Sized<dlrt_module_info> info;
+    detail::check(dlrt_module_get_info, get(),
+                  static_cast<dlrt_module_info *>(&info));
+    return info;
+  }
+  std::string entryName(uint32_t entry) const {
+    const char *name = dlrt_module_entry_name(get(), entry);
+    return name ? name : "";
+  }
+  uint32_t findEntry(const std::string &name) const {
+    uint32_t entry = 0;
+    detail::check(dlrt_module_find_entry, get(), name.c_str(), &entry);
+    return entry;
+  }
+  std::vector<std::string> targets(uint32_t entry) const {
+    std::vector<std::string> names;
+    while (const char *name = dlrt_module_entry_target(
+               get(), entry, static_cast<uint32_t>(names.size())))
+      names.push_back(name);
+    return names;
+  }
+  std::vector<Value> inputs(uint32_t entry = 0) const {
+    return values(entry, dlrt_module_input_count(get(), entry),
+                  dlrt_module_input, dlrt_module_input_dim);
+  }
+  std::vector<Value> outputs(uint32_t entry = 0) const {
+    return values(entry, dlrt_module_output_count(get(), entry),
+                  dlrt_module_output, dlrt_module_output_dim);
+  }
+
+private:
+  explicit Module(dlrt_module *module) : handle(module, dlrt_module_close) {}
+
+  template <typename Describe, typename DescribeDim>
+  std::vector<Value> values(uint32_t entry, uint32_t count, Describe describe,
+                            DescribeDim describeDim) const {
+    std::vector<Value> result;
+    for (uint32_t i = 0; i < count; ++i) {
+      detail::Sized<dlrt_value_info> info;
+      detail::check(describe, get(), entry, i,
+                    static_cast<dlrt_value_info *>(&info));
+      Value value;
+      value.name = info.name;
+      value.type = info.type;
+      for (int32_t axis = 0; axis < info.rank; ++axis) {
+        int64_t size = -1;
+        char text[256];
+        detail::check(describeDim, get(), entry, i, axis, &size,
+                      static_cast<char *>(text), sizeof(text));
+        value.sizes.push_back(size);
+        value.dims.push_back(text);
+      }
+      result.push_back(std::move(value));
+    }
+    return result;
+  }
+
+  std::shared_ptr<dlrt_module> handle;
+};
+
+/// Options with their defaults; set the members that matter.
+using SessionOptions = detail::Sized<dlrt_session_options>;
+
+/// Runs one entry of a module.
+class Session {
+public:
+  explicit Session(const Module &module,
+                   const dlrt_session_options &options = SessionOptions())
+      : handle(nullptr, dlrt_session_destroy) {
+    dlrt_session *session = nullptr;
+    detail::check(dlrt_session_create, module.get(), &options, &session);
+    handle.reset(session);
+  }
+
+  dlrt_session *get() const { return handle.get(); }
+
+  uint32_t findInput(const std::string &name) const {
+    uint32_t index = 0;
+    detail::check(dlrt_session_find_input, get(), name.c_str(), &index);
+    return index;
+  }
+  uint32_t findOutput(const std::string &name) const {
+    uint32_t index = 0;
+    detail::check(dlrt_session_find_output, get(), name.c_str(), &index);
+    return index;
+  }
+
+  /// Binds dense data of the caller, which must stay; nothing is copied.
+  void bindInput(uint32_t index, const void *data, dlrt_type type,
+                 const std::vector<int64_t> &dims) {
+    detail::Sized<dlrt_tensor> tensor;
+    tensor.type = type;
+    tensor.rank = static_cast<int32_t>(dims.size());
+    tensor.dims = dims.data();
+    tensor.data = const_cast<void *>(data);
+    detail::check(dlrt_session_bind_input, get(), index,
+                  static_cast<const dlrt_tensor *>(&tensor));
+  }
+  template <typename T>
+  void bindInput(uint32_t index, const T *data,
+                 const std::vector<int64_t> &dims) {
+    bindInput(index, data, detail::typeOf<T>(), dims);
+  }
+  void bindOutput(uint32_t index, void *data, size_t bytes) {
+    detail::check(dlrt_session_bind_output, get(), index, data, bytes);
+  }
+
+  void prepare() { detail::check(dlrt_session_prepare, get()); }
+  void run() { detail::check(dlrt_session_run, get()); }
+  void cancel() { dlrt_session_cancel(get()); }
+
+  Tensor output(uint32_t index) const {
+    detail::Sized<dlrt_tensor> found;
+    detail::check(dlrt_session_output, get(), index,
+                  static_cast<dlrt_tensor *>(&found));
+    Tensor tensor;
+    tensor.type = found.type;
+    tensor.dims.assign(found.dims, found.dims + found.rank);
+    tensor.data = found.data;
+    tensor.bytes = found.bytes;
+    return tensor;
+  }
+
+  uint64_t arenaBytes() const { return dlrt_session_arena_bytes(get()); }
+  int64_t flops() const { return dlrt_session_flops(get()); }
+  int32_t threads() const { return dlrt_session_threads(get()); }
+
+  void enableProfile(bool enable) {
+    detail::check(dlrt_session_enable_profile, get(), int32_t(enable));
+  }
+  std::vector<dlrt_profile_event> profile() const {
+    std::vector<dlrt_profile_event> events;
+    size_t count = dlrt_session_profile_count(get());
+    for (size_t i = 0; i < count; ++i) {
+      detail::Sized<dlrt_profile_event> event;
+      detail::check(dlrt_session_profile_event, get(), i,
+                    static_cast<dlrt_profile_event *>(&event));
+      events.push_back(event);
+    }
+    return events;
+  }
+
+private:
+  std::unique_ptr<dlrt_session, void (*)(dlrt_session *)> handle;
+};
+
+} // namespace dl::runtime
+
+#endif // DLRT_HPP
