@@ -1,0 +1,97 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The import of a graph, node by node.
+
+#ifndef DL_FRONTEND_IMPORT_GRAPHIMPORTER_H
+#define DL_FRONTEND_IMPORT_GRAPHIMPORTER_H
+
+#include "frontend/import/Import.h"
+#include "frontend/import/Rules.h"
+#include "frontend/import/Symbols.h"
+#include "frontend/onnx/Model.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace onnx {
+class TypeProto;
+class ValueInfoProto;
+} // namespace onnx
+
+namespace dl::frontend {
+
+/// More elements than this are refused: their bytes could not be counted.
+constexpr int64_t kMaxNumElements = int64_t(1) << 48;
+
+class GraphImporter {
+public:
+  GraphImporter(std::shared_ptr<Model> model, const RuleTable &rules,
+                const ImportOptions &options, mlir::ModuleOp module);
+
+  /// Builds @main. On failure, diagnostics have been emitted.
+  mlir::LogicalResult run();
+
+  //===------------------------------------------------------------------===//
+  // For NodeContext
+  //===------------------------------------------------------------------===//
+
+  /// The value of a name; null for one that a failed node defines.
+  mlir::Value getValue(llvm::StringRef name);
+  /// Null, with the node reported, where the model declares another type.
+  mlir::LogicalResult setValue(NodeContext &node, llvm::StringRef name,
+                               mlir::Value value);
+
+  const std::shared_ptr<Model> &getModel() const { return model; }
+
+  /// What becomes of the current node; the first reason stays.
+  mlir::LogicalResult fail(bool isInvalid, const llvm::Twine &reason);
+
+  /// Adds to `dl.checks`.
+  void addCheck(bool orLess, mlir::AffineExpr a, mlir::AffineExpr b,
+                const llvm::Twine &message);
+
+private:
+  struct Failure {
+    bool isInvalid;
+    std::string reason;
+  };
+
+  mlir::LogicalResult importInputs();
+  /// The argument type of a graph input; null, with a diagnostic, where it has none.
+  mlir::RankedTensorType getInputType(const onnx::ValueInfoProto &input);
+  mlir::AffineExpr getInputDim(const onnx::ValueInfoProto &input, int i);
+  mlir::LogicalResult checkInitializers();
+  void importNode(const onnx::NodeProto &node);
+  /// Why there is no rule for a node.
+  std::string explainMissingRule(const onnx::NodeProto &node) const;
+  void poisonOutputs(const onnx::NodeProto &node);
+  /// A value of the type that ONNX's inference gives, so that the nodes that follow
+  /// a failed one can be looked at; null where it gives none.
+  mlir::Value createPlaceholder(llvm::StringRef name);
+  mlir::LogicalResult importOutputs();
+  mlir::LogicalResult finish();
+  mlir::InFlightDiagnostic emitModelError();
+
+  std::shared_ptr<Model> model;
+  const onnx::GraphProto &graph;
+  const RuleTable &rules;
+  mlir::ModuleOp module;
+  mlir::MLIRContext *context;
+  mlir::OpBuilder builder;
+  mlir::func::FuncOp function;
+  Symbols symbols;
+
+  llvm::StringMap<mlir::Value> values;
+  llvm::StringMap<const onnx::TensorProto *> initializers;
+  /// Types that the model declares for outputs and intermediate values.
+  llvm::StringMap<const onnx::TypeProto *> declared;
+  llvm::SmallVector<mlir::Attribute> checks;
+
+  std::optional<Failure> outcome;
+  bool hasErrors = false;
+  bool hasInferredTypes = false;
+  std::vector<std::string> unsupported;
+};
+
+} // namespace dl::frontend
+
+#endif // DL_FRONTEND_IMPORT_GRAPHIMPORTER_H

@@ -1,0 +1,70 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "frontend/import/Import.h"
+#include "frontend/import/GraphImporter.h"
+#include "frontend/onnx/MappedFile.h"
+#include "ir/dialect/Locations.h"
+#include "onnx/onnx_pb.h"
+
+namespace frontend = dl::frontend;
+using namespace dl::frontend;
+using namespace mlir;
+using llvm::StringRef;
+
+bool frontend::isModelFile(StringRef path) {
+  if (path.ends_with(".mlir"))
+    return false;
+  if (path.ends_with(".onnx") || path.ends_with(".onnxtext") ||
+      path.ends_with(".onnxtxt"))
+    return true;
+  auto file = MappedFile::open(path.str());
+  if (!file) {
+    llvm::consumeError(file.takeError());
+    return false;
+  }
+  // The first field of a binary model is its IR version, a small number.
+  StringRef bytes = (*file)->bytes();
+  return isTextualModel(path, bytes) ||
+         (bytes.size() > 2 && bytes[0] == 0x08 && bytes[1] > 0 &&
+          bytes[1] < 0x20);
+}
+
+static RuleTable makeRules() {
+  RuleTable table;
+  addShapeRules(table);
+  addElementwiseRules(table);
+  addReductionRules(table);
+  addMovementRules(table);
+  addIndexingRules(table);
+  addContractionRules(table);
+  addNormalizationRules(table);
+  addPoolingRules(table);
+  addRecurrentRules(table);
+  return table;
+}
+
+OwningOpRef<ModuleOp>
+frontend::importModel(StringRef path, const ImportOptions &options,
+                          MLIRContext &context) {
+  context.loadDialect<mlir::dl::DlDialect, func::FuncDialect>();
+  Location loc = mlir::dl::getFileLoc(path, &context);
+  auto model = loadModel(path);
+  if (!model) {
+    emitError(loc) << llvm::toString(model.takeError());
+    return nullptr;
+  }
+  RuleTable rules = makeRules();
+  auto hasRule = [&](StringRef domain, StringRef op, int64_t opset) {
+    return rules.find(domain, op, opset) != nullptr;
+  };
+  if (llvm::Error error = prepareModel(**model, hasRule)) {
+    emitError(loc) << llvm::toString(std::move(error));
+    return nullptr;
+  }
+  OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
+  GraphImporter importer(*model, rules, options, *module);
+  if (failed(importer.run()))
+    return nullptr;
+  return module;
+}
