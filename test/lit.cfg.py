@@ -30,6 +30,10 @@ for name, path in tools.items():
     # As a whole word, and not as a part of a path or an option.
     config.substitutions.append((r"(?<![\w./%=-])" + re.escape(name) + r"(?![\w./-])", path))
 
+# %compare MODEL ...: compiles, runs, compares with ONNX Runtime; see the script.
+config.substitutions.append(
+    ("%compare", f"{config.python} {config.test_source_root}/e2e/Inputs/compare.py --bin {config.dl_binary_root}/bin")
+)
 config.substitutions.append(("%python", config.python))
 config.substitutions.append(("%build", config.dl_binary_root))
 config.substitutions.append(("%source", config.dl_source_root))
