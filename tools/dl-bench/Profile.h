@@ -1,0 +1,29 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef DL_TOOLS_DL_BENCH_PROFILE_H
+#define DL_TOOLS_DL_BENCH_PROFILE_H
+
+#include "runtime/api/dlrt.hpp"
+
+#include <string>
+#include <vector>
+
+namespace dl::tools {
+
+/// The steps of one run.
+using ProfiledRun = std::vector<dlrt_profile_event>;
+
+/// Runs a session `runs` times and records the steps of each run.
+std::vector<ProfiledRun> profileRuns(runtime::Session &session, int runs);
+
+/// The runs as a trace in Chrome's format, which Perfetto opens: one event a
+/// step, the runs one after another.
+std::string chromeTrace(const std::vector<ProfiledRun> &runs);
+
+/// A table of the kernels that take most of the time, mean over the runs.
+std::string kernelTable(const std::vector<ProfiledRun> &runs, size_t rows);
+
+} // namespace dl::tools
+
+#endif // DL_TOOLS_DL_BENCH_PROFILE_H

@@ -1,0 +1,233 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Times whole calls of a loaded module.
+
+#include "tools/dl-bench/Profile.h"
+#include "tools/dl-bench/RandomInputs.h"
+#include "tools/values/Files.h"
+#include "tools/values/Inputs.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+using namespace dl;
+using dl::values::Failure;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Options {
+  std::string module;
+  std::vector<std::string> inputs;
+  std::vector<std::string> dims;
+  std::string device;
+  std::string entry;
+  std::string profile;
+  int threads = 0;
+  double seconds = 1;
+  bool json = false;
+};
+
+struct Times {
+  double min, median, p99, mean; // milliseconds
+  size_t runs;
+};
+
+double millisecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start)
+      .count();
+}
+
+/// Calls the session until the time is over, at least once.
+std::vector<double> timeRuns(runtime::Session &session, double seconds) {
+  std::vector<double> times;
+  times.reserve(size_t(1) << 16);
+  Clock::time_point begin = Clock::now();
+  do {
+    Clock::time_point start = Clock::now();
+    session.run();
+    times.push_back(millisecondsSince(start));
+  } while (millisecondsSince(begin) < seconds * 1e3);
+  return times;
+}
+
+Times summarize(std::vector<double> times) {
+  std::sort(times.begin(), times.end());
+  size_t count = times.size();
+  auto rank = [&](double share) {
+    size_t index = static_cast<size_t>(share * static_cast<double>(count));
+    return times[std::min(index, count - 1)];
+  };
+  double median = count % 2 ? times[count / 2]
+                            : (times[count / 2 - 1] + times[count / 2]) / 2;
+  double sum = std::accumulate(times.begin(), times.end(), 0.0);
+  return {times[0], median, rank(0.99), sum / static_cast<double>(count),
+          count};
+}
+
+std::map<std::string, int64_t>
+parseDims(const std::vector<std::string> &texts) {
+  std::map<std::string, int64_t> dims;
+  for (const std::string &text : texts) {
+    size_t equals = text.rfind('=');
+    char *end = nullptr;
+    const char *digits =
+        equals == std::string::npos ? "" : text.c_str() + equals + 1;
+    long long value = strtoll(digits, &end, 10);
+    if (*digits == '\0' || *end != '\0' || value < 0)
+      throw Failure("--dim " + text, "is not of the form NAME=SIZE");
+    dims[text.substr(0, equals)] = value;
+  }
+  return dims;
+}
+
+void printJson(const Options &options, const Times &times,
+               const runtime::Session &session, const runtime::Module &module,
+               double loadMs) {
+  nlohmann::ordered_json result = {
+      {"module", options.module},
+      {"min_ms", times.min},
+      {"median_ms", times.median},
+      {"p99_ms", times.p99},
+      {"mean_ms", times.mean},
+      {"runs", times.runs},
+      {"threads", session.threads()},
+      {"load_ms", loadMs},
+      {"flops", session.flops()},
+      {"gflops", static_cast<double>(session.flops()) / times.min * 1e-6},
+      {"weight_bytes", module.info().constant_bytes},
+      {"arena_bytes", session.arenaBytes()}};
+  puts(
+      result
+          .dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
+          .c_str());
+}
+
+void printText(const Times &times, const runtime::Session &session,
+               const runtime::Module &module, double loadMs) {
+  printf("min %.4f ms, median %.4f ms, p99 %.4f ms, mean %.4f ms (%zu runs, "
+         "%d threads)\n",
+         times.min, times.median, times.p99, times.mean, times.runs,
+         session.threads());
+  if (session.flops() > 0)
+    printf("%.1f GFLOP/s, %.3f GFLOP a run\n",
+           static_cast<double>(session.flops()) / times.min * 1e-6,
+           static_cast<double>(session.flops()) * 1e-9);
+  printf("weights %llu bytes, arena %llu bytes, loaded in %.2f ms\n",
+         static_cast<unsigned long long>(module.info().constant_bytes),
+         static_cast<unsigned long long>(session.arenaBytes()), loadMs);
+}
+
+void bench(const Options &options) {
+  Clock::time_point start = Clock::now();
+  runtime::Module module = runtime::Module::open(options.module);
+  uint32_t entry = values::chooseEntry(module, options.entry);
+  std::string entryName = module.entryName(entry);
+  std::string target = values::chooseTarget(module, entry, options.device);
+  runtime::SessionOptions sessionOptions;
+  sessionOptions.entry = entryName.c_str();
+  sessionOptions.target = target.c_str();
+  sessionOptions.threads = options.threads;
+  runtime::Session session(module, sessionOptions);
+  double loadMs = millisecondsSince(start);
+
+  std::vector<values::Value> inputs =
+      options.inputs.empty()
+          ? tools::randomInputs(module, entry, parseDims(options.dims))
+          : values::readInputs(options.module, entryName, module.inputs(entry),
+                               options.inputs);
+  values::bindInputs(session, inputs, options.inputs);
+  // Pages in the weights, and lets the clock rise.
+  timeRuns(session, std::min(0.2, options.seconds / 4));
+  session.run();
+  Times times = summarize(timeRuns(session, options.seconds));
+  if (options.json)
+    printJson(options, times, session, module, loadMs);
+  else
+    printText(times, session, module, loadMs);
+  if (!options.profile.empty()) {
+    std::vector<tools::ProfiledRun> runs = tools::profileRuns(session, 5);
+    if (!options.json)
+      fputs(tools::kernelTable(runs, 20).c_str(), stdout);
+    values::NewFiles files;
+    files.add(options.profile, tools::chromeTrace(runs), nullptr, 0);
+    files.commit();
+  }
+  if (fflush(stdout) != 0)
+    throw Failure("standard output", "cannot write");
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Options options;
+  CLI::App app("Times calls of a compiled module.\n\n"
+               "The module is loaded and its inputs are bound once; after a "
+               "warm-up, whole calls are\ntimed for the given seconds. "
+               "Without --input, inputs are made: floating-point numbers\nin "
+               "[0, 1), integers 0 or 1, symbolic dimensions 1 or as --dim "
+               "tells.",
+               "dl-bench");
+  app.footer("Examples:\n"
+             "  dl-bench model.dlm --input=x.npy --threads=2 --seconds=2\n"
+             "  dl-bench model.dlm --dim N=8 --json\n"
+             "  dl-bench model.dlm --profile=trace.json   (open it in "
+             "ui.perfetto.dev)");
+  app.set_version_flag("--version", std::string("dl-bench ") + dlrt_version());
+  app.add_option("module", options.module, "the module file (.dlm)")
+      ->required();
+  app.add_option("--input", options.inputs,
+                 "a file with the next input: .npy, or .pb with an ONNX "
+                 "TensorProto")
+      ->type_name("FILE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--dim", options.dims,
+                 "the size of a symbolic dimension of made inputs")
+      ->type_name("NAME=SIZE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--threads", options.threads,
+                 "threads to use; default: the CPUs that affinity and control "
+                 "group allow")
+      ->type_name("N")
+      ->check(CLI::Range(1, 65536));
+  app.add_option("--seconds", options.seconds,
+                 "how long to measure; default: 1")
+      ->type_name("S")
+      ->check(CLI::Range(0.0, 86400.0));
+  app.add_option("--device", options.device,
+                 "where to run: cpu, vulkan or cuda; default: the module's "
+                 "only target, or cpu")
+      ->type_name("NAME");
+  app.add_option("--entry", options.entry,
+                 "the function of the module to run; default: its first")
+      ->type_name("NAME");
+  app.add_option("--profile", options.profile,
+                 "write the steps of some more runs to a trace that Perfetto "
+                 "and Chrome open")
+      ->type_name("FILE");
+  app.add_flag("--json", options.json,
+               "print one JSON object; times are milliseconds");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    if (error.get_exit_code() == 0) // --help, --version
+      return app.exit(error);
+    fprintf(stderr, "error: dl-bench: %s\n", error.what());
+    return 1;
+  }
+  try {
+    bench(options);
+    return 0;
+  } catch (const std::exception &error) {
+    fprintf(stderr, "error: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,177 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Runs a module once: inputs from files, outputs to files.
+
+#include "tools/dl-run/Info.h"
+#include "tools/values/Files.h"
+#include "tools/values/Inputs.h"
+#include "tools/values/Npy.h"
+#include "tools/values/Pb.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+using namespace dl;
+using dl::values::Failure;
+
+namespace {
+
+struct Options {
+  std::string module;
+  std::vector<std::string> inputs;
+  std::string outputDir;
+  std::string format = "npy";
+  std::string device;
+  std::string entry;
+  int threads = 0;
+  bool check = false;
+  bool info = false;
+  bool json = false;
+};
+
+/// Refuses, before anything runs, outputs that the format has no place for.
+void checkFormat(const Options &options,
+                 const std::vector<runtime::Value> &outputs) {
+  if (options.format == "pb") {
+    if (!values::pbSupported())
+      throw Failure("--output-format=pb",
+                    "this build of the tools does not write .pb files");
+    return;
+  }
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (!values::npyHolds(outputs[i].type))
+      throw Failure(
+          "output " + std::to_string(i) + " '" + outputs[i].name + "'",
+          std::string(".npy does not hold ") + dlrt_type_name(outputs[i].type) +
+              ", use --output-format=pb");
+}
+
+void writeOutputs(const Options &options, const runtime::Session &session,
+                  const std::vector<runtime::Value> &outputs) {
+  values::makeFolder(options.outputDir);
+  values::NewFiles files;
+  for (uint32_t i = 0; i < outputs.size(); ++i) {
+    runtime::Tensor tensor = session.output(i);
+    std::string path = options.outputDir + "/output_" + std::to_string(i) +
+                       "." + options.format;
+    if (options.format == "pb") {
+      files.add(path,
+                values::writePb(outputs[i].name, tensor.type, tensor.dims,
+                                tensor.data, tensor.bytes),
+                nullptr, 0);
+    } else {
+      files.add(path, values::npyHeader(tensor.type, tensor.dims), tensor.data,
+                tensor.bytes);
+    }
+  }
+  files.commit();
+}
+
+void runModule(const Options &options, const runtime::Module &module) {
+  uint32_t entry = values::chooseEntry(module, options.entry);
+  std::string entryName = module.entryName(entry);
+  std::vector<runtime::Value> outputs = module.outputs(entry);
+  if (!options.outputDir.empty())
+    checkFormat(options, outputs);
+  std::string target = values::chooseTarget(module, entry, options.device);
+  runtime::SessionOptions sessionOptions;
+  sessionOptions.entry = entryName.c_str();
+  sessionOptions.target = target.c_str();
+  sessionOptions.threads = options.threads;
+  runtime::Session session(module, sessionOptions);
+  std::vector<values::Value> inputs = values::readInputs(
+      options.module, entryName, module.inputs(entry), options.inputs);
+  values::bindInputs(session, inputs, options.inputs);
+  session.run();
+  if (!options.outputDir.empty()) {
+    writeOutputs(options, session, outputs);
+    return;
+  }
+  for (uint32_t i = 0; i < outputs.size(); ++i) {
+    runtime::Tensor tensor = session.output(i);
+    printf("output %u %s: %s\n", i, outputs[i].name.c_str(),
+           values::describe(tensor.type, tensor.dims).c_str());
+  }
+}
+
+void run(const Options &options) {
+  runtime::Module module = runtime::Module::open(options.module);
+  if (options.check)
+    module.verify();
+  if (options.info)
+    fputs((options.json ? tools::describeModuleJson(options.module, module)
+                        : tools::describeModule(options.module, module))
+              .c_str(),
+          stdout);
+  bool onlyLook = options.check || options.info;
+  if (!onlyLook || !options.inputs.empty() || !options.outputDir.empty())
+    runModule(options, module);
+  if (fflush(stdout) != 0)
+    throw Failure("standard output", "cannot write");
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Options options;
+  CLI::App app("Runs a compiled module once.\n\n"
+               "Inputs are the model's inputs that are not weights, in the "
+               "model's order, one --input\neach. Outputs are written as "
+               "output_<i>.npy or .pb, all of them or none; without\n"
+               "--output-dir, their types and shapes are printed.",
+               "dl-run");
+  app.footer("Examples:\n"
+             "  dl-run model.dlm --input=x.npy --output-dir=out\n"
+             "  dl-run model.dlm --info\n"
+             "  dl-run model.dlm --check");
+  app.set_version_flag("--version", std::string("dl-run ") + dlrt_version());
+  app.add_option("module", options.module, "the module file (.dlm)")
+      ->required();
+  app.add_option("--input", options.inputs,
+                 "a file with the next input: .npy, or .pb with an ONNX "
+                 "TensorProto")
+      ->type_name("FILE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--output-dir", options.outputDir,
+                 "the folder for the outputs, made if it is not there")
+      ->type_name("DIR");
+  app.add_option("--output-format", options.format,
+                 "npy (the default) or pb; .npy does not hold bfloat16, "
+                 "float8 and types below 8 bits")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"npy", "pb"}));
+  app.add_option("--device", options.device,
+                 "where to run: cpu, vulkan or cuda; default: the module's "
+                 "only target, or cpu")
+      ->type_name("NAME");
+  app.add_option("--entry", options.entry,
+                 "the function of the module to run; default: its first")
+      ->type_name("NAME");
+  app.add_option("--threads", options.threads,
+                 "threads to use; default: the CPUs that affinity and control "
+                 "group allow")
+      ->type_name("N")
+      ->check(CLI::Range(1, 65536));
+  app.add_flag("--check", options.check,
+               "compare all bytes of the module with their hashes");
+  app.add_flag("--info", options.info,
+               "print what the module holds: signature, targets, sizes");
+  app.add_flag("--json", options.json, "print --info as one JSON object");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    if (error.get_exit_code() == 0) // --help, --version
+      return app.exit(error);
+    fprintf(stderr, "error: dl-run: %s\n", error.what());
+    return 1;
+  }
+  try {
+    run(options);
+    return 0;
+  } catch (const std::exception &error) {
+    fprintf(stderr, "error: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,19 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "tools/values/Pb.h"
+
+namespace dl::values {
+
+bool pbSupported() { return false; }
+
+Value parsePb(const std::string &where, const unsigned char *, size_t) {
+  throw Failure(where, "this build of the tools does not read .pb files");
+}
+
+std::string writePb(const std::string &, dlrt_type,
+                    const std::vector<int64_t> &, const void *, size_t) {
+  return std::string();
+}
+
+} // namespace dl::values

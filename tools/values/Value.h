@@ -1,0 +1,69 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef DL_TOOLS_VALUES_VALUE_H
+#define DL_TOOLS_VALUES_VALUE_H
+
+#include "runtime/api/dlrt.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace dl::values {
+
+/// A failure that the user sees as "error: WHERE: WHAT".
+class Failure : public std::runtime_error {
+public:
+  Failure(const std::string &where, const std::string &what)
+      : std::runtime_error(where + ": " + what) {}
+};
+
+/// 64-byte aligned bytes.
+template <typename T> struct AlignedAllocator {
+  using value_type = T;
+  AlignedAllocator() = default;
+  template <typename U> AlignedAllocator(const AlignedAllocator<U> &) {}
+  T *allocate(size_t count) {
+    return static_cast<T *>(
+        ::operator new(count * sizeof(T), std::align_val_t(64)));
+  }
+  void deallocate(T *memory, size_t) {
+    ::operator delete(memory, std::align_val_t(64));
+  }
+  template <typename U> bool operator==(const AlignedAllocator<U> &) const {
+    return true;
+  }
+  template <typename U> bool operator!=(const AlignedAllocator<U> &) const {
+    return false;
+  }
+};
+using Bytes = std::vector<unsigned char, AlignedAllocator<unsigned char>>;
+
+/// A dense row-major tensor in memory of its own, little endian.
+struct Value {
+  dlrt_type type = DLRT_NONE;
+  std::vector<int64_t> dims;
+  Bytes data;
+};
+
+/// The bytes of a tensor of this type and shape; throws a Failure located at
+/// `where` when a size is negative or the product overflows.
+size_t byteSize(const std::string &where, dlrt_type type,
+                const std::vector<int64_t> &dims);
+
+/// "float32 [2, 3]".
+std::string describe(dlrt_type type, const std::vector<int64_t> &dims);
+
+/// Reads a whole file. Throws a Failure located at `path`.
+Bytes readFile(const std::string &path);
+
+/// Reads a tensor from a .npy or .pb file, as the name's ending tells.
+Value readValue(const std::string &path);
+
+} // namespace dl::values
+
+#endif // DL_TOOLS_VALUES_VALUE_H
