@@ -10,9 +10,10 @@ run like those in BUILD/bin and then spoil what dl-run wrote: `scale` multiplies
 first floating-point output by 1.001 (by 1.01 with --suite-tolerance, for a script
 that by its definition accepts a relative error of 1e-3), `nan` puts a NaN in it,
 `swap` exchanges the first two outputs, `missing` removes the first. {bin} and {model}
-in CHECK stand for the folder of those tools and a model. A model with two outputs is
-chosen for `swap`, where one is given. MODEL is NAME=PATH_OF_ONNX_FILE. CHECK must
-succeed with the real tools and fail with each of the others.
+in CHECK stand for the folder of those tools and a model: the first whose first output
+is float32, for `swap` the first with two outputs of different type or shape. MODEL is
+NAME=PATH_OF_ONNX_FILE. CHECK must succeed with the real tools and fail with each of
+the others.
 """
 import argparse
 import glob
@@ -92,18 +93,20 @@ def main():
     check = sys.argv[split + 1:]
     real = os.path.abspath(args.bin)
 
-    counts = {}
+    one = two = None
     for model in args.models:
         name, _, path = model.partition("=")
-        counts[name] = len(onnx.load(path, load_external_data=False).graph.output)
-    one = next(iter(counts))
-    two = next((name for name, count in counts.items() if count > 1), None)
+        outputs = onnx.load(path, load_external_data=False).graph.output
+        if one is None and outputs[0].type.tensor_type.elem_type == onnx.TensorProto.FLOAT:
+            one = name
+        if two is None and len(outputs) > 1 and outputs[0].type != outputs[1].type:
+            two = name
 
     passed = failed = 0
     for kind in ("none", *KINDS):
         model = two if kind == "swap" else one
         if model is None:
-            print("swap: skipped: no model with two outputs was given")
+            print(f"{kind}: skipped: no model for it was given")
             continue
         if kind == "none":
             status, text = result(check, real, model)
