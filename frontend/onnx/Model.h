@@ -93,7 +93,7 @@ std::string describeNode(const onnx::GraphProto &graph,
                          const onnx::NodeProto &node, int64_t opset);
 
 /// Whether every name is defined once and before its use, in the graph and in those
-/// nested in it, and the graph's outputs are defined.
+/// nested in it, the graph's outputs are defined, and its inputs have shapes.
 llvm::Error checkNames(const onnx::ModelProto &model);
 
 /// The version of a domain's operators that the model imports; 0 for none. ONNX's

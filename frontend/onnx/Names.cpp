@@ -1,7 +1,8 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Names of values: defined once, before their use, without cycles.
+// Names of values: defined once, before their use, without cycles; and the shapes
+// of inputs.
 
 #include "frontend/onnx/Model.h"
 #include "llvm/ADT/DenseMap.h"
@@ -36,6 +37,8 @@ public:
       if (!scope.names.insert(input.name()).second)
         return graphError("input '" + input.name() + "' is listed twice");
     if (Error error = addInitializers())
+      return error;
+    if (Error error = checkInputShapes())
       return error;
     for (auto [i, node] : llvm::enumerate(graph.node()))
       for (const std::string &output : node.output())
@@ -79,6 +82,16 @@ private:
       if (!add(tensor.values().name()))
         return graphError("initializer '" + tensor.values().name() +
                           "' is listed twice");
+    return Error::success();
+  }
+
+  Error checkInputShapes() {
+    // Inputs of nested graphs get their shapes from the node around them.
+    for (const onnx::ValueInfoProto &input : graph.input())
+      if (!scope.outer && input.type().has_tensor_type() &&
+          !input.type().tensor_type().has_shape())
+        return graphError("input '" + input.name() +
+                          "' has no shape; its rank must be known");
     return Error::success();
   }
 

@@ -56,7 +56,7 @@ static Error checkVersions(const onnx::ModelProto &model) {
     std::string name = import.domain().empty() ? "ai.onnx" : import.domain();
     if (!seen.try_emplace(name, true).second)
       return modelError("operator set '" + name + "' is imported twice");
-    auto range = known.find(import.domain());
+    auto range = known.find(name == "ai.onnx" ? "" : name);
     if (import.version() < 1)
       return modelError("opset " + llvm::Twine(import.version()) + " of '" +
                         name + "' does not exist");
@@ -174,8 +174,17 @@ static std::string findRefusedNode(const onnx::ModelProto &model,
 }
 
 /// Runs ONNX's checker. It would look for referenced data in files, and so sees
-/// empty tensors instead; checkTensor has checked the sizes.
+/// empty tensors instead; checkTensor has checked the sizes. It would refuse outputs
+/// without a shape, which the import does not need.
 static Error runChecker(Model &model) {
+  std::vector<onnx::TypeProto_Tensor *> withoutShape;
+  for (onnx::ValueInfoProto &output :
+       *model.proto->mutable_graph()->mutable_output())
+    if (output.type().has_tensor_type() &&
+        !output.type().tensor_type().has_shape()) {
+      withoutShape.push_back(output.mutable_type()->mutable_tensor_type());
+      withoutShape.back()->mutable_shape();
+    }
   std::vector<std::pair<onnx::TensorProto *, onnx::TensorProto>> hidden;
   llvm::cantFail(
       forEachTensor(*model.proto, [&](onnx::TensorProto &tensor) -> Error {
@@ -197,6 +206,8 @@ static Error runChecker(Model &model) {
   }
   for (auto &[tensor, original] : hidden)
     tensor->Swap(&original);
+  for (onnx::TypeProto_Tensor *type : withoutShape)
+    type->clear_shape();
   return message.empty() ? Error::success() : modelError(message);
 }
 
@@ -278,9 +289,9 @@ static bool needsFunctionBodies(const onnx::ModelProto &model,
 Error dl::frontend::prepareModel(Model &model, HasRule hasRule) {
   onnx::ModelProto &proto = *model.proto;
   try {
-    UnknownOperators(proto, hasRule).move();
     if (Error error = checkVersions(proto))
       return error;
+    UnknownOperators(proto, hasRule).move();
     if (Error error = checkNames(proto))
       return error;
     if (Error error = runChecker(model))
