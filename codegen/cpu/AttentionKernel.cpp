@@ -1,0 +1,347 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Kernels in which a contraction's result passes through reductions over its last
+// dimension into the contracted dimension of a second contraction: attention.
+//
+// For a block of rows, the scores stay in this thread's scratch from the first
+// product to the second, so that the matrix of all scores never exists.
+
+#include "codegen/cpu/Contraction.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::dl::cpu;
+
+namespace {
+
+/// The two contractions of an attention kernel, in order.
+struct Attention {
+  Contraction scores, mix;
+
+  static std::optional<Attention> match(func::FuncOp source);
+};
+
+class AttentionEmitter {
+public:
+  AttentionEmitter(KernelFunction &kernel, Attention attention)
+      : kernel(kernel), scores(std::move(attention.scores)),
+        mix(std::move(attention.mix)), emitter(kernel.emitter),
+        index(kernel.emitter.index), builder(kernel.builder),
+        loc(kernel.loc) {}
+
+  LogicalResult run();
+
+private:
+  void findStages();
+  void emitRows(Position at, Value row, int64_t rows);
+  void emitStage(Value tensor, Position at, Value row, int64_t rows,
+                 const Buffer &buffer);
+  Position scorePosition(const Contraction &contraction, AffineMap map,
+                         ArrayRef<LaneIndex> at);
+
+  KernelFunction &kernel;
+  Contraction scores, mix;
+  ElementEmitter &emitter;
+  IndexBuilder &index;
+  OpBuilder &builder;
+  Location loc;
+
+  /// Tensors of the scores' shape that are kept in scratch, in order: what the
+  /// reductions read, and last what the second contraction reads.
+  SmallVector<Value> stages;
+  SmallVector<Value> stageMemory;
+  Value keys, blockMemory;
+  Value columns, paddedColumns; // the scores' last dimension
+  int64_t vectors;
+};
+
+} // namespace
+
+std::optional<Attention> Attention::match(func::FuncOp source) {
+  SmallVector<Contraction, 0> found = findContractions(source);
+  if (found.size() != 2)
+    return std::nullopt;
+  if (dependsOn(found[0].rowSide->get(), found[1].op))
+    std::swap(found[0], found[1]);
+  Contraction &first = found[0], &second = found[1];
+  linalg::GenericOp firstOp = first.op, secondOp = second.op;
+  Value weights = second.rowSide->get();
+  AffineMap map = secondOp.getMatchingIndexingMap(second.rowSide);
+  AffineMap out =
+      firstOp.getMatchingIndexingMap(firstOp.getDpsInitOperand(0));
+  if (!dependsOn(weights, firstOp) ||
+      dependsOn(second.laneSide->get(), firstOp) ||
+      weights.getType() != firstOp->getResult(0).getType() ||
+      !map.isProjectedPermutation() ||
+      first.lanes.size() != 1 || first.rows.size() != 1 ||
+      !first.outerLanes.empty() || first.reduced.size() != 1 ||
+      second.rows.size() != 1 || second.reduced.size() != 1 ||
+      second.lanes.size() != 1 || !second.outerLanes.empty())
+    return std::nullopt;
+  unsigned rank = map.getNumResults();
+  if (rank < 2 || map.getDimPosition(rank - 1) != second.reduced[0] ||
+      map.getDimPosition(rank - 2) != second.rows[0] ||
+      out.getDimPosition(rank - 2) != first.rows[0] ||
+      second.batch.size() != rank - 2)
+    return std::nullopt;
+  auto terminator =
+      cast<func::ReturnOp>(source.getBody().front().getTerminator());
+  for (Value value : terminator.getOperands())
+    if (!followsElementwise(value, secondOp))
+      return std::nullopt;
+  return Attention{first, second};
+}
+
+bool mlir::dl::cpu::isAttentionKernel(func::FuncOp source) {
+  return Attention::match(source).has_value();
+}
+
+/// The contraction's loops at a position in the scores.
+Position AttentionEmitter::scorePosition(const Contraction &contraction,
+                                         AffineMap map,
+                                         ArrayRef<LaneIndex> at) {
+  Position dims(linalg::GenericOp(contraction.op).getNumLoops());
+  for (auto [expr, lane] : llvm::zip(map.getResults(), at))
+    dims[cast<AffineDimExpr>(expr).getPosition()] = lane;
+  return dims;
+}
+
+void AttentionEmitter::findStages() {
+  Type shape = scores.op->getResult(0).getType();
+  kernel.source.walk([&](linalg::GenericOp op) {
+    if (!isReduction(op) || op == scores.op || op == mix.op)
+      return;
+    for (OpOperand *operand : op.getDpsInputOperands())
+      if (operand->get().getType() == shape &&
+          dependsOn(operand->get(), scores.op) &&
+          !llvm::is_contained(stages, operand->get()))
+        stages.push_back(operand->get());
+  });
+  Value weights = mix.rowSide->get();
+  if (!llvm::is_contained(stages, weights))
+    stages.push_back(weights);
+}
+
+LogicalResult AttentionEmitter::run() {
+  findStages();
+  int64_t width = emitter.width();
+  linalg::GenericOp op = scores.op;
+  // Rows x vectors accumulators fill the registers in both products.
+  bool wide = kernel.machine.vectorRegisters >= 32;
+  vectors = 4;
+  int64_t rows = wide ? 6 : 2;
+  int64_t staticRows = op.getStaticLoopRanges()[scores.rows[0]];
+  if (!ShapedType::isDynamic(staticRows)) {
+    rows = std::min(rows, std::max<int64_t>(staticRows, 1));
+    for (int64_t candidate = rows; candidate > rows / 2 && candidate > 0;
+         --candidate)
+      if (staticRows % candidate == 0) {
+        rows = candidate;
+        break;
+      }
+  }
+
+  Type f32 = builder.getF32Type();
+  Value panelWidth = index.constant(vectors * width);
+  columns = emitter.loopSize(op, scores.lanes[0]);
+  Value panels = index.ceilDiv(columns, panelWidth);
+  paddedColumns = index.mul(panels, panelWidth);
+  Value depth = emitter.loopSize(op, scores.reduced[0]);
+  keys = kernel.allocateScratch(f32, index.mul(paddedColumns, depth));
+  blockMemory = kernel.allocateScratch(
+      f32, index.constant(rows * vectors * width));
+  for (size_t i = 0; i < stages.size(); ++i)
+    stageMemory.push_back(kernel.allocateScratch(
+        f32, index.mul(paddedColumns, index.constant(rows))));
+
+  AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  unsigned rank = out.getNumResults();
+  SmallVector<Value> batchSizes;
+  Value tiles = index.constant(1);
+  for (unsigned i = 0; i + 2 < rank; ++i) {
+    batchSizes.push_back(emitter.loopSize(op, out.getDimPosition(i)));
+    tiles = index.mul(tiles, batchSizes.back());
+  }
+  Value rowCount = emitter.loopSize(op, scores.rows[0]);
+  kernel.emitTiles(tiles, [&](Value tile) {
+    SmallVector<Value> batch = kernel.delinearize(tile, batchSizes);
+    Position at(rank);
+    for (auto [i, value] : llvm::enumerate(batch))
+      at[i] = index.uniform(value);
+    // All panels of the first product's lane side, for all blocks of rows.
+    Position dims = scorePosition(scores, out, at);
+    emitLoop(builder, loc, index.constant(0), panels, index.constant(1), {},
+             [&](Value panel, ValueRange) -> SmallVector<Value> {
+               ElementEmitter::Scope scope(emitter);
+               Value first = index.mul(panel, panelWidth);
+               packPanel(kernel, scores, dims, keys, index.mul(first, depth),
+                         first, index.min(panelWidth, index.sub(columns, first)),
+                         vectors);
+               return {};
+             });
+    Value done = index.constant(0);
+    for (int64_t step : rows == 1 ? SmallVector<int64_t>{1}
+                                  : SmallVector<int64_t>{rows, 1}) {
+      Value left = index.sub(rowCount, done);
+      Value limit = index.add(
+          done, index.sub(left, index.rem(left, index.constant(step))));
+      auto known = IndexBuilder::getConstant(index.sub(limit, done));
+      if (!known || *known > 0)
+        emitLoop(builder, loc, done, limit, index.constant(step), {},
+                 [&](Value row, ValueRange) -> SmallVector<Value> {
+                   ElementEmitter::Scope scope(emitter);
+                   emitRows(at, row, step);
+                   return {};
+                 });
+      done = limit;
+    }
+  });
+  return success(!emitter.failed());
+}
+
+/// Computes a tensor of the scores' shape for a block of rows.
+void AttentionEmitter::emitStage(Value tensor, Position at, Value row,
+                                 int64_t rows, const Buffer &buffer) {
+  unsigned last = at.size() - 1;
+  uint64_t inner = uint64_t(1) << last;
+  emitLoop(builder, loc, index.constant(0), index.constant(rows),
+           index.constant(1), {},
+           [&](Value i, ValueRange) -> SmallVector<Value> {
+             ElementEmitter::Scope scope(emitter);
+             at[last - 1] = index.uniform(index.add(row, i));
+             at[last] = index.uniform(index.constant(0), inner);
+             emitter.hoistReductions(tensor, at, inner);
+             emitter.emitLanes(index.constant(0), columns, [&](Value lane) {
+               at[last] = index.uniform(lane);
+               at[last].stride = 1;
+               emitter.write(buffer, at, emitter.read(tensor, at));
+             });
+             return {};
+           });
+}
+
+void AttentionEmitter::emitRows(Position at, Value row, int64_t rows) {
+  int64_t width = emitter.width();
+  linalg::GenericOp scoresOp = scores.op, mixOp = mix.op;
+  VectorType type = emitter.vectorType(builder.getF32Type());
+  Value zero = index.constant(0), one = index.constant(1);
+  Value panelWidth = index.constant(vectors * width);
+  Value rowsValue = index.constant(rows);
+  unsigned rank = at.size();
+
+  auto stageBuffer = [&](size_t i) {
+    Buffer buffer;
+    buffer.memory = stageMemory[i];
+    buffer.sizes.assign(rank, one);
+    buffer.strides.assign(rank, zero);
+    buffer.strides[rank - 2] = paddedColumns;
+    buffer.strides[rank - 1] = one;
+    buffer.offset = index.sub(zero, index.mul(row, paddedColumns));
+    return buffer;
+  };
+  for (Value stage : stages)
+    emitter.buffers.erase(stage);
+
+  // Scores: the first product and what follows it up to the first reduction.
+  AffineMap out =
+      scoresOp.getMatchingIndexingMap(scoresOp.getDpsInitOperand(0));
+  AffineMap rowMap = scoresOp.getMatchingIndexingMap(scores.rowSide);
+  Position dims = scorePosition(scores, out, at);
+  Value depth = emitter.loopSize(scoresOp, scores.reduced[0]);
+  KernelFunction::Output first{stages[0], stageBuffer(0), 0};
+  emitLoop(
+      builder, loc, zero, index.ceilDiv(columns, panelWidth), one, {},
+      [&](Value panel, ValueRange) -> SmallVector<Value> {
+        ElementEmitter::Scope scope(emitter);
+        Value column = index.mul(panel, panelWidth);
+        Value base = index.mul(column, depth);
+        SmallVector<Value> block = emitBlock(
+            kernel, rows, vectors, depth,
+            [&](int64_t i, Value k) {
+              Position position = dims;
+              position[scores.rows[0]] =
+                  index.uniform(index.add(row, index.constant(i)));
+              position[scores.reduced[0]] = index.uniform(k);
+              return emitter
+                  .read(scores.rowSide->get(),
+                        emitter.mapPosition(rowMap, position))
+                  .value;
+            },
+            [&](int64_t j, Value k) -> Value {
+              Value offset = index.add(
+                  index.add(base, index.mul(k, panelWidth)),
+                  index.constant(j * width));
+              return vector::LoadOp::create(builder, loc, type, keys,
+                                            ValueRange{offset});
+            });
+        storeBlock(kernel, blockMemory, block, rows, vectors);
+        emitEpilogue(kernel, scores, first, dims, scores.rows[0], row,
+                     rowsValue, column,
+                     index.min(panelWidth, index.sub(columns, column)),
+                     columns, blockMemory, vectors);
+        return {};
+      });
+  emitter.buffers[stages[0]] = first.buffer;
+  for (size_t i = 1; i < stages.size(); ++i) {
+    Buffer buffer = stageBuffer(i);
+    emitStage(stages[i], at, row, rows, buffer);
+    emitter.buffers[stages[i]] = buffer;
+  }
+
+  // The second product reads its lane side where it is.
+  AffineMap weightMap = mixOp.getMatchingIndexingMap(mix.rowSide);
+  AffineMap laneMap = mixOp.getMatchingIndexingMap(mix.laneSide);
+  Position mixDims = scorePosition(mix, weightMap, at);
+  Value lanes = emitter.loopSize(mixOp, mix.lanes[0]);
+  SmallVector<KernelFunction::Output> outputs = kernel.getOutputs();
+  auto known = IndexBuilder::getConstant(lanes);
+  bool whole = known && *known % (vectors * width) == 0;
+  emitLoop(
+      builder, loc, zero, index.ceilDiv(lanes, panelWidth), one, {},
+      [&](Value panel, ValueRange) -> SmallVector<Value> {
+        ElementEmitter::Scope scope(emitter);
+        Value lane = index.mul(panel, panelWidth);
+        Value count = index.min(panelWidth, index.sub(lanes, lane));
+        SmallVector<Value> masks;
+        for (int64_t j = 0; j < vectors && !whole; ++j)
+          masks.push_back(vector::CreateMaskOp::create(
+              builder, loc, emitter.vectorType(builder.getI1Type()),
+              ValueRange{index.sub(count, index.constant(j * width))}));
+        SmallVector<Value> block = emitBlock(
+            kernel, rows, vectors, columns,
+            [&](int64_t i, Value k) {
+              Position position = at;
+              position[rank - 2] =
+                  index.uniform(index.add(row, index.constant(i)));
+              position[rank - 1] = index.uniform(k);
+              return emitter.read(mix.rowSide->get(), position).value;
+            },
+            [&](int64_t j, Value k) {
+              Position position = mixDims;
+              position[mix.reduced[0]] = index.uniform(k);
+              position[mix.lanes[0]] =
+                  index.uniform(index.add(lane, index.constant(j * width)));
+              position[mix.lanes[0]].stride = 1;
+              emitter.mask = whole ? Value() : masks[j];
+              Value vector = emitter.toVector(
+                  emitter.read(mix.laneSide->get(),
+                               emitter.mapPosition(laneMap, position)));
+              emitter.mask = Value();
+              return vector;
+            });
+        storeBlock(kernel, blockMemory, block, rows, vectors);
+        emitEpilogue(kernel, mix, outputs, mixDims, mix.rows[0], row,
+                     rowsValue, lane, count, lanes, blockMemory, vectors);
+        return {};
+      });
+  for (Value stage : stages)
+    emitter.buffers.erase(stage);
+}
+
+LogicalResult mlir::dl::cpu::emitAttentionKernel(KernelFunction &kernel) {
+  return AttentionEmitter(kernel, *Attention::match(kernel.source)).run();
+}

@@ -1,0 +1,417 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/cpu/Contraction.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::dl::cpu;
+
+//===----------------------------------------------------------------------===//
+// Structure
+//===----------------------------------------------------------------------===//
+
+/// Whether the body is `accumulator + a * b` in float32.
+static bool isSumOfProducts(linalg::GenericOp op) {
+  if (op.getNumDpsInits() != 1 || !op.getBody()->getTerminator())
+    return false;
+  auto add = op.getBody()
+                 ->getTerminator()
+                 ->getOperand(0)
+                 .getDefiningOp<arith::AddFOp>();
+  if (!add || !add.getType().isF32())
+    return false;
+  Value accumulator = op.getRegionOutputArgs().front();
+  Value product = add.getLhs() == accumulator   ? add.getRhs()
+                  : add.getRhs() == accumulator ? add.getLhs()
+                                                : Value();
+  auto mul = product ? product.getDefiningOp<arith::MulFOp>() : nullptr;
+  if (!mul)
+    return false;
+  auto a = dyn_cast<BlockArgument>(mul.getLhs());
+  auto b = dyn_cast<BlockArgument>(mul.getRhs());
+  return a && b && a != b && a != accumulator && b != accumulator;
+}
+
+std::optional<Contraction> Contraction::match(linalg::GenericOp op) {
+  if (!isReduction(op) || !isSumOfProducts(op))
+    return std::nullopt;
+  // The operands of the product; a pooling-like shape operand is not read.
+  SmallVector<OpOperand *> factors;
+  for (OpOperand *operand : op.getDpsInputOperands())
+    if (!op.getMatchingBlockArgument(operand).use_empty())
+      factors.push_back(operand);
+  AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  if (factors.size() != 2 || !out.isProjectedPermutation() ||
+      out.getNumResults() == 0)
+    return std::nullopt;
+  auto uses = [&](OpOperand *operand, unsigned d) {
+    return op.getMatchingIndexingMap(operand).isFunctionOfDim(d);
+  };
+  unsigned last = out.getDimPosition(out.getNumResults() - 1);
+  bool inFirst = uses(factors[0], last), inSecond = uses(factors[1], last);
+  if (inFirst == inSecond)
+    return std::nullopt;
+  Contraction result;
+  result.op = op;
+  result.laneSide = inFirst ? factors[0] : factors[1];
+  result.rowSide = inFirst ? factors[1] : factors[0];
+  SmallVector<unsigned> order;
+  for (AffineExpr expr : out.getResults())
+    order.push_back(cast<AffineDimExpr>(expr).getPosition());
+  // Lanes run over trailing dimensions of known sizes, the outermost excepted.
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  size_t firstLane = order.size() - 1;
+  while (firstLane > 0 && !ShapedType::isDynamic(ranges[order[firstLane]]) &&
+         uses(result.laneSide, order[firstLane - 1]) &&
+         !uses(result.rowSide, order[firstLane - 1]))
+    --firstLane;
+  for (auto [i, d] : llvm::enumerate(order)) {
+    bool row = uses(result.rowSide, d), lane = uses(result.laneSide, d);
+    if (row == lane)
+      result.batch.push_back(d);
+    else if (row)
+      result.rows.push_back(d);
+    else if (i >= firstLane)
+      result.lanes.push_back(d);
+    else
+      result.outerLanes.push_back(d);
+  }
+  op.getReductionDims(result.reduced);
+  return result;
+}
+
+BlockArgument Contraction::getConstantArgument(linalg::GenericOp op,
+                                               OpOperand *operand) {
+  auto argument = dyn_cast<BlockArgument>(operand->get());
+  auto function = op->getParentOfType<func::FuncOp>();
+  if (!argument || argument.getOwner() != &function.getBody().front() ||
+      !function.getArgAttr(argument.getArgNumber(), "dl.constant") ||
+      !cast<RankedTensorType>(argument.getType()).hasStaticShape() ||
+      !argument.hasOneUse())
+    return {};
+  AffineMap map = op.getMatchingIndexingMap(operand);
+  return map.isProjectedPermutation() ? argument : BlockArgument();
+}
+
+SmallVector<Contraction, 0>
+mlir::dl::cpu::findContractions(func::FuncOp function) {
+  SmallVector<Contraction, 0> found;
+  function.walk([&](linalg::GenericOp op) {
+    if (auto contraction = Contraction::match(op))
+      found.push_back(*contraction);
+  });
+  return found;
+}
+
+bool mlir::dl::cpu::dependsOn(Value value, Operation *op) {
+  llvm::SetVector<Operation *> reached;
+  if (Operation *first = value.getDefiningOp())
+    reached.insert(first);
+  for (size_t i = 0; i < reached.size(); ++i)
+    for (Value input : reached[i]->getOperands())
+      if (Operation *next = input.getDefiningOp())
+        reached.insert(next);
+  return reached.contains(op);
+}
+
+bool mlir::dl::cpu::followsElementwise(Value value, linalg::GenericOp root) {
+  if (value == root->getResult(0))
+    return true;
+  auto generic = value.getDefiningOp<linalg::GenericOp>();
+  auto type = cast<RankedTensorType>(value.getType());
+  auto rootType = cast<RankedTensorType>(root->getResult(0).getType());
+  if (!generic || isReduction(generic) ||
+      type.getShape() != rootType.getShape() || !dependsOn(value, root))
+    return false;
+  return llvm::all_of(generic.getDpsInputOperands(), [&](OpOperand *operand) {
+    return !dependsOn(operand->get(), root) ||
+           (generic.getMatchingIndexingMap(operand).isIdentity() &&
+            followsElementwise(operand->get(), root));
+  });
+}
+
+BlockSize mlir::dl::cpu::chooseBlock(int64_t rows, int64_t lanes,
+                                     const MachineModel &machine) {
+  // 24 accumulators, with what the operands need, fill 32 registers; with 16
+  // registers 12 do.
+  static constexpr BlockSize kWide[] = {{12, 2}, {8, 3}, {6, 4}, {4, 6},
+                                        {14, 2}, {10, 2}, {8, 2}, {4, 4},
+                                        {24, 1}, {16, 1}, {2, 8}, {1, 8},
+                                        {1, 4}, {4, 2}, {2, 4}};
+  static constexpr BlockSize kNarrow[] = {{6, 2}, {4, 3}, {12, 1}, {8, 1},
+                                          {4, 2}, {2, 4}, {1, 8}, {1, 4}};
+  ArrayRef<BlockSize> sizes = machine.vectorRegisters >= 32
+                                  ? ArrayRef<BlockSize>(kWide)
+                                  : ArrayRef<BlockSize>(kNarrow);
+  BlockSize best = sizes.front();
+  if (ShapedType::isDynamic(rows))
+    rows = 4 * best.rows * 8;
+  if (ShapedType::isDynamic(lanes))
+    lanes = 4 * best.vectors * machine.vectorLanes;
+  double bestCost = 0;
+  for (const BlockSize &size : sizes) {
+    // Cycles for one contracted position: a multiply-add each, but not fewer
+    // than the loads or than the latency of an accumulator allow.
+    double multiplies = size.rows * size.vectors;
+    double cycles = std::max({multiplies, double(size.vectors + size.rows / 2.0),
+                              4.0});
+    double blocks = double(llvm::divideCeil(rows, size.rows)) *
+                    llvm::divideCeil(lanes, size.vectors * machine.vectorLanes);
+    double cost = blocks * (cycles + 0.5);
+    if (bestCost == 0 || cost < 0.98 * bestCost) {
+      best = size;
+      bestCost = cost;
+    }
+  }
+  return best;
+}
+
+Value mlir::dl::cpu::getExtent(KernelFunction &kernel, linalg::GenericOp op,
+                               ArrayRef<unsigned> loops) {
+  IndexBuilder &index = kernel.emitter.index;
+  Value product = index.constant(1);
+  for (unsigned d : loops)
+    product = index.mul(product, kernel.emitter.loopSize(op, d));
+  return product;
+}
+
+//===----------------------------------------------------------------------===//
+// The block
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value>
+mlir::dl::cpu::emitBlock(KernelFunction &kernel, int64_t rows, int64_t vectors,
+                         Value depth,
+                         function_ref<Value(int64_t, Value)> readRow,
+                         function_ref<Value(int64_t, Value)> readLanes) {
+  OpBuilder &builder = kernel.builder;
+  Location loc = kernel.loc;
+  ElementEmitter &emitter = kernel.emitter;
+  VectorType type = emitter.vectorType(builder.getF32Type());
+  Value zero =
+      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
+  SmallVector<Value> start(rows * vectors, zero);
+  return emitLoop(
+      builder, loc, emitter.index.constant(0), depth,
+      emitter.index.constant(1), start, [&](Value k, ValueRange carried) {
+        ElementEmitter::Scope scope(emitter);
+        SmallVector<Value> next(carried), lanes;
+        for (int64_t j = 0; j < vectors; ++j)
+          lanes.push_back(readLanes(j, k));
+        for (int64_t i = 0; i < rows; ++i) {
+          Value row = vector::BroadcastOp::create(builder, loc, type,
+                                                  readRow(i, k));
+          for (int64_t j = 0; j < vectors; ++j)
+            next[i * vectors + j] =
+                vector::FMAOp::create(builder, loc, row, lanes[j],
+                                      carried[i * vectors + j]);
+        }
+        return next;
+      });
+}
+
+void mlir::dl::cpu::storeBlock(KernelFunction &kernel, Value memory,
+                               ArrayRef<Value> block, int64_t rows,
+                               int64_t vectors) {
+  for (int64_t i = 0; i < rows * vectors; ++i)
+    vector::StoreOp::create(
+        kernel.builder, kernel.loc, block[i], memory,
+        ValueRange{kernel.emitter.index.constant(i * kernel.emitter.width())});
+}
+
+//===----------------------------------------------------------------------===//
+// Packing
+//===----------------------------------------------------------------------===//
+
+void mlir::dl::cpu::packPanel(KernelFunction &kernel,
+                              const Contraction &contraction, Position dims,
+                              Value panel, Value base, Value first,
+                              Value count, int64_t vectors) {
+  OpBuilder &builder = kernel.builder;
+  Location loc = kernel.loc;
+  ElementEmitter &emitter = kernel.emitter;
+  IndexBuilder &index = emitter.index;
+  linalg::GenericOp op = contraction.op;
+  int64_t width = emitter.width();
+  AffineMap map = op.getMatchingIndexingMap(contraction.laneSide);
+  Value zero = index.constant(0), one = index.constant(1);
+  Value panelWidth = index.constant(vectors * width);
+
+  // Copies the lanes at `dims` to panel position `at` of every row.
+  auto copyColumn = [&](Value at) {
+    std::function<void(size_t, Value)> nest = [&](size_t depth, Value row) {
+      if (depth == contraction.reduced.size()) {
+        Element element =
+            emitter.read(contraction.laneSide->get(),
+                         emitter.mapPosition(map, dims));
+        Value offset =
+            index.add(base, index.add(index.mul(row, panelWidth), at));
+        Value vector = emitter.toVector(element);
+        if (emitter.mask)
+          vector::MaskedStoreOp::create(builder, loc, panel,
+                                        ValueRange{offset}, emitter.mask,
+                                        vector);
+        else
+          vector::StoreOp::create(builder, loc, vector, panel,
+                                  ValueRange{offset});
+        return;
+      }
+      unsigned d = contraction.reduced[depth];
+      Value extent = emitter.loopSize(op, d);
+      emitLoop(builder, loc, zero, extent, one, {},
+               [&](Value i, ValueRange) -> SmallVector<Value> {
+                 ElementEmitter::Scope scope(emitter);
+                 dims[d] = index.uniform(i);
+                 nest(depth + 1, index.add(index.mul(row, extent), i));
+                 return {};
+               });
+    };
+    nest(0, zero);
+  };
+  // Copies `length` (at most a vector of) lanes, with a mask if they are fewer.
+  auto copyRun = [&](Value at, Value length) {
+    auto known = IndexBuilder::getConstant(length);
+    if (known && *known == width)
+      return copyColumn(at);
+    Value isFull = arith::CmpIOp::create(builder, loc,
+                                         arith::CmpIPredicate::eq, length,
+                                         index.constant(width));
+    auto ifOp = scf::IfOp::create(builder, loc, isFull,
+                                  /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(ifOp.thenBlock());
+    {
+      ElementEmitter::Scope scope(emitter);
+      copyColumn(at);
+    }
+    builder.setInsertionPointToStart(ifOp.elseBlock());
+    ElementEmitter::Scope scope(emitter);
+    emitter.mask = vector::CreateMaskOp::create(
+        builder, loc, emitter.vectorType(builder.getI1Type()),
+        ValueRange{length});
+    copyColumn(at);
+    emitter.mask = Value();
+  };
+
+  unsigned last = contraction.lanes.back();
+  Value widthValue = index.constant(width);
+  if (contraction.lanes.size() == 1) {
+    emitLoop(builder, loc, zero, count, widthValue, {},
+             [&](Value at, ValueRange) -> SmallVector<Value> {
+               ElementEmitter::Scope scope(emitter);
+               dims[last] = index.uniform(index.add(first, at));
+               dims[last].stride = 1;
+               copyRun(at, index.min(widthValue, index.sub(count, at)));
+               return {};
+             });
+    return;
+  }
+  // Lanes cross the ends of rows: copy run by run, each within one row.
+  SmallVector<Value> sizes;
+  for (unsigned d : contraction.lanes)
+    sizes.push_back(emitter.loopSize(op, d));
+  auto loop = scf::WhileOp::create(builder, loc, TypeRange{index.constant(0).getType()},
+                                   ValueRange{zero});
+  OpBuilder::InsertionGuard guard(builder);
+  Block *before = builder.createBlock(&loop.getBefore(), {},
+                                      {builder.getIndexType()}, {loc});
+  scf::ConditionOp::create(builder, loc,
+                           index.less(before->getArgument(0), count),
+                           before->getArguments());
+  Block *after = builder.createBlock(&loop.getAfter(), {},
+                                     {builder.getIndexType()}, {loc});
+  Value at = after->getArgument(0);
+  ElementEmitter::Scope scope(emitter);
+  SmallVector<Value> position =
+      kernel.delinearize(index.add(first, at), sizes);
+  for (auto [d, value] : llvm::zip(contraction.lanes, position))
+    dims[d] = index.uniform(value);
+  dims[last].stride = 1;
+  Value length = index.min(index.sub(sizes.back(), position.back()),
+                           index.min(widthValue, index.sub(count, at)));
+  copyRun(at, length);
+  scf::YieldOp::create(builder, loc, ValueRange{index.add(at, length)});
+}
+
+//===----------------------------------------------------------------------===//
+// What follows
+//===----------------------------------------------------------------------===//
+
+void mlir::dl::cpu::emitEpilogue(
+    KernelFunction &kernel, const Contraction &contraction,
+    ArrayRef<KernelFunction::Output> outputs, Position dims, int rowLoop,
+    Value row, Value rows, Value first, Value count, Value laneCount,
+    Value memory, int64_t vectors) {
+  OpBuilder &builder = kernel.builder;
+  Location loc = kernel.loc;
+  ElementEmitter &emitter = kernel.emitter;
+  IndexBuilder &index = emitter.index;
+  linalg::GenericOp op = contraction.op;
+  int64_t width = emitter.width(), panelWidth = vectors * width;
+  VectorType type = emitter.vectorType(builder.getF32Type());
+  SmallVector<Value> laneSizes;
+  for (unsigned d : contraction.lanes)
+    laneSizes.push_back(emitter.loopSize(op, d));
+  AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+
+  auto emitVector = [&](Value i, int64_t j, bool masked) {
+    ElementEmitter::Scope scope(emitter);
+    Value lane = index.constant(j * width);
+    FlatGroup group;
+    group.base = index.add(first, lane);
+    group.sizes = laneSizes;
+    if (contraction.lanes.size() > 1) {
+      index.flat = &group;
+      for (auto [g, d] : llvm::enumerate(contraction.lanes)) {
+        dims[d] = LaneIndex();
+        dims[d].flatPosition = g;
+      }
+    } else {
+      dims[contraction.lanes.back()] = index.uniform(group.base);
+      dims[contraction.lanes.back()].stride = 1;
+    }
+    if (masked)
+      emitter.mask = vector::CreateMaskOp::create(
+          builder, loc, emitter.vectorType(builder.getI1Type()),
+          ValueRange{index.sub(count, lane)});
+    Value at = index.add(index.mul(i, index.constant(panelWidth)), lane);
+    Value sum = vector::LoadOp::create(builder, loc, type, memory,
+                                       ValueRange{at});
+    Position position = emitter.mapPosition(out, dims);
+    emitter.remember(op->getResult(0), position, {sum, true});
+    SmallVector<Element> elements;
+    for (const KernelFunction::Output &output : outputs)
+      elements.push_back(emitter.read(output.value, position));
+    for (auto [output, element] : llvm::zip(outputs, elements))
+      emitter.write(output.buffer, position, element);
+    emitter.mask = Value();
+    index.flat = nullptr;
+  };
+  auto emitRows = [&](bool masked) {
+    emitLoop(builder, loc, index.constant(0), rows, index.constant(1), {},
+             [&](Value i, ValueRange) -> SmallVector<Value> {
+               if (rowLoop >= 0)
+                 dims[rowLoop] = index.uniform(index.add(row, i));
+               for (int64_t j = 0; j < vectors; ++j)
+                 emitVector(i, j, masked);
+               return {};
+             });
+  };
+  auto known = IndexBuilder::getConstant(laneCount);
+  if (known && *known % panelWidth == 0)
+    return emitRows(false);
+  Value isFull =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, count,
+                            index.constant(panelWidth));
+  auto ifOp =
+      scf::IfOp::create(builder, loc, isFull, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(ifOp.thenBlock());
+  emitRows(false);
+  builder.setInsertionPointToStart(ifOp.elseBlock());
+  emitRows(true);
+}

@@ -1,0 +1,173 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Computes elements of the tensors of a kernel on demand.
+//
+// A kernel function is a graph of structured operations on tensors. Instead of
+// tiling, vectorizing and bufferizing each operation, the emitter starts at an
+// element (or a vector of them) that must be stored, and generates the code that
+// computes it: index maps are composed, bodies are cloned with vector types, and
+// memory is read only at the kernel's arguments. So every fused operation costs
+// its arithmetic alone, and movement costs index arithmetic that mostly folds.
+
+#ifndef DL_CODEGEN_CPU_ELEMENTEMITTER_H
+#define DL_CODEGEN_CPU_ELEMENTEMITTER_H
+
+#include "codegen/cpu/LaneIndex.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/SmallSet.h"
+
+namespace mlir::dl::cpu {
+
+/// A computed element: one value for all lanes, or a vector of one for each.
+struct Element {
+  Value value;
+  bool isVector = false;
+};
+
+/// Memory that holds a tensor, dense and row-major. bool is stored as i8.
+struct Buffer {
+  Value memory; // memref<?xT>
+  SmallVector<Value> sizes;
+  /// Elements from the start of one position to the next along each dimension;
+  /// empty means dense.
+  SmallVector<Value> strides;
+  /// Added to every offset; null means 0.
+  Value offset;
+};
+
+using Position = SmallVector<LaneIndex, 6>;
+
+class ElementEmitter {
+public:
+  ElementEmitter(OpBuilder &builder, Location loc, int64_t width)
+      : index(builder, loc, width), builder(builder), loc(loc) {}
+
+  /// The element of `tensor` at a position; failure is reported at the operation
+  /// that cannot be computed, and gives a null value.
+  Element read(Value tensor, ArrayRef<LaneIndex> position);
+
+  /// Stores an element into memory.
+  void write(const Buffer &buffer, ArrayRef<LaneIndex> position,
+             Element element);
+
+  /// Reads memory directly.
+  Element load(const Buffer &buffer, Type elementType,
+               ArrayRef<LaneIndex> position);
+
+  /// Computes the reductions that `tensor` at this position needs and that do
+  /// not depend on any dimension in `inner` (a bit for each dimension of the
+  /// statement), so that loops over those find them done.
+  void hoistReductions(Value tensor, ArrayRef<LaneIndex> position,
+                       uint64_t inner);
+
+  /// The sets of statement dimensions that the reductions below `tensor` depend
+  /// on, given positions that carry their dependencies.
+  void collectDependencies(Value tensor, ArrayRef<LaneIndex> position,
+                           SmallVectorImpl<uint64_t> &sets);
+
+  /// A scalar value of the kernel function (sizes, indices) in the new function.
+  Value scalar(Value value);
+
+  /// The size of a dimension of a tensor value.
+  Value size(Value tensor, unsigned dimension);
+
+  /// Runs `body` for vectors of positions from `lower` to `upper`: full vectors
+  /// without a mask, then, if any are left, the last positions with one.
+  void emitLanes(Value lower, Value upper, function_ref<void(Value)> body);
+
+  /// Where an iteration stands in an operand or result.
+  Position mapPosition(AffineMap map, ArrayRef<LaneIndex> dims);
+
+  /// The extent of a loop of a structured operation.
+  Value loopSize(linalg::GenericOp op, unsigned dimension);
+
+  /// Broadcasts a uniform element to all lanes.
+  Value toVector(Element element);
+  VectorType vectorType(Type elementType) const {
+    return VectorType::get({width()}, elementType);
+  }
+
+  int64_t width() const { return index.width; }
+  bool failed() const { return hasFailed; }
+  void fail(Operation *op, const Twine &reason);
+
+  /// Makes results found inside of a loop body invisible outside of it.
+  class Scope {
+  public:
+    Scope(ElementEmitter &emitter)
+        : emitter(emitter), known(emitter.known.size()) {}
+    ~Scope() { emitter.known.truncate(known); }
+
+  private:
+    ElementEmitter &emitter;
+    size_t known;
+  };
+
+  /// Declares an element as computed.
+  void remember(Value tensor, ArrayRef<LaneIndex> position, Element element);
+
+  /// Where tensors live in memory.
+  DenseMap<Value, Buffer> buffers;
+  /// Values of the kernel function that have a counterpart in the new one.
+  IRMapping scalars;
+  /// Lanes that count (vector<Wxi1>), or null for all.
+  Value mask;
+
+  IndexBuilder index;
+  OpBuilder &builder;
+  Location loc;
+
+private:
+  struct Known {
+    Value tensor;
+    Position position;
+    Element element;
+  };
+
+  Element compute(Value tensor, ArrayRef<LaneIndex> position);
+  Element readGeneric(linalg::GenericOp op, unsigned result,
+                      ArrayRef<LaneIndex> position);
+  Element readPad(tensor::PadOp op, ArrayRef<LaneIndex> position);
+  Element readReduction(linalg::GenericOp op, unsigned result,
+                        ArrayRef<LaneIndex> position);
+  SmallVector<Element> reduceByLane(linalg::GenericOp op, Position dims);
+  Element reduceAcrossLanes(linalg::GenericOp op, Position dims,
+                            Operation *combiner);
+  /// Runs a structured operation's body at an iteration.
+  SmallVector<Element> emitBody(linalg::GenericOp op, ArrayRef<LaneIndex> dims,
+                                ArrayRef<Element> accumulators);
+  Element cloneScalarOp(Operation *op, ArrayRef<Element> operands);
+  Element indexElement(const LaneIndex &position);
+  LaneIndex toIndex(Element element);
+
+  /// Iteration dimensions of an operation from a position in its result; sizes of
+  /// reduced dimensions are left null.
+  Position iterationPosition(linalg::GenericOp op, unsigned result,
+                             ArrayRef<LaneIndex> position);
+
+  /// Positions in the source of a movement operation, or nothing for others.
+  std::optional<std::pair<Value, Position>>
+  moveToSource(Operation *op, ArrayRef<LaneIndex> position);
+
+  /// Calls `visit` with the operands that an element needs, and their positions.
+  void visitOperands(Value tensor, ArrayRef<LaneIndex> position,
+                     function_ref<void(Value, ArrayRef<LaneIndex>)> visit);
+
+  SmallVector<Known, 0> known;
+  bool hasFailed = false;
+};
+
+/// Whether an operation reduces.
+bool isReduction(linalg::GenericOp op);
+
+/// A loop `for (i = lower; i < upper; i += step)` carrying values.
+SmallVector<Value>
+emitLoop(OpBuilder &builder, Location loc, Value lower, Value upper,
+         Value step, ValueRange carried,
+         function_ref<SmallVector<Value>(Value, ValueRange)> body);
+
+} // namespace mlir::dl::cpu
+
+#endif // DL_CODEGEN_CPU_ELEMENTEMITTER_H

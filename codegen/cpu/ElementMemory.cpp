@@ -1,0 +1,160 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Reading and writing memory: the elements of a buffer for all lanes at once.
+
+#include "codegen/cpu/ElementEmitter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::dl::cpu;
+
+/// The offset of each lane from the start of the memory, in elements.
+static LaneIndex linearize(IndexBuilder &index, const Buffer &buffer,
+                           ArrayRef<LaneIndex> position) {
+  LaneIndex offset =
+      index.uniform(buffer.offset ? buffer.offset : index.constant(0));
+  Value stride = index.constant(1);
+  for (size_t d = position.size(); d-- > 0;) {
+    if (!buffer.strides.empty())
+      stride = buffer.strides[d];
+    const LaneIndex &at = position[d];
+    bool flatEnd =
+        index.flat && at.flatPosition + 1 == (int)index.flat->sizes.size() &&
+        at.flatPosition >= 0 && buffer.strides.empty() &&
+        d >= (size_t)at.flatPosition;
+    // The whole flat group, in order and of the same sizes, is one dimension.
+    if (flatEnd) {
+      size_t first = d - at.flatPosition;
+      for (int i = 0; i <= at.flatPosition && flatEnd; ++i) {
+        Value mine = buffer.sizes[first + i], its = index.flat->sizes[i];
+        auto a = IndexBuilder::getConstant(mine),
+             b = IndexBuilder::getConstant(its);
+        flatEnd = position[first + i].flatPosition == i &&
+                  (i == 0 || mine == its || (a && b && *a == *b));
+      }
+      if (flatEnd) {
+        LaneIndex lanes;
+        lanes.base = index.flat->base;
+        lanes.stride = 1;
+        offset = index.add(offset, index.mul(lanes, stride));
+        for (int i = 0; i <= at.flatPosition; ++i)
+          stride = index.mul(stride, buffer.sizes[first + i]);
+        d = first;
+        continue;
+      }
+    }
+    offset = index.add(offset, index.mul(at, stride));
+    if (buffer.strides.empty())
+      stride = index.mul(stride, buffer.sizes[d]);
+  }
+  return offset;
+}
+
+Element ElementEmitter::load(const Buffer &buffer, Type elementType,
+                             ArrayRef<LaneIndex> position) {
+  LaneIndex offset = linearize(index, buffer, position);
+  Type stored = cast<MemRefType>(buffer.memory.getType()).getElementType();
+  Element element;
+  if (offset.isUniform() || width() == 1) {
+    element = {memref::LoadOp::create(builder, loc, buffer.memory,
+                                      ValueRange{offset.base}),
+               false};
+  } else {
+    VectorType type = vectorType(stored);
+    Value zero = arith::ConstantOp::create(builder, loc,
+                                           builder.getZeroAttr(type));
+    if (!offset.lanes && offset.stride == 1) {
+      element.value =
+          mask ? Value(vector::MaskedLoadOp::create(
+                     builder, loc, type, buffer.memory,
+                     ValueRange{offset.base}, mask, zero))
+               : Value(vector::LoadOp::create(builder, loc, type,
+                                              buffer.memory,
+                                              ValueRange{offset.base}));
+    } else {
+      Value lanes = mask;
+      if (!lanes)
+        lanes = arith::ConstantOp::create(
+            builder, loc,
+            DenseElementsAttr::get(vectorType(builder.getI1Type()), true));
+      element.value = vector::GatherOp::create(
+          builder, loc, type, buffer.memory,
+          ValueRange{index.constant(0)}, index.toVector(offset), lanes, zero);
+    }
+    element.isVector = true;
+  }
+  if (stored != elementType) { // bool
+    Type type = element.isVector ? Type(vectorType(stored)) : stored;
+    Value zero =
+        arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
+    element.value = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::ne, element.value, zero);
+  }
+  return element;
+}
+
+void ElementEmitter::write(const Buffer &buffer, ArrayRef<LaneIndex> position,
+                           Element element) {
+  LaneIndex offset = linearize(index, buffer, position);
+  Type stored = cast<MemRefType>(buffer.memory.getType()).getElementType();
+  Type given = getElementTypeOrSelf(element.value.getType());
+  if (given != stored) { // bool
+    Type type = element.isVector ? Type(vectorType(stored)) : stored;
+    element.value =
+        arith::ExtUIOp::create(builder, loc, type, element.value);
+  }
+  if (offset.isUniform() || width() == 1) {
+    memref::StoreOp::create(builder, loc, element.value, buffer.memory,
+                            ValueRange{offset.base});
+    return;
+  }
+  Value vector = toVector(element);
+  if (!offset.lanes && offset.stride == 1) {
+    if (mask)
+      vector::MaskedStoreOp::create(builder, loc, buffer.memory,
+                                    ValueRange{offset.base}, mask, vector);
+    else
+      vector::StoreOp::create(builder, loc, vector, buffer.memory,
+                              ValueRange{offset.base});
+    return;
+  }
+  Value lanes = mask;
+  if (!lanes)
+    lanes = arith::ConstantOp::create(
+        builder, loc,
+        DenseElementsAttr::get(vectorType(builder.getI1Type()), true));
+  vector::ScatterOp::create(builder, loc, Type(), buffer.memory,
+                            ValueRange{index.constant(0)},
+                            index.toVector(offset), lanes, vector);
+}
+
+void ElementEmitter::emitLanes(Value lower, Value upper,
+                               function_ref<void(Value)> body) {
+  Value step = index.constant(width());
+  Value count = index.sub(upper, lower);
+  Value rest = index.rem(count, step);
+  Value limit = index.sub(upper, rest);
+  auto known = IndexBuilder::getConstant(count);
+  if (!known || *known >= width())
+    emitLoop(builder, loc, lower, limit, step, {},
+             [&](Value i, ValueRange) -> SmallVector<Value> {
+               Scope scope(*this);
+               body(i);
+               return {};
+             });
+  if (known && *known % width() == 0)
+    return;
+  auto ifOp = scf::IfOp::create(builder, loc, index.less(limit, upper),
+                                /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(ifOp.thenBlock());
+  Scope scope(*this);
+  mask = vector::CreateMaskOp::create(
+      builder, loc, vectorType(builder.getI1Type()), ValueRange{rest});
+  body(limit);
+  mask = Value();
+}

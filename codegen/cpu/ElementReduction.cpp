@@ -1,0 +1,267 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Reductions: loops over the reduced dimensions, with the lanes either along
+// parallel dimensions (each lane reduces for itself) or along the innermost
+// reduced dimension (lanes are combined at the end).
+
+#include "codegen/cpu/ElementEmitter.h"
+#include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::dl::cpu;
+
+//===----------------------------------------------------------------------===//
+// Which reductions an element needs
+//===----------------------------------------------------------------------===//
+
+void ElementEmitter::visitOperands(
+    Value tensor, ArrayRef<LaneIndex> position,
+    function_ref<void(Value, ArrayRef<LaneIndex>)> visit) {
+  if (buffers.count(tensor))
+    return;
+  Operation *op = tensor.getDefiningOp();
+  if (auto generic = dyn_cast_or_null<linalg::GenericOp>(op)) {
+    Position dims = iterationPosition(
+        generic, cast<OpResult>(tensor).getResultNumber(), position);
+    for (LaneIndex &dim : dims)
+      if (!dim.isSet()) {
+        // A reduced dimension: depends on all, so that what depends on it is
+        // never computed ahead of it.
+        dim = index.uniform(index.constant(0), ~uint64_t(0));
+      }
+    for (OpOperand *operand : generic.getDpsInputOperands())
+      if (!generic.getMatchingBlockArgument(operand).use_empty())
+        visit(operand->get(),
+              mapPosition(generic.getMatchingIndexingMap(operand), dims));
+  } else if (auto pad = dyn_cast_or_null<tensor::PadOp>(op)) {
+    visit(pad.getSource(), position);
+  } else if (op) {
+    if (auto source = moveToSource(op, position))
+      visit(source->first, source->second);
+  }
+}
+
+static uint64_t getDependencies(ArrayRef<LaneIndex> position) {
+  uint64_t all = 0;
+  for (const LaneIndex &lane : position)
+    all |= lane.dependencies;
+  return all;
+}
+
+void ElementEmitter::hoistReductions(Value tensor,
+                                     ArrayRef<LaneIndex> position,
+                                     uint64_t inner) {
+  auto generic = tensor.getDefiningOp<linalg::GenericOp>();
+  if (generic && isReduction(generic) && !buffers.count(tensor) &&
+      !(getDependencies(position) & inner)) {
+    read(tensor, position);
+    return;
+  }
+  visitOperands(tensor, position, [&](Value operand, ArrayRef<LaneIndex> at) {
+    hoistReductions(operand, at, inner);
+  });
+}
+
+void ElementEmitter::collectDependencies(Value tensor,
+                                         ArrayRef<LaneIndex> position,
+                                         SmallVectorImpl<uint64_t> &sets) {
+  auto generic = tensor.getDefiningOp<linalg::GenericOp>();
+  if (generic && isReduction(generic) && !buffers.count(tensor))
+    sets.push_back(getDependencies(position));
+  visitOperands(tensor, position, [&](Value operand, ArrayRef<LaneIndex> at) {
+    collectDependencies(operand, at, sets);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+/// The one operation that combines, where each result has one and nothing else
+/// follows it.
+static Operation *getCombiner(linalg::GenericOp op) {
+  if (op.getNumDpsInits() != 1)
+    return nullptr;
+  SmallVector<Operation *, 4> combiners;
+  if (!matchReduction(op.getRegionOutputArgs(), 0, combiners) ||
+      combiners.size() != 1)
+    return nullptr;
+  return combiners.front();
+}
+
+Element ElementEmitter::readReduction(linalg::GenericOp op, unsigned result,
+                                      ArrayRef<LaneIndex> position) {
+  Position dims = iterationPosition(op, result, position);
+  bool isUniform =
+      llvm::all_of(position, [](const LaneIndex &i) { return i.isUniform(); });
+  Operation *combiner = getCombiner(op);
+  if (isUniform && width() > 1 && combiner &&
+      linalg::getCombinerOpKind(combiner))
+    return reduceAcrossLanes(op, dims, combiner);
+  SmallVector<Element> results = reduceByLane(op, dims);
+  for (auto [i, element] : llvm::enumerate(results))
+    if (i != result && element.value) {
+      AffineMap map = op.getIndexingMapMatchingResult(op->getResult(i));
+      remember(op->getResult(i), mapPosition(map, dims), element);
+    }
+  return result < results.size() ? results[result] : Element();
+}
+
+SmallVector<Element> ElementEmitter::reduceByLane(linalg::GenericOp op,
+                                                  Position dims) {
+  bool isVector = llvm::any_of(dims, [](const LaneIndex &i) {
+    return i.isSet() && !i.isUniform();
+  });
+  SmallVector<unsigned> reduced;
+  op.getReductionDims(reduced);
+
+  SmallVector<Value> initial;
+  for (OpOperand &init : op.getDpsInitsMutable()) {
+    Element element =
+        read(init.get(), mapPosition(op.getMatchingIndexingMap(&init), dims));
+    initial.push_back(isVector ? toVector(element) : element.value);
+  }
+  Value zero = index.constant(0), one = index.constant(1);
+  std::function<SmallVector<Value>(unsigned, ValueRange)> nest =
+      [&](unsigned depth, ValueRange carried) -> SmallVector<Value> {
+    if (depth == reduced.size()) {
+      SmallVector<Element> accumulators;
+      for (Value value : carried)
+        accumulators.push_back({value, isVector});
+      Scope scope(*this);
+      SmallVector<Value> next;
+      for (Element element : emitBody(op, dims, accumulators))
+        next.push_back(isVector ? toVector(element) : element.value);
+      if (next.size() != carried.size())
+        return llvm::to_vector(carried);
+      return next;
+    }
+    unsigned d = reduced[depth];
+    Value extent = loopSize(op, d);
+    // Reductions that do not depend on this loop are done ahead of it.
+    return emitLoop(builder, loc, zero, extent, one, carried,
+                    [&](Value i, ValueRange inner) {
+                      dims[d] = index.uniform(i, ~uint64_t(0));
+                      return nest(depth + 1, inner);
+                    });
+  };
+  for (unsigned d : reduced)
+    dims[d] = index.uniform(zero, ~uint64_t(0));
+  SmallVector<Element> results;
+  {
+    for (OpOperand *operand : op.getDpsInputOperands())
+      if (!op.getMatchingBlockArgument(operand).use_empty())
+        hoistReductions(operand->get(),
+                        mapPosition(op.getMatchingIndexingMap(operand), dims),
+                        uint64_t(1) << 63);
+    for (Value value : nest(0, initial))
+      results.push_back({value, isVector});
+  }
+  return results;
+}
+
+Element ElementEmitter::reduceAcrossLanes(linalg::GenericOp op, Position dims,
+                                          Operation *combiner) {
+  SmallVector<unsigned> reduced;
+  op.getReductionDims(reduced);
+  unsigned innermost = reduced.back();
+  OpOperand *init = op.getDpsInitOperand(0);
+  Element initial =
+      read(init->get(), mapPosition(op.getMatchingIndexingMap(init), dims));
+  Type elementType = initial.value.getType();
+  vector::CombiningKind kind = *linalg::getCombinerOpKind(combiner);
+  TypedAttr neutral = *arith::getNeutralElement(combiner);
+  Value start = arith::ConstantOp::create(
+      builder, loc,
+      DenseElementsAttr::get(vectorType(elementType), Attribute(neutral)));
+
+  Value zero = index.constant(0), one = index.constant(1);
+  Value step = index.constant(width());
+  for (unsigned d : reduced)
+    dims[d] = index.uniform(zero, ~uint64_t(0));
+  for (OpOperand *operand : op.getDpsInputOperands())
+    if (!op.getMatchingBlockArgument(operand).use_empty())
+      hoistReductions(operand->get(),
+                      mapPosition(op.getMatchingIndexingMap(operand), dims),
+                      uint64_t(1) << 63);
+
+  Value outerMask = mask;
+  auto combine = [&](Value at, Value accumulator) {
+    Scope scope(*this);
+    dims[innermost] = index.uniform(at, ~uint64_t(0));
+    dims[innermost].stride = 1;
+    SmallVector<Element> next = emitBody(op, dims, {{accumulator, true}});
+    return next.empty() ? accumulator : toVector(next.front());
+  };
+  // Several accumulators hide the latency of the combining operation.
+  constexpr int64_t kAccumulators = 4;
+  std::function<Value(unsigned, Value)> nest = [&](unsigned depth,
+                                                   Value carried) -> Value {
+    unsigned d = reduced[depth];
+    Value extent = loopSize(op, d);
+    if (d != innermost)
+      return emitLoop(builder, loc, zero, extent, one, carried,
+                      [&](Value i, ValueRange inner) -> SmallVector<Value> {
+                        dims[d] = index.uniform(i, ~uint64_t(0));
+                        return {nest(depth + 1, inner.front())};
+                      })
+          .front();
+    mask = Value();
+    auto constantExtent = IndexBuilder::getConstant(extent);
+    Value done = zero;
+    if (!constantExtent || *constantExtent >= kAccumulators * width()) {
+      Value wide = index.constant(kAccumulators * width());
+      Value limit = index.sub(extent, index.rem(extent, wide));
+      SmallVector<Value> starts(kAccumulators, start);
+      starts[0] = carried;
+      SmallVector<Value> sums = emitLoop(
+          builder, loc, zero, limit, wide, starts,
+          [&](Value i, ValueRange inner) {
+            SmallVector<Value> next;
+            for (int64_t a = 0; a < kAccumulators; ++a)
+              next.push_back(combine(index.add(i, index.constant(a * width())),
+                                     inner[a]));
+            return next;
+          });
+      for (int64_t a = 1; a < kAccumulators; ++a)
+        sums[0] = vector::makeArithReduction(builder, loc, kind, sums[0],
+                                             sums[a]);
+      carried = sums[0];
+      done = limit;
+    }
+    Value limit = index.sub(extent, index.rem(extent, step));
+    carried = emitLoop(builder, loc, done, limit, step, carried,
+                       [&](Value i, ValueRange inner) -> SmallVector<Value> {
+                         return {combine(i, inner.front())};
+                       })
+                  .front();
+    if (constantExtent && *constantExtent % width() == 0)
+      return carried;
+    // The rest, if there is one, with the lanes past the end left unchanged.
+    Value hasRest = index.less(limit, extent);
+    auto ifOp = scf::IfOp::create(builder, loc, carried.getType(), hasRest,
+                                  /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(ifOp.elseBlock());
+    scf::YieldOp::create(builder, loc, carried);
+    builder.setInsertionPointToStart(ifOp.thenBlock());
+    mask = vector::CreateMaskOp::create(
+        builder, loc, vectorType(builder.getI1Type()),
+        ValueRange{index.sub(extent, limit)});
+    Value next = combine(limit, carried);
+    scf::YieldOp::create(
+        builder, loc,
+        ValueRange{arith::SelectOp::create(builder, loc, mask, next, carried)});
+    mask = Value();
+    return ifOp.getResult(0);
+  };
+  Value lanes = nest(0, start);
+  mask = outerMask;
+  return {vector::ReductionOp::create(builder, loc, kind, lanes, initial.value),
+          false};
+}

@@ -1,0 +1,284 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/cpu/KernelFunction.h"
+#include "ir/dialect/Dialect.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlir::dl::cpu;
+
+/// How a type lies in memory: bool takes a byte.
+static Type getStoredType(Type type) {
+  return type.isInteger(1) ? IntegerType::get(type.getContext(), 8) : type;
+}
+
+KernelFunction::KernelFunction(func::FuncOp source,
+                               const MachineModel &machine)
+    : source(source), machine(machine), builder(source.getContext()),
+      loc(source.getLoc()), emitter(builder, loc, machine.vectorLanes) {
+  MLIRContext *context = source.getContext();
+  Type pointer = LLVM::LLVMPointerType::get(context);
+  Type indexType = builder.getIndexType();
+  builder.setInsertionPoint(source);
+  function = func::FuncOp::create(
+      builder, loc, source.getName(),
+      builder.getFunctionType(
+          {pointer, pointer, indexType, indexType, pointer, pointer}, {}));
+  function->setAttr("dl.kernel", builder.getUnitAttr());
+  function->setAttr("dl.signature", TypeAttr::get(source.getFunctionType()));
+  Block *entry = function.addEntryBlock();
+  builder.setInsertionPointToStart(entry);
+  Value buffers = entry->getArgument(0), sizes = entry->getArgument(1);
+  begin = entry->getArgument(2);
+  end = entry->getArgument(3);
+  scratch = entry->getArgument(4);
+  tiles = scratchBytes = emitter.index.constant(0);
+
+  unsigned nextSize = 0, nextBuffer = 0;
+  auto nextSizeValue = [&] {
+    Value at = LLVM::GEPOp::create(builder, loc, pointer, builder.getI64Type(),
+                                   sizes,
+                                   ArrayRef<LLVM::GEPArg>{(int32_t)nextSize});
+    Value loaded =
+        LLVM::LoadOp::create(builder, loc, builder.getI64Type(), at);
+    Value size = arith::IndexCastOp::create(builder, loc, indexType, loaded);
+    sizeNumbers[size] = nextSize++;
+    return size;
+  };
+  for (BlockArgument argument : source.getArguments()) {
+    auto type = dyn_cast<RankedTensorType>(argument.getType());
+    if (!type)
+      continue;
+    Buffer buffer;
+    for (int64_t d = 0; d < type.getRank(); ++d)
+      buffer.sizes.push_back(type.isDynamicDim(d)
+                                 ? nextSizeValue()
+                                 : emitter.index.constant(type.getDimSize(d)));
+    buffer.memory = makeMemory(loadPointer(buffers, nextBuffer++),
+                               getStoredType(type.getElementType()));
+    emitter.buffers[argument] = buffer;
+  }
+  for (BlockArgument argument : source.getArguments())
+    if (argument.getType().isIndex())
+      emitter.scalars.map(argument, nextSizeValue());
+}
+
+Value KernelFunction::loadPointer(Value table, int64_t position) {
+  Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
+  Value at = LLVM::GEPOp::create(builder, loc, pointer, pointer, table,
+                                 ArrayRef<LLVM::GEPArg>{(int32_t)position});
+  return LLVM::LoadOp::create(builder, loc, pointer, at);
+}
+
+Value KernelFunction::makeMemory(Value pointer, Type elementType) {
+  // The descriptor of a one-dimensional memref; its size is never looked at.
+  MLIRContext *context = builder.getContext();
+  Type i64 = builder.getI64Type();
+  Type array = LLVM::LLVMArrayType::get(i64, 1);
+  Type descriptorType = LLVM::LLVMStructType::getLiteral(
+      context, {pointer.getType(), pointer.getType(), i64, array, array});
+  Value descriptor = LLVM::PoisonOp::create(builder, loc, descriptorType);
+  auto insert = [&](Value value, ArrayRef<int64_t> at) {
+    descriptor =
+        LLVM::InsertValueOp::create(builder, loc, descriptor, value, at);
+  };
+  auto constant = [&](int64_t value) {
+    return LLVM::ConstantOp::create(builder, loc, i64,
+                                    builder.getI64IntegerAttr(value));
+  };
+  insert(pointer, {0});
+  insert(pointer, {1});
+  insert(constant(0), {2});
+  insert(constant(std::numeric_limits<int64_t>::max()), {3, 0});
+  insert(constant(1), {4, 0});
+  Type memory = MemRefType::get({ShapedType::kDynamic}, elementType);
+  return UnrealizedConversionCastOp::create(builder, loc, memory, descriptor)
+      .getResult(0);
+}
+
+Value KernelFunction::allocateScratch(Type elementType, Value elements) {
+  Type stored = getStoredType(elementType);
+  int64_t bytes = llvm::divideCeil(stored.getIntOrFloatBitWidth(), 8);
+  IndexBuilder &index = emitter.index;
+  Value offset =
+      arith::IndexCastOp::create(builder, loc, builder.getI64Type(),
+                                 scratchBytes);
+  Value pointer = LLVM::GEPOp::create(
+      builder, loc, scratch.getType(), builder.getI8Type(), scratch,
+      ArrayRef<LLVM::GEPArg>{offset});
+  Value size = index.mul(elements, index.constant(bytes));
+  Value rounded = index.mul(index.ceilDiv(size, index.constant(64)),
+                            index.constant(64));
+  scratchBytes = index.add(scratchBytes, rounded);
+  return makeMemory(pointer, stored);
+}
+
+SmallVector<KernelFunction::Output> KernelFunction::getOutputs() {
+  auto terminator =
+      cast<func::ReturnOp>(source.getBody().front().getTerminator());
+  unsigned first = source.getNumArguments() - terminator.getNumOperands();
+  SmallVector<Output> outputs;
+  for (auto [i, value] : llvm::enumerate(terminator.getOperands()))
+    outputs.push_back({value, emitter.buffers[source.getArgument(first + i)],
+                       (unsigned)i});
+  return outputs;
+}
+
+void KernelFunction::emitTiles(Value count, function_ref<void(Value)> body) {
+  // This call's tiles are [tiles, tiles + count) of the kernel's.
+  IndexBuilder &index = emitter.index;
+  Value zero = index.constant(0), one = index.constant(1);
+  Value lower = begin, upper = end;
+  if (IndexBuilder::getConstant(tiles) != 0) {
+    Value shifted = arith::SubIOp::create(builder, loc, begin, tiles);
+    lower = arith::MaxSIOp::create(builder, loc, shifted, zero);
+    upper = arith::SubIOp::create(builder, loc, end, tiles);
+  }
+  upper = index.min(upper, count);
+  emitLoop(builder, loc, lower, upper, one, {},
+           [&](Value tile, ValueRange) -> SmallVector<Value> {
+             ElementEmitter::Scope scope(emitter);
+             body(tile);
+             return {};
+           });
+  tiles = index.add(tiles, count);
+}
+
+SmallVector<Value> KernelFunction::delinearize(Value linear,
+                                               ArrayRef<Value> sizes) {
+  SmallVector<Value> result(sizes.size());
+  for (size_t i = sizes.size(); i-- > 1;) {
+    result[i] = emitter.index.rem(linear, sizes[i]);
+    linear = emitter.index.div(linear, sizes[i]);
+  }
+  if (!sizes.empty())
+    result[0] = linear;
+  return result;
+}
+
+AffineExpr KernelFunction::toExpr(Value value) {
+  if (auto constant = IndexBuilder::getConstant(value))
+    return builder.getAffineConstantExpr(*constant);
+  if (auto found = sizeNumbers.find(value); found != sizeNumbers.end())
+    return builder.getAffineDimExpr(found->second);
+  Operation *op = value.getDefiningOp();
+  if (!op || op->getNumOperands() != 2)
+    return AffineExpr();
+  AffineExpr a = toExpr(op->getOperand(0)), b = toExpr(op->getOperand(1));
+  if (!a || !b)
+    return AffineExpr();
+  if (isa<arith::AddIOp>(op))
+    return a + b;
+  if (isa<arith::SubIOp>(op))
+    return a - b;
+  if (isa<arith::MulIOp>(op))
+    return a * b;
+  if (isa<arith::DivUIOp>(op))
+    return a.floorDiv(b);
+  if (isa<arith::RemUIOp>(op))
+    return a % b;
+  return AffineExpr();
+}
+
+Value KernelFunction::packArgument(BlockArgument argument,
+                                   ArrayRef<int64_t> outerPermutation,
+                                   int64_t innerDimension, int64_t tile) {
+  auto type = cast<RankedTensorType>(argument.getType());
+  SmallVector<int64_t> shape;
+  for (int64_t d : outerPermutation) {
+    int64_t size = type.getDimSize(d);
+    shape.push_back(d == innerDimension ? llvm::divideCeil(size, tile) : size);
+  }
+  shape.push_back(tile);
+  packs[argument] = {
+      SmallVector<int64_t>(outerPermutation), innerDimension, tile,
+      RankedTensorType::get(shape, type.getElementType())};
+  return emitter.buffers[argument].memory;
+}
+
+LogicalResult KernelFunction::packOperands() {
+  if (packs.empty())
+    return success();
+  auto module = function->getParentOfType<ModuleOp>();
+  SmallVector<dl::DispatchOp> dispatches;
+  module.walk([&](dl::DispatchOp op) {
+    if (op.getKernel() == source.getName())
+      dispatches.push_back(op);
+  });
+  for (auto &[argument, pack] : packs) {
+    for (dl::DispatchOp op : dispatches) {
+      OpBuilder at(op);
+      OpOperand &operand = op->getOpOperand(argument.getArgNumber());
+      operand.set(dl::PackOp::create(
+          at, op.getLoc(), pack.type, operand.get(),
+          at.getDenseI64ArrayAttr(pack.outerPermutation),
+          at.getDenseI64ArrayAttr(pack.innerDimension),
+          at.getDenseI64ArrayAttr(pack.tile)));
+    }
+    argument.setType(pack.type);
+  }
+  SmallVector<Type> inputs(source.getBody().getArgumentTypes());
+  function->setAttr("dl.signature",
+                    TypeAttr::get(builder.getFunctionType(
+                        inputs, source.getFunctionType().getResults())));
+  return success();
+}
+
+LogicalResult KernelFunction::finish() {
+  func::ReturnOp::create(builder, loc);
+  AffineExpr tileCount = toExpr(tiles), bytes = toExpr(scratchBytes);
+  if (!emitter.failed() && (!tileCount || !bytes)) {
+    source.emitError() << "the number of tiles is not a formula of the sizes";
+    return failure();
+  }
+  if (emitter.failed())
+    return failure();
+  if (failed(packOperands()))
+    return failure();
+  auto map = [&](AffineExpr expr) {
+    return AffineMapAttr::get(AffineMap::get(sizeNumbers.size(), 0, expr));
+  };
+  function->setAttr("dl.tiles", map(tileCount));
+  function->setAttr("dl.scratch", map(bytes));
+  SymbolTable::setSymbolVisibility(function,
+                                   SymbolTable::Visibility::Private);
+  source.erase();
+  return success();
+}
+
+LogicalResult mlir::dl::cpu::generateKernels(ModuleOp module,
+                                             const MachineModel &machine) {
+  SmallVector<func::FuncOp> kernels;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function->hasAttr("dl.kernel") && !function->hasAttr("dl.signature"))
+      kernels.push_back(function);
+  for (func::FuncOp source : kernels) {
+    // Named operations become generic ones, so that one form is left.
+    IRRewriter rewriter(source.getContext());
+    SmallVector<linalg::LinalgOp> named;
+    source.walk([&](linalg::LinalgOp op) {
+      if (!isa<linalg::GenericOp, linalg::FillOp>(op))
+        named.push_back(op);
+    });
+    for (linalg::LinalgOp op : named) {
+      rewriter.setInsertionPoint(op);
+      if (failed(linalg::generalizeNamedOp(rewriter, op)))
+        return op->emitOpError("has no generic form");
+    }
+    KernelFunction kernel(source, machine);
+    LogicalResult emitted = isAttentionKernel(source)
+                                ? emitAttentionKernel(kernel)
+                            : isContractionKernel(source)
+                                ? emitContractionKernel(kernel)
+                                : emitLoopKernel(kernel);
+    if (failed(emitted) || failed(kernel.finish())) {
+      kernel.function.erase();
+      return source.emitError("the kernel was not generated");
+    }
+  }
+  return success();
+}

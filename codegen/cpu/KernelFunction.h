@@ -1,0 +1,102 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The function that a kernel becomes, and what every way of generating its body
+// shares.
+
+#ifndef DL_CODEGEN_CPU_KERNELFUNCTION_H
+#define DL_CODEGEN_CPU_KERNELFUNCTION_H
+
+#include "codegen/cpu/ElementEmitter.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace mlir::dl::cpu {
+
+/// Properties of the machine that strategies choose by.
+struct MachineModel {
+  int64_t vectorLanes = 16;    // float32 lanes of a vector register
+  int64_t vectorRegisters = 32;
+  int64_t l1Bytes = 32 << 10;  // data cache of a core
+  int64_t l2Bytes = 1 << 20;   // cache of a core
+};
+
+/// Replaces a kernel on tensors by a function with the kernel ABI:
+///   (buffers: ptr, sizes: ptr, begin: index, end: index, scratch: ptr,
+///    imports: ptr) -> ()
+/// It runs the tiles [begin, end). Attributes of the result: `dl.kernel`,
+/// `dl.signature` (the tensor function's type), `dl.tiles` and `dl.scratch`
+/// (affine maps over the sizes: number of tiles, bytes of scratch).
+class KernelFunction {
+public:
+  KernelFunction(func::FuncOp source, const MachineModel &machine);
+
+  /// Results of the source function that are stored, with their destinations.
+  struct Output {
+    Value value;
+    Buffer buffer;
+    unsigned number;
+  };
+  SmallVector<Output> getOutputs();
+
+  /// Memory in this thread's scratch for `elements` elements, 64-byte aligned.
+  Value allocateScratch(Type elementType, Value elements);
+
+  /// Runs `body` for each of `count` tiles that lies in this call's share; tiles
+  /// of successive calls follow one another.
+  void emitTiles(Value count, function_ref<void(Value)> body);
+
+  /// The position's parts of a linear index over some sizes, outermost first.
+  SmallVector<Value> delinearize(Value linear, ArrayRef<Value> sizes);
+
+  /// Makes every dispatch pass a constant argument in blocks, as `dl.pack` does.
+  /// Returns the memory of the packed tensor.
+  Value packArgument(BlockArgument argument, ArrayRef<int64_t> outerPermutation,
+                     int64_t innerDimension, int64_t tile);
+
+  /// Completes the function and erases the source; fails if an element could not
+  /// be generated.
+  LogicalResult finish();
+
+  func::FuncOp source;
+  func::FuncOp function;
+  const MachineModel &machine;
+  OpBuilder builder;
+  Location loc;
+  ElementEmitter emitter;
+
+private:
+  struct Pack {
+    SmallVector<int64_t> outerPermutation;
+    int64_t innerDimension, tile;
+    RankedTensorType type;
+  };
+  LogicalResult packOperands();
+  Value loadPointer(Value table, int64_t position);
+  Value makeMemory(Value pointer, Type elementType);
+  AffineExpr toExpr(Value value);
+
+  llvm::MapVector<BlockArgument, Pack> packs;
+  DenseMap<Value, unsigned> sizeNumbers;
+  Value begin, end, scratch;
+  Value tiles;        // tiles of the calls of emitTiles so far
+  Value scratchBytes; // handed out so far
+};
+
+/// Ways to generate a kernel. Each checks whether it applies, generates the body
+/// and returns success, or leaves the function as it was and returns failure.
+LogicalResult emitLoopKernel(KernelFunction &kernel);
+LogicalResult emitContractionKernel(KernelFunction &kernel);
+LogicalResult emitAttentionKernel(KernelFunction &kernel);
+
+/// Whether the source function has the form that the strategy is for.
+bool isContractionKernel(func::FuncOp source);
+bool isAttentionKernel(func::FuncOp source);
+
+/// Generates every `dl.kernel` function on tensors of a module; failure is
+/// reported.
+LogicalResult generateKernels(ModuleOp module, const MachineModel &machine);
+
+} // namespace mlir::dl::cpu
+
+#endif // DL_CODEGEN_CPU_KERNELFUNCTION_H

@@ -1,0 +1,478 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Kernels without a contraction: loops over the elements of the results, rows of
+// reductions, assembly of pieces, and sequential updates (scatter, running sums).
+
+#include "codegen/cpu/KernelFunction.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/Utils/Utils.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::dl::cpu;
+
+namespace {
+
+/// `source`, stored as a box of a buffer.
+struct Store {
+  Value source;
+  Buffer buffer;
+  /// For each dimension of the buffer: offset, stride, and the dimension of the
+  /// source, or -1 for one that the source lacks.
+  SmallVector<Value> offsets, strides;
+  SmallVector<int> dimensions;
+};
+
+/// How the elements of a statement are visited.
+struct Schedule {
+  uint64_t inner = 0;      // dimensions inside of the reductions' loops
+  unsigned flatCount = 0;  // trailing dimensions that lanes run over, 0: none
+  bool vectorizeInner = false; // lanes run over the last dimension, inside
+};
+
+class LoopEmitter {
+public:
+  LoopEmitter(KernelFunction &kernel)
+      : kernel(kernel), emitter(kernel.emitter), index(kernel.emitter.index),
+        builder(kernel.builder), loc(kernel.loc) {}
+
+  LogicalResult run();
+
+private:
+  void trace(Value value, const Buffer &buffer);
+  void emitStatement(ArrayRef<Store> stores);
+  Schedule schedule(ArrayRef<Store> stores, ArrayRef<Value> sizes);
+  void emitElements(ArrayRef<Store> stores, Position position,
+                    ArrayRef<unsigned> innerDims, const Schedule &plan,
+                    ArrayRef<Value> sizes);
+  void writeAll(ArrayRef<Store> stores, ArrayRef<LaneIndex> position);
+  Store fullStore(Value source, const Buffer &buffer);
+  SmallVector<Value> sizesOf(const Store &store);
+  void flush();
+
+  KernelFunction &kernel;
+  ElementEmitter &emitter;
+  IndexBuilder &index;
+  OpBuilder &builder;
+  Location loc;
+  bool sequential = false;
+  SmallVector<Store, 0> pending;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// What is stored
+//===----------------------------------------------------------------------===//
+
+Store LoopEmitter::fullStore(Value source, const Buffer &buffer) {
+  Store store{source, buffer, {}, {}, {}};
+  for (size_t d = 0; d < buffer.sizes.size(); ++d) {
+    store.offsets.push_back(index.constant(0));
+    store.strides.push_back(index.constant(1));
+    store.dimensions.push_back(d);
+  }
+  return store;
+}
+
+SmallVector<Value> LoopEmitter::sizesOf(const Store &store) {
+  auto type = cast<RankedTensorType>(store.source.getType());
+  SmallVector<Value> sizes;
+  for (int64_t d = 0; d < type.getRank(); ++d)
+    sizes.push_back(emitter.size(store.source, d));
+  return sizes;
+}
+
+/// Generates the stores that turn a destination into `value`, in order.
+void LoopEmitter::trace(Value value, const Buffer &buffer) {
+  if (emitter.buffers.count(value))
+    return; // the destination itself
+  Operation *op = value.getDefiningOp();
+  if (auto insert = dyn_cast_or_null<tensor::InsertSliceOp>(op)) {
+    trace(insert.getDest(), buffer);
+    flush();
+    Store store{insert.getSource(), buffer, {}, {}, {}};
+    llvm::SmallBitVector dropped = insert.getDroppedDims();
+    auto toValue = [&](OpFoldResult mixed) {
+      if (auto constant = getConstantIntValue(mixed))
+        return index.constant(*constant);
+      return emitter.scalar(cast<Value>(mixed));
+    };
+    int next = 0;
+    for (size_t d = 0; d < buffer.sizes.size(); ++d) {
+      store.offsets.push_back(toValue(insert.getMixedOffsets()[d]));
+      store.strides.push_back(toValue(insert.getMixedStrides()[d]));
+      store.dimensions.push_back(dropped.test(d) ? -1 : next++);
+    }
+    emitStatement(store);
+    emitter.buffers[value] = buffer;
+    return;
+  }
+  if (auto loop = dyn_cast_or_null<scf::ForOp>(op)) {
+    unsigned number = cast<OpResult>(value).getResultNumber();
+    if (loop.getNumResults() != 1)
+      return emitter.fail(op, "a sequential loop carries one tensor");
+    trace(loop.getInitArgs()[number], buffer);
+    flush();
+    emitter.buffers[loop.getRegionIterArg(number)] = buffer;
+    Value lower = emitter.scalar(loop.getLowerBound());
+    Value upper = emitter.scalar(loop.getUpperBound());
+    Value step = emitter.scalar(loop.getStep());
+    emitLoop(builder, loc, lower, upper, step, {},
+             [&](Value i, ValueRange) -> SmallVector<Value> {
+               ElementEmitter::Scope scope(emitter);
+               emitter.scalars.map(loop.getInductionVar(), i);
+               trace(loop.getBody()->getTerminator()->getOperand(number),
+                     buffer);
+               flush();
+               return {};
+             });
+    emitter.buffers[value] = buffer;
+    return;
+  }
+  if (auto branch = dyn_cast_or_null<scf::IfOp>(op)) {
+    unsigned number = cast<OpResult>(value).getResultNumber();
+    Value condition = emitter.scalar(branch.getCondition());
+    auto ifOp = scf::IfOp::create(builder, loc, condition,
+                                  /*withElseRegion=*/true);
+    for (auto [from, to] : {std::pair(branch.thenBlock(), ifOp.thenBlock()),
+                            std::pair(branch.elseBlock(), ifOp.elseBlock())}) {
+      OpBuilder::InsertionGuard guard(builder);
+      ElementEmitter::Scope scope(emitter);
+      builder.setInsertionPointToStart(to);
+      trace(from->getTerminator()->getOperand(number), buffer);
+      flush();
+    }
+    emitter.buffers[value] = buffer;
+    return;
+  }
+  // In a sequential kernel, a later statement reads what this one stores.
+  pending.push_back(fullStore(value, buffer));
+  if (sequential) {
+    flush();
+    emitter.buffers[value] = buffer;
+  }
+}
+
+/// Emits the stores that were put off, those of equal sizes in one loop nest.
+void LoopEmitter::flush() {
+  while (!pending.empty()) {
+    SmallVector<Store, 0> together{pending.front()}, rest;
+    Type shape = cast<RankedTensorType>(pending.front().source.getType())
+                     .clone(builder.getI8Type());
+    for (Store &store : llvm::drop_begin(pending)) {
+      Type other = cast<RankedTensorType>(store.source.getType())
+                       .clone(builder.getI8Type());
+      (other == shape ? together : rest).push_back(store);
+    }
+    pending = std::move(rest);
+    emitStatement(together);
+  }
+}
+
+LogicalResult LoopEmitter::run() {
+  kernel.source.walk([&](scf::ForOp) { sequential = true; });
+  auto emitAll = [&] {
+    for (KernelFunction::Output &output : kernel.getOutputs())
+      trace(output.value, output.buffer);
+    flush();
+  };
+  if (sequential)
+    kernel.emitTiles(index.constant(1), [&](Value) { emitAll(); });
+  else
+    emitAll();
+  return success(!emitter.failed());
+}
+
+//===----------------------------------------------------------------------===//
+// In which order
+//===----------------------------------------------------------------------===//
+
+/// Whether a reduction below `tensor` runs along memory, so that lanes belong to
+/// the reduced dimension.
+static bool reducesAlongMemory(Value tensor, const ElementEmitter &emitter) {
+  Operation *op = tensor.getDefiningOp();
+  if (!op || emitter.buffers.count(tensor))
+    return false;
+  if (auto generic = dyn_cast<linalg::GenericOp>(op);
+      generic && isReduction(generic)) {
+    for (OpOperand *operand : generic.getDpsInputOperands()) {
+      AffineMap map = generic.getMatchingIndexingMap(operand);
+      if (!map.getNumResults() ||
+          generic.getMatchingBlockArgument(operand).use_empty())
+        continue;
+      auto dim = dyn_cast<AffineDimExpr>(map.getResults().back());
+      if (dim && ::mlir::linalg::isReductionIterator(
+                     generic.getIteratorTypesArray()[dim.getPosition()]))
+        return true;
+    }
+    return false;
+  }
+  return llvm::any_of(op->getOperands(), [&](Value operand) {
+    return isa<RankedTensorType>(operand.getType()) &&
+           reducesAlongMemory(operand, emitter);
+  });
+}
+
+Schedule LoopEmitter::schedule(ArrayRef<Store> stores, ArrayRef<Value> sizes) {
+  unsigned rank = sizes.size();
+  Schedule plan;
+  if (rank == 0)
+    return plan;
+  uint64_t all = (uint64_t(1) << rank) - 1;
+
+  // A trial position for each dimension, whose value tells it from the others.
+  Position trial;
+  OpBuilder::InsertionGuard guard(builder);
+  for (unsigned d = 0; d < rank; ++d)
+    trial.push_back(index.uniform(index.constant(0), uint64_t(1) << d));
+  SmallVector<uint64_t> sets;
+  bool alongMemory = false;
+  for (const Store &store : stores) {
+    emitter.collectDependencies(store.source, trial, sets);
+    alongMemory |= reducesAlongMemory(store.source, emitter);
+  }
+  for (uint64_t set : sets)
+    if ((set & all) != all)
+      plan.inner |= all & ~set;
+  bool lastIsInner = plan.inner >> (rank - 1) & 1;
+  if (lastIsInner) {
+    plan.vectorizeInner = true;
+    return plan;
+  }
+  if (alongMemory)
+    return plan;
+  plan.flatCount = 1;
+  if (!sets.empty() || plan.inner)
+    return plan;
+
+  // Lanes run over as many trailing dimensions as all reads and writes see as
+  // one: each leaf uses all of them, in order and last, or none.
+  auto leafAllows = [&](ArrayRef<LaneIndex> at, unsigned count) {
+    uint64_t group = all & ~((uint64_t(1) << (rank - count)) - 1);
+    uint64_t used = 0;
+    for (const LaneIndex &lane : at)
+      used |= lane.dependencies;
+    if (!(used & group))
+      return true;
+    if (at.size() < count)
+      return false;
+    for (unsigned i = 0; i < at.size(); ++i) {
+      bool isLast = i + count >= at.size();
+      unsigned d = rank - count + (i + count - at.size());
+      if (isLast ? at[i].base != trial[d].base || !at[i].isUniform()
+                 : (at[i].dependencies & group) != 0)
+        return false;
+    }
+    return true;
+  };
+  std::function<bool(Value, ArrayRef<LaneIndex>, unsigned)> allows =
+      [&](Value tensor, ArrayRef<LaneIndex> at, unsigned count) -> bool {
+    if (emitter.buffers.count(tensor))
+      return leafAllows(at, count);
+    Operation *op = tensor.getDefiningOp();
+    if (auto generic = dyn_cast_or_null<linalg::GenericOp>(op)) {
+      if (generic.hasIndexSemantics())
+        return false;
+      bool gathers = false;
+      generic.walk([&](tensor::ExtractOp) { gathers = true; });
+      if (gathers)
+        return false;
+      Position dims(generic.getNumLoops());
+      AffineMap map = generic.getIndexingMapMatchingResult(
+          cast<OpResult>(tensor));
+      for (auto [expr, lane] : llvm::zip(map.getResults(), at))
+        if (auto dim = dyn_cast<AffineDimExpr>(expr))
+          dims[dim.getPosition()] = lane;
+      for (OpOperand *operand : generic.getDpsInputOperands()) {
+        if (generic.getMatchingBlockArgument(operand).use_empty())
+          continue;
+        Position next;
+        for (AffineExpr expr :
+             generic.getMatchingIndexingMap(operand).getResults()) {
+          if (!isa<AffineDimExpr, AffineConstantExpr>(expr))
+            return false;
+          next.push_back(index.evaluate(expr, dims));
+        }
+        if (!allows(operand->get(), next, count))
+          return false;
+      }
+      return true;
+    }
+    return isa_and_nonnull<arith::ConstantOp, linalg::FillOp>(op);
+  };
+  for (unsigned count = 2; count <= rank; ++count) {
+    // All sizes but the outermost must be known to agree.
+    if (!IndexBuilder::getConstant(sizes[rank - count + 1]))
+      break;
+    bool possible = llvm::all_of(stores, [&](const Store &store) {
+      if (store.dimensions.size() != rank)
+        return false;
+      for (unsigned d = rank - count; d < rank; ++d) {
+        auto size = IndexBuilder::getConstant(store.buffer.sizes[d]);
+        bool whole = d == rank - count ||
+                     (size && size == IndexBuilder::getConstant(sizes[d]));
+        if (!whole || store.dimensions[d] != (int)d ||
+            IndexBuilder::getConstant(store.strides[d]) != 1 ||
+            IndexBuilder::getConstant(store.offsets[d]) != 0)
+          return false;
+      }
+      return allows(store.source, trial, count);
+    });
+    if (!possible)
+      break;
+    plan.flatCount = count;
+  }
+  return plan;
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+void LoopEmitter::writeAll(ArrayRef<Store> stores,
+                           ArrayRef<LaneIndex> position) {
+  SmallVector<Element> elements;
+  for (const Store &store : stores)
+    elements.push_back(emitter.read(store.source, position));
+  for (auto [store, element] : llvm::zip(stores, elements)) {
+    Position at;
+    for (size_t d = 0; d < store.buffer.sizes.size(); ++d) {
+      LaneIndex offset = index.uniform(store.offsets[d]);
+      if (store.dimensions[d] < 0) {
+        at.push_back(offset);
+        continue;
+      }
+      LaneIndex lane =
+          index.mul(position[store.dimensions[d]], store.strides[d]);
+      at.push_back(IndexBuilder::getConstant(offset.base) == 0
+                       ? lane
+                       : index.add(lane, offset));
+    }
+    emitter.write(store.buffer, at, element);
+  }
+}
+
+void LoopEmitter::emitElements(ArrayRef<Store> stores, Position position,
+                               ArrayRef<unsigned> innerDims,
+                               const Schedule &plan, ArrayRef<Value> sizes) {
+  if (innerDims.empty()) {
+    writeAll(stores, position);
+    return;
+  }
+  unsigned d = innerDims.front();
+  Value zero = index.constant(0);
+  if (plan.vectorizeInner && innerDims.size() == 1) {
+    emitter.emitLanes(zero, sizes[d], [&](Value i) {
+      position[d] = index.uniform(i);
+      position[d].stride = 1;
+      writeAll(stores, position);
+    });
+    return;
+  }
+  emitLoop(builder, loc, zero, sizes[d], index.constant(1), {},
+           [&](Value i, ValueRange) -> SmallVector<Value> {
+             ElementEmitter::Scope scope(emitter);
+             position[d] = index.uniform(i);
+             emitElements(stores, position, innerDims.drop_front(), plan,
+                          sizes);
+             return {};
+           });
+}
+
+void LoopEmitter::emitStatement(ArrayRef<Store> stores) {
+  SmallVector<Value> sizes = sizesOf(stores.front());
+  unsigned rank = sizes.size();
+  Schedule plan = schedule(stores, sizes);
+
+  SmallVector<unsigned> outer, innerDims;
+  unsigned firstFlat = rank - plan.flatCount;
+  for (unsigned d = 0; d < rank; ++d)
+    if (plan.inner >> d & 1)
+      innerDims.push_back(d);
+    else if (d < firstFlat)
+      outer.push_back(d);
+
+  // Tiles: the outer dimensions, times chunks of the dimension of the lanes.
+  constexpr int64_t kChunk = 4096;
+  SmallVector<Value> outerSizes;
+  Value rows = index.constant(1), lanes = index.constant(1);
+  for (unsigned d : outer) {
+    outerSizes.push_back(sizes[d]);
+    rows = index.mul(rows, sizes[d]);
+  }
+  for (unsigned d = firstFlat; d < rank; ++d)
+    lanes = index.mul(lanes, sizes[d]);
+  // Inner dimensions multiply a chunk's work.
+  int64_t chunk = kChunk;
+  for (unsigned d : innerDims)
+    chunk = std::max<int64_t>(
+        emitter.width(),
+        chunk / IndexBuilder::getConstant(sizes[d]).value_or(64));
+  chunk = llvm::alignTo(chunk, emitter.width());
+  Value chunks = plan.flatCount && !sequential
+                     ? index.ceilDiv(lanes, index.constant(chunk))
+                     : index.constant(1);
+
+  auto emitTile = [&](Value tile) {
+    Value row = index.div(tile, chunks), part = index.rem(tile, chunks);
+    Position position(rank);
+    SmallVector<Value> at = kernel.delinearize(row, outerSizes);
+    for (auto [i, d] : llvm::enumerate(outer))
+      position[d] = index.uniform(at[i], uint64_t(1) << d);
+    auto emitAt = [&] {
+      if (!innerDims.empty()) {
+        Position trial = position;
+        for (unsigned d : innerDims)
+          trial[d] = index.uniform(index.constant(0), uint64_t(1) << d);
+        for (const Store &store : stores)
+          emitter.hoistReductions(store.source, trial, plan.inner);
+      }
+      emitElements(stores, position, innerDims, plan, sizes);
+    };
+    if (!plan.flatCount)
+      return emitAt();
+    Value lower = index.constant(0), upper = lanes;
+    if (IndexBuilder::getConstant(chunks) != 1) {
+      Value step = index.constant(chunk);
+      lower = index.mul(part, step);
+      upper = index.min(index.add(lower, step), lanes);
+    }
+    FlatGroup group;
+    for (unsigned d = firstFlat; d < rank; ++d)
+      group.sizes.push_back(sizes[d]);
+    emitter.emitLanes(lower, upper, [&](Value i) {
+      if (plan.flatCount == 1) {
+        position[rank - 1] = index.uniform(i, uint64_t(1) << (rank - 1));
+        position[rank - 1].stride = 1;
+      } else {
+        group.base = i;
+        index.flat = &group;
+        for (unsigned d = firstFlat; d < rank; ++d) {
+          position[d] = LaneIndex();
+          position[d].flatPosition = d - firstFlat;
+          position[d].dependencies = uint64_t(1) << d;
+        }
+      }
+      emitAt();
+      index.flat = nullptr;
+    });
+  };
+
+  Value count = index.mul(rows, chunks);
+  if (sequential)
+    emitLoop(builder, loc, index.constant(0), count, index.constant(1), {},
+             [&](Value tile, ValueRange) -> SmallVector<Value> {
+               ElementEmitter::Scope scope(emitter);
+               emitTile(tile);
+               return {};
+             });
+  else
+    kernel.emitTiles(count, emitTile);
+}
+
+LogicalResult mlir::dl::cpu::emitLoopKernel(KernelFunction &kernel) {
+  return LoopEmitter(kernel).run();
+}

@@ -1,0 +1,167 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef DL_CORE_OPS_TD
+#define DL_CORE_OPS_TD
+
+include "ir/dialect/DlBase.td"
+
+def Dl_ConstantOp : Dl_Op<"constant", [Pure, ConstantLike, AllTypesMatch<["value", "result"]>]> {
+  let summary = "a tensor known at compile time";
+  let description = [{
+    Large values are `dense_resource` blobs over the mapped model file.
+
+    Example: `%r = dl.constant dense<1.0> : tensor<4xf32>`
+  }];
+  let arguments = (ins ElementsAttr:$value);
+  let results = (outs Dl_Tensor:$result);
+  let assemblyFormat = "attr-dict $value";
+  let hasFolder = 1;
+  let builders = [OpBuilder<(ins "::mlir::ElementsAttr":$value), [{
+    build($_builder, $_state, value.getType(), value);
+  }]>];
+}
+
+def Dl_SizesOp : Dl_Op<"sizes", [Pure, ConstantLike]> {
+  let summary = "an integer tensor whose elements are expressions over the symbols";
+  let description = [{
+    The result has rank 0 or 1, is static, and has as many elements as the map has results.
+
+    Example: `%r = dl.sizes #dl.size_values<()[s0] -> (s0, 12)> : tensor<2xi64>`
+  }];
+  let arguments = (ins Dl_SizeValuesAttr:$value);
+  let results = (outs Dl_IntTensor:$result);
+  let assemblyFormat = "$value attr-dict `:` type($result)";
+  let hasFolder = 1;
+  let hasVerifier = 1;
+}
+
+def Dl_IotaOp : Dl_PureOp<"iota", "Elementwise"> {
+  let summary = "the numbers 0, 1, 2, ... along a dimension";
+  let description = [{
+    `result[.., i, ..] = i`, i standing at `axis`.
+
+    Example: `%r = dl.iota {axis = 0 : i64} : tensor<8xi64>`
+  }];
+  let arguments = (ins DefaultValuedAttr<I64Attr, "0">:$axis);
+  let results = (outs Dl_Tensor:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Dl_ScanOp : Dl_Op<"scan", [SingleBlockImplicitTerminator<"YieldOp">,
+                               AttrSizedOperandSegments, RecursiveMemoryEffects,
+                               Dl_Fusion<"Opaque">]> {
+  let summary = "runs its body once for each slice of some tensors, carrying state";
+  let description = [{
+    The body takes the states, then one slice (without dimension 0) of each of
+    `inputs`, and yields the new states, then one slice for each stacked result.
+    Results: the final states, then the stacked slices (dimension 0 is that of the
+    inputs, which all agree; at least one input). With `reverse`, slices are taken
+    and stacked from the last to the first. Values from outside may be used.
+
+    Example:
+    ```mlir
+    %h, %y = dl.scan states(%h0) inputs(%x) {
+    ^bb0(%s: tensor<4xf32>, %e: tensor<4xf32>):
+      %n = dl.add %s, %e : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+      dl.yield %n, %n : tensor<4xf32>, tensor<4xf32>
+    } : (tensor<4xf32>, tensor<9x4xf32>) -> (tensor<4xf32>, tensor<9x4xf32>)
+    ```
+  }];
+  let arguments = (ins Variadic<Dl_Tensor>:$states, Variadic<Dl_Tensor>:$inputs,
+                   DefaultValuedAttr<BoolAttr, "false">:$reverse);
+  let results = (outs Variadic<Dl_Tensor>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    `states` `(` $states `)` `inputs` `(` $inputs `)` $body attr-dict `:`
+    functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Dl_FusedOp : Dl_Op<"fused", [SingleBlockImplicitTerminator<"YieldOp">,
+                                 RecursiveMemoryEffects]> {
+  let summary = "ops that become one kernel";
+  let description = [{
+    Values from outside may be used; what is needed outside is yielded.
+
+    Example:
+    ```mlir
+    %r = dl.fused {
+      %0 = dl.add %a, %b : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+      %1 = dl.exp %0 : (tensor<4xf32>) -> tensor<4xf32>
+      dl.yield %1 : tensor<4xf32>
+    } : tensor<4xf32>
+    ```
+  }];
+  let results = (outs Variadic<Dl_Tensor>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$body attr-dict `:` type($results)";
+  let hasVerifier = 1;
+}
+
+def Dl_YieldOp : Dl_Op<"yield", [Pure, Terminator, ReturnLike,
+                                 ParentOneOf<["FusedOp", "ScanOp"]>]> {
+  let summary = "ends a region of dl.fused or dl.scan with its results";
+  let description = "Example: `dl.yield %a : tensor<4xf32>`";
+  let arguments = (ins Variadic<Dl_Tensor>:$operands);
+  let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
+  let builders = [OpBuilder<(ins), [{}]>];
+}
+
+def Dl_DispatchOp : Dl_Op<"dispatch", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "runs a kernel";
+  let description = [{
+    The kernel is a function on tensors in upstream dialects. Its arguments are
+    `inputs` without their encodings, one index for each result of `sizes`, then
+    one destination tensor for each result; it returns the destinations' new values.
+
+    Example: `%r = dl.dispatch @kernel_0(%a, %b) sizes()[s0] -> (s0) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>`
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Dl_Tensor>:$inputs,
+                   AffineMapAttr:$sizes);
+  let results = (outs Variadic<Dl_Tensor>:$results);
+  let assemblyFormat = "$kernel `(` $inputs `)` `sizes` $sizes attr-dict `:` functional-type($inputs, results)";
+}
+
+def Dl_HostCallOp : Dl_Op<"host_call", [Pure]> {
+  let summary = "calls a function of the runtime";
+  let description = [{
+    Functions are named in the runtime's documentation; `arguments` are integers
+    with a meaning that the function defines.
+
+    Example: `%v, %i = dl.host_call "topk"(%x) {arguments = array<i64: 1, 1, 1>} : (tensor<2x9xf32>) -> (tensor<2x3xf32>, tensor<2x3xi64>)`
+  }];
+  let arguments = (ins StrAttr:$function, Variadic<Dl_Tensor>:$inputs,
+                   DenseI64ArrayAttr:$arguments);
+  let results = (outs Variadic<Dl_Tensor>:$results);
+  let assemblyFormat = "$function `(` $inputs `)` attr-dict `:` functional-type($inputs, results)";
+}
+
+def Dl_PackOp : Dl_Op<"pack", [Pure]> {
+  let summary = "a constant's elements in blocks, as a kernel reads them";
+  let description = [{
+    As `linalg.pack`: dimension `inner_dims[i]` is divided into tiles of
+    `inner_tiles[i]`, the last one filled up with zeros. The dimensions within
+    tiles come last, in this order; outer dimension i of the result is dimension
+    `outer_perm[i]` of the operand (an empty `outer_perm` leaves their order).
+    The operand is static. Operands are constants by the time that a module is
+    written, and are packed on the way into the file.
+
+    Constraints:
+    - (P1) `outer_perm` is empty or a permutation of the operand's dimensions
+    - (P2) `inner_dims` are different dimensions of the operand
+    - (P3) `inner_tiles` has a positive tile for each of `inner_dims`
+    - (P4) the result type is the packed one
+
+    Example: `%r = dl.pack %x {inner_dims = array<i64: 1>, inner_tiles = array<i64: 32>, outer_perm = array<i64: 1, 0>} : (tensor<3x40xf32>) -> tensor<2x3x32xf32>`
+  }];
+  let arguments = (ins Dl_Tensor:$operand, DenseI64ArrayAttr:$outer_perm,
+                   DenseI64ArrayAttr:$inner_dims, DenseI64ArrayAttr:$inner_tiles);
+  let results = (outs Dl_Tensor:$result);
+  let assemblyFormat = "$operand attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+#endif // DL_CORE_OPS_TD

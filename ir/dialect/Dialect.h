@@ -1,0 +1,76 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The dl dialect: normalized operations of deep-learning models.
+
+#ifndef DL_IR_DIALECT_DIALECT_H
+#define DL_IR_DIALECT_DIALECT_H
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/IR/TensorEncoding.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "ir/dialect/DlDialect.h.inc"
+#include "ir/dialect/DlEnums.h.inc"
+#include "ir/dialect/DlInterfaces.h.inc"
+
+namespace mlir::OpTrait {
+// One trait for each kind, so that an op's definition names it in one word.
+template <class Op>
+class FusionElementwise : public TraitBase<Op, FusionElementwise> {};
+template <class Op>
+class FusionMovement : public TraitBase<Op, FusionMovement> {};
+template <class Op>
+class FusionReduction : public TraitBase<Op, FusionReduction> {};
+template <class Op>
+class FusionContraction : public TraitBase<Op, FusionContraction> {};
+template <class Op>
+class FusionOpaque : public TraitBase<Op, FusionOpaque> {};
+} // namespace mlir::OpTrait
+
+#define GET_ATTRDEF_CLASSES
+#include "ir/dialect/DlAttrs.h.inc"
+
+namespace mlir::dl {
+
+/// Name of the function attribute that holds the symbols' names: a string array.
+constexpr llvm::StringLiteral kSymbolsAttr = "dl.symbols";
+
+/// Function attributes with the names of arguments and results: string arrays.
+constexpr llvm::StringLiteral kInputNamesAttr = "dl.input_names";
+constexpr llvm::StringLiteral kOutputNamesAttr = "dl.output_names";
+
+/// Function attribute with the relations of sizes that a call must satisfy: an array
+/// of dictionaries `{relation = "eq" | "le", sizes = affine_map<()[s0, ..] -> (a, b)>,
+/// message = "..."}`. A call with symbols for which `a == b` (or `a <= b`) is false
+/// is refused with the message.
+constexpr llvm::StringLiteral kChecksAttr = "dl.checks";
+
+/// True when two lists of types agree in element types and ranks, and no static
+/// dimension contradicts another.
+bool areCompatible(TypeRange a, TypeRange b);
+
+} // namespace mlir::dl
+
+#define GET_OP_CLASSES
+#include "ir/dialect/CoreOps.h.inc"
+#define GET_OP_CLASSES
+#include "ir/dialect/ElementwiseOps.h.inc"
+#define GET_OP_CLASSES
+#include "ir/dialect/ReductionOps.h.inc"
+#define GET_OP_CLASSES
+#include "ir/dialect/ContractionOps.h.inc"
+#define GET_OP_CLASSES
+#include "ir/dialect/MovementOps.h.inc"
+
+#endif // DL_IR_DIALECT_DIALECT_H

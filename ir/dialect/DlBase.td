@@ -1,0 +1,143 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef DL_BASE_TD
+#define DL_BASE_TD
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/BuiltinAttributeInterfaces.td"
+include "mlir/IR/TensorEncoding.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+
+def Dl_Dialect : Dialect {
+  let name = "dl";
+  let cppNamespace = "::mlir::dl";
+  let summary = "normalized operations of deep-learning models";
+  let description = [{
+    Tensors are builtin ranked tensors. A tensor type with a dynamic dimension
+    carries a `#dl.dims` encoding, which gives each dimension as an expression
+    over the symbols of the enclosing function (its `dl.symbols` attribute).
+  }];
+  let useDefaultAttributePrinterParser = 1;
+  let hasConstantMaterializer = 1;
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect"];
+}
+
+//===----------------------------------------------------------------------===//
+// Attributes
+//===----------------------------------------------------------------------===//
+
+class Dl_Attr<string name, string attrMnemonic, list<Trait> traits = []>
+    : AttrDef<Dl_Dialect, name, traits> {
+  let mnemonic = attrMnemonic;
+}
+
+def Dl_DimsAttr : Dl_Attr<"Dims", "dims",
+    [DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {
+  let summary = "dimensions of a tensor as expressions over symbols";
+  let description = [{
+    The map has no dimensions, one result for each dimension of the tensor, and
+    as many symbols as the highest symbol that occurs, plus one, so that equal
+    types are equal attributes. Symbol i is the i-th name in `dl.symbols`. Every
+    symbol is non-negative.
+
+    Example: `tensor<?x64xf32, #dl.dims<()[s0, s1] -> (s0 + s1, 64)>>`
+  }];
+  let parameters = (ins "::mlir::AffineMap":$map);
+  let hasCustomAssemblyFormat = 1;
+}
+
+def Dl_SizeValuesAttr : Dl_Attr<"SizeValues", "size_values"> {
+  let summary = "values of an integer tensor as expressions over symbols";
+  let description = [{
+    The constant form of `dl.sizes`: result i of the map is element i.
+  }];
+  let parameters = (ins "::mlir::AffineMap":$map);
+  let hasCustomAssemblyFormat = 1;
+}
+
+class Dl_Enum<string name, string summary, list<I32EnumCase> cases>
+    : I32Enum<name, summary, cases> {
+  let cppNamespace = "::mlir::dl";
+}
+class Dl_EnumAttr<EnumInfo info, string mnemonic>
+    : EnumAttr<Dl_Dialect, info, mnemonic>;
+
+def Dl_FusionKind : Dl_Enum<"FusionKind", "how an op may take part in fusion", [
+    I32EnumCase<"Elementwise", 0, "elementwise">,
+    I32EnumCase<"Movement", 1, "movement">,
+    I32EnumCase<"Reduction", 2, "reduction">,
+    I32EnumCase<"Contraction", 3, "contraction">,
+    I32EnumCase<"Opaque", 4, "opaque">]>;
+
+def Dl_ReduceKind : Dl_Enum<"ReduceKind", "combining function of a reduction", [
+    I32EnumCase<"Sum", 0, "sum">, I32EnumCase<"Prod", 1, "prod">,
+    I32EnumCase<"Max", 2, "max">, I32EnumCase<"Min", 3, "min">]>;
+def Dl_ReduceKindAttr : Dl_EnumAttr<Dl_ReduceKind, "reduce_kind">;
+
+def Dl_ScatterKind : Dl_Enum<"ScatterKind", "what a scatter does to an element", [
+    I32EnumCase<"Set", 0, "set">, I32EnumCase<"Add", 1, "add">,
+    I32EnumCase<"Mul", 2, "mul">, I32EnumCase<"Max", 3, "max">,
+    I32EnumCase<"Min", 4, "min">]>;
+def Dl_ScatterKindAttr : Dl_EnumAttr<Dl_ScatterKind, "scatter_kind">;
+
+def Dl_Predicate : Dl_Enum<"Predicate", "predicate of a comparison", [
+    I32EnumCase<"Eq", 0, "eq">, I32EnumCase<"Ne", 1, "ne">,
+    I32EnumCase<"Lt", 2, "lt">, I32EnumCase<"Le", 3, "le">,
+    I32EnumCase<"Gt", 4, "gt">, I32EnumCase<"Ge", 5, "ge">]>;
+def Dl_PredicateAttr : Dl_EnumAttr<Dl_Predicate, "predicate">;
+
+def Dl_PadMode : Dl_Enum<"PadMode", "what fills the border of a padded tensor", [
+    I32EnumCase<"Constant", 0, "constant">, I32EnumCase<"Edge", 1, "edge">,
+    I32EnumCase<"Reflect", 2, "reflect">, I32EnumCase<"Wrap", 3, "wrap">]>;
+def Dl_PadModeAttr : Dl_EnumAttr<Dl_PadMode, "pad_mode">;
+
+//===----------------------------------------------------------------------===//
+// Interfaces and op classes
+//===----------------------------------------------------------------------===//
+
+def Dl_FusionInterface : OpInterface<"FusionInterface"> {
+  let cppNamespace = "::mlir::dl";
+  let description = [{
+    Tells fusion what kind of op this is; fusion asks nothing else about an op's
+    name. Opaque ops are never fused.
+  }];
+  let methods = [InterfaceMethod<
+    "The kind of this op.", "::mlir::dl::FusionKind", "getFusionKind">];
+}
+
+class Dl_Fusion<string kind> : TraitList<[
+    DeclareOpInterfaceMethods<Dl_FusionInterface>,
+    NativeOpTrait<"Fusion" # kind, [], [{}], [{
+      ::mlir::dl::FusionKind $cppClass::getFusionKind() {
+        return ::mlir::dl::FusionKind::}] # kind # [{;
+      }
+    }]>]>;
+
+// Result types follow from operands and attributes; a result type in the text may
+// be less precise than the inferred one, never contradict it.
+def Dl_InferTypes : InferTypeOpAdaptorBase<[{
+    static bool isCompatibleReturnTypes(::mlir::TypeRange l,
+                                        ::mlir::TypeRange r) {
+      return ::mlir::dl::areCompatible(l, r);
+    }
+}]>;
+
+class Dl_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Dl_Dialect, mnemonic, traits>;
+
+class Dl_PureOp<string mnemonic, string fusion, list<Trait> traits = []>
+    : Dl_Op<mnemonic, !listconcat([Pure, Dl_Fusion<fusion>], traits)>;
+
+def Dl_Tensor : AnyTypeOf<[AnyRankedTensor], "ranked tensor",
+                          "::mlir::RankedTensorType">;
+def Dl_IntTensor : RankedTensorOf<[AnySignlessInteger, UI8, UI16, UI32, UI64]>;
+
+#endif // DL_BASE_TD

@@ -1,0 +1,108 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef DL_REDUCTION_OPS_TD
+#define DL_REDUCTION_OPS_TD
+
+include "ir/dialect/DlBase.td"
+
+def Dl_ReduceOp : Dl_PureOp<"reduce", "Reduction", [Dl_InferTypes]> {
+  let summary = "combines the elements along some dimensions";
+  let description = [{
+    `axes` are distinct, ascending and in range. With `keepdims` a reduced
+    dimension stays with size 1. An empty reduction gives the neutral element
+    (sum 0, prod 1, max the lowest value, min the highest).
+
+    Example: `%r = dl.reduce sum, %x {axes = array<i64: 1>} : (tensor<2x3xf32>) -> tensor<2xf32>`
+  }];
+  let arguments = (ins Dl_ReduceKindAttr:$kind, Dl_Tensor:$operand,
+                   DenseI64ArrayAttr:$axes,
+                   DefaultValuedAttr<BoolAttr, "false">:$keepdims);
+  let results = (outs Dl_Tensor:$result);
+  let assemblyFormat = "$kind `,` $operand attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def Dl_SoftmaxOp : Dl_PureOp<"softmax", "Reduction", [Dl_InferTypes]> {
+  let summary = "exponentials along one dimension, divided by their sum";
+  let description = [{
+    Semantics: `exp(x - max(x)) / sum(exp(x - max(x)))` along `axis`; with `log`,
+    its logarithm, `(x - max(x)) - log(sum(exp(x - max(x))))`.
+
+    Example: `%r = dl.softmax %x {axis = 1 : i64} : (tensor<2x3xf32>) -> tensor<2x3xf32>`
+  }];
+  let arguments = (ins Dl_Tensor:$operand, I64Attr:$axis,
+                   DefaultValuedAttr<BoolAttr, "false">:$log);
+  let results = (outs Dl_Tensor:$result);
+  let assemblyFormat = "$operand attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Dl_ArgReduceOp : Dl_PureOp<"arg_reduce", "Opaque", [Dl_InferTypes]> {
+  let summary = "index of the largest or smallest element along a dimension";
+  let description = [{
+    `kind` is max or min; among equals the first index, or the last with
+    `select_last`. The result holds i64.
+
+    Example: `%r = dl.arg_reduce max, %x {axis = 1 : i64} : (tensor<2x3xf32>) -> tensor<2xi64>`
+  }];
+  let arguments = (ins Dl_ReduceKindAttr:$kind, Dl_Tensor:$operand, I64Attr:$axis,
+                   DefaultValuedAttr<BoolAttr, "false">:$keepdims,
+                   DefaultValuedAttr<BoolAttr, "false">:$select_last);
+  let results = (outs Dl_Tensor:$result);
+  let assemblyFormat = "$kind `,` $operand attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Dl_CumsumOp : Dl_PureOp<"cumsum", "Opaque", [Dl_InferTypes]> {
+  let summary = "running sum along a dimension";
+  let description = [{
+    Element i is the sum of elements 0 to i; `exclusive` leaves element i out,
+    `reverse` sums from the end.
+
+    Example: `%r = dl.cumsum %x {axis = 0 : i64} : (tensor<4xf32>) -> tensor<4xf32>`
+  }];
+  let arguments = (ins Dl_Tensor:$operand, I64Attr:$axis,
+                   DefaultValuedAttr<BoolAttr, "false">:$exclusive,
+                   DefaultValuedAttr<BoolAttr, "false">:$reverse);
+  let results = (outs Dl_Tensor:$result);
+  let assemblyFormat = "$operand attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Dl_TopkOp : Dl_PureOp<"topk", "Opaque"> {
+  let summary = "the k largest or smallest elements along a dimension";
+  let description = [{
+    k is the size of the results along `axis`. Results are ordered when `sorted`;
+    among equal values the lower index comes first.
+
+    Example: `%v, %i = dl.topk %x {axis = 1 : i64} : (tensor<2x9xf32>) -> (tensor<2x3xf32>, tensor<2x3xi64>)`
+  }];
+  let arguments = (ins Dl_Tensor:$operand, I64Attr:$axis,
+                   DefaultValuedAttr<BoolAttr, "true">:$largest,
+                   DefaultValuedAttr<BoolAttr, "true">:$sorted);
+  let results = (outs Dl_Tensor:$values, Dl_Tensor:$indices);
+  let assemblyFormat = "$operand attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Dl_WindowReduceOp : Dl_PureOp<"window_reduce", "Reduction", [Dl_InferTypes]> {
+  let summary = "reduces sliding windows over the trailing dimensions";
+  let description = [{
+    The last n dimensions, n = the length of `window`, are the sliding ones:
+    `result[.., o] = kind over k of operand[.., o * strides + k * dilations]`.
+    There is no padding: `dl.pad` comes before.
+    Size of a result dimension: `(size - (window - 1) * dilation - 1) / stride + 1`.
+
+    Example: `%r = dl.window_reduce max, %x {window = array<i64: 2, 2>, strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>} : (tensor<1x3x8x8xf32>) -> tensor<1x3x4x4xf32>`
+  }];
+  let arguments = (ins Dl_ReduceKindAttr:$kind, Dl_Tensor:$operand,
+                   DenseI64ArrayAttr:$window, DenseI64ArrayAttr:$strides,
+                   DenseI64ArrayAttr:$dilations);
+  let results = (outs Dl_Tensor:$result);
+  let assemblyFormat = "$kind `,` $operand attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+#endif // DL_REDUCTION_OPS_TD

@@ -1,0 +1,43 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "ir/dialect/Dialect.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+
+using namespace mlir;
+using namespace mlir::dl;
+
+LogicalResult PackOp::verify() {
+  RankedTensorType type = getOperand().getType();
+  if (!type.hasStaticShape())
+    return emitOpError("expected a static operand, found ") << type;
+  int64_t rank = type.getRank();
+  ArrayRef<int64_t> outerPerm = getOuterPerm(), innerDims = getInnerDims(),
+                    innerTiles = getInnerTiles();
+  if (!outerPerm.empty() && (static_cast<int64_t>(outerPerm.size()) != rank ||
+                             !isPermutationVector(outerPerm)))
+    return emitOpError("(P1) expected outer_perm to permute ")
+           << rank << " dimensions, found [" << outerPerm << "]";
+  SmallVector<int64_t> packed(type.getShape());
+  llvm::SmallDenseSet<int64_t> seen;
+  for (int64_t dim : innerDims)
+    if (dim < 0 || dim >= rank || !seen.insert(dim).second)
+      return emitOpError("(P2) expected inner_dims to be different dimensions "
+                         "of the operand, found [")
+             << innerDims << "]";
+  if (innerTiles.size() != innerDims.size() ||
+      llvm::any_of(innerTiles, [](int64_t tile) { return tile <= 0; }))
+    return emitOpError("(P3) expected ")
+           << innerDims.size() << " positive tiles, found [" << innerTiles
+           << "]";
+  for (auto [dim, tile] : llvm::zip(innerDims, innerTiles))
+    packed[dim] = llvm::divideCeil(packed[dim], tile);
+  if (!outerPerm.empty())
+    applyPermutationToVector(packed, outerPerm);
+  llvm::append_range(packed, innerTiles);
+  auto expected = RankedTensorType::get(packed, type.getElementType());
+  if (getResult().getType() != expected)
+    return emitOpError("(P4) expected the result type ")
+           << expected << ", found " << getResult().getType();
+  return success();
+}
