@@ -14,8 +14,8 @@ using namespace mlir;
 using llvm::StringRef;
 using llvm::Twine;
 
-/// The message of a verifier without the name of the op, which the model's author
-/// does not know.
+/// The message of a verifier without the name of the op, which the model's
+/// author does not know.
 static std::string dropOpName(StringRef message) {
   if (message.consume_front("'"))
     message = message.split("' op ").second;
@@ -141,8 +141,8 @@ Value NodeContext::sizeScalar(AffineExpr value) {
 // Changes of shape and type
 //===----------------------------------------------------------------------===//
 
-/// The type with these dimensions; null, with the node reported, where a dimension
-/// is negative or there are too many elements.
+/// The type with these dimensions; null, with the node reported, where a
+/// dimension is negative or there are too many elements.
 static RankedTensorType getResultType(NodeContext &context,
                                       ArrayRef<AffineExpr> dims,
                                       Type elementType) {
@@ -187,8 +187,7 @@ Value NodeContext::transpose(Value value, ArrayRef<int64_t> permutation) {
   bool isIdentity = true;
   for (auto [i, dim] : llvm::enumerate(permutation))
     isIdentity &= dim == static_cast<int64_t>(i);
-  return isIdentity ? value
-                    : create<mlir::dl::TransposeOp>(value, permutation);
+  return isIdentity ? value : create<mlir::dl::TransposeOp>(value, permutation);
 }
 
 Value NodeContext::cast(Value value, Type elementType) {

@@ -8,9 +8,9 @@
 #include "mlir/IR/BuiltinDialect.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
+#include "onnx/onnx_pb.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Endian.h"
-#include "onnx/onnx_pb.h"
 
 using namespace mlir;
 using namespace dl::frontend;
@@ -204,9 +204,9 @@ dl::frontend::getFloats(Attribute attribute) {
   if (!data)
     return std::nullopt;
   for (size_t i = 0; i < data->size(); i += bytes)
-    append(APFloat(type.getFloatSemantics(),
-                   APInt(type.getWidth(),
-                         static_cast<uint64_t>(
-                             readInt(data->data() + i, bytes, true)))));
+    append(APFloat(
+        type.getFloatSemantics(),
+        APInt(type.getWidth(),
+              static_cast<uint64_t>(readInt(data->data() + i, bytes, true)))));
   return result;
 }

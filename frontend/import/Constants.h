@@ -12,8 +12,8 @@
 
 namespace dl::frontend {
 
-/// The element type of an ONNX data type; null for those that the dialect does not
-/// have: strings, complex numbers and types narrower than a byte.
+/// The element type of an ONNX data type; null for those that the dialect does
+/// not have: strings, complex numbers and types narrower than a byte.
 mlir::Type getElementType(int32_t dataType, mlir::MLIRContext *context);
 
 /// The value of a tensor that checkTensor has accepted, of a type that
@@ -23,8 +23,8 @@ mlir::ElementsAttr getElements(const std::shared_ptr<Model> &model,
                                const onnx::TensorProto &tensor,
                                mlir::MLIRContext *context);
 
-/// The elements of a constant integer or bool tensor, of a constant float tensor;
-/// nothing for other types and for more than 65536 elements.
+/// The elements of a constant integer or bool tensor, of a constant float
+/// tensor; nothing for other types and for more than 65536 elements.
 std::optional<llvm::SmallVector<int64_t>> getInts(mlir::Attribute value);
 std::optional<llvm::SmallVector<double>> getFloats(mlir::Attribute value);
 

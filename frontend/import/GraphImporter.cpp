@@ -15,15 +15,17 @@ using llvm::Twine;
 GraphImporter::GraphImporter(std::shared_ptr<Model> model,
                              const RuleTable &rules,
                              const ImportOptions &options, ModuleOp module)
-    : model(std::move(model)), graph(this->model->proto->graph()),
-      rules(rules), module(module), context(module.getContext()),
-      builder(context), symbols(options.dims, context) {
+    : model(std::move(model)), graph(this->model->proto->graph()), rules(rules),
+      module(module), context(module.getContext()), builder(context),
+      symbols(options.dims, context) {
   for (const onnx::TensorProto &tensor : graph.initializer())
     initializers[tensor.name()] = &tensor;
   for (const onnx::ValueInfoProto &info : graph.value_info())
     declared[info.name()] = &info.type();
-  for (const onnx::ValueInfoProto &info : graph.output())
+  for (const onnx::ValueInfoProto &info : graph.output()) {
     declared[info.name()] = &info.type();
+    outputs.insert(info.name());
+  }
 }
 
 InFlightDiagnostic GraphImporter::emitModelError() {
@@ -34,9 +36,9 @@ InFlightDiagnostic GraphImporter::emitModelError() {
 
 LogicalResult GraphImporter::run() {
   builder.setInsertionPointToEnd(module.getBody());
-  function = func::FuncOp::create(
-      builder, mlir::dl::getFileLoc(model->path, context), "main",
-      builder.getFunctionType({}, {}));
+  function =
+      func::FuncOp::create(builder, mlir::dl::getFileLoc(model->path, context),
+                           "main", builder.getFunctionType({}, {}));
   Block *body = function.addEntryBlock();
   builder.setInsertionPointToEnd(body);
   if (failed(checkInitializers()) || failed(importInputs()))
@@ -98,8 +100,7 @@ GraphImporter::getInputType(const onnx::ValueInfoProto &input) {
     if (!constant)
       continue;
     if (constant.getValue() < 0)
-      return refuse("has the negative dimension " +
-                    Twine(constant.getValue()));
+      return refuse("has the negative dimension " + Twine(constant.getValue()));
     if (__builtin_mul_overflow(count, constant.getValue(), &count) ||
         count > kMaxNumElements)
       return refuse("has more elements than can be addressed");
@@ -132,14 +133,13 @@ LogicalResult GraphImporter::importInputs() {
   }
   std::vector<std::string> unused = symbols.getUnusedFixed();
   if (!unused.empty())
-    return emitModelError() << "there is no symbolic dimension '"
-                            << unused.front() << "' to be given a value"
-                            << (symbols.getNames().empty()
-                                    ? ""
-                                    : "; there is '" +
-                                          llvm::join(symbols.getNames(),
-                                                     "', '") +
-                                          "'");
+    return emitModelError()
+           << "there is no symbolic dimension '" << unused.front()
+           << "' to be given a value"
+           << (symbols.getNames().empty()
+                   ? ""
+                   : "; there is '" + llvm::join(symbols.getNames(), "', '") +
+                         "'");
   function.setFunctionType(builder.getFunctionType(types, {}));
   function->setAttr(mlir::dl::kInputNamesAttr, builder.getStrArrayAttr(names));
   return failure(hasErrors);
@@ -271,7 +271,9 @@ LogicalResult GraphImporter::setValue(NodeContext &node, StringRef name,
     return node.invalid("its output '" + name + "' is declared as " +
                         getDataTypeName(tensor.elem_type()) +
                         ", which it is not");
-  if (!tensor.has_shape())
+  // The shapes of intermediate values are hints, and often out of date; those
+  // of outputs are what callers rely on.
+  if (!outputs.contains(name) || !tensor.has_shape())
     return success();
   if (tensor.shape().dim_size() != type.getRank())
     return node.invalid("its output '" + name + "' is declared with rank " +
@@ -280,11 +282,10 @@ LogicalResult GraphImporter::setValue(NodeContext &node, StringRef name,
   for (int i = 0, e = tensor.shape().dim_size(); i < e; ++i) {
     const auto &dim = tensor.shape().dim(i);
     if (dim.has_dim_value() && dim.dim_value() >= 0 &&
-        failed(node.requireEqual(
-            mlir::dl::getDim(type, i),
-            builder.getAffineConstantExpr(dim.dim_value()),
-            "dimension " + Twine(i) + " of its output '" + name +
-                "' is declared otherwise")))
+        failed(node.requireEqual(mlir::dl::getDim(type, i),
+                                 builder.getAffineConstantExpr(dim.dim_value()),
+                                 "dimension " + Twine(i) + " of its output '" +
+                                     name + "' is declared otherwise")))
       return mlir::failure();
   }
   return success();
@@ -295,9 +296,8 @@ void GraphImporter::addCheck(bool orLess, AffineExpr a, AffineExpr b,
   Attribute check = builder.getDictionaryAttr(
       {builder.getNamedAttr("relation",
                             builder.getStringAttr(orLess ? "le" : "eq")),
-       builder.getNamedAttr(
-           "sizes",
-           AffineMapAttr::get(mlir::dl::getSymbolMap({a, b}, context))),
+       builder.getNamedAttr("sizes", AffineMapAttr::get(mlir::dl::getSymbolMap(
+                                         {a, b}, context))),
        builder.getNamedAttr("message", builder.getStringAttr(message))});
   if (!llvm::is_contained(checks, check))
     checks.push_back(check);
@@ -319,11 +319,9 @@ LogicalResult GraphImporter::importOutputs() {
     names.push_back(output.name());
   }
   func::ReturnOp::create(builder, function.getLoc(), results);
-  function.setFunctionType(
-      builder.getFunctionType(function.front().getArgumentTypes(),
-                              ValueRange(results).getTypes()));
-  function->setAttr(mlir::dl::kOutputNamesAttr,
-                    builder.getStrArrayAttr(names));
+  function.setFunctionType(builder.getFunctionType(
+      function.front().getArgumentTypes(), ValueRange(results).getTypes()));
+  function->setAttr(mlir::dl::kOutputNamesAttr, builder.getStrArrayAttr(names));
   return success();
 }
 

@@ -11,6 +11,7 @@
 #include "frontend/import/Symbols.h"
 #include "frontend/onnx/Model.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace onnx {
 class TypeProto;
@@ -56,7 +57,8 @@ private:
   };
 
   mlir::LogicalResult importInputs();
-  /// The argument type of a graph input; null, with a diagnostic, where it has none.
+  /// The argument type of a graph input; null, with a diagnostic, where it has
+  /// none.
   mlir::RankedTensorType getInputType(const onnx::ValueInfoProto &input);
   mlir::AffineExpr getInputDim(const onnx::ValueInfoProto &input, int i);
   mlir::LogicalResult checkInitializers();
@@ -64,8 +66,8 @@ private:
   /// Why there is no rule for a node.
   std::string explainMissingRule(const onnx::NodeProto &node) const;
   void poisonOutputs(const onnx::NodeProto &node);
-  /// A value of the type that ONNX's inference gives, so that the nodes that follow
-  /// a failed one can be looked at; null where it gives none.
+  /// A value of the type that ONNX's inference gives, so that the nodes that
+  /// follow a failed one can be looked at; null where it gives none.
   mlir::Value createPlaceholder(llvm::StringRef name);
   mlir::LogicalResult importOutputs();
   mlir::LogicalResult finish();
@@ -84,6 +86,7 @@ private:
   llvm::StringMap<const onnx::TensorProto *> initializers;
   /// Types that the model declares for outputs and intermediate values.
   llvm::StringMap<const onnx::TypeProto *> declared;
+  llvm::StringSet<> outputs;
   llvm::SmallVector<mlir::Attribute> checks;
 
   std::optional<Failure> outcome;

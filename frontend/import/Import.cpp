@@ -25,9 +25,8 @@ bool frontend::isModelFile(StringRef path) {
   }
   // The first field of a binary model is its IR version, a small number.
   StringRef bytes = (*file)->bytes();
-  return isTextualModel(path, bytes) ||
-         (bytes.size() > 2 && bytes[0] == 0x08 && bytes[1] > 0 &&
-          bytes[1] < 0x20);
+  return isTextualModel(path, bytes) || (bytes.size() > 2 && bytes[0] == 0x08 &&
+                                         bytes[1] > 0 && bytes[1] < 0x20);
 }
 
 static RuleTable makeRules() {
@@ -44,9 +43,9 @@ static RuleTable makeRules() {
   return table;
 }
 
-OwningOpRef<ModuleOp>
-frontend::importModel(StringRef path, const ImportOptions &options,
-                          MLIRContext &context) {
+OwningOpRef<ModuleOp> frontend::importModel(StringRef path,
+                                            const ImportOptions &options,
+                                            MLIRContext &context) {
   context.loadDialect<mlir::dl::DlDialect, func::FuncDialect>();
   Location loc = mlir::dl::getFileLoc(path, &context);
   auto model = loadModel(path);

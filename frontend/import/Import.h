@@ -24,14 +24,19 @@ struct ImportOptions {
 /// (`.onnx`) or textual (`.onnxtext`, `.onnxtxt`); `.mlir` files are not.
 bool isModelFile(llvm::StringRef path);
 
-/// Reads the model at `path` and imports it as a module with one function `@main`:
-///  - arguments: the graph's inputs that are not initializers, in order; results:
+/// Reads the model at `path` and imports it as a module with one function
+/// `@main`:
+///  - arguments: the graph's inputs that are not initializers, in order;
+///  results:
 ///    its outputs. Names are in `dl.input_names` and `dl.output_names`.
-///  - `dl.symbols`: names of the symbolic dimensions; `dl.checks`: see Dialect.h.
-///  - initializers are `dl.constant`, large ones over the mapped file, which the
+///  - `dl.symbols`: names of the symbolic dimensions; `dl.checks`: see
+///  Dialect.h.
+///  - initializers are `dl.constant`, large ones over the mapped file, which
+///  the
 ///    context keeps alive.
-/// Registers what it needs in `context`. On failure, diagnostics have been emitted
-/// and the result is null; all nodes that are not supported are in one diagnostic.
+/// Registers what it needs in `context`. On failure, diagnostics have been
+/// emitted and the result is null; all nodes that are not supported are in one
+/// diagnostic.
 mlir::OwningOpRef<mlir::ModuleOp> importModel(llvm::StringRef path,
                                               const ImportOptions &options,
                                               mlir::MLIRContext &context);

@@ -16,8 +16,8 @@ using llvm::Twine;
 NodeContext::NodeContext(GraphImporter &importer, OpBuilder &builder,
                          Location loc, const onnx::NodeProto &node,
                          int64_t opset)
-    : builder(builder), loc(loc), node(node), opset(opset),
-      importer(importer) {}
+    : builder(builder), loc(loc), node(node), opset(opset), importer(importer) {
+}
 
 //===----------------------------------------------------------------------===//
 // Inputs and outputs
@@ -66,8 +66,7 @@ std::string NodeContext::getString(StringRef name, StringRef byDefault) const {
   return attribute && attribute->has_s() ? attribute->s() : byDefault.str();
 }
 
-std::optional<SmallVector<int64_t>>
-NodeContext::getInts(StringRef name) const {
+std::optional<SmallVector<int64_t>> NodeContext::getInts(StringRef name) const {
   const onnx::AttributeProto *attribute = getAttr(name);
   if (!attribute || attribute->type() != onnx::AttributeProto::INTS)
     return std::nullopt;
@@ -75,8 +74,7 @@ NodeContext::getInts(StringRef name) const {
                               attribute->ints().end());
 }
 
-std::optional<SmallVector<float>>
-NodeContext::getFloats(StringRef name) const {
+std::optional<SmallVector<float>> NodeContext::getFloats(StringRef name) const {
   const onnx::AttributeProto *attribute = getAttr(name);
   if (!attribute || attribute->type() != onnx::AttributeProto::FLOATS)
     return std::nullopt;
@@ -117,7 +115,8 @@ std::optional<int64_t> NodeContext::normalizeAxis(int64_t axis, int64_t rank) {
 //===----------------------------------------------------------------------===//
 
 Type NodeContext::getElementType(int32_t onnxDataType) {
-  Type type = ::dl::frontend::getElementType(onnxDataType, builder.getContext());
+  Type type =
+      ::dl::frontend::getElementType(onnxDataType, builder.getContext());
   if (!type)
     (void)unsupported("elements of the type " + getDataTypeName(onnxDataType) +
                       " are not supported");
@@ -129,16 +128,14 @@ NodeContext::sizeValues(Value value) const {
   return value ? mlir::dl::getSizeValues(value) : std::nullopt;
 }
 
-std::optional<SmallVector<int64_t>>
-NodeContext::intValues(Value value) const {
+std::optional<SmallVector<int64_t>> NodeContext::intValues(Value value) const {
   Attribute attribute;
   if (!value || !matchPattern(value, m_Constant(&attribute)))
     return std::nullopt;
   return ::dl::frontend::getInts(attribute);
 }
 
-std::optional<SmallVector<double>>
-NodeContext::floatValues(Value value) const {
+std::optional<SmallVector<double>> NodeContext::floatValues(Value value) const {
   Attribute attribute;
   if (!value || !matchPattern(value, m_Constant(&attribute)))
     return std::nullopt;
@@ -153,8 +150,7 @@ LogicalResult NodeContext::setResults(ValueRange results) {
   for (auto [i, value] : llvm::enumerate(results)) {
     if (!value)
       return failure();
-    if (hasOutput(i) &&
-        failed(importer.setValue(*this, node.output(i), value)))
+    if (hasOutput(i) && failed(importer.setValue(*this, node.output(i), value)))
       return failure();
   }
   return success();
@@ -183,8 +179,8 @@ LogicalResult NodeContext::require(AffineExpr a, AffineExpr b, bool orLess,
     return invalid(text);
   }
   std::string where = mlir::dl::describeLocation(loc);
-  importer.addCheck(orLess, a, b, StringRef(where).split(": ").second + ": " +
-                                      why);
+  importer.addCheck(orLess, a, b,
+                    StringRef(where).split(": ").second + ": " + why);
   return success();
 }
 

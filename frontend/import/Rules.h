@@ -1,9 +1,9 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// What an import rule sees, and the table of rules. A rule turns one ONNX node into
-// dl ops. A rule file includes ONNX's headers only where it reads what NodeContext
-// does not offer.
+// What an import rule sees, and the table of rules. A rule turns one ONNX node
+// into dl ops. A rule file includes ONNX's headers only where it reads what
+// NodeContext does not offer.
 
 #ifndef DL_FRONTEND_IMPORT_RULES_H
 #define DL_FRONTEND_IMPORT_RULES_H
@@ -28,9 +28,9 @@ namespace dl::frontend {
 class GraphImporter;
 
 /// One node while it is imported. Values that it returns may be null: absent
-/// optional inputs, and results of ops that could not be created. An op with a null
-/// operand is not created, and setResults fails on a null value, so a rule needs a
-/// test only before it looks at a value's type.
+/// optional inputs, and results of ops that could not be created. An op with a
+/// null operand is not created, and setResults fails on a null value, so a rule
+/// needs a test only before it looks at a value's type.
 class NodeContext {
 public:
   mlir::OpBuilder &builder;
@@ -64,8 +64,7 @@ public:
   float getFloat(llvm::StringRef name, float byDefault) const;
   std::string getString(llvm::StringRef name, llvm::StringRef byDefault) const;
   std::optional<llvm::SmallVector<int64_t>> getInts(llvm::StringRef name) const;
-  std::optional<llvm::SmallVector<float>>
-  getFloats(llvm::StringRef name) const;
+  std::optional<llvm::SmallVector<float>> getFloats(llvm::StringRef name) const;
   std::optional<llvm::SmallVector<std::string>>
   getStrings(llvm::StringRef name) const;
   /// Null where the attribute is absent or of another kind; owned by the model.
@@ -106,7 +105,8 @@ public:
   /// The elements of an integer tensor, as expressions over the symbols.
   std::optional<llvm::SmallVector<mlir::AffineExpr>>
   sizeValues(mlir::Value value) const;
-  /// The elements of a constant integer or bool tensor, of a constant float tensor.
+  /// The elements of a constant integer or bool tensor, of a constant float
+  /// tensor.
   std::optional<llvm::SmallVector<int64_t>> intValues(mlir::Value value) const;
   std::optional<llvm::SmallVector<double>> floatValues(mlir::Value value) const;
 
@@ -114,10 +114,11 @@ public:
   // Building
   //===------------------------------------------------------------------===//
 
-  /// Creates an op with one result, folded where it can be. Arguments are those of
-  /// the op's builder: operands and attributes; for an op whose result types are not
-  /// inferred, the result type comes first. An op whose types cannot be inferred, or
-  /// that its verifier refuses, makes the node invalid and gives null.
+  /// Creates an op with one result, folded where it can be. Arguments are those
+  /// of the op's builder: operands and attributes; for an op whose result types
+  /// are not inferred, the result type comes first. An op whose types cannot be
+  /// inferred, or that its verifier refuses, makes the node invalid and gives
+  /// null.
   template <class Op, class... Args> mlir::Value create(Args &&...args) {
     llvm::SmallVector<mlir::Value> results =
         createResults<Op>(1, std::forward<Args>(args)...);
@@ -156,8 +157,7 @@ public:
   mlir::Value sizeScalar(mlir::AffineExpr value);
   /// `value` itself where it has these dimensions already. Element counts that
   /// cannot be compared are checked when the model runs.
-  mlir::Value reshape(mlir::Value value,
-                      llvm::ArrayRef<mlir::AffineExpr> dims);
+  mlir::Value reshape(mlir::Value value, llvm::ArrayRef<mlir::AffineExpr> dims);
   mlir::Value broadcast(mlir::Value value,
                         llvm::ArrayRef<mlir::AffineExpr> dims);
   mlir::Value transpose(mlir::Value value, llvm::ArrayRef<int64_t> permutation);
@@ -167,19 +167,21 @@ public:
   // Outcome
   //===------------------------------------------------------------------===//
 
-  /// Gives the node's outputs their values, in order; fewer than the node lists are
-  /// accepted where the rest is absent. Fails on a null value, and where a value
-  /// contradicts the type that the model declares for the output.
+  /// Gives the node's outputs their values, in order; fewer than the node lists
+  /// are accepted where the rest is absent. Fails on a null value, and where a
+  /// value contradicts the type that the model declares for the output.
   mlir::LogicalResult setResults(mlir::ValueRange values);
 
-  /// The node is right, but outside of what can be compiled. Returns failure; the
-  /// reason goes into the report of all unsupported nodes. Lower case, no period.
+  /// The node is right, but outside of what can be compiled. Returns failure;
+  /// the reason goes into the report of all unsupported nodes. Lower case, no
+  /// period.
   mlir::LogicalResult unsupported(const llvm::Twine &reason);
   /// The node is wrong.
   mlir::LogicalResult invalid(const llvm::Twine &reason);
 
-  /// Demands a relation of sizes: nothing happens where it is provable, the node is
-  /// invalid where it is false, otherwise it is checked when the model runs.
+  /// Demands a relation of sizes: nothing happens where it is provable, the
+  /// node is invalid where it is false, otherwise it is checked when the model
+  /// runs.
   mlir::LogicalResult requireEqual(mlir::AffineExpr a, mlir::AffineExpr b,
                                    const llvm::Twine &why);
   mlir::LogicalResult requireLessEqual(mlir::AffineExpr a, mlir::AffineExpr b,
@@ -209,14 +211,15 @@ private:
 /// Imports one node: sets its results, or says why not.
 using ImportRule = mlir::LogicalResult (*)(NodeContext &);
 
-/// Rules by domain, op type and the first version of the operator set they are for.
+/// Rules by domain, op type and the first version of the operator set they are
+/// for.
 class RuleTable {
 public:
-  /// A rule of ONNX's default domain for all versions from 13 on, and for older ones
-  /// that the version converter could not raise.
+  /// A rule of ONNX's default domain for all versions from 13 on, and for older
+  /// ones that the version converter could not raise.
   void add(llvm::StringRef op, ImportRule rule) { add("", op, 1, rule); }
-  /// `sinceOpset` is the first version with these semantics; of several rules, the
-  /// one with the highest version not above the node's is taken.
+  /// `sinceOpset` is the first version with these semantics; of several rules,
+  /// the one with the highest version not above the node's is taken.
   void add(llvm::StringRef domain, llvm::StringRef op, int sinceOpset,
            ImportRule rule);
   /// Null where there is none.

@@ -27,8 +27,8 @@ public:
   /// Null for a name that get has not seen.
   mlir::AffineExpr find(llvm::StringRef name) const;
 
-  /// Reads an expression like "2 * (P + 1)" over known names: sums, differences,
-  /// products, // and %. Null for anything else.
+  /// Reads an expression like "2 * (P + 1)" over known names: sums,
+  /// differences, products, // and %. Null for anything else.
   mlir::AffineExpr parse(llvm::StringRef text) const;
 
   /// Names of the symbols, by number.

@@ -6,9 +6,9 @@
 #include "frontend/onnx/MappedFile.h"
 #include "frontend/onnx/Model.h"
 #include "frontend/onnx/TensorData.h"
+#include "onnx/onnx_pb.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Path.h"
-#include "onnx/onnx_pb.h"
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
@@ -67,12 +67,12 @@ public:
       return file.takeError();
     uint64_t end = file->size();
     if (offset > end || (length && *length > end - offset))
-      return modelError(where + "bytes " + llvm::Twine(offset) + " to " +
-                        (length ? llvm::Twine(offset) + " + " +
-                                      llvm::Twine(*length)
-                                : llvm::Twine("the end")) +
-                        " lie outside of '" + location + "', which has " +
-                        llvm::Twine(end) + " bytes");
+      return modelError(
+          where + "bytes " + llvm::Twine(offset) + " to " +
+          (length ? llvm::Twine(offset) + " + " + llvm::Twine(*length)
+                  : llvm::Twine("the end")) +
+          " lie outside of '" + location + "', which has " + llvm::Twine(end) +
+          " bytes");
     model.setReference(tensor,
                        file->substr(offset, length ? *length : end - offset));
     return Error::success();
@@ -111,9 +111,8 @@ private:
   }
 
   static bool isWithin(StringRef path, StringRef folder) {
-    return !folder.empty() &&
-           (folder == "/" || (path.consume_front(folder) &&
-                              path.starts_with("/")));
+    return !folder.empty() && (folder == "/" || (path.consume_front(folder) &&
+                                                 path.starts_with("/")));
   }
 
   Model &model;

@@ -13,14 +13,15 @@ using namespace dl::frontend;
 using llvm::Error;
 using llvm::StringRef;
 
-/// Text is nested as deep as its brackets; ONNX's parser descends without a limit.
+/// Text is nested as deep as its brackets; ONNX's parser descends without a
+/// limit.
 static constexpr unsigned kMaxTextDepth = 200;
 
 bool dl::frontend::isTextualModel(StringRef path, StringRef bytes) {
   if (path.ends_with(".onnxtext") || path.ends_with(".onnxtxt"))
     return true;
-  // No binary model starts like this: as the key of a field, these characters have
-  // a wire type that the field of that number does not have.
+  // No binary model starts like this: as the key of a field, these characters
+  // have a wire type that the field of that number does not have.
   StringRef text = bytes.ltrim(" \t\r\n");
   return text.starts_with("<") || text.starts_with("#");
 }
@@ -56,7 +57,8 @@ static std::string cleanParserMessage(StringRef message) {
   line = line.split("(line: ").second;
   std::tie(line, column) = line.split(" column: ");
   if (!column.empty())
-    where = ("line " + line + ", column " + column.split(')').first + ": ").str();
+    where =
+        ("line " + line + ", column " + column.split(')').first + ": ").str();
   return where + what.rtrim(". ").str();
 }
 
@@ -89,8 +91,7 @@ static Error readBinary(Model &model, StringRef bytes) {
   return Error::success();
 }
 
-llvm::Expected<std::shared_ptr<Model>>
-dl::frontend::loadModel(StringRef path) {
+llvm::Expected<std::shared_ptr<Model>> dl::frontend::loadModel(StringRef path) {
   auto model = std::make_shared<Model>();
   model->path = path.str();
   auto file = MappedFile::open(model->path);
@@ -109,8 +110,8 @@ dl::frontend::loadModel(StringRef path) {
       return modelError("not an ONNX model: it has no graph");
     if (Error error = resolveExternalData(*model))
       return std::move(error);
-    if (Error error = forEachTensor(
-            *model->proto, [&](onnx::TensorProto &tensor) {
+    if (Error error =
+            forEachTensor(*model->proto, [&](onnx::TensorProto &tensor) {
               return checkTensor(*model, tensor);
             }))
       return std::move(error);

@@ -4,8 +4,8 @@
 #include "frontend/onnx/Model.h"
 #include "frontend/onnx/MappedFile.h"
 #include "frontend/onnx/WeightReferences.h"
-#include "llvm/ADT/StringExtras.h"
 #include "onnx/onnx_pb.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace dl::frontend;
 using llvm::Error;
@@ -110,8 +110,7 @@ Error dl::frontend::forEachTensor(onnx::ModelProto &model, Visitor visit) {
   for (onnx::FunctionProto &function : *model.mutable_functions()) {
     if (Error error = visitNodes(*function.mutable_node(), visit))
       return error;
-    for (onnx::AttributeProto &attribute :
-         *function.mutable_attribute_proto())
+    for (onnx::AttributeProto &attribute : *function.mutable_attribute_proto())
       if (Error error = visitAttribute(attribute, visit))
         return error;
   }

@@ -1,8 +1,8 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// An ONNX model in memory: ONNX's own messages without the weights, and the mapped
-// files in which the weights stay.
+// An ONNX model in memory: ONNX's own messages without the weights, and the
+// mapped files in which the weights stay.
 
 #ifndef DL_FRONTEND_ONNX_MODEL_H
 #define DL_FRONTEND_ONNX_MODEL_H
@@ -51,17 +51,17 @@ public:
 /// Whether the bytes at the start of a file are those of a textual model.
 bool isTextualModel(llvm::StringRef path, llvm::StringRef bytes);
 
-/// Maps and reads a model, binary or textual, with its external data, and checks
-/// every tensor: type, dimensions, and that the size of the data agrees. The error
-/// says what is wrong, without the model's path.
+/// Maps and reads a model, binary or textual, with its external data, and
+/// checks every tensor: type, dimensions, and that the size of the data agrees.
+/// The error says what is wrong, without the model's path.
 llvm::Expected<std::shared_ptr<Model>> loadModel(llvm::StringRef path);
 
-/// Replaces what tensors say about external files by references. Files lie in the
-/// folder of the model; no path leads out of it.
+/// Replaces what tensors say about external files by references. Files lie in
+/// the folder of the model; no path leads out of it.
 llvm::Error resolveExternalData(Model &model);
 
-/// Domain that unknown operators are moved to, in front of their own, so that the
-/// rest of a model can still be checked and prepared.
+/// Domain that unknown operators are moved to, in front of their own, so that
+/// the rest of a model can still be checked and prepared.
 constexpr llvm::StringLiteral kUnknownDomain = "dl.unknown:";
 
 /// Oldest version of ONNX's operators that rules know.
@@ -69,21 +69,22 @@ constexpr int64_t kOldestOpset = 13;
 
 /// Checks the model's structure and operators, raises it to kOldestOpset, and
 /// replaces calls of functions by their bodies: the model's own functions, and
-/// operators that ONNX defines by functions and `hasRule(domain, op, opset)` denies.
-llvm::Error prepareModel(
-    Model &model,
-    llvm::function_ref<bool(llvm::StringRef, llvm::StringRef, int64_t)>
-        hasRule);
+/// operators that ONNX defines by functions and `hasRule(domain, op, opset)`
+/// denies.
+llvm::Error
+prepareModel(Model &model,
+             llvm::function_ref<bool(llvm::StringRef, llvm::StringRef, int64_t)>
+                 hasRule);
 
-/// Adds to the graph's value_info the types that ONNX's inference finds, as far as
-/// it comes.
+/// Adds to the graph's value_info the types that ONNX's inference finds, as far
+/// as it comes.
 void inferTypes(Model &model);
 
 /// Calls `visit` for each tensor: initializers, attributes, and those in nested
 /// graphs and functions. Stops at the first error.
-llvm::Error forEachTensor(onnx::ModelProto &model,
-                          llvm::function_ref<llvm::Error(onnx::TensorProto &)>
-                              visit);
+llvm::Error
+forEachTensor(onnx::ModelProto &model,
+              llvm::function_ref<llvm::Error(onnx::TensorProto &)> visit);
 
 /// Name of a node for messages: its own, otherwise that of its first output.
 std::string getNodeName(const onnx::NodeProto &node);
@@ -92,12 +93,13 @@ std::string getNodeName(const onnx::NodeProto &node);
 std::string describeNode(const onnx::GraphProto &graph,
                          const onnx::NodeProto &node, int64_t opset);
 
-/// Whether every name is defined once and before its use, in the graph and in those
-/// nested in it, the graph's outputs are defined, and its inputs have shapes.
+/// Whether every name is defined once and before its use, in the graph and in
+/// those nested in it, the graph's outputs are defined, and its inputs have
+/// shapes.
 llvm::Error checkNames(const onnx::ModelProto &model);
 
-/// The version of a domain's operators that the model imports; 0 for none. ONNX's
-/// own domain is "" or "ai.onnx".
+/// The version of a domain's operators that the model imports; 0 for none.
+/// ONNX's own domain is "" or "ai.onnx".
 int64_t getOpset(const onnx::ModelProto &model, llvm::StringRef domain);
 
 /// An error with this message.

@@ -1,14 +1,14 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Names of values: defined once, before their use, without cycles; and the shapes
-// of inputs.
+// Names of values: defined once, before their use, without cycles; and the
+// shapes of inputs.
 
 #include "frontend/onnx/Model.h"
+#include "onnx/onnx_pb.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
-#include "onnx/onnx_pb.h"
 
 using namespace dl::frontend;
 using llvm::Error;
@@ -109,8 +109,7 @@ private:
     }
     for (const std::string &output : node.output())
       if (!output.empty() && !scope.names.insert(output).second)
-        return nodeError(node, "its output '" + output +
-                                   "' is defined before");
+        return nodeError(node, "its output '" + output + "' is defined before");
     return Error::success();
   }
 
@@ -128,8 +127,8 @@ private:
                                "'; nodes must be in the order of their use");
   }
 
-  /// The way back from node `start` to `goal` over inputs, as names; empty where
-  /// there is none.
+  /// The way back from node `start` to `goal` over inputs, as names; empty
+  /// where there is none.
   std::string findCycle(const onnx::NodeProto &goal, int start) {
     llvm::DenseMap<int, int> usedBy;
     llvm::SmallVector<int> work = {start};
@@ -178,8 +177,8 @@ std::string dl::frontend::describeNode(const onnx::GraphProto &graph,
                                        int64_t opset) {
   StringRef domain = node.domain();
   domain.consume_front(kUnknownDomain);
-  std::string op = domain.empty() ? node.op_type()
-                                  : domain.str() + "." + node.op_type();
+  std::string op =
+      domain.empty() ? node.op_type() : domain.str() + "." + node.op_type();
   return "graph '" + graph.name() + "', node '" + getNodeName(node) + "' (" +
          op + ", opset " + std::to_string(opset) + ")";
 }

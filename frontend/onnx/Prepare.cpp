@@ -3,12 +3,12 @@
 
 #include "frontend/onnx/Model.h"
 #include "frontend/onnx/TensorData.h"
-#include "llvm/ADT/SmallString.h"
-#include "llvm/ADT/StringMap.h"
 #include "onnx/checker.h"
 #include "onnx/inliner/inliner.h"
 #include "onnx/onnx_pb.h"
 #include "onnx/version_converter/convert.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringMap.h"
 #include <map>
 
 using namespace dl::frontend;
@@ -71,14 +71,15 @@ static Error checkVersions(const onnx::ModelProto &model) {
 
 namespace {
 
-/// Moves nodes of unknown operators to a domain that ONNX's library passes over.
+/// Moves nodes of unknown operators to a domain that ONNX's library passes
+/// over.
 class UnknownOperators {
 public:
   UnknownOperators(onnx::ModelProto &model, HasRule hasRule)
       : model(model), hasRule(hasRule) {
     for (const onnx::FunctionProto &function : model.functions())
-      functions.insert({{normalize(function.domain()).str(), function.name()},
-                        true});
+      functions.insert(
+          {{normalize(function.domain()).str(), function.name()}, true});
   }
 
   void move() {
@@ -113,9 +114,9 @@ private:
       bool isKnown =
           functions.count({node.domain(), node.op_type()}) ||
           (version && hasRule(node.domain(), node.op_type(), version)) ||
-          (version && onnx::OpSchemaRegistry::Schema(
-                          node.op_type(), static_cast<int>(version),
-                          node.domain()));
+          (version && onnx::OpSchemaRegistry::Schema(node.op_type(),
+                                                     static_cast<int>(version),
+                                                     node.domain()));
       if (!isKnown) {
         node.set_domain(kUnknownDomain.str() + node.domain());
         if (!versionOf(owner, node.domain())) {
@@ -174,8 +175,8 @@ static std::string findRefusedNode(const onnx::ModelProto &model,
 }
 
 /// Runs ONNX's checker. It would look for referenced data in files, and so sees
-/// empty tensors instead; checkTensor has checked the sizes. It would refuse outputs
-/// without a shape, which the import does not need.
+/// empty tensors instead; checkTensor has checked the sizes. It would refuse
+/// outputs without a shape, which the import does not need.
 static Error runChecker(Model &model) {
   std::vector<onnx::TypeProto_Tensor *> withoutShape;
   for (onnx::ValueInfoProto &output :
@@ -225,8 +226,8 @@ static llvm::StringMap<std::string> getOwners(const onnx::GraphProto &graph) {
   return owners;
 }
 
-/// Gives nodes of bodies the name of the node that called the function: the body
-/// of a call ends with the nodes that define the call's outputs.
+/// Gives nodes of bodies the name of the node that called the function: the
+/// body of a call ends with the nodes that define the call's outputs.
 static void nameInlinedNodes(onnx::GraphProto &graph,
                              const llvm::StringMap<std::string> &owners) {
   std::string owner;
@@ -256,8 +257,7 @@ public:
   bool Contains(const std::string &domain,
                 const std::string &name) const override {
     auto version = versions.find(domain);
-    return version != versions.end() &&
-           !hasRule(domain, name, version->second);
+    return version != versions.end() && !hasRule(domain, name, version->second);
   }
 
 private:

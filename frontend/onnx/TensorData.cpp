@@ -149,7 +149,8 @@ llvm::Error dl::frontend::checkTensor(const Model &model,
                       llvm::Twine(tensor.data_type()));
   if (tensor.has_segment())
     return modelError(name + " is a segment, which is not supported");
-  // Strings count as bytes, to keep the number of elements within bounds as well.
+  // Strings count as bytes, to keep the number of elements within bounds as
+  // well.
   int64_t count = 1, totalBits;
   for (int64_t dim : tensor.dims()) {
     if (dim < 0)
@@ -217,7 +218,8 @@ StringRef dl::frontend::getTensorBytes(const Model &model,
   default:
     break;
   }
-  // Narrow types lie in the low bits of each int32; packed ones one byte in each.
+  // Narrow types lie in the low bits of each int32; packed ones one byte in
+  // each.
   if (getBitWidth(tensor.data_type()) == 16)
     appendAs<uint16_t>(tensor.int32_data(), buffer);
   else

@@ -22,14 +22,14 @@ std::string describeTensor(const onnx::TensorProto &tensor);
 /// Number of elements of a tensor that checkTensor has accepted.
 int64_t getNumElements(const onnx::TensorProto &tensor);
 
-/// Whether the type is known, the dimensions are valid, and the tensor has exactly
-/// as much data as they demand.
+/// Whether the type is known, the dimensions are valid, and the tensor has
+/// exactly as much data as they demand.
 llvm::Error checkTensor(const Model &model, const onnx::TensorProto &tensor);
 
-/// The elements of a tensor that checkTensor has accepted, in the layout of ONNX's
-/// raw_data: little endian, row-major, two or four elements of a narrow type in a
-/// byte. A view of a mapped file or of the message where possible, otherwise of
-/// `buffer`. Not for strings.
+/// The elements of a tensor that checkTensor has accepted, in the layout of
+/// ONNX's raw_data: little endian, row-major, two or four elements of a narrow
+/// type in a byte. A view of a mapped file or of the message where possible,
+/// otherwise of `buffer`. Not for strings.
 llvm::StringRef getTensorBytes(const Model &model,
                                const onnx::TensorProto &tensor,
                                std::string &buffer);

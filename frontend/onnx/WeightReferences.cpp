@@ -114,9 +114,9 @@ public:
       Field field;
       if (!next(bytes, field))
         return false;
-      std::optional<Message> child =
-          field.wireType == Bytes ? getChild(message, field.number)
-                                  : std::nullopt;
+      std::optional<Message> child = field.wireType == Bytes
+                                         ? getChild(message, field.number)
+                                         : std::nullopt;
       if (!child) {
         out.append(field.whole.data(), field.whole.size());
         continue;
@@ -190,8 +190,8 @@ private:
     return true;
   }
 
-  /// The data that a reference can replace, as a view of the file. Packed floats
-  /// and doubles have the layout of raw data.
+  /// The data that a reference can replace, as a view of the file. Packed
+  /// floats and doubles have the layout of raw data.
   static std::optional<std::pair<unsigned, StringRef>>
   findData(llvm::ArrayRef<Field> fields) {
     uint64_t type = 0;
@@ -206,7 +206,8 @@ private:
       if (!isRaw && !(field.number == kFloatData && type == kFloatType) &&
           !(field.number == kDoubleData && type == kDoubleType))
         continue;
-      // Of several, raw data would be replaced and lists be joined; neither occurs.
+      // Of several, raw data would be replaced and lists be joined; neither
+      // occurs.
       if (field.wireType != Bytes || data)
         return std::nullopt;
       data = {field.number, field.content};
@@ -238,9 +239,9 @@ private:
     }
     auto data = findData(fields);
     for (const Field &field : fields) {
-      if (data && (field.number == data->first ||
-                   field.number == kExternalData ||
-                   field.number == kDataLocation))
+      if (data &&
+          (field.number == data->first || field.number == kExternalData ||
+           field.number == kDataLocation))
         continue;
       if (field.number == kExternalData && field.wireType == Bytes &&
           isReserved(field)) {
