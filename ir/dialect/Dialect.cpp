@@ -72,8 +72,7 @@ bool mlir::dl::areCompatible(TypeRange a, TypeRange b) {
 /// `<` symbols `->` results `>`, an affine map without its name.
 static AffineMap parseMap(AsmParser &parser) {
   AffineMap map;
-  if (parser.parseLess() || parser.parseAffineMap(map) ||
-      parser.parseGreater())
+  if (parser.parseLess() || parser.parseAffineMap(map) || parser.parseGreater())
     return AffineMap();
   if (map.getNumDims()) {
     parser.emitError(parser.getNameLoc(), "expected a map over symbols alone");

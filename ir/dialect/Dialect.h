@@ -34,8 +34,7 @@ template <class Op>
 class FusionReduction : public TraitBase<Op, FusionReduction> {};
 template <class Op>
 class FusionContraction : public TraitBase<Op, FusionContraction> {};
-template <class Op>
-class FusionOpaque : public TraitBase<Op, FusionOpaque> {};
+template <class Op> class FusionOpaque : public TraitBase<Op, FusionOpaque> {};
 } // namespace mlir::OpTrait
 
 #define GET_ATTRDEF_CLASSES
@@ -43,17 +42,18 @@ class FusionOpaque : public TraitBase<Op, FusionOpaque> {};
 
 namespace mlir::dl {
 
-/// Name of the function attribute that holds the symbols' names: a string array.
+/// Name of the function attribute that holds the symbols' names: a string
+/// array.
 constexpr llvm::StringLiteral kSymbolsAttr = "dl.symbols";
 
 /// Function attributes with the names of arguments and results: string arrays.
 constexpr llvm::StringLiteral kInputNamesAttr = "dl.input_names";
 constexpr llvm::StringLiteral kOutputNamesAttr = "dl.output_names";
 
-/// Function attribute with the relations of sizes that a call must satisfy: an array
-/// of dictionaries `{relation = "eq" | "le", sizes = affine_map<()[s0, ..] -> (a, b)>,
-/// message = "..."}`. A call with symbols for which `a == b` (or `a <= b`) is false
-/// is refused with the message.
+/// Function attribute with the relations of sizes that a call must satisfy: an
+/// array of dictionaries `{relation = "eq" | "le", sizes = affine_map<()[s0,
+/// ..] -> (a, b)>, message = "..."}`. A call with symbols for which `a == b`
+/// (or `a <= b`) is false is refused with the message.
 constexpr llvm::StringLiteral kChecksAttr = "dl.checks";
 
 /// True when two lists of types agree in element types and ranks, and no static

@@ -107,8 +107,8 @@ private:
       for (auto &[monomial, factor] : numerator) {
         std::vector<unsigned> rest;
         exact = exact && factor % divisorFactor == 0 &&
-                std::includes(monomial.begin(), monomial.end(),
-                              divisor.begin(), divisor.end());
+                std::includes(monomial.begin(), monomial.end(), divisor.begin(),
+                              divisor.end());
         if (!exact)
           break;
         std::set_difference(monomial.begin(), monomial.end(), divisor.begin(),
@@ -132,8 +132,8 @@ private:
 } // namespace
 
 AffineExpr mlir::dl::simplify(AffineExpr expr) {
-  // The order of atoms must not depend on the order in which they occur: symbols
-  // are entered by number first.
+  // The order of atoms must not depend on the order in which they occur:
+  // symbols are entered by number first.
   MLIRContext *context = expr.getContext();
   if (isa<AffineConstantExpr, AffineSymbolExpr>(expr))
     return expr;
@@ -275,9 +275,9 @@ mlir::dl::getSizeValues(Attribute attribute) {
   SmallVector<AffineExpr> values;
   bool isUnsigned = dense.getElementType().isUnsignedInteger();
   for (APInt value : dense.getValues<APInt>())
-    values.push_back(getAffineConstantExpr(
-        isUnsigned ? value.getZExtValue() : value.getSExtValue(),
-        attribute.getContext()));
+    values.push_back(getAffineConstantExpr(isUnsigned ? value.getZExtValue()
+                                                      : value.getSExtValue(),
+                                           attribute.getContext()));
   return values;
 }
 

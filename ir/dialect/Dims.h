@@ -39,8 +39,8 @@ AffineExpr getNumElements(RankedTensorType type);
 /// out, so that equal polynomials are equal expressions.
 AffineExpr simplify(AffineExpr expr);
 
-/// Whether a == b (or a <= b) for all non-negative values of the symbols, as far
-/// as can be seen from the expressions.
+/// Whether a == b (or a <= b) for all non-negative values of the symbols, as
+/// far as can be seen from the expressions.
 bool provablyEqual(AffineExpr a, AffineExpr b);
 bool provablyLessEqual(AffineExpr a, AffineExpr b);
 
@@ -58,8 +58,8 @@ broadcastDims(ArrayRef<SmallVector<AffineExpr>> shapes);
 /// integers, at most 256 elements) as expressions; nothing for others.
 std::optional<SmallVector<AffineExpr>> getSizeValues(Attribute attribute);
 
-/// The elements of the constant integer tensor that defines `value` (dl.sizes or
-/// dl.constant), likewise.
+/// The elements of the constant integer tensor that defines `value` (dl.sizes
+/// or dl.constant), likewise.
 std::optional<SmallVector<AffineExpr>> getSizeValues(Value value);
 
 /// The constant attribute of an integer tensor type with these elements: dense

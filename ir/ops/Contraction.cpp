@@ -28,23 +28,23 @@ LogicalResult MatmulOp::inferReturnTypes(MLIRContext *,
   if (lhs.getRank() < 2 || rhs.getRank() < 2)
     return emitOptionalError(location, "operands must have rank 2 or more");
   if (lhs.getElementType() != rhs.getElementType())
-    return emitOptionalError(location, "operands differ in element type: found ",
-                             lhs.getElementType(), " and ",
-                             rhs.getElementType());
+    return emitOptionalError(
+        location, "operands differ in element type: found ",
+        lhs.getElementType(), " and ", rhs.getElementType());
   SmallVector<AffineExpr> a = getDims(lhs), b = getDims(rhs);
-  if (llvm::is_contained(a, AffineExpr()) || llvm::is_contained(b, AffineExpr()))
+  if (llvm::is_contained(a, AffineExpr()) ||
+      llvm::is_contained(b, AffineExpr()))
     return emitOptionalError(location, "a dimension has no expression");
   AffineExpr n = b.pop_back_val(), k = b.pop_back_val();
   AffineExpr otherK = a.pop_back_val(), m = a.pop_back_val();
   if (contradict(k, otherK))
-    return emitOptionalError(location,
-                             "contracted dimensions differ: found ", lhs,
-                             " and ", rhs);
+    return emitOptionalError(location, "contracted dimensions differ: found ",
+                             lhs, " and ", rhs);
   auto batch = broadcastDims({a, b});
   if (failed(batch))
     return emitOptionalError(location,
-                             "leading dimensions do not broadcast: found ",
-                             lhs, " and ", rhs);
+                             "leading dimensions do not broadcast: found ", lhs,
+                             " and ", rhs);
   batch->push_back(m);
   batch->push_back(n);
   types.push_back(getTensorType(*batch, lhs.getElementType()));
@@ -67,9 +67,8 @@ LogicalResult ConvOp::inferReturnTypes(MLIRContext *,
     return emitOptionalError(
         location, "input and filter must have one rank of 3 or more: found ",
         input, " and ", filter);
-  for (ArrayRef<int64_t> list :
-       {adaptor.getStrides(), adaptor.getPadsLow(), adaptor.getPadsHigh(),
-        adaptor.getDilations()})
+  for (ArrayRef<int64_t> list : {adaptor.getStrides(), adaptor.getPadsLow(),
+                                 adaptor.getPadsHigh(), adaptor.getDilations()})
     if ((int64_t)list.size() != spatial)
       return emitOptionalError(location,
                                "attributes must have a value for each of the ",
@@ -117,7 +116,8 @@ LogicalResult ConvTransposeOp::verify() {
     if ((int64_t)list.size() != spatial)
       return emitOpError("attributes must have a value for each of the ")
              << spatial << " spatial dimensions";
-  if (!filter.hasStaticShape() || contradict(getDim(input, 1), getDim(filter, 0)))
+  if (!filter.hasStaticShape() ||
+      contradict(getDim(input, 1), getDim(filter, 0)))
     return emitOpError("the filter must be static and have the input's "
                        "channels");
   if (result.getDimSize(1) != filter.getDimSize(1) * (int64_t)getGroups())

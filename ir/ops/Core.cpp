@@ -37,15 +37,13 @@ LogicalResult ScanOp::verify() {
     return emitOpError("at least one input is needed");
   Block &body = getBody().front();
   if (body.getNumArguments() != getNumOperands())
-    return emitOpError("body has ") << body.getNumArguments()
-                                    << " arguments, expected "
-                                    << getNumOperands();
+    return emitOpError("body has ")
+           << body.getNumArguments() << " arguments, expected "
+           << getNumOperands();
   auto yield = cast<YieldOp>(body.getTerminator());
-  if (yield.getNumOperands() != getNumResults() ||
-      getNumResults() < numStates)
+  if (yield.getNumOperands() != getNumResults() || getNumResults() < numStates)
     return emitOpError("body yields ")
-           << yield.getNumOperands() << " values, expected "
-           << getNumResults();
+           << yield.getNumOperands() << " values, expected " << getNumResults();
   for (auto [i, input] : llvm::enumerate(getInputs()))
     if (cast<RankedTensorType>(input.getType()).getRank() == 0)
       return emitOpError("input ") << i << " has no dimension 0";

@@ -15,13 +15,12 @@ using namespace mlir::dl;
 // Unary
 //===----------------------------------------------------------------------===//
 
-#define DL_UNARY(OP)                                                          \
-  LogicalResult OP::inferReturnTypes(MLIRContext *,                           \
-                                     std::optional<Location> location,        \
-                                     Adaptor adaptor,                         \
-                                     SmallVectorImpl<Type> &types) {          \
-    types.push_back(adaptor.getOperand().getType());                          \
-    return success();                                                         \
+#define DL_UNARY(OP)                                                           \
+  LogicalResult OP::inferReturnTypes(                                          \
+      MLIRContext *, std::optional<Location> location, Adaptor adaptor,        \
+      SmallVectorImpl<Type> &types) {                                          \
+    types.push_back(adaptor.getOperand().getType());                           \
+    return success();                                                          \
   }
 DL_UNARY(AbsOp)
 DL_UNARY(NegOp)
@@ -51,15 +50,14 @@ DL_UNARY(SignOp)
 DL_UNARY(NotOp)
 #undef DL_UNARY
 
-#define DL_TEST(OP)                                                           \
-  LogicalResult OP::inferReturnTypes(MLIRContext *context,                    \
-                                     std::optional<Location> location,        \
-                                     Adaptor adaptor,                         \
-                                     SmallVectorImpl<Type> &types) {          \
-    types.push_back(withElementType(                                          \
-        cast<RankedTensorType>(adaptor.getOperand().getType()),               \
-        IntegerType::get(context, 1)));                                       \
-    return success();                                                         \
+#define DL_TEST(OP)                                                            \
+  LogicalResult OP::inferReturnTypes(                                          \
+      MLIRContext *context, std::optional<Location> location, Adaptor adaptor, \
+      SmallVectorImpl<Type> &types) {                                          \
+    types.push_back(withElementType(                                           \
+        cast<RankedTensorType>(adaptor.getOperand().getType()),                \
+        IntegerType::get(context, 1)));                                        \
+    return success();                                                          \
   }
 DL_TEST(IsNanOp)
 DL_TEST(IsInfOp)
@@ -98,17 +96,16 @@ static LogicalResult inferBinary(std::optional<Location> location, Value lhs,
   Type a = getElementTypeOrSelf(lhs.getType());
   Type b = getElementTypeOrSelf(rhs.getType());
   if (a != b)
-    return emitOptionalError(location, "operands differ in element type: found ",
-                             a, " and ", b);
+    return emitOptionalError(
+        location, "operands differ in element type: found ", a, " and ", b);
   return inferBroadcast(location, {lhs, rhs}, a, types);
 }
 
-#define DL_BINARY(OP)                                                         \
-  LogicalResult OP::inferReturnTypes(MLIRContext *,                           \
-                                     std::optional<Location> location,        \
-                                     Adaptor adaptor,                         \
-                                     SmallVectorImpl<Type> &types) {          \
-    return inferBinary(location, adaptor.getLhs(), adaptor.getRhs(), types);  \
+#define DL_BINARY(OP)                                                          \
+  LogicalResult OP::inferReturnTypes(                                          \
+      MLIRContext *, std::optional<Location> location, Adaptor adaptor,        \
+      SmallVectorImpl<Type> &types) {                                          \
+    return inferBinary(location, adaptor.getLhs(), adaptor.getRhs(), types);   \
   }
 DL_BINARY(AddOp)
 DL_BINARY(SubOp)

@@ -27,8 +27,8 @@ static Attribute foldSizes(Attribute lhs, Attribute rhs, Type resultType,
     return {};
   Exprs result;
   for (int64_t i = 0, e = type.getNumElements(); i < e; ++i) {
-    AffineExpr value = combine((*a)[a->size() == 1 ? 0 : i],
-                               (*b)[b->size() == 1 ? 0 : i]);
+    AffineExpr value =
+        combine((*a)[a->size() == 1 ? 0 : i], (*b)[b->size() == 1 ? 0 : i]);
     if (!value)
       return {};
     result.push_back(simplify(value));
@@ -110,23 +110,22 @@ OpFoldResult DivOp::fold(FoldAdaptor adaptor) {
 
 OpFoldResult ModOp::fold(FoldAdaptor adaptor) {
   bool fmod = getFmod();
-  return foldSizes(
-      adaptor.getLhs(), adaptor.getRhs(), getType(),
-      [&](AffineExpr a, AffineExpr b) -> AffineExpr {
-        auto x = asConstant(a), y = asConstant(b);
-        if (y && *y == 0)
-          return {};
-        if (x && y) {
-          int64_t rest = *x % *y;
-          if (!fmod && rest && (rest < 0) != (*y < 0))
-            rest += *y;
-          return getAffineConstantExpr(rest, a.getContext());
-        }
-        AffineExpr zero = getAffineConstantExpr(0, a.getContext());
-        if (!y || *y < 0 || !provablyLessEqual(zero, a))
-          return {};
-        return a % b;
-      });
+  return foldSizes(adaptor.getLhs(), adaptor.getRhs(), getType(),
+                   [&](AffineExpr a, AffineExpr b) -> AffineExpr {
+                     auto x = asConstant(a), y = asConstant(b);
+                     if (y && *y == 0)
+                       return {};
+                     if (x && y) {
+                       int64_t rest = *x % *y;
+                       if (!fmod && rest && (rest < 0) != (*y < 0))
+                         rest += *y;
+                       return getAffineConstantExpr(rest, a.getContext());
+                     }
+                     AffineExpr zero = getAffineConstantExpr(0, a.getContext());
+                     if (!y || *y < 0 || !provablyLessEqual(zero, a))
+                       return {};
+                     return a % b;
+                   });
 }
 
 OpFoldResult MaxOp::fold(FoldAdaptor adaptor) {
@@ -159,7 +158,8 @@ OpFoldResult NegOp::fold(FoldAdaptor adaptor) {
 OpFoldResult CastOp::fold(FoldAdaptor adaptor) {
   if (getOperand().getType() == getType())
     return getOperand();
-  auto from = dyn_cast<IntegerType>(getElementTypeOrSelf(getOperand().getType()));
+  auto from =
+      dyn_cast<IntegerType>(getElementTypeOrSelf(getOperand().getType()));
   auto to = dyn_cast<IntegerType>(getElementTypeOrSelf(getType()));
   if (!from || !to || from.getWidth() < 32 || to.getWidth() < 32)
     return {};
@@ -177,8 +177,7 @@ OpFoldResult CompareOp::fold(FoldAdaptor adaptor) {
         };
         if (predicate == Predicate::Gt || predicate == Predicate::Ge)
           std::swap(a, b);
-        bool strict =
-            predicate == Predicate::Lt || predicate == Predicate::Gt;
+        bool strict = predicate == Predicate::Lt || predicate == Predicate::Gt;
         bool equality =
             predicate == Predicate::Eq || predicate == Predicate::Ne;
         if (equality) {

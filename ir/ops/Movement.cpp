@@ -25,7 +25,8 @@ LogicalResult ReshapeOp::verify() {
     return failure();
   AffineExpr from = getNumElements(typeOf(getOperand()));
   AffineExpr to = getNumElements(typeOf(getResult()));
-  if (isa<AffineConstantExpr>(from) && isa<AffineConstantExpr>(to) && from != to)
+  if (isa<AffineConstantExpr>(from) && isa<AffineConstantExpr>(to) &&
+      from != to)
     return emitOpError("element counts differ: found ")
            << cast<AffineConstantExpr>(to).getValue() << ", expected "
            << cast<AffineConstantExpr>(from).getValue();
@@ -40,8 +41,7 @@ LogicalResult TransposeOp::inferReturnTypes(MLIRContext *,
   ArrayRef<int64_t> permutation = adaptor.getPermutation();
   if ((int64_t)permutation.size() != type.getRank() ||
       !isPermutationVector(permutation))
-    return emitOptionalError(location,
-                             "not a permutation of the operand's ",
+    return emitOptionalError(location, "not a permutation of the operand's ",
                              type.getRank(), " dimensions");
   SmallVector<AffineExpr> dims;
   for (int64_t d : permutation)
@@ -174,8 +174,7 @@ LogicalResult GatherElementsOp::inferReturnTypes(
   RankedTensorType indices = typeOf(adaptor.getIndices());
   if (indices.getRank() != type.getRank() ||
       (int64_t)adaptor.getAxis() >= type.getRank())
-    return emitOptionalError(location,
-                             "indices must have the operand's rank ",
+    return emitOptionalError(location, "indices must have the operand's rank ",
                              type.getRank(), ", and axis be below it");
   types.push_back(withElementType(indices, type.getElementType()));
   return success();
@@ -193,11 +192,9 @@ LogicalResult GatherNdOp::inferReturnTypes(MLIRContext *,
     return emitOptionalError(location,
                              "the last dimension of indices must be static");
   int64_t depth = indices.getDimSize(indices.getRank() - 1);
-  if (batch < 0 || batch >= indices.getRank() ||
-      batch + depth > type.getRank())
+  if (batch < 0 || batch >= indices.getRank() || batch + depth > type.getRank())
     return emitOptionalError(location, "index tuples of ", depth,
-                             " do not fit an operand of rank ",
-                             type.getRank());
+                             " do not fit an operand of rank ", type.getRank());
   SmallVector<AffineExpr> dims = getDims(indices), rest = getDims(type);
   dims.pop_back();
   dims.append(rest.begin() + batch + depth, rest.end());
@@ -208,13 +205,12 @@ LogicalResult GatherNdOp::inferReturnTypes(MLIRContext *,
 }
 LogicalResult GatherNdOp::verify() { return success(); }
 
-#define DL_SCATTER(OP)                                                        \
-  LogicalResult OP::inferReturnTypes(MLIRContext *,                           \
-                                     std::optional<Location> location,        \
-                                     Adaptor adaptor,                         \
-                                     SmallVectorImpl<Type> &types) {          \
-    types.push_back(adaptor.getOperand().getType());                          \
-    return success();                                                         \
+#define DL_SCATTER(OP)                                                         \
+  LogicalResult OP::inferReturnTypes(                                          \
+      MLIRContext *, std::optional<Location> location, Adaptor adaptor,        \
+      SmallVectorImpl<Type> &types) {                                          \
+    types.push_back(adaptor.getOperand().getType());                           \
+    return success();                                                          \
   }
 DL_SCATTER(ScatterElementsOp)
 DL_SCATTER(ScatterNdOp)

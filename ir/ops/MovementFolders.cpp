@@ -77,8 +77,7 @@ OpFoldResult SliceOp::fold(FoldAdaptor adaptor) {
   if (auto splat = dyn_cast_or_null<SplatElementsAttr>(adaptor.getOperand()))
     return splat.resizeSplat(type);
   auto values = getSizeValues(adaptor.getOperand());
-  if (!values || type.getRank() != 1 ||
-      getOperand().getType().getRank() != 1 ||
+  if (!values || type.getRank() != 1 || getOperand().getType().getRank() != 1 ||
       !isa<IntegerType>(type.getElementType()))
     return {};
   auto offset = dyn_cast<AffineConstantExpr>(getOffsets().getResult(0));

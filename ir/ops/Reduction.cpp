@@ -63,8 +63,7 @@ LogicalResult SoftmaxOp::verify() {
   return verifyAxis(*this, getAxis(), typeOf(getOperand()).getRank());
 }
 
-LogicalResult CumsumOp::inferReturnTypes(MLIRContext *,
-                                         std::optional<Location>,
+LogicalResult CumsumOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
                                          Adaptor adaptor,
                                          SmallVectorImpl<Type> &types) {
   types.push_back(adaptor.getOperand().getType());
@@ -121,9 +120,10 @@ LogicalResult TopkOp::verify() {
 // WindowReduceOp
 //===----------------------------------------------------------------------===//
 
-LogicalResult WindowReduceOp::inferReturnTypes(
-    MLIRContext *, std::optional<Location> location, Adaptor adaptor,
-    SmallVectorImpl<Type> &types) {
+LogicalResult WindowReduceOp::inferReturnTypes(MLIRContext *,
+                                               std::optional<Location> location,
+                                               Adaptor adaptor,
+                                               SmallVectorImpl<Type> &types) {
   RankedTensorType type = typeOf(adaptor.getOperand());
   size_t n = adaptor.getWindow().size();
   if (adaptor.getStrides().size() != n || adaptor.getDilations().size() != n ||
@@ -136,7 +136,8 @@ LogicalResult WindowReduceOp::inferReturnTypes(
     AffineExpr &dim = dims[dims.size() - n + i];
     dim = getWindowedDim(dim, adaptor.getWindow()[i], adaptor.getStrides()[i],
                          adaptor.getDilations()[i]);
-    if (auto size = dyn_cast<AffineConstantExpr>(dim); size && size.getValue() < 0)
+    if (auto size = dyn_cast<AffineConstantExpr>(dim);
+        size && size.getValue() < 0)
       return emitOptionalError(location, "the window exceeds the operand");
   }
   types.push_back(getTensorType(dims, type.getElementType()));
