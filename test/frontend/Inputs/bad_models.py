@@ -99,7 +99,6 @@ def main(folder):
     write("huge_length", b"\x3a" + b"\xff" * 8 + b"\x7f")
     write("group", b"\x08\x0a\x0b\x0c")
     write("no_graph", b"\x08\x0a")
-    write("not_utf8_tensor_type", model([relu()]).SerializeToString() + field(7, field(1, b"\x0a\xff")))
     nested = b""
     for _ in range(400):
         # GraphProto.node, NodeProto.attribute, AttributeProto.g
@@ -186,6 +185,9 @@ def main(folder):
     few = raw_tensor([4], b"")
     few.float_data.extend([0.0] * 3)
     write("too_few_values", weighted(few))
+    segment = raw_tensor([4], bytes(16))
+    segment.segment.begin, segment.segment.end = 0, 4
+    write("segment", weighted(segment))
 
     # External data. The folder holds one good file of 16 bytes.
     (folder / "weights.bin").write_bytes(bytes(16))
@@ -212,6 +214,9 @@ def main(folder):
     }
     for name, entries in external.items():
         write(f"external_{name}", weighted(external_tensor([4], **entries)))
+    also = external_tensor([4], location="weights.bin")
+    also.float_data.extend([0.0] * 4)
+    write("external_data_too", weighted(also))
     write("external_good", weighted(external_tensor([4], location="inner/weights.bin", length="16")))
 
     # Inputs and outputs.
@@ -224,6 +229,17 @@ def main(folder):
     sequence = model([helper.make_node("Identity", ["x"], ["y"])])
     sequence.graph.input[0].CopyFrom(helper.make_tensor_sequence_value_info("x", TensorProto.FLOAT, [4]))
     write("sequence_input", sequence)
+    strings = TensorProto(name="s", data_type=TensorProto.STRING, dims=[1], string_data=[b"a"])
+    write("string_weight", model([relu()], weights=[strings]))
+    sparse = model([relu()])
+    sparse.graph.sparse_initializer.append(
+        helper.make_sparse_tensor(
+            helper.make_tensor("s", TensorProto.FLOAT, [1], [1.0]),
+            helper.make_tensor("i", TensorProto.INT64, [1], [2]),
+            [4],
+        )
+    )
+    write("sparse_weight", sparse)
     write("wrong_output_type", model([relu()], outputs=[value("y", [4], TensorProto.INT64)]))
     write("wrong_output_rank", model([relu()], outputs=[value("y", [4, 1])]))
     write("wrong_output_size", model([relu()], outputs=[value("y", [5])]))
