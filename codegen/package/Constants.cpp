@@ -1,0 +1,276 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/package/Constants.h"
+#include "codegen/package/Hash.h"
+#include "codegen/package/Types.h"
+#include "ir/dialect/Dims.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+#include <atomic>
+#include <map>
+#include <thread>
+
+using namespace dl::package;
+using mlir::failure;
+using mlir::FailureOr;
+
+void dl::package::forEachInParallel(size_t count, unsigned threads,
+                                    llvm::function_ref<void(size_t)> work) {
+  std::atomic<size_t> next{0};
+  auto run = [&] {
+    for (size_t i; (i = next.fetch_add(1)) < count;)
+      work(i);
+  };
+  std::vector<std::thread> others;
+  for (size_t i = 1; i < std::min<size_t>(threads, count); ++i)
+    others.emplace_back(run);
+  run();
+  for (std::thread &other : others)
+    other.join();
+}
+
+bool ConstantData::produce(
+    size_t maxBytes,
+    llvm::function_ref<bool(llvm::ArrayRef<char>)> consume) const {
+  llvm::ArrayRef<char> from = source;
+  if (layouts.empty()) {
+    for (; !from.empty();
+         from = from.drop_front(std::min(maxBytes, from.size())))
+      if (!consume(from.take_front(maxBytes)))
+        return false;
+    return true;
+  }
+  std::vector<char> current, next;
+  for (const Layout &layout : llvm::ArrayRef(layouts).drop_back()) {
+    next.clear();
+    next.reserve(layout.getNumElements() * elementBytes);
+    relayout(layout, elementBytes, from.data(), maxBytes,
+             [&](llvm::ArrayRef<char> piece) {
+               next.insert(next.end(), piece.begin(), piece.end());
+               return true;
+             });
+    current.swap(next);
+    from = current;
+  }
+  return relayout(layouts.back(), elementBytes, from.data(), maxBytes, consume);
+}
+
+//===----------------------------------------------------------------------===//
+// Sources
+//===----------------------------------------------------------------------===//
+
+bool Constants::isConstant(mlir::Value value) {
+  mlir::Operation *op = value.getDefiningOp();
+  while (mlir::isa_and_nonnull<mlir::dl::PackOp, mlir::dl::TransposeOp,
+                               mlir::dl::ReshapeOp>(op))
+    op = op->getOperand(0).getDefiningOp();
+  return mlir::isa_and_nonnull<mlir::dl::ConstantOp, mlir::dl::SizesOp>(op);
+}
+
+/// Elements in the runtime's form where MLIR has another one: bool as bytes,
+/// types below a byte packed from the low bits up.
+static std::shared_ptr<std::vector<char>>
+repack(mlir::DenseElementsAttr attribute, unsigned bits) {
+  int64_t count = attribute.isSplat() ? 1 : attribute.getNumElements();
+  auto bytes = std::make_shared<std::vector<char>>(
+      llvm::divideCeil(attribute.getNumElements() * bits, 8));
+  if (bits == 8)
+    bytes->resize(count);
+  auto put = [&](int64_t i, const llvm::APInt &value) {
+    uint64_t raw = value.getZExtValue();
+    (*bytes)[i * bits / 8] |= static_cast<char>(raw << (i * bits % 8));
+  };
+  int64_t i = 0;
+  bool isFloat = mlir::isa<mlir::FloatType>(attribute.getElementType());
+  auto all = [&](auto values) {
+    for (auto value : values) {
+      if (bits == 8 && i == count)
+        break;
+      if constexpr (std::is_same_v<decltype(value), llvm::APFloat>)
+        put(i++, value.bitcastToAPInt());
+      else
+        put(i++, value);
+    }
+  };
+  if (isFloat)
+    all(attribute.getValues<llvm::APFloat>());
+  else
+    all(attribute.getValues<llvm::APInt>());
+  return bytes;
+}
+
+FailureOr<ConstantData> Constants::readSource(mlir::Operation *op) {
+  mlir::ElementsAttr attribute;
+  if (auto constant = mlir::dyn_cast<mlir::dl::ConstantOp>(op)) {
+    attribute = constant.getValue();
+  } else {
+    auto sizes = mlir::cast<mlir::dl::SizesOp>(op);
+    attribute = mlir::dyn_cast<mlir::ElementsAttr>(mlir::dl::getSizeAttr(
+        *mlir::dl::getSizeValues(sizes.getValue()),
+        mlir::cast<mlir::RankedTensorType>(sizes.getType())));
+    if (!attribute)
+      return op->emitOpError("its values depend on symbols, so that it is no "
+                             "constant");
+  }
+  auto type = mlir::cast<mlir::RankedTensorType>(attribute.getType());
+  mlir::Type elementType = type.getElementType();
+  ConstantData data;
+  data.element = getElementNumber(elementType);
+  unsigned bits = getElementBits(elementType);
+  if (!data.element || !bits)
+    return op->emitOpError("the module format has no element type ")
+           << elementType;
+  data.elementBytes = std::max(1u, bits / 8);
+  bool isSplat = false;
+  if (auto dense = mlir::dyn_cast<mlir::DenseElementsAttr>(attribute)) {
+    isSplat = dense.isSplat() && bits >= 8 && type.getNumElements() > 0;
+    if (bits < 8 || elementType.isInteger(1)) {
+      data.owned = repack(dense, bits);
+      data.source = *data.owned;
+    } else {
+      data.source = dense.getRawData();
+    }
+  } else if (auto resource =
+                 mlir::dyn_cast<mlir::DenseResourceElementsAttr>(attribute)) {
+    data.name = resource.getRawHandle().getKey().str();
+    mlir::AsmResourceBlob *blob = resource.getRawHandle().getBlob();
+    if (!blob)
+      return op->emitOpError("the bytes of '") << data.name << "' are missing";
+    data.source = blob->getData();
+  } else {
+    return op->emitOpError("expected dense elements");
+  }
+  uint64_t expected =
+      getByteSize(elementType, isSplat ? 1 : type.getNumElements());
+  if (data.source.size() != expected)
+    return op->emitOpError("its value has ")
+           << data.source.size() << " bytes, expected " << expected;
+  // Elements below a byte have no address: they stay as they are.
+  if (bits >= 8)
+    data.layouts.push_back(Layout::identity(type.getShape(), isSplat));
+  return data;
+}
+
+FailureOr<ConstantData> Constants::read(mlir::Value value) {
+  mlir::Operation *op = value.getDefiningOp();
+  if (!mlir::isa<mlir::dl::PackOp, mlir::dl::TransposeOp, mlir::dl::ReshapeOp>(
+          op))
+    return readSource(op);
+  FailureOr<ConstantData> data = read(op->getOperand(0));
+  if (failed(data))
+    return failure();
+  auto from = mlir::cast<mlir::RankedTensorType>(op->getOperand(0).getType());
+  auto to = mlir::cast<mlir::RankedTensorType>(value.getType());
+  if (data->layouts.empty()) {
+    if (mlir::isa<mlir::dl::ReshapeOp>(op))
+      return data;
+    return op->emitOpError("elements of type ")
+           << to.getElementType() << " cannot be moved one by one";
+  }
+  auto apply = [&](const Layout &layout) -> std::optional<Layout> {
+    if (auto pack = mlir::dyn_cast<mlir::dl::PackOp>(op))
+      return layout.pack(pack.getOuterPerm(), pack.getInnerDims(),
+                         pack.getInnerTiles());
+    if (auto transpose = mlir::dyn_cast<mlir::dl::TransposeOp>(op))
+      return layout.transpose(transpose.getPermutation());
+    return layout.reshape(to.getShape());
+  };
+  if (auto layout = apply(data->layouts.back()))
+    data->layouts.back() = std::move(*layout);
+  else
+    data->layouts.push_back(*apply(Layout::identity(from.getShape())));
+  return data;
+}
+
+FailureOr<int32_t> Constants::add(mlir::Value value) {
+  auto it = numbers.find(value);
+  if (it != numbers.end())
+    return it->second;
+  FailureOr<ConstantData> data = read(value);
+  if (failed(data))
+    return failure();
+  auto type = mlir::cast<mlir::RankedTensorType>(value.getType());
+  data->shape.assign(type.getShape().begin(), type.getShape().end());
+  data->bytes = getByteSize(type.getElementType(), type.getNumElements());
+  const std::vector<Layout> &layouts = data->layouts;
+  data->splat = data->bytes >= kLargeConstant && layouts.size() == 1 &&
+                layouts[0].bounds.empty() &&
+                data->source.size() == data->elementBytes;
+  if (data->splat) {
+    data->bytes = data->elementBytes;
+    data->layouts.clear();
+  }
+  int32_t number = static_cast<int32_t>(constants.size());
+  constants.push_back(std::move(*data));
+  numbers[value] = number;
+  return number;
+}
+
+//===----------------------------------------------------------------------===//
+// Equal constants
+//===----------------------------------------------------------------------===//
+
+std::vector<int32_t> Constants::deduplicate(unsigned threads) {
+  // Large constants are equal if their sources and layouts are; what is small
+  // is made, so that its form does not matter. Only what may have an equal is
+  // read.
+  struct Key {
+    std::string form;
+    std::pair<uint64_t, uint64_t> hash;
+    bool operator<(const Key &other) const {
+      return std::tie(form, hash) < std::tie(other.form, other.hash);
+    }
+  };
+  std::vector<Key> keys(constants.size());
+  std::map<std::string, std::vector<size_t>> candidates;
+  for (size_t i = 0; i < constants.size(); ++i) {
+    const ConstantData &data = constants[i];
+    std::string &form = keys[i].form;
+    form = std::to_string(data.bytes);
+    if (data.splat) {
+      // Repeated by the runtime: the type says how often.
+      form += " splat " + std::to_string(data.element);
+      for (int64_t size : data.shape)
+        form += " " + std::to_string(size);
+    } else if (data.bytes >= kLargeConstant) {
+      form += " " + std::to_string(data.source.size());
+      for (const Layout &layout : data.layouts)
+        form += ", " + (layout.isIdentity()
+                            ? std::string("dense")
+                            : layout.simplify().getKey() +
+                                  std::to_string(data.elementBytes));
+    }
+    candidates[form].push_back(i);
+  }
+  std::vector<size_t> toRead;
+  for (auto &[form, list] : candidates)
+    if (list.size() > 1)
+      toRead.insert(toRead.end(), list.begin(), list.end());
+  forEachInParallel(toRead.size(), threads, [&](size_t i) {
+    const ConstantData &data = constants[toRead[i]];
+    llvm::SmallVector<char> bytes;
+    llvm::ArrayRef<char> hashed = data.source;
+    if (!data.splat && data.bytes < kLargeConstant) {
+      data.produce(kLargeConstant, [&](llvm::ArrayRef<char> piece) {
+        bytes.append(piece.begin(), piece.end());
+        return true;
+      });
+      hashed = bytes;
+    }
+    keys[toRead[i]].hash = hash128(hashed);
+  });
+
+  std::map<Key, int32_t> kept;
+  std::vector<int32_t> result;
+  std::vector<ConstantData> unique;
+  for (size_t i = 0; i < constants.size(); ++i) {
+    auto [it, inserted] =
+        kept.try_emplace(keys[i], static_cast<int32_t>(unique.size()));
+    if (inserted)
+      unique.push_back(std::move(constants[i]));
+    result.push_back(it->second);
+  }
+  constants = std::move(unique);
+  numbers.clear();
+  return result;
+}

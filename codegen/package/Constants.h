@@ -1,0 +1,70 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The constants that a module holds, and how each is made from its source.
+
+#ifndef DL_CODEGEN_PACKAGE_CONSTANTS_H
+#define DL_CODEGEN_PACKAGE_CONSTANTS_H
+
+#include "codegen/package/Relayout.h"
+#include "mlir/IR/Value.h"
+#include "mlir/Support/LLVM.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/Support/Error.h"
+#include <memory>
+
+namespace dl::package {
+
+/// One constant: a source, and the layouts through which it goes, each a dense
+/// tensor for the next. Sources are memory of the context (the mapped model),
+/// or `owned` where MLIR keeps them in another form.
+struct ConstantData {
+  llvm::ArrayRef<char> source;
+  std::shared_ptr<std::vector<char>> owned;
+  std::vector<Layout> layouts;
+  unsigned elementBytes = 1;
+  uint64_t bytes = 0;  // that the module holds: of one element for a splat
+  bool splat = false;  // the module holds one element, the runtime repeats it
+  uint8_t element = 0; // number of the type
+  std::vector<int64_t> shape;
+  std::string name; // of the weight, where it has one
+
+  /// Makes the bytes in pieces of at most `maxBytes` (see relayout).
+  bool produce(size_t maxBytes,
+               llvm::function_ref<bool(llvm::ArrayRef<char>)> consume) const;
+};
+
+/// Splats of at least this many bytes are stored as one element.
+constexpr uint64_t kLargeConstant = 4096;
+
+class Constants {
+public:
+  /// Whether the value is a constant, or one under dl.pack, dl.transpose and
+  /// dl.reshape.
+  static bool isConstant(mlir::Value value);
+
+  /// The number of such a value; equal chains of one attribute are one
+  /// constant. Fails, with a diagnostic, where its bytes are not there.
+  mlir::FailureOr<int32_t> add(mlir::Value value);
+
+  /// Makes constants of equal bytes one, read on `threads` threads. Returns,
+  /// for each old number, the new one.
+  std::vector<int32_t> deduplicate(unsigned threads);
+
+  llvm::ArrayRef<ConstantData> get() const { return constants; }
+
+private:
+  mlir::FailureOr<ConstantData> read(mlir::Value value);
+  mlir::FailureOr<ConstantData> readSource(mlir::Operation *op);
+
+  std::vector<ConstantData> constants;
+  llvm::DenseMap<mlir::Value, int32_t> numbers;
+};
+
+/// Calls work(i) for each i below `count` on up to `threads` threads.
+void forEachInParallel(size_t count, unsigned threads,
+                       llvm::function_ref<void(size_t)> work);
+
+} // namespace dl::package
+
+#endif // DL_CODEGEN_PACKAGE_CONSTANTS_H

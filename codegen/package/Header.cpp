@@ -1,0 +1,242 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/package/Header.h"
+#include "runtime/artifact/module_generated.h"
+#include <limits>
+
+using namespace dl::package;
+namespace fb = dlrt::fb;
+using flatbuffers::Offset;
+
+static fb::Segment toSegment(const FileRange &range) {
+  return {range.offset, range.size, range.hash};
+}
+
+namespace {
+
+/// Writes one program. Of its formulas and storages, those that are used.
+class EntryBuilder {
+public:
+  EntryBuilder(flatbuffers::FlatBufferBuilder &builder, const Program &program)
+      : builder(builder), program(program),
+        formulaNumbers(program.formulas.size(), -1),
+        storageNumbers(program.storages.size(), -1) {}
+
+  Offset<fb::Entry> build(llvm::ArrayRef<const char *> targets) {
+    std::vector<Offset<fb::Symbol>> symbols;
+    for (const SymbolDesc &symbol : program.symbols)
+      symbols.push_back(fb::CreateSymbol(builder, text(symbol.name),
+                                         symbol.input, symbol.axis));
+    auto inputs = builder.CreateVector(addValues(program.inputs));
+    auto outputs = builder.CreateVector(addValues(program.outputs));
+    std::vector<Offset<fb::Check>> checks;
+    for (const CheckDesc &check : program.checks)
+      checks.push_back(fb::CreateCheck(
+          builder,
+          check.lessEqual ? fb::Relation_LessEqual : fb::Relation_Equal,
+          formula(check.lhs), formula(check.rhs), text(check.message)));
+    std::vector<Offset<fb::Plan>> plans;
+    for (const char *target : targets) {
+      buffers.clear();
+      std::fill(storageNumbers.begin(), storageNumbers.end(), -1);
+      auto steps = builder.CreateVector(addSteps(program.steps));
+      plans.push_back(fb::CreatePlan(builder, builder.CreateString(target),
+                                     builder.CreateVector(buffers), steps,
+                                     formula(program.arenaSize)));
+    }
+    return fb::CreateEntry(
+        builder, text(program.name), builder.CreateVector(symbols),
+        builder.CreateVectorOfStructs(exprs), inputs, outputs,
+        builder.CreateVector(checks), builder.CreateVector(plans));
+  }
+
+private:
+  Offset<flatbuffers::String> text(const std::string &string) {
+    return builder.CreateSharedString(string);
+  }
+
+  int32_t formula(FormulaId id) {
+    if (id == kNoFormula)
+      return -1;
+    if (formulaNumbers[id] >= 0)
+      return formulaNumbers[id];
+    Formulas::Node node = program.formulas[id];
+    int32_t a = 0, b = 0;
+    if (node.op == FormulaOp::Symbol) {
+      a = node.a;
+    } else if (node.op != FormulaOp::Const) {
+      a = formula(node.a);
+      b = formula(node.b);
+    }
+    exprs.emplace_back(static_cast<fb::ExprOp>(node.op), a, b, node.value);
+    return formulaNumbers[id] = static_cast<int32_t>(exprs.size() - 1);
+  }
+
+  std::vector<int32_t> formulas(const std::vector<FormulaId> &ids) {
+    std::vector<int32_t> result;
+    for (FormulaId id : ids)
+      result.push_back(formula(id));
+    return result;
+  }
+
+  Offset<fb::TensorType> addType(const TensorDesc &type) {
+    return fb::CreateTensorType(builder,
+                                static_cast<fb::ElementType>(type.element),
+                                builder.CreateVector(formulas(type.dims)));
+  }
+
+  std::vector<Offset<fb::Value>>
+  addValues(const std::vector<ValueDesc> &values) {
+    std::vector<Offset<fb::Value>> result;
+    for (const ValueDesc &value : values) {
+      auto type = addType(value.type);
+      result.push_back(fb::CreateValue(builder, text(value.name), type));
+    }
+    return result;
+  }
+
+  int32_t buffer(int32_t number) {
+    int32_t &result = storageNumbers[number];
+    if (result >= 0)
+      return result;
+    result = static_cast<int32_t>(buffers.size());
+    const Storage &storage = program.storages[number];
+    bool isArena = storage.kind == StorageKind::Arena;
+    buffers.push_back(
+        fb::CreateBuffer(builder, static_cast<fb::BufferKind>(storage.kind),
+                         storage.index, isArena ? formula(storage.offset) : -1,
+                         isArena ? formula(storage.size) : -1));
+    return result;
+  }
+
+  std::vector<Offset<fb::View>> addViews(const std::vector<View> &views) {
+    std::vector<Offset<fb::View>> result;
+    for (const View &view : views) {
+      int32_t number = buffer(view.storage);
+      Offset<flatbuffers::Vector<int32_t>> strides;
+      if (!view.strides.empty())
+        strides = builder.CreateVector(formulas(view.strides));
+      result.push_back(
+          fb::CreateView(builder, number, formula(view.offset), strides));
+    }
+    return result;
+  }
+
+  Offset<fb::Step> addStep(const Step &step) {
+    if (step.kind == Step::Kind::Loop) {
+      auto body = builder.CreateVector(addSteps(step.body));
+      auto loop = fb::CreateLoop(builder, formula(step.count), body);
+      return fb::CreateStep(builder, fb::Action_Loop, loop.Union());
+    }
+    Offset<flatbuffers::String> name;
+    if (!step.name.empty())
+      name = text(step.name);
+    auto args = builder.CreateVector(addViews(step.args));
+    if (step.kind == Step::Kind::Dispatch) {
+      auto sizes = builder.CreateVector(formulas(step.sizes));
+      auto dispatch = fb::CreateDispatch(
+          builder, step.kernel, args, sizes, formula(step.tiles),
+          formula(step.scratch), formula(step.flops), name);
+      return fb::CreateStep(builder, fb::Action_Dispatch, dispatch.Union());
+    }
+    std::vector<Offset<fb::TensorType>> types;
+    for (const TensorDesc &type : step.types)
+      types.push_back(addType(type));
+    auto function = text(step.function);
+    auto typeVector = builder.CreateVector(types);
+    auto attributes = builder.CreateVector(step.attributes);
+    auto call = fb::CreateHostCall(builder, function, args, typeVector,
+                                   attributes, name);
+    return fb::CreateStep(builder, fb::Action_HostCall, call.Union());
+  }
+
+  std::vector<Offset<fb::Step>> addSteps(const std::vector<Step> &steps) {
+    std::vector<Offset<fb::Step>> result;
+    for (const Step &step : steps)
+      result.push_back(addStep(step));
+    return result;
+  }
+
+  flatbuffers::FlatBufferBuilder &builder;
+  const Program &program;
+  std::vector<int32_t> formulaNumbers;
+  std::vector<int32_t> storageNumbers;
+  std::vector<fb::Expr> exprs;
+  std::vector<Offset<fb::Buffer>> buffers;
+};
+
+} // namespace
+
+static std::vector<Offset<fb::CpuCode>>
+addCpuCode(flatbuffers::FlatBufferBuilder &builder, const HeaderInput &input) {
+  std::vector<Offset<fb::CpuCode>> result;
+  const FileRange *range = input.codeRanges.data();
+  for (const dl::cpu::CpuImage &image : input.package.cpuImages) {
+    std::vector<Offset<fb::CodePiece>> pieces;
+    for (const auto &piece : image.pieces) {
+      fb::Segment segment = toSegment(*range++);
+      pieces.push_back(fb::CreateCodePiece(builder, &segment, piece.address,
+                                           piece.memorySize, piece.executable));
+    }
+    result.push_back(
+        fb::CreateCpuCode(builder, builder.CreateString(image.triple),
+                          builder.CreateString(image.cpu),
+                          builder.CreateVectorOfStrings(image.features),
+                          builder.CreateVector(pieces), image.imageSize,
+                          builder.CreateVector(image.entries)));
+  }
+  return result;
+}
+
+static std::vector<Offset<fb::Constant>>
+addConstants(flatbuffers::FlatBufferBuilder &builder,
+             const HeaderInput &input) {
+  std::vector<Offset<fb::Constant>> result;
+  for (size_t i = 0; i < input.constants.size(); ++i) {
+    const ConstantData &data = input.constants[i];
+    // The type tells the runtime how often a splat is repeated; of others, any
+    // type of equal bytes would do.
+    Offset<fb::TensorType> type;
+    if (data.splat) {
+      std::vector<int32_t> dims(data.shape.begin(), data.shape.end());
+      type = fb::CreateTensorType(builder,
+                                  static_cast<fb::ElementType>(data.element),
+                                  builder.CreateVector(dims));
+    }
+    Offset<flatbuffers::String> name;
+    if (!data.name.empty())
+      name = builder.CreateString(data.name);
+    fb::Segment segment = toSegment(input.constantRanges[i]);
+    result.push_back(
+        fb::CreateConstant(builder, &segment, type, name, data.splat));
+  }
+  return result;
+}
+
+std::vector<char> dl::package::buildHeader(const HeaderInput &input) {
+  flatbuffers::FlatBufferBuilder builder;
+  std::vector<const char *> targets;
+  if (!input.package.cpuImages.empty())
+    targets.push_back("cpu");
+  std::vector<Offset<fb::Entry>> entries;
+  for (const Program &program : input.programs)
+    entries.push_back(EntryBuilder(builder, program).build(targets));
+  std::vector<Offset<fb::Kernel>> kernels;
+  for (const std::string &name : input.package.kernelNames)
+    kernels.push_back(
+        fb::CreateKernel(builder, builder.CreateSharedString(name)));
+  auto constants = builder.CreateVector(addConstants(builder, input));
+  auto code = builder.CreateVector(addCpuCode(builder, input));
+  auto producer = builder.CreateString(input.package.producer);
+  auto entryVector = builder.CreateVector(entries);
+  auto kernelVector = builder.CreateVector(kernels);
+  fb::Segment debug = toSegment(input.debugRange);
+  bool hasDebug = input.debugRange.size != 0;
+  auto module =
+      fb::CreateModule(builder, producer, entryVector, kernelVector, constants,
+                       code, 0, hasDebug ? &debug : nullptr);
+  fb::FinishModuleBuffer(builder, module);
+  return {builder.GetBufferPointer(),
+          builder.GetBufferPointer() + builder.GetSize()};
+}

@@ -1,0 +1,146 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/package/Package.h"
+#include "codegen/package/Coalesce.h"
+#include "codegen/package/DebugInfo.h"
+#include "codegen/package/MemoryPlan.h"
+#include "codegen/package/Schedule.h"
+#include "codegen/package/Writer.h"
+#include <thread>
+
+using namespace dl;
+using namespace dl::package;
+using mlir::failed;
+using mlir::failure;
+using mlir::FailureOr;
+using mlir::LogicalResult;
+using mlir::success;
+
+static unsigned getThreads(const PackageInput &input) {
+  return input.threads ? input.threads
+                       : std::max(1u, std::thread::hardware_concurrency());
+}
+
+/// Gives the storages of constants the numbers that deduplication left.
+static void renumberConstants(Program &program,
+                              llvm::ArrayRef<int32_t> numbers) {
+  for (Storage &storage : program.storages)
+    if (storage.kind == StorageKind::Constant)
+      storage.index = numbers[storage.index];
+}
+
+/// Builds the programs of all entries. Arenas are planned.
+static LogicalResult buildPrograms(const PackageInput &input,
+                                   std::vector<Program> &programs,
+                                   Constants &constants) {
+  KernelNumbers kernels;
+  for (auto [i, name] : llvm::enumerate(input.kernelNames))
+    kernels[name] = static_cast<int32_t>(i);
+  mlir::ModuleOp module = input.module;
+  for (auto function : module.getOps<mlir::func::FuncOp>()) {
+    if (!function.isPublic() || function.isExternal() ||
+        function->hasAttr("dl.kernel"))
+      continue;
+    FailureOr<Program> program = buildProgram(function, kernels, constants);
+    if (failed(program))
+      return failure();
+    programs.push_back(std::move(*program));
+  }
+  if (programs.empty())
+    return module.emitError("there is no function to be an entry");
+  for (Program &program : programs) {
+    coalesce(program);
+    planArena(program);
+  }
+  std::vector<int32_t> numbers = constants.deduplicate(getThreads(input));
+  for (Program &program : programs)
+    renumberConstants(program, numbers);
+  return success();
+}
+
+static size_t countSteps(const std::vector<Step> &steps, Step::Kind kind) {
+  size_t count = 0;
+  for (const Step &step : steps)
+    count += (step.kind == kind) + countSteps(step.body, kind);
+  return count;
+}
+
+static void writeReport(const std::vector<Program> &programs,
+                        const Constants &constants, uint64_t fileSize,
+                        llvm::raw_ostream &os) {
+  for (const Program &program : programs) {
+    os << "entry " << program.name << ": "
+       << countSteps(program.steps, Step::Kind::Dispatch) << " dispatches, "
+       << countSteps(program.steps, Step::Kind::HostCall) << " host calls, "
+       << countSteps(program.steps, Step::Kind::Copy) << " copies, "
+       << countSteps(program.steps, Step::Kind::Loop) << " loops\n";
+    if (auto bytes = program.formulas.getConstant(program.arenaSize))
+      os << "arena: " << *bytes << " bytes\n";
+    else
+      os << "arena: depends on sizes\n";
+  }
+  uint64_t bytes = 0;
+  for (const ConstantData &data : constants.get())
+    bytes += data.bytes;
+  os << "constants: " << constants.get().size() << ", " << bytes
+     << " bytes\nfile: " << fileSize << " bytes\n";
+}
+
+static LogicalResult writeTo(const PackageInput &input, Output &output,
+                             llvm::StringRef name, llvm::raw_ostream *report) {
+  mlir::ModuleOp module = input.module;
+  for (const cpu::CpuImage &image : input.cpuImages)
+    if (image.entries.size() != input.kernelNames.size())
+      return module.emitError("code for ")
+             << image.cpu << " has " << image.entries.size()
+             << " kernels, expected " << input.kernelNames.size();
+  std::vector<Program> programs;
+  Constants constants;
+  if (failed(buildPrograms(input, programs, constants)))
+    return failure();
+  WriterInput writer{input, programs, constants.get(),
+                     input.debugInfo ? getDebugInfo(input) : std::string(),
+                     getThreads(input)};
+  llvm::Expected<uint64_t> size = writeModule(writer, output);
+  if (!size)
+    return module.emitError("cannot write '")
+           << name << "': " << llvm::toString(size.takeError());
+  if (report)
+    writeReport(programs, constants, *size, *report);
+  return success();
+}
+
+LogicalResult dl::writeModule(const PackageInput &input, llvm::StringRef path,
+                              llvm::raw_ostream *report) {
+  llvm::Expected<std::unique_ptr<Output>> output = openFileOutput(path);
+  if (!output) {
+    mlir::ModuleOp module = input.module;
+    return module.emitError("cannot write '")
+           << path << "': " << llvm::toString(output.takeError());
+  }
+  return writeTo(input, **output, path, report);
+}
+
+FailureOr<std::unique_ptr<llvm::MemoryBuffer>>
+dl::packageToMemory(const PackageInput &input, llvm::raw_ostream *report) {
+  std::unique_ptr<llvm::MemoryBuffer> result;
+  std::unique_ptr<Output> output = openMemoryOutput(result);
+  if (failed(writeTo(input, *output, "<memory>", report)))
+    return failure();
+  return result;
+}
+
+LogicalResult dl::printSchedules(const PackageInput &input,
+                                 llvm::raw_ostream &os) {
+  std::vector<Program> programs;
+  Constants constants;
+  if (failed(buildPrograms(input, programs, constants)))
+    return failure();
+  for (const Program &program : programs)
+    os << "entry " << program.name << "\n" << print(program);
+  for (auto [i, data] : llvm::enumerate(constants.get()))
+    os << "constant " << i << ": " << data.bytes << " bytes"
+       << (data.splat ? " (splat)" : "") << "\n";
+  return success();
+}

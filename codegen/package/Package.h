@@ -1,0 +1,65 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Writes module files (.dlm): code, constants and the schedules that use them.
+
+#ifndef DL_CODEGEN_PACKAGE_PACKAGE_H
+#define DL_CODEGEN_PACKAGE_PACKAGE_H
+
+#include "codegen/cpu/Image.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace dl {
+
+/// What becomes a module. Every public function of `module` that is no kernel
+/// is an entry: dispatches, views, host calls and dl.scan loops of them over
+/// constants, arguments and results. Kernels carry, on the function that a
+/// dispatch names:
+///
+/// - `dl.signature` (else the function's own type): the tensors and indices
+/// that
+///   the kernel takes, which say what sizes it is given;
+/// - `dl.tiles`, `dl.scratch`, `dl.flops`: maps from these sizes to the number
+/// of
+///   tiles (1 where missing), the bytes of scratch for each thread, and the
+///   arithmetic operations;
+/// - `dl.in_place`: for each result, the input whose memory it may take, or -1.
+struct PackageInput {
+  mlir::ModuleOp module;
+  /// Code for one or more CPU levels; each has all kernels in the same order.
+  std::vector<cpu::CpuImage> cpuImages;
+  /// Symbols of the kernels in the order of the images' entries.
+  std::vector<std::string> kernelNames;
+  /// Who writes: "dl-compile 0.1.0 (LLVM 22.1.8)".
+  std::string producer;
+  /// Add the source nodes of each kernel, as JSON.
+  bool debugInfo = true;
+  /// Threads that pack and write constants; 0 for one a processor.
+  unsigned threads = 0;
+};
+
+/// Writes the module to `path`, which appears whole or not at all. Constants go
+/// through a window of a few MiB, so that they are never all in memory. Errors
+/// are diagnostics: at the op where the schedule cannot be said in a module, at
+/// the module where the file cannot be written. `report`, if not null, receives
+/// a few lines about what went where.
+mlir::LogicalResult writeModule(const PackageInput &input, llvm::StringRef path,
+                                llvm::raw_ostream *report = nullptr);
+
+/// The module in memory, aligned to a page.
+mlir::FailureOr<std::unique_ptr<llvm::MemoryBuffer>>
+packageToMemory(const PackageInput &input, llvm::raw_ostream *report = nullptr);
+
+/// The programs and memory plans of all entries as text, without writing
+/// anything: for tests and for finding mistakes.
+mlir::LogicalResult printSchedules(const PackageInput &input,
+                                   llvm::raw_ostream &os);
+
+} // namespace dl
+
+#endif // DL_CODEGEN_PACKAGE_PACKAGE_H

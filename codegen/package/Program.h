@@ -1,0 +1,120 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// An entry of a module as the packager works on it: a tree of steps that read
+// and write views of storages. It mirrors the module format, but knows of each
+// storage where it is read and written, so that storages can be merged and
+// placed.
+
+#ifndef DL_CODEGEN_PACKAGE_PROGRAM_H
+#define DL_CODEGEN_PACKAGE_PROGRAM_H
+
+#include "codegen/package/Formulas.h"
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace dl::package {
+
+/// What a storage is. Inputs and constants are never written.
+enum class StorageKind : uint8_t { Input, Output, Constant, Arena };
+
+struct Storage {
+  StorageKind kind = StorageKind::Arena;
+  int32_t index = 0;             // as Buffer.index in the module format
+  FormulaId size = kNoFormula;   // in bytes
+  FormulaId offset = kNoFormula; // in the arena, once planned
+};
+
+/// `bytes` bytes from `offset` of a storage; strides[d] is added to the offset
+/// once for each iteration of the enclosing loop of depth d (missing: not at
+/// all).
+struct View {
+  int32_t storage = 0;
+  FormulaId offset = kNoFormula;
+  std::vector<FormulaId> strides;
+  FormulaId bytes = kNoFormula;
+
+  /// Whether it begins where its storage begins.
+  bool isAtStart() const { return offset == kNoFormula && strides.empty(); }
+  bool operator==(const View &other) const {
+    return storage == other.storage && offset == other.offset &&
+           strides == other.strides && bytes == other.bytes;
+  }
+};
+
+/// Element type by its number in the module format, and dimensions.
+struct TensorDesc {
+  uint8_t element = 0;
+  std::vector<FormulaId> dims;
+};
+
+/// One step. A dispatch and a host call have `args`: what they read, then, from
+/// `numInputs` on, what they write (completely). A copy is a host call.
+struct Step {
+  enum class Kind : uint8_t { Dispatch, HostCall, Copy, Loop } kind;
+  std::string name;
+  std::vector<View> args;
+  size_t numInputs = 0;
+
+  // Dispatch. inPlace: pairs (result, input) that may be the same memory.
+  int32_t kernel = 0;
+  std::vector<FormulaId> sizes;
+  FormulaId tiles = kNoFormula;
+  FormulaId scratch = kNoFormula;
+  FormulaId flops = kNoFormula;
+  std::vector<std::pair<size_t, size_t>> inPlace;
+
+  // HostCall and Copy.
+  std::string function;
+  std::vector<TensorDesc> types;
+  std::vector<int64_t> attributes;
+
+  // Loop.
+  FormulaId count = kNoFormula;
+  std::vector<Step> body;
+};
+
+struct ValueDesc {
+  std::string name;
+  TensorDesc type;
+};
+
+/// A dimension of an input that is given a name.
+struct SymbolDesc {
+  std::string name;
+  int32_t input = 0;
+  int32_t axis = 0;
+};
+
+struct CheckDesc {
+  bool lessEqual = false; // otherwise equal
+  FormulaId lhs = kNoFormula;
+  FormulaId rhs = kNoFormula;
+  std::string message;
+};
+
+struct Program {
+  std::string name;
+  Formulas formulas;
+  std::vector<SymbolDesc> symbols; // in the order of the formulas' numbers
+  std::vector<ValueDesc> inputs;
+  std::vector<ValueDesc> outputs;
+  std::vector<CheckDesc> checks;
+  std::vector<Storage> storages;
+  std::vector<Step> steps;
+  FormulaId arenaSize = kNoFormula;
+
+  int32_t addStorage(StorageKind kind, int32_t index, FormulaId size) {
+    storages.push_back({kind, index, size, kNoFormula});
+    return static_cast<int32_t>(storages.size() - 1);
+  }
+};
+
+/// The steps and storages as text, for tests and for finding mistakes.
+std::string print(const Program &program);
+
+} // namespace dl::package
+
+#endif // DL_CODEGEN_PACKAGE_PROGRAM_H

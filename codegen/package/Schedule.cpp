@@ -1,0 +1,429 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/package/Schedule.h"
+#include "codegen/package/Signature.h"
+#include "codegen/package/Types.h"
+#include "ir/dialect/Dims.h"
+#include "ir/dialect/Locations.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace dl::package;
+using mlir::AffineExpr;
+using mlir::cast;
+using mlir::dyn_cast;
+using mlir::failed;
+using mlir::failure;
+using mlir::FailureOr;
+using mlir::LogicalResult;
+using mlir::Operation;
+using mlir::RankedTensorType;
+using mlir::success;
+using mlir::Value;
+
+/// What a profile calls a step: the nodes that it is made from.
+static std::string getStepName(Operation *op) {
+  constexpr size_t kMaxName = 120;
+  std::string name;
+  for (const mlir::dl::SourceNode &node :
+       mlir::dl::getSourceNodes(op->getLoc())) {
+    llvm::StringRef part = node.node.empty() ? node.op : node.node;
+    if (name.size() + part.size() > kMaxName)
+      return name + "+...";
+    name += (name.empty() ? "" : "+") + part.str();
+  }
+  return name;
+}
+
+namespace {
+
+class ScheduleBuilder {
+public:
+  ScheduleBuilder(mlir::func::FuncOp function, const KernelNumbers &kernels,
+                  Constants &constants)
+      : function(function), kernels(kernels), constants(constants),
+        types(program.formulas, {}) {}
+
+  FailureOr<Program> build() {
+    if (failed(buildSignature(function, program, symbols)))
+      return failure();
+    types = TypeFormulas(program.formulas, symbols);
+    mlir::Block &body = function.getBody().front();
+    for (mlir::BlockArgument input : body.getArguments()) {
+      FormulaId bytes = types.getBytes(getType(input));
+      setWhole(input, program.addStorage(StorageKind::Input,
+                                         input.getArgNumber(), bytes));
+    }
+    if (failed(addBlock(body, program.steps)))
+      return failure();
+    Operation *end = body.getTerminator();
+    for (auto [i, value] : llvm::enumerate(end->getOperands())) {
+      FailureOr<View> view = getView(value, end);
+      if (failed(view))
+        return failure();
+      int32_t output = program.addStorage(StorageKind::Output,
+                                          static_cast<int32_t>(i), view->bytes);
+      addCopy(*view, {output, kNoFormula, {}, view->bytes}, getType(value),
+              program.steps);
+    }
+    return std::move(program);
+  }
+
+private:
+  static RankedTensorType getType(Value value) {
+    return cast<RankedTensorType>(value.getType());
+  }
+
+  void setWhole(Value value, int32_t storage) {
+    views[value] = {storage, kNoFormula, {}, program.storages[storage].size};
+  }
+
+  /// A new storage for a result. Sizes that may come out negative for some
+  /// symbols are refused when the module runs: offsets rely on it.
+  FailureOr<View> addResult(Value value, Operation *op) {
+    RankedTensorType type = getType(value);
+    if (!getElementNumber(type.getElementType()))
+      return op->emitOpError("the module format has no type ") << type;
+    for (AffineExpr dim : mlir::dl::getDims(type)) {
+      if (!dim)
+        return op->emitOpError("a dimension of ") << type << " is unknown";
+      AffineExpr zero = mlir::getAffineConstantExpr(0, type.getContext());
+      if (!mlir::dl::provablyLessEqual(zero, dim) && checked.insert(dim).second)
+        program.checks.push_back({/*lessEqual=*/true,
+                                  program.formulas.constant(0), types.get(dim),
+                                  "a size would be negative"});
+    }
+    setWhole(value,
+             program.addStorage(StorageKind::Arena, 0, types.getBytes(type)));
+    return views[value];
+  }
+
+  FailureOr<View> getView(Value value, Operation *user) {
+    auto it = views.find(value);
+    if (it != views.end())
+      return it->second;
+    if (!Constants::isConstant(value))
+      return user->emitOpError("its operand is made by '")
+             << value.getDefiningOp()->getName()
+             << "', which has no kernel: expected the module after lowering";
+    FailureOr<int32_t> number = constants.add(value);
+    if (failed(number))
+      return failure();
+    auto [entry, inserted] = constantStorages.try_emplace(*number, 0);
+    if (inserted)
+      entry->second = program.addStorage(StorageKind::Constant, *number,
+                                         types.getBytes(getType(value)));
+    setWhole(value, entry->second);
+    return views[value];
+  }
+
+  void addCopy(const View &from, const View &to, RankedTensorType type,
+               std::vector<Step> &steps) {
+    Step step;
+    step.kind = Step::Kind::Copy;
+    step.function = "copy";
+    step.args = {from, to};
+    step.numInputs = 1;
+    step.types.assign(2, types.getDesc(type));
+    steps.push_back(std::move(step));
+  }
+
+  LogicalResult addBlock(mlir::Block &block, std::vector<Step> &steps) {
+    for (Operation &op : block.without_terminator()) {
+      LogicalResult result =
+          llvm::TypeSwitch<Operation *, LogicalResult>(&op)
+              .Case<mlir::dl::ConstantOp, mlir::dl::SizesOp, mlir::dl::PackOp,
+                    mlir::dl::TransposeOp>([](auto) { return success(); })
+              .Case<mlir::dl::ReshapeOp, mlir::dl::SliceOp, mlir::dl::ScanOp>(
+                  [&](auto o) { return add(o, steps); })
+              .Case<mlir::dl::DispatchOp, mlir::dl::HostCallOp>(
+                  [&](auto o) { return add(o, steps); })
+              .Default([](Operation *other) {
+                return other->emitOpError("is no part of a schedule: expected "
+                                          "the module after lowering");
+              });
+      if (failed(result))
+        return failure();
+    }
+    return success();
+  }
+
+  /// Adds views of operands, then of new results, as arguments.
+  LogicalResult addArgs(Operation *op, Step &step) {
+    for (Value operand : op->getOperands()) {
+      FailureOr<View> view = getView(operand, op);
+      if (failed(view))
+        return failure();
+      step.args.push_back(*view);
+    }
+    step.numInputs = step.args.size();
+    for (Value result : op->getResults()) {
+      FailureOr<View> view = addResult(result, op);
+      if (failed(view))
+        return failure();
+      step.args.push_back(*view);
+    }
+    step.name = getStepName(op);
+    return success();
+  }
+
+  LogicalResult add(mlir::dl::ReshapeOp op, std::vector<Step> &) {
+    if (Constants::isConstant(op))
+      return success();
+    FailureOr<View> view = getView(op.getOperand(), op);
+    if (failed(view))
+      return failure();
+    // The same bytes, even where it cannot be seen from the formulas.
+    views[op.getResult()] = *view;
+    return success();
+  }
+
+  /// A slice is a view where its elements follow one another.
+  LogicalResult add(mlir::dl::SliceOp op, std::vector<Step> &) {
+    RankedTensorType from = getType(op.getOperand()), to = getType(op);
+    FailureOr<View> view = getView(op.getOperand(), op);
+    if (failed(view))
+      return failure();
+    unsigned rank = from.getRank(), first = 0;
+    while (first < rank && mlir::dl::getDim(to, first) == 1)
+      ++first;
+    bool contiguous = getElementBits(from.getElementType()) >= 8;
+    for (unsigned d = first + 1; d < rank; ++d)
+      contiguous &= mlir::dl::provablyEqual(mlir::dl::getDim(from, d),
+                                            mlir::dl::getDim(to, d));
+    if (!contiguous || (first < rank && op.getStrides()[first] != 1))
+      return op->emitOpError("is no view: its elements do not follow one "
+                             "another in memory");
+    AffineExpr offset = mlir::getAffineConstantExpr(0, op->getContext());
+    AffineExpr stride = mlir::getAffineConstantExpr(1, op->getContext());
+    for (unsigned d = rank; d-- > 0;) {
+      offset = offset + op.getOffsets().getResult(d) * stride;
+      stride = stride * mlir::dl::getDim(from, d);
+    }
+    View slice = *view;
+    slice.offset = addOffsets(
+        slice.offset, types.getBytes(from.getElementType(),
+                                     types.get(mlir::dl::simplify(offset))));
+    slice.bytes = types.getBytes(to);
+    views[op.getResult()] = slice;
+    return success();
+  }
+
+  /// The sum of two offsets, kNoFormula being 0.
+  FormulaId addOffsets(FormulaId a, FormulaId b) {
+    if (a == kNoFormula || b == kNoFormula)
+      return a == kNoFormula ? b : a;
+    FormulaId sum = program.formulas.add(a, b);
+    return program.formulas.getConstant(sum) == 0 ? kNoFormula : sum;
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Calls
+  //===--------------------------------------------------------------------===//
+
+  LogicalResult add(mlir::dl::HostCallOp op, std::vector<Step> &steps) {
+    Step step;
+    step.kind = Step::Kind::HostCall;
+    step.function = op.getFunction().str();
+    step.attributes.assign(op.getArguments().begin(), op.getArguments().end());
+    if (failed(addArgs(op, step)))
+      return failure();
+    for (Value value : op->getOperands())
+      step.types.push_back(types.getDesc(getType(value)));
+    for (Value value : op->getResults())
+      step.types.push_back(types.getDesc(getType(value)));
+    steps.push_back(std::move(step));
+    return success();
+  }
+
+  LogicalResult add(mlir::dl::DispatchOp op, std::vector<Step> &steps) {
+    auto kernel = kernels.find(op.getKernel());
+    Operation *callee =
+        mlir::SymbolTable::lookupNearestSymbolFrom(op, op.getKernelAttr());
+    if (kernel == kernels.end() || !callee)
+      return op->emitOpError("there is no code for kernel '")
+             << op.getKernel() << "'";
+    Step step;
+    step.kind = Step::Kind::Dispatch;
+    step.kernel = kernel->second;
+    if (failed(addArgs(op, step)) || failed(addSizes(op, callee, step)))
+      return failure();
+
+    struct {
+      const char *name;
+      FormulaId &formula;
+    } maps[] = {{"dl.tiles", step.tiles},
+                {"dl.scratch", step.scratch},
+                {"dl.flops", step.flops}};
+    for (auto &[name, formula] : maps) {
+      auto attribute = callee->getAttrOfType<mlir::AffineMapAttr>(name);
+      if (!attribute)
+        continue;
+      mlir::AffineMap map = attribute.getValue();
+      if (map.getNumResults() != 1 || map.getNumSymbols() != 0 ||
+          map.getNumDims() != step.sizes.size())
+        return op->emitOpError("kernel '")
+               << op.getKernel() << "': expected " << name << " to map "
+               << step.sizes.size() << " sizes to one value, found "
+               << attribute;
+      formula = toFormula(map.getResult(0), program.formulas, step.sizes, {});
+    }
+    if (step.tiles == kNoFormula)
+      step.tiles = program.formulas.constant(1);
+    auto inPlace =
+        callee->getAttrOfType<mlir::DenseI64ArrayAttr>("dl.in_place");
+    for (auto [result, input] : llvm::enumerate(
+             inPlace ? inPlace.asArrayRef() : llvm::ArrayRef<int64_t>()))
+      if (result < op->getNumResults() && input >= 0 &&
+          input < static_cast<int64_t>(op.getInputs().size()))
+        step.inPlace.push_back({result, static_cast<size_t>(input)});
+    steps.push_back(std::move(step));
+    return success();
+  }
+
+  /// The sizes that a kernel is given: dynamic dimensions of its tensor
+  /// arguments, then its index arguments.
+  LogicalResult addSizes(mlir::dl::DispatchOp op, Operation *callee,
+                         Step &step) {
+    mlir::FunctionType signature;
+    if (auto attribute = callee->getAttrOfType<mlir::TypeAttr>("dl.signature"))
+      signature = dyn_cast<mlir::FunctionType>(attribute.getValue());
+    else if (auto kernel = dyn_cast<mlir::func::FuncOp>(callee))
+      signature = kernel.getFunctionType();
+    llvm::SmallVector<RankedTensorType> tensors;
+    size_t numIndices = 0;
+    if (signature)
+      for (mlir::Type type : signature.getInputs()) {
+        if (auto tensor = dyn_cast<RankedTensorType>(type))
+          tensors.push_back(tensor);
+        else
+          ++numIndices;
+      }
+    llvm::SmallVector<Value> values(op.getInputs());
+    llvm::append_range(values, op.getResults());
+    bool fits = tensors.size() == values.size() &&
+                numIndices == op.getSizes().getNumResults();
+    for (size_t i = 0; fits && i < values.size(); ++i)
+      fits = tensors[i].getRank() == getType(values[i]).getRank();
+    if (!fits || op.getSizes().getNumDims())
+      return op->emitOpError("does not fit its kernel '")
+             << op.getKernel() << "' of type " << signature;
+    for (auto [tensor, value] : llvm::zip(tensors, values))
+      for (unsigned d = 0; d < tensor.getRank(); ++d)
+        if (tensor.isDynamicDim(d))
+          step.sizes.push_back(types.getDim(getType(value), d));
+    for (AffineExpr size : op.getSizes().getResults())
+      step.sizes.push_back(types.get(size));
+    return success();
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Loops
+  //===--------------------------------------------------------------------===//
+
+  /// The slice of a whole tensor that an iteration of the loop at hand uses.
+  View getSlice(View whole, FormulaId bytes, FormulaId count, bool reverse) {
+    Formulas &formulas = program.formulas;
+    if (reverse)
+      whole.offset = addOffsets(
+          whole.offset,
+          formulas.mul(formulas.add(count, formulas.constant(-1)), bytes));
+    whole.strides.resize(depth, kNoFormula);
+    whole.strides.push_back(reverse ? formulas.scale(bytes, -1) : bytes);
+    whole.bytes = bytes;
+    return whole;
+  }
+
+  LogicalResult add(mlir::dl::ScanOp op, std::vector<Step> &steps) {
+    mlir::Block &body = op.getBody().front();
+    size_t numStates = op.getStates().size();
+    Step loop;
+    loop.kind = Step::Kind::Loop;
+    loop.count = types.getDim(getType(op.getInputs().front()), 0);
+    // States lie in storages of their own, which become the final ones.
+    std::vector<View> states;
+    for (auto [i, init] : llvm::enumerate(op.getStates())) {
+      FailureOr<View> from = getView(init, op);
+      FailureOr<View> to = addResult(op.getResult(i), op);
+      if (failed(from) || failed(to))
+        return failure();
+      addCopy(*from, *to, getType(init), steps);
+      states.push_back(*to);
+      views[body.getArgument(i)] = *to;
+    }
+    for (auto [i, input] : llvm::enumerate(op.getInputs())) {
+      FailureOr<View> from = getView(input, op);
+      if (failed(from))
+        return failure();
+      Value slice = body.getArgument(numStates + i);
+      views[slice] = getSlice(*from, types.getBytes(getType(slice)), loop.count,
+                              op.getReverse());
+    }
+    Operation *yield = body.getTerminator();
+    std::vector<View> stacked;
+    for (size_t i = numStates; i < op->getNumResults(); ++i) {
+      FailureOr<View> to = addResult(op.getResult(i), op);
+      if (failed(to))
+        return failure();
+      FormulaId bytes = types.getBytes(getType(yield->getOperand(i)));
+      stacked.push_back(getSlice(*to, bytes, loop.count, op.getReverse()));
+    }
+
+    ++depth;
+    LogicalResult added = addBlock(body, loop.body);
+    --depth;
+    if (failed(added))
+      return failure();
+
+    // Slices are stored while all old states can still be read. A new state
+    // that is (a part of) another old one waits in a temporary.
+    std::vector<View> next;
+    for (Value value : yield->getOperands()) {
+      FailureOr<View> view = getView(value, yield);
+      if (failed(view))
+        return failure();
+      next.push_back(*view);
+    }
+    for (size_t i = numStates; i < next.size(); ++i)
+      addCopy(next[i], stacked[i - numStates], getType(yield->getOperand(i)),
+              loop.body);
+    for (size_t i = 0; i < numStates; ++i) {
+      bool isState = llvm::any_of(states, [&](const View &state) {
+        return state.storage == next[i].storage;
+      });
+      if (!isState || next[i] == states[i])
+        continue;
+      View temporary{program.addStorage(StorageKind::Arena, 0, next[i].bytes),
+                     kNoFormula,
+                     {},
+                     next[i].bytes};
+      addCopy(next[i], temporary, getType(yield->getOperand(i)), loop.body);
+      next[i] = temporary;
+    }
+    for (size_t i = 0; i < numStates; ++i)
+      if (!(next[i] == states[i]))
+        addCopy(next[i], states[i], getType(yield->getOperand(i)), loop.body);
+    steps.push_back(std::move(loop));
+    return success();
+  }
+
+  mlir::func::FuncOp function;
+  const KernelNumbers &kernels;
+  Constants &constants;
+  Program program;
+  std::vector<FormulaId> symbols;
+  TypeFormulas types;
+  llvm::DenseMap<Value, View> views;
+  llvm::DenseMap<int32_t, int32_t> constantStorages;
+  llvm::DenseSet<AffineExpr> checked;
+  size_t depth = 0; // loops around the block at hand
+};
+
+} // namespace
+
+FailureOr<Program> dl::package::buildProgram(mlir::func::FuncOp function,
+                                             const KernelNumbers &kernels,
+                                             Constants &constants) {
+  return ScheduleBuilder(function, kernels, constants).build();
+}

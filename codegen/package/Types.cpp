@@ -1,0 +1,126 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/package/Types.h"
+#include "ir/dialect/Dims.h"
+#include "runtime/artifact/module_generated.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace dl::package;
+using dlrt::fb::ElementType;
+
+static ElementType getIntegerElement(mlir::IntegerType type) {
+  bool isUnsigned = type.isUnsigned();
+  switch (type.getWidth()) {
+  case 1:
+    return dlrt::fb::ElementType_Bool;
+  case 2:
+    return isUnsigned ? dlrt::fb::ElementType_U2 : dlrt::fb::ElementType_I2;
+  case 4:
+    return isUnsigned ? dlrt::fb::ElementType_U4 : dlrt::fb::ElementType_I4;
+  case 8:
+    return isUnsigned ? dlrt::fb::ElementType_U8 : dlrt::fb::ElementType_I8;
+  case 16:
+    return isUnsigned ? dlrt::fb::ElementType_U16 : dlrt::fb::ElementType_I16;
+  case 32:
+    return isUnsigned ? dlrt::fb::ElementType_U32 : dlrt::fb::ElementType_I32;
+  case 64:
+    return isUnsigned ? dlrt::fb::ElementType_U64 : dlrt::fb::ElementType_I64;
+  default:
+    return dlrt::fb::ElementType_None;
+  }
+}
+
+uint8_t dl::package::getElementNumber(mlir::Type type) {
+  using namespace mlir;
+  return llvm::TypeSwitch<Type, ElementType>(type)
+      .Case<IntegerType>([](auto t) { return getIntegerElement(t); })
+      .Case<Float32Type>([](auto) { return dlrt::fb::ElementType_F32; })
+      .Case<Float64Type>([](auto) { return dlrt::fb::ElementType_F64; })
+      .Case<Float16Type>([](auto) { return dlrt::fb::ElementType_F16; })
+      .Case<BFloat16Type>([](auto) { return dlrt::fb::ElementType_BF16; })
+      .Case<Float8E4M3FNType>(
+          [](auto) { return dlrt::fb::ElementType_F8E4M3FN; })
+      .Case<Float8E4M3FNUZType>(
+          [](auto) { return dlrt::fb::ElementType_F8E4M3FNUZ; })
+      .Case<Float8E5M2Type>([](auto) { return dlrt::fb::ElementType_F8E5M2; })
+      .Case<Float8E5M2FNUZType>(
+          [](auto) { return dlrt::fb::ElementType_F8E5M2FNUZ; })
+      .Case<Float8E8M0FNUType>(
+          [](auto) { return dlrt::fb::ElementType_F8E8M0; })
+      .Case<Float4E2M1FNType>([](auto) { return dlrt::fb::ElementType_F4E2M1; })
+      .Case<ComplexType>([](ComplexType t) {
+        return t.getElementType().isF32()   ? dlrt::fb::ElementType_C64
+               : t.getElementType().isF64() ? dlrt::fb::ElementType_C128
+                                            : dlrt::fb::ElementType_None;
+      })
+      .Default([](Type) { return dlrt::fb::ElementType_None; });
+}
+
+unsigned dl::package::getElementBits(mlir::Type type) {
+  if (auto complex = mlir::dyn_cast<mlir::ComplexType>(type))
+    return 2 * complex.getElementType().getIntOrFloatBitWidth();
+  if (!type.isIntOrFloat())
+    return 0;
+  return type.isInteger(1) ? 8 : type.getIntOrFloatBitWidth();
+}
+
+uint64_t dl::package::getByteSize(mlir::Type elementType, int64_t elements) {
+  return llvm::divideCeil(
+      static_cast<uint64_t>(elements) * getElementBits(elementType), 8);
+}
+
+FormulaId dl::package::toFormula(mlir::AffineExpr expr, Formulas &formulas,
+                                 llvm::ArrayRef<FormulaId> dims,
+                                 llvm::ArrayRef<FormulaId> symbols) {
+  using mlir::AffineExprKind;
+  switch (expr.getKind()) {
+  case AffineExprKind::Constant:
+    return formulas.constant(
+        mlir::cast<mlir::AffineConstantExpr>(expr).getValue());
+  case AffineExprKind::SymbolId:
+    return symbols[mlir::cast<mlir::AffineSymbolExpr>(expr).getPosition()];
+  case AffineExprKind::DimId:
+    return dims[mlir::cast<mlir::AffineDimExpr>(expr).getPosition()];
+  default:
+    break;
+  }
+  auto binary = mlir::cast<mlir::AffineBinaryOpExpr>(expr);
+  FormulaId a = toFormula(binary.getLHS(), formulas, dims, symbols);
+  FormulaId b = toFormula(binary.getRHS(), formulas, dims, symbols);
+  switch (expr.getKind()) {
+  case AffineExprKind::Add:
+    return formulas.add(a, b);
+  case AffineExprKind::Mul:
+    return formulas.mul(a, b);
+  case AffineExprKind::FloorDiv:
+    return formulas.floorDiv(a, b);
+  case AffineExprKind::CeilDiv:
+    return formulas.ceilDiv(a, b);
+  default:
+    return formulas.mod(a, b);
+  }
+}
+
+FormulaId TypeFormulas::getDim(mlir::RankedTensorType type, unsigned i) {
+  return get(mlir::dl::getDim(type, i));
+}
+
+FormulaId TypeFormulas::getBytes(mlir::RankedTensorType type) {
+  return getBytes(type.getElementType(), get(mlir::dl::getNumElements(type)));
+}
+
+FormulaId TypeFormulas::getBytes(mlir::Type elementType, FormulaId elements) {
+  unsigned bits = getElementBits(elementType);
+  if (bits < 8)
+    return formulas->ceilDiv(formulas->scale(elements, bits),
+                             formulas->constant(8));
+  return formulas->scale(elements, bits / 8);
+}
+
+TensorDesc TypeFormulas::getDesc(mlir::RankedTensorType type) {
+  TensorDesc desc{getElementNumber(type.getElementType()), {}};
+  for (unsigned i = 0; i < type.getRank(); ++i)
+    desc.dims.push_back(getDim(type, i));
+  return desc;
+}

@@ -1,0 +1,156 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/package/Writer.h"
+#include "codegen/package/Hash.h"
+#include "codegen/package/Header.h"
+#include "runtime/artifact/Format.h"
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <numeric>
+
+using namespace dl::package;
+using llvm::Error;
+using llvm::Expected;
+
+/// Bytes of a constant that are made and written at once, on each thread.
+static constexpr size_t kWindow = size_t(1) << 20;
+
+namespace {
+
+class Writer {
+public:
+  Writer(const WriterInput &input, Output &output)
+      : input(input), output(output),
+        header{input.package, input.programs, input.constants, {}, {}, {}} {}
+
+  Expected<uint64_t> write() {
+    layOut();
+    if (Error error = output.allocate(fileSize))
+      return std::move(error);
+    if (Error error = writeCode())
+      return std::move(error);
+    if (Error error = writeConstants())
+      return std::move(error);
+    if (Error error = writeHeader())
+      return std::move(error);
+    if (Error error = output.commit())
+      return std::move(error);
+    return fileSize;
+  }
+
+private:
+  FileRange place(uint64_t size, uint64_t alignment) {
+    uint64_t offset = llvm::alignTo(fileSize, alignment);
+    fileSize = offset + size;
+    return {offset, size, 0};
+  }
+
+  void layOut() {
+    for (const auto &image : input.package.cpuImages)
+      header.codeRanges.resize(header.codeRanges.size() + image.pieces.size());
+    header.constantRanges.resize(input.constants.size());
+    header.debugRange.size = input.debugInfo.size();
+    headerSize = buildHeader(header).size();
+    fileSize = sizeof(dlrt::FilePrefix) + headerSize;
+
+    FileRange *range = header.codeRanges.data();
+    for (const auto &image : input.package.cpuImages)
+      for (const auto &piece : image.pieces)
+        *range++ = place(piece.bytes.size(), dlrt::kSegmentAlignment);
+    header.debugRange = place(input.debugInfo.size(), 1);
+    for (bool large : {false, true})
+      for (size_t i = 0; i < input.constants.size(); ++i) {
+        uint64_t bytes = input.constants[i].bytes;
+        if ((bytes >= kLargeConstant) == large)
+          header.constantRanges[i] =
+              place(bytes,
+                    large ? dlrt::kSegmentAlignment : dlrt::kConstantAlignment);
+      }
+  }
+
+  Error writeRange(FileRange &range, llvm::ArrayRef<char> bytes) {
+    range.hash = hash64(bytes);
+    return output.write(range.offset, bytes);
+  }
+
+  Error writeCode() {
+    FileRange *range = header.codeRanges.data();
+    for (const auto &image : input.package.cpuImages)
+      for (const auto &piece : image.pieces)
+        if (Error error =
+                writeRange(*range++, {piece.bytes.data(), piece.bytes.size()}))
+          return error;
+    return writeRange(header.debugRange,
+                      {input.debugInfo.data(), input.debugInfo.size()});
+  }
+
+  /// Each constant by one thread, from front to back, as its hash needs it;
+  /// large ones first, so that threads end together.
+  Error writeConstants() {
+    std::vector<size_t> order(input.constants.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+      uint64_t x = input.constants[a].bytes, y = input.constants[b].bytes;
+      return x != y ? x > y : a < b;
+    });
+    std::mutex mutex;
+    Error first = Error::success();
+    forEachInParallel(order.size(), input.threads, [&](size_t i) {
+      Error error = writeConstant(order[i]);
+      std::lock_guard<std::mutex> lock(mutex);
+      if (first)
+        llvm::consumeError(std::move(error));
+      else
+        first = std::move(error);
+    });
+    return first;
+  }
+
+  Error writeConstant(size_t number) {
+    FileRange &range = header.constantRanges[number];
+    uint64_t offset = range.offset;
+    Error error = Error::success();
+    Hasher hasher;
+    input.constants[number].produce(kWindow, [&](llvm::ArrayRef<char> piece) {
+      hasher.update(piece);
+      error = output.write(offset, piece);
+      offset += piece.size();
+      return !error;
+    });
+    range.hash = hasher.getHash();
+    return error;
+  }
+
+  Error writeHeader() {
+    std::vector<char> bytes = buildHeader(header);
+    dlrt::FilePrefix prefix{};
+    std::memcpy(prefix.magic, dlrt::kMagic, sizeof(prefix.magic));
+    prefix.formatVersion = dlrt::kFormatVersion;
+    prefix.prefixSize = sizeof(prefix);
+    prefix.headerOffset = sizeof(prefix);
+    prefix.headerSize = bytes.size();
+    prefix.headerHash = hash64(bytes);
+    prefix.fileSize = fileSize;
+    if (bytes.size() != headerSize)
+      return llvm::createStringError("the header changed its size");
+    if (Error error = output.write(sizeof(prefix), bytes))
+      return error;
+    return output.write(
+        0, {reinterpret_cast<const char *>(&prefix), sizeof(prefix)});
+  }
+
+  const WriterInput &input;
+  Output &output;
+  HeaderInput header;
+  uint64_t headerSize = 0;
+  uint64_t fileSize = 0;
+};
+
+} // namespace
+
+Expected<uint64_t> dl::package::writeModule(const WriterInput &input,
+                                            Output &output) {
+  return Writer(input, output).write();
+}
