@@ -1,0 +1,125 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/cpu/Lowering.h"
+
+#include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
+#include "mlir/Dialect/Vector/Transforms/LoweringPatterns.h"
+#include "mlir/Dialect/Vector/Transforms/VectorRewritePatterns.h"
+
+using namespace mlir;
+
+namespace dl::cpu {
+
+namespace {
+
+/// A mask of the first `bound` lanes, by comparing 32-bit lane numbers:
+///
+///   vector.create_mask %bound : vector<16xi1>
+/// becomes
+///   %b = clamp %bound to [0, 16], as i32
+///   arith.cmpi slt, dense<[0, 1, ..., 15]>, broadcast %b
+///
+/// Upstream compares 64-bit lane numbers, or cuts the bound to 32 bits
+/// unclamped.
+struct MaskByComparison : OpRewritePattern<vector::CreateMaskOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(vector::CreateMaskOp op,
+                                PatternRewriter &rewriter) const override {
+    VectorType type = op.getType();
+    if (type.getRank() != 1 || type.isScalable())
+      return rewriter.notifyMatchFailure(op, "not a fixed vector of rank 1");
+    Location loc = op.getLoc();
+    int64_t lanes = type.getDimSize(0);
+    Value bound = op.getOperand(0);
+    Value zero = arith::ConstantIndexOp::create(rewriter, loc, 0);
+    Value most = arith::ConstantIndexOp::create(rewriter, loc, lanes);
+    bound = arith::MaxSIOp::create(rewriter, loc, bound, zero);
+    bound = arith::MinSIOp::create(rewriter, loc, bound, most);
+    Type i32 = rewriter.getI32Type();
+    bound = arith::IndexCastOp::create(rewriter, loc, i32, bound);
+    auto laneType = VectorType::get({lanes}, i32);
+    SmallVector<int32_t> numbers =
+        llvm::to_vector(llvm::seq<int32_t>(0, lanes));
+    Value lane = arith::ConstantOp::create(
+        rewriter, loc, DenseElementsAttr::get(laneType, ArrayRef(numbers)));
+    Value bounds = vector::BroadcastOp::create(rewriter, loc, laneType, bound);
+    rewriter.replaceOpWithNewOp<arith::CmpIOp>(op, arith::CmpIPredicate::slt,
+                                               lane, bounds);
+    return success();
+  }
+};
+
+class LowerVectors : public PassWrapper<LowerVectors, OperationPass<ModuleOp>> {
+public:
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerVectors)
+
+  StringRef getArgument() const override { return "dl-cpu-lower-vectors"; }
+  StringRef getDescription() const override {
+    return "rewrite vector ops to those that LLVM has instructions for";
+  }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<affine::AffineDialect, arith::ArithDialect,
+                    memref::MemRefDialect, scf::SCFDialect,
+                    vector::VectorDialect>();
+  }
+
+  void runOnOperation() override {
+    // Whole-vector ops first: what they become are transfers of rank above one,
+    // which the second step unrolls, and ops on rows, which the third lowers.
+    if (failed(run([](RewritePatternSet &patterns) {
+          vector::populateVectorContractLoweringPatterns(
+              patterns, vector::VectorContractLowering::OuterProduct);
+          vector::populateVectorOuterProductLoweringPatterns(patterns);
+          vector::populateVectorMultiReductionLoweringPatterns(
+              patterns, vector::VectorMultiReductionLowering::InnerParallel);
+          vector::populateVectorGatherLoweringPatterns(patterns);
+          vector::populateVectorMaskOpLoweringPatterns(patterns);
+          vector::populateVectorMaskLoweringPatternsForSideEffectingOps(
+              patterns);
+          vector::populateVectorTransferPermutationMapLoweringPatterns(
+              patterns);
+        })) ||
+        failed(run([](RewritePatternSet &patterns) {
+          populateVectorToSCFConversionPatterns(
+              patterns,
+              VectorTransferToSCFOptions().enableFullUnroll().setTargetRank(1));
+        })) ||
+        failed(run([](RewritePatternSet &patterns) {
+          vector::populateVectorToVectorCanonicalizationPatterns(patterns);
+          vector::populateVectorBroadcastLoweringPatterns(patterns);
+          vector::populateVectorMaskOpLoweringPatterns(patterns);
+          vector::populateVectorShapeCastLoweringPatterns(patterns);
+          vector::populateVectorBitCastLoweringPatterns(patterns);
+          vector::populateVectorInterleaveLoweringPatterns(patterns);
+          vector::populateVectorTransposeLoweringPatterns(
+              patterns, vector::VectorTransposeLowering::Shuffle16x16);
+          vector::populateVectorTransferLoweringPatterns(patterns, 1);
+          vector::populateVectorMaskMaterializationPatterns(
+              patterns, /*force32BitVectorIndices=*/true);
+          patterns.add<MaskByComparison>(patterns.getContext(), /*benefit=*/2);
+          vector::populateVectorInsertExtractStridedSliceTransforms(patterns);
+          vector::populateVectorStepLoweringPatterns(patterns);
+          vector::populateVectorRankReducingFMAPattern(patterns);
+          vector::populateVectorFromElementsUnrollPatterns(patterns);
+          vector::populateVectorToElementsUnrollPatterns(patterns);
+        })))
+      signalPassFailure();
+  }
+
+private:
+  LogicalResult run(function_ref<void(RewritePatternSet &)> populate) {
+    RewritePatternSet patterns(&getContext());
+    populate(patterns);
+    return applyPatternsGreedily(getOperation(), std::move(patterns));
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Pass> createLowerVectorsPass() {
+  return std::make_unique<LowerVectors>();
+}
+
+} // namespace dl::cpu

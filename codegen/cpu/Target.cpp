@@ -1,0 +1,96 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/cpu/Target.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/X86TargetParser.h"
+
+using namespace llvm;
+
+namespace dl::cpu {
+
+// What generated code profits from. Features that need the operating system's
+// help beyond saving vector registers (AMX), or that only hold special
+// instructions (encryption), are left out, so that the runtime has less to
+// check. Sorted.
+static constexpr StringLiteral kUsedFeatures[] = {
+    "avx",          "avx2",       "avx512bf16",
+    "avx512bitalg", "avx512bw",   "avx512cd",
+    "avx512dq",     "avx512f",    "avx512fp16",
+    "avx512ifma",   "avx512vbmi", "avx512vbmi2",
+    "avx512vl",     "avx512vnni", "avx512vpopcntdq",
+    "avxneconvert", "avxvnni",    "avxvnniint8",
+    "bmi",          "bmi2",       "f16c",
+    "fma",          "lzcnt",      "movbe",
+    "popcnt",       "sse3",       "sse4.1",
+    "sse4.2",       "ssse3"};
+
+bool CpuTarget::has(StringRef feature) const {
+  return llvm::is_contained(features, feature);
+}
+
+unsigned CpuTarget::vectorBits() const {
+  return has("avx512f") ? 512 : has("avx") ? 256 : 128;
+}
+
+std::string CpuTarget::featureString() const {
+  std::string result;
+  for (const std::string &feature : features)
+    result += (result.empty() ? "+" : ",+") + feature;
+  return result;
+}
+
+/// The used features among those that LLVM lists for `cpu`.
+static std::vector<std::string> getFeatures(StringRef cpu) {
+  SmallVector<StringRef> known;
+  X86::getFeaturesForCPU(cpu, known, /*NeedPlus=*/false);
+  std::vector<std::string> features;
+  for (StringRef feature : kUsedFeatures)
+    if (is_contained(known, feature))
+      features.push_back(feature.str());
+  return features;
+}
+
+CpuTarget getNativeTarget() {
+  CpuTarget target;
+  target.cpu = sys::getHostCPUName().str();
+  // The features come from the CPU itself: a virtual machine may hide some.
+  StringMap<bool> host = sys::getHostCPUFeatures();
+  for (StringRef feature : kUsedFeatures)
+    if (host.lookup(feature))
+      target.features.push_back(feature.str());
+  return target;
+}
+
+std::optional<CpuTarget> parseTarget(StringRef name, std::string &error) {
+  if (name == "native")
+    return getNativeTarget();
+  if (X86::parseArchX86(name, /*Only64Bit=*/true) != X86::CK_None)
+    return CpuTarget{name.str(), getFeatures(name)};
+  SmallVector<StringRef> known;
+  X86::fillValidCPUArchList(known, /*Only64Bit=*/true);
+  llvm::sort(known);
+  error = "unknown CPU '" + name.str() + "'; known are native";
+  for (StringRef valid : known)
+    error += ", " + valid.str();
+  return std::nullopt;
+}
+
+std::optional<std::vector<CpuTarget>> parseTargets(StringRef names,
+                                                   std::string &error) {
+  std::vector<CpuTarget> targets;
+  SmallVector<StringRef> parts;
+  names.split(parts, ',');
+  for (StringRef part : parts) {
+    std::optional<CpuTarget> target = parseTarget(part.trim(), error);
+    if (!target)
+      return std::nullopt;
+    targets.push_back(std::move(*target));
+  }
+  return targets;
+}
+
+} // namespace dl::cpu
