@@ -1,0 +1,97 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "passes/Pipeline.h"
+#include "passes/Passes.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace dl {
+
+namespace {
+
+struct PhaseEntry {
+  Phase phase;
+  llvm::StringLiteral name, summary;
+  void (*add)(OpPassManager &, const PipelineOptions &);
+};
+
+} // namespace
+
+static const PhaseEntry kEntries[] = {
+    {Phase::Import, "import", "an ONNX model becomes dl ops", addImportPhase},
+    {Phase::Simplify, "simplify", "fewer and simpler dl ops", addSimplifyPhase},
+    {Phase::Fuse, "fuse", "ops that become one kernel are grouped",
+     addFusePhase},
+    {Phase::Lower, "lower", "groups become kernels, the rest a schedule",
+     addLowerPhase},
+    {Phase::Codegen, "codegen", "kernels become the target's code", nullptr},
+};
+
+static const PhaseEntry &getEntry(Phase phase) {
+  return kEntries[static_cast<unsigned>(phase)];
+}
+
+llvm::ArrayRef<Phase> getPhases() {
+  static const Phase phases[] = {Phase::Import, Phase::Simplify, Phase::Fuse,
+                                 Phase::Lower, Phase::Codegen};
+  return phases;
+}
+
+llvm::StringRef getPhaseName(Phase phase) { return getEntry(phase).name; }
+
+llvm::StringRef getPhaseSummary(Phase phase) { return getEntry(phase).summary; }
+
+std::optional<Phase> parsePhase(llvm::StringRef name) {
+  for (const PhaseEntry &entry : kEntries)
+    if (entry.name == name)
+      return entry.phase;
+  return std::nullopt;
+}
+
+static void addCheck(Phase phase, OpPassManager &manager,
+                     const PipelineOptions &options) {
+  if (options.skipChecks)
+    return;
+  VerifyPhaseOptions check;
+  check.phase = getPhaseName(phase).str();
+  manager.addPass(createVerifyPhase(check));
+}
+
+void addImportPhase(OpPassManager &manager, const PipelineOptions &options) {
+  addCheck(Phase::Import, manager, options);
+}
+
+void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  addCheck(Phase::Simplify, manager, options);
+}
+
+void addFusePhase(OpPassManager &manager, const PipelineOptions &options) {
+  addCheck(Phase::Fuse, manager, options);
+}
+
+void addLowerPhase(OpPassManager &manager, const PipelineOptions &options) {
+  addCheck(Phase::Lower, manager, options);
+}
+
+void addPhase(Phase phase, OpPassManager &manager,
+              const PipelineOptions &options) {
+  if (auto *add = getEntry(phase).add)
+    add(manager, options);
+}
+
+void addPhasesUpTo(Phase last, OpPassManager &manager,
+                   const PipelineOptions &options) {
+  for (Phase phase : getPhases()) {
+    addPhase(phase, manager, options);
+    if (phase == last)
+      return;
+  }
+}
+
+} // namespace dl

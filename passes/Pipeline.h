@@ -1,0 +1,64 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The named phases that a model walks through, in running order.
+
+#ifndef DL_PASSES_PIPELINE_H
+#define DL_PASSES_PIPELINE_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include <optional>
+
+namespace mlir {
+class DialectRegistry;
+class OpPassManager;
+} // namespace mlir
+
+namespace dl {
+
+/// Import is done by the frontend and codegen by the target: the passes between
+/// are here.
+enum class Phase { Import, Simplify, Fuse, Lower, Codegen };
+
+/// All phases in running order.
+llvm::ArrayRef<Phase> getPhases();
+
+/// The phase's name as it stands on command lines, and one line about it.
+llvm::StringRef getPhaseName(Phase phase);
+llvm::StringRef getPhaseSummary(Phase phase);
+
+/// The phase of that name, or nothing.
+std::optional<Phase> parsePhase(llvm::StringRef name);
+
+/// What a tool may choose about the phases.
+struct PipelineOptions {
+  /// Leave the legality check at each phase's end out.
+  bool skipChecks = false;
+};
+
+/// Add one phase's passes. Each phase ends with a check that the module is
+/// legal.
+void addImportPhase(mlir::OpPassManager &manager,
+                    const PipelineOptions &options);
+void addSimplifyPhase(mlir::OpPassManager &manager,
+                      const PipelineOptions &options);
+void addFusePhase(mlir::OpPassManager &manager, const PipelineOptions &options);
+void addLowerPhase(mlir::OpPassManager &manager,
+                   const PipelineOptions &options);
+
+/// Adds the passes of `phase`; codegen has none here.
+void addPhase(Phase phase, mlir::OpPassManager &manager,
+              const PipelineOptions &options);
+
+/// Adds the phases from the first, up to and including `last`.
+void addPhasesUpTo(Phase last, mlir::OpPassManager &manager,
+                   const PipelineOptions &options);
+
+/// Registers every dialect that a module may hold between import and codegen,
+/// with the interface implementations that the passes use.
+void registerDialects(mlir::DialectRegistry &registry);
+
+} // namespace dl
+
+#endif // DL_PASSES_PIPELINE_H

@@ -1,0 +1,175 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// dl-opt: runs any pass or phase of the compiler and prints the result.
+
+#ifdef DL_HAVE_FRONTEND
+#include "frontend/import/Import.h"
+#endif
+#include "codegen/cpu/Lowering.h"
+#include "passes/Passes.h"
+#include "passes/Pipeline.h"
+
+#include "mlir/IR/AsmState.h"
+#include "mlir/InitAllPasses.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/FileUtilities.h"
+#include "mlir/Support/Timing.h"
+#include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+using namespace mlir;
+
+namespace {
+
+struct PhaseChoice {
+  std::optional<::dl::Phase> only, last;
+};
+
+} // namespace
+
+static int fail(StringRef where, StringRef what) {
+  llvm::errs() << "error: " << where << ": " << what << "\n";
+  return 1;
+}
+
+/// The phase that an option names; nothing when the option was not given. An
+/// unknown name is reported and makes `valid` false.
+static std::optional<::dl::Phase> parseOption(StringRef option, StringRef name,
+                                              bool &valid) {
+  if (name.empty())
+    return std::nullopt;
+  std::optional<::dl::Phase> phase = ::dl::parsePhase(name);
+  if (!phase) {
+    std::string what = "unknown phase '" + name.str() + "'; phases are";
+    for (::dl::Phase known : ::dl::getPhases())
+      what += " " + ::dl::getPhaseName(known).str();
+    fail(option, what);
+    valid = false;
+  }
+  return phase;
+}
+
+static void addPhases(const PhaseChoice &choice, OpPassManager &manager) {
+  if (choice.only)
+    ::dl::addPhase(*choice.only, manager, {});
+  if (choice.last)
+    ::dl::addPhasesUpTo(*choice.last, manager, {});
+}
+
+#ifdef DL_HAVE_FRONTEND
+/// Imports the model at `path`, runs the passes that `config` asks for, prints.
+static LogicalResult runOnModel(StringRef path, raw_ostream &output,
+                                DialectRegistry &registry,
+                                const MlirOptMainConfig &config) {
+  MLIRContext context(registry);
+  llvm::SourceMgr sources;
+  SourceMgrDiagnosticHandler handler(sources, &context);
+  OwningOpRef<ModuleOp> module = ::dl::frontend::importModel(path, {}, context);
+  if (!module)
+    return failure();
+  DefaultTimingManager timing;
+  applyDefaultTimingManagerCLOptions(timing);
+  TimingScope scope = timing.getRootScope();
+  PassManager manager(&context, ModuleOp::getOperationName());
+  manager.enableTiming(scope);
+  if (failed(applyPassManagerCLOptions(manager)) ||
+      failed(config.setupPassPipeline(manager)) || failed(manager.run(*module)))
+    return failure();
+  module->print(output);
+  output << "\n";
+  return success();
+}
+
+#endif
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  registerAllPasses();
+  ::dl::registerDlPasses();
+  ::dl::cpu::registerLoweringPasses();
+  DialectRegistry registry;
+  ::dl::registerDialects(registry);
+
+  llvm::cl::OptionCategory category("dl-opt options");
+  llvm::cl::opt<std::string> only(
+      "phase", llvm::cl::desc("Run the passes of one phase"),
+      llvm::cl::value_desc("phase"), llvm::cl::cat(category));
+  llvm::cl::opt<std::string> last(
+      "stop-after", llvm::cl::desc("Run the phases up to and including one"),
+      llvm::cl::value_desc("phase"), llvm::cl::cat(category));
+  llvm::cl::opt<bool> list("list-phases",
+                           llvm::cl::desc("Print the phases' names and exit"),
+                           llvm::cl::cat(category));
+  llvm::cl::opt<bool> printPipeline(
+      "print-pipeline",
+      llvm::cl::desc("Print the passes that would run and exit"),
+      llvm::cl::cat(category));
+  llvm::cl::opt<bool> printResources(
+      "print-resources",
+      llvm::cl::desc("Print large constants and resources whole"),
+      llvm::cl::cat(category));
+
+  auto [input, output] = registerAndParseCLIOptions(
+      argc, argv, "dl compiler: run passes", registry);
+  if (list) {
+    for (::dl::Phase phase : ::dl::getPhases())
+      llvm::outs() << ::dl::getPhaseName(phase) << ": "
+                   << ::dl::getPhaseSummary(phase) << "\n";
+    return 0;
+  }
+  bool valid = true;
+  PhaseChoice choice{parseOption("--phase", only, valid),
+                     parseOption("--stop-after", last, valid)};
+  if (!valid)
+    return 1;
+
+  MlirOptMainConfig parsed = MlirOptMainConfig::createFromCLOptions();
+  MlirOptMainConfig config = parsed;
+  config.setPassPipelineSetupFn([&](PassManager &manager) {
+    addPhases(choice, manager);
+    return parsed.setupPassPipeline(manager);
+  });
+  if (printPipeline) {
+    MLIRContext context(registry);
+    PassManager manager(&context, ModuleOp::getOperationName());
+    if (failed(config.setupPassPipeline(manager)))
+      return 1;
+    manager.printAsTextualPipeline(llvm::outs());
+    llvm::outs() << "\n";
+    return 0;
+  }
+  if (!printResources) {
+    // As if given on the command line: printing reads these options there.
+    auto &options = llvm::cl::getRegisteredOptions();
+    for (StringRef name : {"mlir-elide-elementsattrs-if-larger",
+                           "mlir-elide-resource-strings-if-larger"})
+      if (auto it = options.find(name);
+          it != options.end() && !it->second->getNumOccurrences())
+        it->second->addOccurrence(0, name, "64");
+  }
+
+  std::string error;
+  std::unique_ptr<llvm::ToolOutputFile> file = openOutputFile(output, &error);
+  if (!file)
+    return fail(output, error);
+  LogicalResult result = failure();
+#ifdef DL_HAVE_FRONTEND
+  if (::dl::frontend::isModelFile(input)) {
+    result = runOnModel(input, file->os(), registry, config);
+  } else
+#endif
+  {
+    std::unique_ptr<llvm::MemoryBuffer> buffer = openInputFile(input, &error);
+    if (!buffer)
+      return fail(input, error);
+    result = MlirOptMain(file->os(), std::move(buffer), registry, config);
+  }
+  if (failed(result))
+    return 1;
+  file->keep();
+  return 0;
+}
