@@ -16,6 +16,14 @@ KERNEL void kernelDouble(KERNEL_ARGUMENTS) {
     y[i] = x[i] + x[i];
 }
 
+/* y[i] = x[i] + x[i] + x[i]; one element a tile. */
+KERNEL void kernelTriple(KERNEL_ARGUMENTS) {
+  const float *x = buffers[0];
+  float *y = buffers[1];
+  for (int64_t i = begin; i < end; ++i)
+    y[i] = x[i] + x[i] + x[i];
+}
+
 /* y[i] = a[i] + b[i]; sizes[0] elements in tiles of 16. */
 KERNEL void kernelAdd(KERNEL_ARGUMENTS) {
   const float *a = buffers[0], *b = buffers[1];
@@ -75,5 +83,5 @@ const struct TestKernels testKernels = {
     __start_dlkernels,
     __stop_dlkernels,
     {kernelDouble, kernelAdd, kernelParts, kernelScan, kernelAddress,
-     kernelWait, kernelScratch},
+     kernelWait, kernelScratch, kernelTriple},
 };

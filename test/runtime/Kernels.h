@@ -16,7 +16,17 @@ extern "C" {
 
 typedef void (*TestKernel)(KERNEL_ARGUMENTS);
 
-enum { kDouble, kAdd, kParts, kScan, kAddress, kWait, kScratch, kKernelCount };
+enum {
+  kDouble,
+  kAdd,
+  kParts,
+  kScan,
+  kAddress,
+  kWait,
+  kScratch,
+  kTriple,
+  kKernelCount
+};
 
 /* The kernels of Kernels.c, and the bytes that hold them all. */
 struct TestKernels {

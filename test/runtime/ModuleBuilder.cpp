@@ -17,7 +17,7 @@ namespace dltest {
 namespace {
 
 const char *const kKernelNames[kKernelCount] = {
-    "double", "add", "parts", "scan", "address", "wait", "scratch"};
+    "double", "add", "parts", "scan", "address", "wait", "scratch", "triple"};
 
 fb::TensorTypeT tensorType(fb::ElementType type, const std::vector<int> &dims) {
   fb::TensorTypeT result;

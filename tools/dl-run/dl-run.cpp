@@ -49,7 +49,6 @@ void checkFormat(const Options &options,
 
 void writeOutputs(const Options &options, const runtime::Session &session,
                   const std::vector<runtime::Value> &outputs) {
-  values::makeFolder(options.outputDir);
   values::NewFiles files;
   for (uint32_t i = 0; i < outputs.size(); ++i) {
     runtime::Tensor tensor = session.output(i);
@@ -83,6 +82,8 @@ void runModule(const Options &options, const runtime::Module &module) {
   std::vector<values::Value> inputs = values::readInputs(
       options.module, entryName, module.inputs(entry), options.inputs);
   values::bindInputs(session, inputs, options.inputs);
+  if (!options.outputDir.empty())
+    values::makeFolder(options.outputDir);
   session.run();
   if (!options.outputDir.empty()) {
     writeOutputs(options, session, outputs);

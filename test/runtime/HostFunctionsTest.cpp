@@ -1,0 +1,179 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "test/runtime/Testing.h"
+
+#include <cmath>
+#include <limits>
+
+using namespace dl::runtime;
+using namespace dltest;
+using namespace dlrt;
+
+namespace {
+
+struct TopKCase {
+  fb::ElementType type = fb::ElementType_F32;
+  std::vector<int64_t> dims;
+  int64_t k, axis, largest;
+};
+
+/// Runs topk on `data`.
+template <typename T>
+void topk(const TopKCase &test, const std::vector<T> &data,
+          std::vector<T> &values, std::vector<int64_t> &indices,
+          int threadCount = 1) {
+  ModuleBuilder builder;
+  std::vector<int> in, out;
+  int64_t elements = 1;
+  for (size_t d = 0; d < test.dims.size(); ++d) {
+    in.push_back(builder.constant(test.dims[d]));
+    out.push_back(int64_t(d) == test.axis ? builder.constant(test.k)
+                                          : in.back());
+    elements *= int64_t(d) == test.axis ? test.k : test.dims[d];
+  }
+  int x = builder.input("x", test.type, in);
+  int v = builder.output("values", test.type, out);
+  int i = builder.output("indices", fb::ElementType_I64, out);
+  builder.call("topk", {x, v, i}, {test.axis, test.largest, 1});
+  Module module = open(builder);
+  Session session(module, threads(threadCount));
+  session.bindInput(0, data.data(), dlrt_type(test.type), test.dims);
+  values.resize(size_t(elements));
+  session.bindOutput(0, values.data(), values.size() * sizeof(T));
+  session.run();
+  indices = result<int64_t>(session, 1);
+}
+
+TEST(TopK, LargestAndSmallestWithTies) {
+  std::vector<float> x = {1, 3, 2, 3, -1, -1}, values;
+  std::vector<int64_t> indices;
+  topk({fb::ElementType_F32, {6}, 3, 0, 1}, x, values, indices);
+  EXPECT_EQ(values, (std::vector<float>{3, 3, 2}));
+  EXPECT_EQ(indices, (std::vector<int64_t>{1, 3, 2}));
+  topk({fb::ElementType_F32, {6}, 3, 0, 0}, x, values, indices);
+  EXPECT_EQ(values, (std::vector<float>{-1, -1, 1}));
+  EXPECT_EQ(indices, (std::vector<int64_t>{4, 5, 0}));
+}
+
+TEST(TopK, AnyAxis) {
+  // 2 by 3 by 2; the middle axis.
+  std::vector<int32_t> x = {1, 10, 5, 30, 3, 20, 7, 0, 9, -1, 8, -2}, values;
+  std::vector<int64_t> indices;
+  topk({fb::ElementType_I32, {2, 3, 2}, 2, 1, 1}, x, values, indices);
+  EXPECT_EQ(values, (std::vector<int32_t>{5, 30, 3, 20, 9, 0, 8, -1}));
+  EXPECT_EQ(indices, (std::vector<int64_t>{1, 1, 2, 2, 1, 0, 2, 1}));
+}
+
+TEST(TopK, NanIsLargestAndZerosAreEqual) {
+  float nan = std::nanf(""), infinity = std::numeric_limits<float>::infinity();
+  std::vector<float> x = {-0.0f, 0.0f, nan, infinity, -nan, -infinity}, values;
+  std::vector<int64_t> indices;
+  topk({fb::ElementType_F32, {6}, 6, 0, 1}, x, values, indices);
+  EXPECT_EQ(indices, (std::vector<int64_t>{2, 4, 3, 0, 1, 5}));
+  topk({fb::ElementType_F32, {6}, 6, 0, 0}, x, values, indices);
+  EXPECT_EQ(indices, (std::vector<int64_t>{5, 0, 1, 3, 2, 4}));
+}
+
+TEST(TopK, ManyLinesOnManyThreads) {
+  std::vector<float> x(64 * 1000), values;
+  for (size_t i = 0; i < x.size(); ++i)
+    x[i] = float((i * 7919) % 1000); // all different within a line
+  for (int64_t k : {1, 5, 500, 1000}) {
+    std::vector<int64_t> indices;
+    topk({fb::ElementType_F32, {64, 1000}, k, 1, 1}, x, values, indices, 4);
+    for (int64_t line = 0; line < 64; ++line)
+      for (int64_t i = 0; i < k; ++i) {
+        size_t at = size_t(line * k + i);
+        ASSERT_EQ(values[at], float(999 - i));
+        ASSERT_EQ(x[size_t(line * 1000 + indices[at])], values[at]);
+      }
+  }
+}
+
+TEST(TopK, EveryType) {
+  auto check = [](fb::ElementType type, auto one, auto two, auto minus) {
+    using T = decltype(one);
+    std::vector<T> x = {one, two, minus}, values;
+    std::vector<int64_t> indices;
+    topk({type, {3}, 3, 0, 1}, x, values, indices);
+    EXPECT_EQ(indices, (std::vector<int64_t>{1, 0, 2})) << int(type);
+  };
+  check(fb::ElementType_F64, 1.0, 2.0, -3.0);
+  check(fb::ElementType_F16, uint16_t(0x3c00), uint16_t(0x4000),
+        uint16_t(0xc200));
+  check(fb::ElementType_BF16, uint16_t(0x3f80), uint16_t(0x4000),
+        uint16_t(0xc040));
+  check(fb::ElementType_I8, int8_t(1), int8_t(2), int8_t(-3));
+  check(fb::ElementType_I16, int16_t(1), int16_t(2), int16_t(-3));
+  check(fb::ElementType_I32, int32_t(1), int32_t(2), int32_t(-3));
+  check(fb::ElementType_I64, int64_t(1), int64_t(2), int64_t(-3));
+  check(fb::ElementType_U8, uint8_t(1), uint8_t(200), uint8_t(0));
+  check(fb::ElementType_U16, uint16_t(1), uint16_t(60000), uint16_t(0));
+  check(fb::ElementType_U32, 1u, 4000000000u, 0u);
+  check(fb::ElementType_U64, uint64_t(1), ~uint64_t(0), uint64_t(0));
+}
+
+TEST(TopK, RefusesMoreThanThereAre) {
+  ModuleBuilder builder;
+  int three = builder.constant(3), four = builder.constant(4);
+  int x = builder.input("x", fb::ElementType_F32, {three});
+  int v = builder.output("v", fb::ElementType_F32, {four});
+  int i = builder.output("i", fb::ElementType_I64, {four});
+  builder.call("topk", {x, v, i}, {0, 1, 1});
+  Module module = open(builder);
+  Session session(module);
+  std::vector<float> data = iota(3);
+  session.bindInput(0, data.data(), {3});
+  EXPECT_EQ(errorOf(DLRT_MISMATCH, [&] { session.run(); }),
+            "<memory>: step 0 'topk': topk takes 4 elements of an axis that "
+            "has 3");
+}
+
+TEST(Copy, CopiesAndRefusesOtherSizes) {
+  ModuleBuilder builder;
+  int n = builder.symbol("N", 0, 0);
+  int x = builder.input("x", fb::ElementType_I16, {n});
+  int y = builder.output("y", fb::ElementType_I16, {n});
+  builder.call("copy", {x, y});
+  Module module = open(builder);
+  Session session(module);
+  std::vector<int16_t> data = {5, 6, 7};
+  session.bindInput(0, data.data(), {3});
+  session.run();
+  EXPECT_EQ(result<int16_t>(session), data);
+  session.bindInput(0, static_cast<int16_t *>(nullptr), {0});
+  session.run();
+}
+
+TEST(HostFunctions, UnknownOnesAreRefusedByName) {
+  ModuleBuilder builder;
+  int n = builder.constant(1);
+  int x = builder.input("x", fb::ElementType_F32, {n});
+  int y = builder.output("y", fb::ElementType_F32, {n});
+  builder.call("sort", {x, y});
+  Module module = open(builder);
+  float data = 0;
+  Session session(module);
+  session.bindInput(0, &data, {1});
+  EXPECT_EQ(errorOf(DLRT_UNSUPPORTED, [&] { session.run(); }),
+            "<memory>: this runtime has no function 'sort', which the module "
+            "calls");
+}
+
+TEST(HostFunctions, RefusesArgumentsThatDoNotFit) {
+  ModuleBuilder builder;
+  int n = builder.constant(4), two = builder.constant(2);
+  int x = builder.input("x", fb::ElementType_F32, {n});
+  int y = builder.output("y", fb::ElementType_F32, {two});
+  builder.call("copy", {x, y}).types[1]->dims = {n};
+  Module module = open(builder);
+  std::vector<float> data = iota(4);
+  Session session(module);
+  session.bindInput(0, data.data(), {4});
+  EXPECT_EQ(errorOf(DLRT_BAD_MODULE, [&] { session.run(); }),
+            "<memory>: step 0 'copy': argument 1 does not fit into its "
+            "buffer");
+}
+
+} // namespace
