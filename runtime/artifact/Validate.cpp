@@ -24,6 +24,13 @@ template <typename T> int64_t count(const flatbuffers::Vector<T> *vector) {
   return vector ? static_cast<int64_t>(vector->size()) : 0;
 }
 
+/// Whether the elements lie where their type may lie: the verifier looks at the
+/// vector's length alone.
+template <typename T> bool isAligned(const flatbuffers::Vector<T> *vector) {
+  return !vector || vector->size() == 0 ||
+         reinterpret_cast<uintptr_t>(vector->Data()) % 8 == 0;
+}
+
 std::string quoted(const flatbuffers::String *name) {
   return name ? "'" + name->str() + "'" : std::string("without a name");
 }
@@ -61,6 +68,8 @@ Status checkCpuCode(const fb::CpuCode &code, int64_t kernels,
       end =
           (end + kSegmentAlignment - 1) / kSegmentAlignment * kSegmentAlignment;
     }
+  if (!isAligned(code.entries()))
+    return bad(what + " has misplaced entries");
   if (count(code.entries()) != kernels)
     return bad(what + " has " + std::to_string(count(code.entries())) +
                " kernels, expected " + std::to_string(kernels));
@@ -113,6 +122,8 @@ Status checkExprs(const fb::Entry &entry) {
   int64_t index = 0;
   if (!entry.exprs())
     return {};
+  if (!isAligned(entry.exprs()))
+    return bad("the formulas are misplaced");
   for (const fb::Expr *expr : *entry.exprs()) {
     bool sound = false;
     switch (expr->op()) {
@@ -210,6 +221,8 @@ Status validateHeader(const fb::Module &module, uint64_t fileSize) {
     for (const fb::CpuCode *code : *module.cpu())
       DLRT_RETURN_IF_ERROR(
           checkCpuCode(*code, count(module.kernels()), fileSize));
+  if (module.vulkan() && !isAligned(module.vulkan()->modules()))
+    return bad("vulkan code has misplaced segments");
   if (module.vulkan() && module.vulkan()->modules())
     for (const fb::Segment *segment : *module.vulkan()->modules())
       DLRT_RETURN_IF_ERROR(

@@ -107,6 +107,9 @@ private:
       return badStep("a call has " + std::to_string(count(call.types())) +
                      " types for " + std::to_string(count(call.args())) +
                      " arguments");
+    if (call.attributes() && call.attributes()->size() != 0 &&
+        reinterpret_cast<uintptr_t>(call.attributes()->Data()) % 8 != 0)
+      return badStep("its attributes are misplaced");
     if (call.types())
       for (const fb::TensorType *type : *call.types()) {
         if (count(type->dims()) > kMaxRank)

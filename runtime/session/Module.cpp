@@ -7,6 +7,7 @@
 #include "runtime/artifact/ElementTypes.h"
 #include "runtime/artifact/Format.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace dlrt {
@@ -71,8 +72,10 @@ Status Module::constant(uint32_t index, const void *&data, int64_t &bytes) {
                                      std::to_string(bytes) +
                                      " bytes of constants"};
     auto *target = static_cast<std::byte *>(memory);
-    for (int64_t i = 0; i < count; ++i)
-      memcpy(target + i * element, stored, static_cast<size_t>(element));
+    memcpy(target, stored, static_cast<size_t>(bytes ? element : 0));
+    for (int64_t done = element; done < bytes; done *= 2)
+      memcpy(target + done, target,
+             static_cast<size_t>(std::min(done, bytes - done)));
   }
   data = memory;
   return {};

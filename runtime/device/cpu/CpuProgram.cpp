@@ -21,13 +21,23 @@ struct Work {
   size_t scratchStride;
 };
 
+/// Calls a kernel. Generated code has no type in front of it, which a sanitizer
+/// of function types would look for.
+#if defined(__clang__)
+__attribute__((no_sanitize("function")))
+#endif
+inline void callKernel(Kernel kernel, void *const *args, const int64_t *sizes,
+                       int64_t begin, int64_t end, void *scratch) {
+  kernel(args, sizes, begin, end, scratch, &kImportTable);
+}
+
 void runPart(void *context, size_t part) {
   const Work &work = *static_cast<const Work *>(context);
   int64_t index = static_cast<int64_t>(part);
   int64_t begin = work.share * index + std::min(index, work.extra);
   int64_t end = begin + work.share + (index < work.extra);
-  work.kernel(work.args, work.sizes, begin, end,
-              work.scratch + part * work.scratchStride, &kImportTable);
+  callKernel(work.kernel, work.args, work.sizes, begin, end,
+             work.scratch + part * work.scratchStride);
 }
 
 } // namespace
@@ -60,8 +70,8 @@ void CpuProgram::dispatch(const Step &step, void *const *arguments,
   int64_t parts =
       std::min<int64_t>(step.count, context.executor->concurrency());
   if (parts == 1) {
-    step.kernel(arguments, stepSizes, 0, step.count, context.scratch,
-                &kImportTable);
+    callKernel(step.kernel, arguments, stepSizes, 0, step.count,
+               context.scratch);
     return;
   }
   if (parts == 0)
