@@ -111,7 +111,8 @@ Num expandAcosh(Num x) {
   Num t = x - 1;
   Num small = expandLog1p(t + sqrt(fma(t, t, t + t)));
   Num large = expandLog(x) + kLn2;
-  return select(greater(x, 0x1p28), large, small);
+  Num result = select(greater(x, 0x1p28), large, small);
+  return select(atLeast(x, 1), result, notANumber());
 }
 
 Num expandAtanh(Num x) {
@@ -120,11 +121,14 @@ Num expandAtanh(Num x) {
 }
 
 Num expandCbrt(Num x) {
-  Num a = abs(x);
+  // Away from denormals: the cube of 2^54 is taken out.
+  Num a = abs(x), isTiny = less(a, 0x1p-900);
+  a = select(isTiny, a * 0x1p162, a);
   Num root = expandExp(expandLog(a) * (1.0 / 3));
   // One step of Newton's method restores the bits that the exponential lost.
   Num square = root * root;
   Num better = root - fma(square, root, -a) / (square * 3);
+  better = select(isTiny, better * 0x1p-54, better);
   // 0, infinity and NaN are their own roots.
   Num isOrdinary = less(x.constant(0), a);
   isOrdinary = isOrdinary & less(a, infinity());
@@ -160,10 +164,11 @@ Num expandPow(Num x, Num y, bool accurate) {
   Num power = expandExp(product);
   if (accurate) {
     auto [high, low] = scaledLog(a, y);
-    // Where the product is ordinary, its error corrects the exponential.
-    Num isOrdinary = less(abs(product), 700) & less(x.constant(0), a) &
-                     less(a, infinity()) & less(abs(y), infinity());
+    // Where the operands and the result are ordinary, the product's error
+    // corrects the exponential.
     Num better = expandExp(high);
+    Num isOrdinary = less(x.constant(0), a) & less(a, infinity()) &
+                     less(abs(high), 1000) & less(better, infinity());
     power = select(isOrdinary, fma(better, low, better), power);
   }
   // A negative base: whole exponents keep or flip the sign, others give NaN.

@@ -43,13 +43,19 @@ std::string CpuTarget::featureString() const {
   return result;
 }
 
-/// The used features among those that LLVM lists for `cpu`.
+/// The used features among those that `cpu` has.
 static std::vector<std::string> getFeatures(StringRef cpu) {
-  SmallVector<StringRef> known;
-  X86::getFeaturesForCPU(cpu, known, /*NeedPlus=*/false);
+  SmallVector<StringRef> listed;
+  X86::getFeaturesForCPU(cpu, listed, /*NeedPlus=*/false);
+  // LLVM lists those alone that no other listed one implies.
+  StringMap<bool> known;
+  for (StringRef feature : listed) {
+    known[feature] = true;
+    X86::updateImpliedFeatures(feature, /*Enabled=*/true, known);
+  }
   std::vector<std::string> features;
   for (StringRef feature : kUsedFeatures)
-    if (is_contained(known, feature))
+    if (known.lookup(feature))
       features.push_back(feature.str());
   return features;
 }

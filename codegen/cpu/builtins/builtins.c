@@ -217,14 +217,16 @@ BUILTIN float roundf(float value) { return (float)round(value); }
 // Remainder
 //===----------------------------------------------------------------------===//
 
-// The significand of a positive finite number as an integer, and its exponent.
+// The significand of a positive finite number as an integer with bit 52 set,
+// and the exponent that goes with it, below 1 for denormals.
 static uint64_t splitNumber(uint64_t bits, int *exponent) {
-  uint64_t fraction = bits & 0xfffffffffffff;
+  uint64_t significand = bits & 0xfffffffffffff;
   *exponent = (int)(bits >> 52);
   if (*exponent)
-    return fraction | 1ull << 52;
-  *exponent = 1;
-  return fraction;
+    return significand | 1ull << 52;
+  for (*exponent = 1; !(significand >> 52); --*exponent)
+    significand <<= 1;
+  return significand;
 }
 
 // Exact, as C's: the sign of `x`, magnitude below `y`'s. Long division, one bit
@@ -237,10 +239,10 @@ BUILTIN double fmod(double x, double y) {
     return doubleOf(0x7ff8000000000000);
   if (a < b)
     return x;
-  int exponentA, exponentB;
+  int exponentA, exponent;
   a = splitNumber(a, &exponentA);
-  b = splitNumber(b, &exponentB);
-  for (; exponentA > exponentB; --exponentA) {
+  b = splitNumber(b, &exponent);
+  for (; exponentA > exponent; --exponentA) {
     if (a >= b)
       a -= b;
     a <<= 1;
@@ -249,13 +251,12 @@ BUILTIN double fmod(double x, double y) {
     a -= b;
   if (a == 0)
     return doubleOf(sign);
-  while (exponentB > 1 && a < 1ull << 52) {
+  for (; !(a >> 52); --exponent)
     a <<= 1;
-    --exponentB;
-  }
-  if (a >= 1ull << 52)
-    a += (uint64_t)(exponentB - 1) << 52;
-  return doubleOf(sign | a);
+  // A denormal result is whole: it is a multiple of the smallest number.
+  if (exponent < 1)
+    return doubleOf(sign | a >> (1 - exponent));
+  return doubleOf(sign | (a + ((uint64_t)(exponent - 1) << 52)));
 }
 
 BUILTIN float fmodf(float x, float y) { return (float)fmod(x, y); }
