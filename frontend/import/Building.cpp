@@ -14,11 +14,13 @@ using namespace mlir;
 using llvm::StringRef;
 using llvm::Twine;
 
-/// The message of a verifier without the name of the op, which the model's
-/// author does not know.
-static std::string dropOpName(StringRef message) {
+/// The message of a verifier without the name of the op and the label of the
+/// constraint, which the model's author does not know.
+static std::string cleanMessage(StringRef message) {
   if (message.consume_front("'"))
     message = message.split("' op ").second;
+  if (message.starts_with("(C"))
+    message = message.split(") ").second;
   return message.str();
 }
 
@@ -40,7 +42,7 @@ SmallVector<Value> NodeContext::finish(OperationState &state) {
   auto capture = [&](Diagnostic &diagnostic) {
     if (diagnostic.getSeverity() == DiagnosticSeverity::Error &&
         message.empty())
-      message = dropOpName(diagnostic.str());
+      message = cleanMessage(diagnostic.str());
     return success();
   };
   Operation *op = nullptr;
