@@ -10,14 +10,20 @@ def Dl_MatmulOp : Dl_PureOp<"matmul", "Contraction", [Dl_InferTypes]> {
   let summary = "products of the matrices in the last two dimensions";
   let description = [{
     `result[.., m, n] = sum over k of lhs[.., m, k] * rhs[.., k, n]`; the leading
-    dimensions are broadcast as in `dl.add`. Both operands have rank 2 or more.
+    dimensions are broadcast as in `dl.add`. Float products are summed in at least
+    the precision of f32.
+
+    Constraints:
+    - (C1) the operands have rank 2 or more
+    - (C2) the operands have one element type
+    - (C3) the contracted dimensions agree
+    - (C4) the leading dimensions broadcast
 
     Example: `%r = dl.matmul %a, %b : (tensor<8x2x3xf32>, tensor<3x4xf32>) -> tensor<8x2x4xf32>`
   }];
-  let arguments = (ins Dl_Tensor:$lhs, Dl_Tensor:$rhs);
+  let arguments = (ins Dl_NumberTensor:$lhs, Dl_NumberTensor:$rhs);
   let results = (outs Dl_Tensor:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def Dl_ConvOp : Dl_PureOp<"conv", "Contraction", [Dl_InferTypes]> {
@@ -27,17 +33,25 @@ def Dl_ConvOp : Dl_PureOp<"conv", "Contraction", [Dl_InferTypes]> {
     [N, M, spatial..]. Outside of the input, within `pads_low` and `pads_high`, is
     zero. Channel group g of the result reads channel group g of the input.
     Size of a spatial dimension:
-    `(size + low + high - (window - 1) * dilation - 1) / stride + 1`.
+    `(size + low + high - (window - 1) * dilation - 1) / stride + 1`, rounded down.
+
+    Constraints:
+    - (C1) `input` and `filter` have one rank of 3 or more
+    - (C2) `input` and `filter` have one element type
+    - (C3) `strides` and `dilations` are positive, `pads_low` and `pads_high` not
+      negative, with a value for each spatial dimension
+    - (C4) `groups` is positive and divides M
+    - (C5) C is `groups` times dimension 1 of `filter`
+    - (C6) a window, with its dilation, is not larger than the padded input
 
     Example: `%r = dl.conv %x, %w {strides = array<i64: 1, 1>, pads_low = array<i64: 1, 1>, pads_high = array<i64: 1, 1>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x3x8x8xf32>, tensor<16x3x3x3xf32>) -> tensor<1x16x8x8xf32>`
   }];
-  let arguments = (ins Dl_Tensor:$input, Dl_Tensor:$filter,
+  let arguments = (ins Dl_NumberTensor:$input, Dl_NumberTensor:$filter,
                    DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$pads_low,
                    DenseI64ArrayAttr:$pads_high, DenseI64ArrayAttr:$dilations,
                    DefaultValuedAttr<I64Attr, "1">:$groups);
   let results = (outs Dl_Tensor:$result);
   let assemblyFormat = "$input `,` $filter attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def Dl_ConvTransposeOp : Dl_PureOp<"conv_transpose", "Contraction"> {
@@ -48,9 +62,19 @@ def Dl_ConvTransposeOp : Dl_PureOp<"conv_transpose", "Contraction"> {
     `i * stride + k * dilation - pads_low`. The result's spatial sizes are those of
     its type; positions outside of it are dropped.
 
+    Constraints:
+    - (C1) `input`, `filter` and the result have one rank of 3 or more
+    - (C2) `input`, `filter` and the result have one element type
+    - (C3) `strides` and `dilations` are positive, `pads_low` not negative, with a
+      value for each spatial dimension
+    - (C4) `groups` is positive and divides C
+    - (C5) C is dimension 0 of `filter`
+    - (C6) the result has the input's N, and `groups` times dimension 1 of `filter`
+      as M
+
     Example: `%r = dl.conv_transpose %x, %w {strides = array<i64: 2, 2>, pads_low = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x16x8x8xf32>, tensor<16x8x2x2xf32>) -> tensor<1x8x16x16xf32>`
   }];
-  let arguments = (ins Dl_Tensor:$input, Dl_Tensor:$filter,
+  let arguments = (ins Dl_NumberTensor:$input, Dl_NumberTensor:$filter,
                    DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$pads_low,
                    DenseI64ArrayAttr:$dilations,
                    DefaultValuedAttr<I64Attr, "1">:$groups);

@@ -25,7 +25,10 @@ def Dl_ConstantOp : Dl_Op<"constant", [Pure, ConstantLike, AllTypesMatch<["value
 def Dl_SizesOp : Dl_Op<"sizes", [Pure, ConstantLike]> {
   let summary = "an integer tensor whose elements are expressions over the symbols";
   let description = [{
-    The result has rank 0 or 1, is static, and has as many elements as the map has results.
+    Result i of the map is element i of the tensor, in row-major order.
+
+    Constraints:
+    - (C1) the result is static, with as many elements as the map has results
 
     Example: `%r = dl.sizes #dl.size_values<()[s0] -> (s0, 12)> : tensor<2xi64>`
   }];
@@ -39,12 +42,15 @@ def Dl_SizesOp : Dl_Op<"sizes", [Pure, ConstantLike]> {
 def Dl_IotaOp : Dl_PureOp<"iota", "Elementwise"> {
   let summary = "the numbers 0, 1, 2, ... along a dimension";
   let description = [{
-    `result[.., i, ..] = i`, i standing at `axis`.
+    Semantics: `result[.., i, ..] = i`, i standing at `axis`.
+
+    Constraints:
+    - (C1) `axis` is a dimension of the result
 
     Example: `%r = dl.iota {axis = 0 : i64} : tensor<8xi64>`
   }];
   let arguments = (ins DefaultValuedAttr<I64Attr, "0">:$axis);
-  let results = (outs Dl_Tensor:$result);
+  let results = (outs Dl_NumberTensor:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
   let hasVerifier = 1;
 }
@@ -59,6 +65,14 @@ def Dl_ScanOp : Dl_Op<"scan", [SingleBlockImplicitTerminator<"YieldOp">,
     Results: the final states, then the stacked slices (dimension 0 is that of the
     inputs, which all agree; at least one input). With `reverse`, slices are taken
     and stacked from the last to the first. Values from outside may be used.
+
+    Constraints:
+    - (C1) there is an input, and each has a dimension 0, which all agree in
+    - (C2) the body's arguments have the types of the states, then of the slices
+    - (C3) the body yields a value for each result: the states, with their types,
+      then slices of the stacked results
+    - (C4) the first results have the types of the states, the others a dimension 0
+      that agrees with the inputs
 
     Example:
     ```mlir
@@ -86,6 +100,9 @@ def Dl_FusedOp : Dl_Op<"fused", [SingleBlockImplicitTerminator<"YieldOp">,
   let description = [{
     Values from outside may be used; what is needed outside is yielded.
 
+    Constraints:
+    - (C1) the yielded values have the results' types
+
     Example:
     ```mlir
     %r = dl.fused {
@@ -107,7 +124,7 @@ def Dl_YieldOp : Dl_Op<"yield", [Pure, Terminator, ReturnLike,
   let description = "Example: `dl.yield %a : tensor<4xf32>`";
   let arguments = (ins Variadic<Dl_Tensor>:$operands);
   let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
-  let builders = [OpBuilder<(ins), [{}]>];
+  let builders = [OpBuilder<(ins), [{ /* yields nothing */ }]>];
 }
 
 def Dl_DispatchOp : Dl_Op<"dispatch", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
@@ -116,6 +133,10 @@ def Dl_DispatchOp : Dl_Op<"dispatch", [Pure, DeclareOpInterfaceMethods<SymbolUse
     The kernel is a function on tensors in upstream dialects. Its arguments are
     `inputs` without their encodings, one index for each result of `sizes`, then
     one destination tensor for each result; it returns the destinations' new values.
+
+    Constraints:
+    - (C1) `kernel` names a function
+    - (C2) the function has the arguments and results described above
 
     Example: `%r = dl.dispatch @kernel_0(%a, %b) sizes()[s0] -> (s0) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>`
   }];

@@ -273,7 +273,8 @@ mlir::dl::getSizeValues(Attribute attribute) {
   if (!dense || dense.getNumElements() > kMaxElements)
     return std::nullopt;
   SmallVector<AffineExpr> values;
-  bool isUnsigned = dense.getElementType().isUnsignedInteger();
+  bool isUnsigned = dense.getElementType().isUnsignedInteger() ||
+                    dense.getElementType().isInteger(1);
   for (APInt value : dense.getValues<APInt>())
     values.push_back(getAffineConstantExpr(isUnsigned ? value.getZExtValue()
                                                       : value.getSExtValue(),

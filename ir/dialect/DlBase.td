@@ -22,6 +22,14 @@ def Dl_Dialect : Dialect {
     Tensors are builtin ranked tensors. A tensor type with a dynamic dimension
     carries a `#dl.dims` encoding, which gives each dimension as an expression
     over the symbols of the enclosing function (its `dl.symbols` attribute).
+
+    (D1) Each operand of an op whose result type or verifier depends on shapes has
+    known dimensions: static, or given by `#dl.dims`.
+
+    Integers are signless, which means signed, or unsigned (`ui8` ... `ui64`); bool
+    is `i1`. Integer arithmetic wraps. An integer divided by zero gives an
+    unspecified value, and so does a shift by the element's width or more; neither
+    traps. Constraints are labelled in each op's text, its messages and tests.
   }];
   let useDefaultAttributePrinterParser = 1;
   let hasConstantMaterializer = 1;
@@ -138,6 +146,12 @@ class Dl_PureOp<string mnemonic, string fusion, list<Trait> traits = []>
 
 def Dl_Tensor : AnyTypeOf<[AnyRankedTensor], "ranked tensor",
                           "::mlir::RankedTensorType">;
-def Dl_IntTensor : RankedTensorOf<[AnySignlessInteger, UI8, UI16, UI32, UI64]>;
+def Dl_IntTensor : RankedTensorOf<[AnySignlessInteger, AnyUnsignedInteger]>;
+def Dl_FloatTensor : RankedTensorOf<[AnyFloat]>;
+def Dl_BoolTensor : RankedTensorOf<[I1]>;
+def Dl_Number
+    : Type<And<[AnyTypeOf<[AnyFloat, AnySignlessInteger, AnyUnsignedInteger]>.predicate,
+                Neg<I1.predicate>]>, "float or integer wider than bool">;
+def Dl_NumberTensor : RankedTensorOf<[Dl_Number]>;
 
 #endif // DL_BASE_TD

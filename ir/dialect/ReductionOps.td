@@ -9,18 +9,21 @@ include "ir/dialect/DlBase.td"
 def Dl_ReduceOp : Dl_PureOp<"reduce", "Reduction", [Dl_InferTypes]> {
   let summary = "combines the elements along some dimensions";
   let description = [{
-    `axes` are distinct, ascending and in range. With `keepdims` a reduced
-    dimension stays with size 1. An empty reduction gives the neutral element
-    (sum 0, prod 1, max the lowest value, min the highest).
+    Semantics: `result[o..] = kind over r.. of operand[o.., r..]`, r.. standing at
+    `axes`. With `keepdims` a reduced dimension stays with size 1. An empty
+    reduction gives the neutral element: sum 0, prod 1, max the lowest value
+    (-infinity for floats), min the highest. Max and min are NaN if an element is.
+
+    Constraints:
+    - (C1) `axes` are ascending, different dimensions of the operand
 
     Example: `%r = dl.reduce sum, %x {axes = array<i64: 1>} : (tensor<2x3xf32>) -> tensor<2xf32>`
   }];
-  let arguments = (ins Dl_ReduceKindAttr:$kind, Dl_Tensor:$operand,
+  let arguments = (ins Dl_ReduceKindAttr:$kind, Dl_NumberTensor:$operand,
                    DenseI64ArrayAttr:$axes,
                    DefaultValuedAttr<BoolAttr, "false">:$keepdims);
   let results = (outs Dl_Tensor:$result);
   let assemblyFormat = "$kind `,` $operand attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
   let hasFolder = 1;
 }
 
@@ -30,29 +33,35 @@ def Dl_SoftmaxOp : Dl_PureOp<"softmax", "Reduction", [Dl_InferTypes]> {
     Semantics: `exp(x - max(x)) / sum(exp(x - max(x)))` along `axis`; with `log`,
     its logarithm, `(x - max(x)) - log(sum(exp(x - max(x))))`.
 
+    Constraints:
+    - (C1) `axis` is a dimension of the operand
+
     Example: `%r = dl.softmax %x {axis = 1 : i64} : (tensor<2x3xf32>) -> tensor<2x3xf32>`
   }];
-  let arguments = (ins Dl_Tensor:$operand, I64Attr:$axis,
+  let arguments = (ins Dl_FloatTensor:$operand, I64Attr:$axis,
                    DefaultValuedAttr<BoolAttr, "false">:$log);
   let results = (outs Dl_Tensor:$result);
   let assemblyFormat = "$operand attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def Dl_ArgReduceOp : Dl_PureOp<"arg_reduce", "Opaque", [Dl_InferTypes]> {
   let summary = "index of the largest or smallest element along a dimension";
   let description = [{
-    `kind` is max or min; among equals the first index, or the last with
-    `select_last`. The result holds i64.
+    Among equals it is the first index, or the last with `select_last`. A NaN is
+    larger and smaller than all numbers.
+
+    Constraints:
+    - (C1) `kind` is max or min
+    - (C2) `axis` is a dimension of the operand
+    - (C3) dimension `axis` of the operand is not 0
 
     Example: `%r = dl.arg_reduce max, %x {axis = 1 : i64} : (tensor<2x3xf32>) -> tensor<2xi64>`
   }];
-  let arguments = (ins Dl_ReduceKindAttr:$kind, Dl_Tensor:$operand, I64Attr:$axis,
+  let arguments = (ins Dl_ReduceKindAttr:$kind, Dl_NumberTensor:$operand, I64Attr:$axis,
                    DefaultValuedAttr<BoolAttr, "false">:$keepdims,
                    DefaultValuedAttr<BoolAttr, "false">:$select_last);
   let results = (outs Dl_Tensor:$result);
   let assemblyFormat = "$kind `,` $operand attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def Dl_CumsumOp : Dl_PureOp<"cumsum", "Opaque", [Dl_InferTypes]> {
@@ -61,25 +70,34 @@ def Dl_CumsumOp : Dl_PureOp<"cumsum", "Opaque", [Dl_InferTypes]> {
     Element i is the sum of elements 0 to i; `exclusive` leaves element i out,
     `reverse` sums from the end.
 
+    Constraints:
+    - (C1) `axis` is a dimension of the operand
+
     Example: `%r = dl.cumsum %x {axis = 0 : i64} : (tensor<4xf32>) -> tensor<4xf32>`
   }];
-  let arguments = (ins Dl_Tensor:$operand, I64Attr:$axis,
+  let arguments = (ins Dl_NumberTensor:$operand, I64Attr:$axis,
                    DefaultValuedAttr<BoolAttr, "false">:$exclusive,
                    DefaultValuedAttr<BoolAttr, "false">:$reverse);
   let results = (outs Dl_Tensor:$result);
   let assemblyFormat = "$operand attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def Dl_TopkOp : Dl_PureOp<"topk", "Opaque"> {
   let summary = "the k largest or smallest elements along a dimension";
   let description = [{
-    k is the size of the results along `axis`. Results are ordered when `sorted`;
-    among equal values the lower index comes first.
+    k is the size of the results along `axis`. Results are ordered when `sorted`,
+    in an unspecified order otherwise; among equal values the lower index comes
+    first. A NaN is larger than all numbers.
+
+    Constraints:
+    - (C1) `axis` is a dimension of the operand
+    - (C2) `values` has the operand's element type, `indices` i64
+    - (C3) the results have one shape, the operand's but for dimension `axis`, which
+      is not larger than the operand's
 
     Example: `%v, %i = dl.topk %x {axis = 1 : i64} : (tensor<2x9xf32>) -> (tensor<2x3xf32>, tensor<2x3xi64>)`
   }];
-  let arguments = (ins Dl_Tensor:$operand, I64Attr:$axis,
+  let arguments = (ins Dl_NumberTensor:$operand, I64Attr:$axis,
                    DefaultValuedAttr<BoolAttr, "true">:$largest,
                    DefaultValuedAttr<BoolAttr, "true">:$sorted);
   let results = (outs Dl_Tensor:$values, Dl_Tensor:$indices);
@@ -93,16 +111,21 @@ def Dl_WindowReduceOp : Dl_PureOp<"window_reduce", "Reduction", [Dl_InferTypes]>
     The last n dimensions, n = the length of `window`, are the sliding ones:
     `result[.., o] = kind over k of operand[.., o * strides + k * dilations]`.
     There is no padding: `dl.pad` comes before.
-    Size of a result dimension: `(size - (window - 1) * dilation - 1) / stride + 1`.
+    Size of a result dimension: `(size - (window - 1) * dilation - 1) / stride + 1`,
+    rounded down.
+
+    Constraints:
+    - (C1) `window` has at most as many values as the operand has dimensions
+    - (C2) `window`, `strides` and `dilations` have positive values, equally many
+    - (C3) a window, with its dilation, is not larger than the dimension
 
     Example: `%r = dl.window_reduce max, %x {window = array<i64: 2, 2>, strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>} : (tensor<1x3x8x8xf32>) -> tensor<1x3x4x4xf32>`
   }];
-  let arguments = (ins Dl_ReduceKindAttr:$kind, Dl_Tensor:$operand,
+  let arguments = (ins Dl_ReduceKindAttr:$kind, Dl_NumberTensor:$operand,
                    DenseI64ArrayAttr:$window, DenseI64ArrayAttr:$strides,
                    DenseI64ArrayAttr:$dilations);
   let results = (outs Dl_Tensor:$result);
   let assemblyFormat = "$kind `,` $operand attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 #endif // DL_REDUCTION_OPS_TD

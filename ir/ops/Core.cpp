@@ -1,8 +1,6 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Constants, structure and calls.
-
 #include "ir/ops/Inference.h"
 
 using namespace mlir;
@@ -11,54 +9,123 @@ using namespace mlir::dl;
 #define GET_OP_CLASSES
 #include "ir/dialect/CoreOps.cpp.inc"
 
+//===----------------------------------------------------------------------===//
+// SizesOp, IotaOp
+//===----------------------------------------------------------------------===//
+
 LogicalResult SizesOp::verify() {
-  auto type = cast<RankedTensorType>(getResult().getType());
-  if (type.getRank() > 1 || !type.hasStaticShape())
-    return emitOpError("result must be static and of rank 0 or 1");
-  if (type.getNumElements() != getValue().getMap().getNumResults())
-    return emitOpError("result has ")
-           << type.getNumElements() << " elements, expected "
-           << getValue().getMap().getNumResults();
-  return success();
+  RankedTensorType type = typeOf(getResult());
+  unsigned count = getValue().getMap().getNumResults();
+  if (type.hasStaticShape() && type.getNumElements() == count)
+    return success();
+  return Reporter(*this).fail("(C1) expected a static result of ", count,
+                              " elements, found ", type);
 }
 
 LogicalResult IotaOp::verify() {
-  auto type = cast<RankedTensorType>(getResult().getType());
-  if ((int64_t)getAxis() >= type.getRank())
-    return emitOpError("axis ")
-           << getAxis() << " is out of range: the result has rank "
-           << type.getRank();
-  return success();
+  Reporter report(*this);
+  if (failed(checkDimsKnown(report, getResult())))
+    return failure();
+  return checkAxis(report, "(C1)", getAxis(), typeOf(getResult()).getRank());
+}
+
+//===----------------------------------------------------------------------===//
+// ScanOp, FusedOp
+//===----------------------------------------------------------------------===//
+
+/// The type of a tensor without dimension 0.
+static RankedTensorType getSliceType(RankedTensorType type) {
+  return getTensorType(ArrayRef(getDims(type)).drop_front(),
+                       type.getElementType());
 }
 
 LogicalResult ScanOp::verify() {
-  size_t numStates = getStates().size();
+  Reporter report(*this);
+  if (failed(checkDimsKnown(report, getOperands())) ||
+      failed(checkDimsKnown(report, getResults())))
+    return failure();
   if (getInputs().empty())
-    return emitOpError("at least one input is needed");
+    return report.fail("(C1) expected an input");
+  SmallVector<Type> expected(getStates().getTypes());
+  for (Value input : getInputs()) {
+    RankedTensorType type = typeOf(input), first = typeOf(getInputs()[0]);
+    if (type.getRank() == 0 || contradict(getDim(type, 0), getDim(first, 0)))
+      return report.fail(
+          "(C1) expected inputs that agree in dimension 0, found ",
+          getInputs().getTypes());
+    expected.push_back(getSliceType(type));
+  }
   Block &body = getBody().front();
-  if (body.getNumArguments() != getNumOperands())
-    return emitOpError("body has ")
-           << body.getNumArguments() << " arguments, expected "
-           << getNumOperands();
-  auto yield = cast<YieldOp>(body.getTerminator());
-  if (yield.getNumOperands() != getNumResults() || getNumResults() < numStates)
-    return emitOpError("body yields ")
-           << yield.getNumOperands() << " values, expected " << getNumResults();
-  for (auto [i, input] : llvm::enumerate(getInputs()))
-    if (cast<RankedTensorType>(input.getType()).getRank() == 0)
-      return emitOpError("input ") << i << " has no dimension 0";
+  if (!areCompatible(body.getArgumentTypes(), expected))
+    return report.fail("(C2) expected a body that takes ", TypeRange(expected),
+                       ", found ", body.getArgumentTypes());
+  size_t states = getStates().size();
+  if (getNumResults() < states ||
+      !areCompatible(TypeRange(getResultTypes()).take_front(states),
+                     getStates().getTypes()))
+    return report.fail("(C4) expected results that begin with the states' "
+                       "types, found ",
+                       getResultTypes());
+  expected.truncate(states);
+  for (Value result : getResults().drop_front(states)) {
+    RankedTensorType type = typeOf(result);
+    if (type.getRank() == 0 ||
+        contradict(getDim(type, 0), getDim(typeOf(getInputs()[0]), 0)))
+      return report.fail("(C4) expected stacked results that agree with the "
+                         "inputs in dimension 0, found ",
+                         type);
+    expected.push_back(getSliceType(type));
+  }
+  TypeRange yielded = body.getTerminator()->getOperandTypes();
+  if (!areCompatible(yielded, expected))
+    return report.fail("(C3) expected a body that yields ", TypeRange(expected),
+                       ", found ", yielded);
   return success();
 }
 
 LogicalResult FusedOp::verify() {
-  auto yield = cast<YieldOp>(getBody().front().getTerminator());
-  if (!areCompatible(yield.getOperandTypes(), getResultTypes()))
-    return emitOpError("yields other types than it declares");
-  return success();
+  TypeRange yielded = getBody().front().getTerminator()->getOperandTypes();
+  if (areCompatible(yielded, getResultTypes()))
+    return success();
+  return Reporter(*this).fail("(C1) expected to yield ", getResultTypes(),
+                              ", found ", yielded);
 }
 
+//===----------------------------------------------------------------------===//
+// DispatchOp
+//===----------------------------------------------------------------------===//
+
 LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  if (!symbols.lookupNearestSymbolFrom<func::FuncOp>(*this, getKernelAttr()))
-    return emitOpError("names no kernel: ") << getKernel();
+  Reporter report(*this);
+  auto kernel =
+      symbols.lookupNearestSymbolFrom<func::FuncOp>(*this, getKernelAttr());
+  if (!kernel)
+    return report.fail("(C1) expected a function named @", getKernel());
+  SmallVector<Type> arguments, results;
+  for (Value input : getInputs()) {
+    RankedTensorType type = typeOf(input);
+    arguments.push_back(
+        RankedTensorType::get(type.getShape(), type.getElementType()));
+  }
+  arguments.append(getSizes().getNumResults(), IndexType::get(getContext()));
+  for (Value result : getResults()) {
+    RankedTensorType type = typeOf(result);
+    results.push_back(
+        RankedTensorType::get(type.getShape(), type.getElementType()));
+  }
+  llvm::append_range(arguments, results);
+  // A kernel that serves several shapes may be less precise than its use.
+  auto agree = [](TypeRange a, TypeRange b) {
+    return a.size() == b.size() &&
+           llvm::all_of(llvm::zip(a, b), [](auto types) {
+             auto [x, y] = types;
+             return x == y || areCompatible(x, y);
+           });
+  };
+  FunctionType type = kernel.getFunctionType();
+  if (!agree(type.getInputs(), arguments) || !agree(type.getResults(), results))
+    return report.fail("(C2) expected a kernel of type ",
+                       FunctionType::get(getContext(), arguments, results),
+                       ", found ", type);
   return success();
 }

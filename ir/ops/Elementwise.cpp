@@ -1,8 +1,7 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Types of elementwise operations.
-
+#include "ir/ops/Elementwise.h"
 #include "ir/ops/Inference.h"
 
 using namespace mlir;
@@ -15,59 +14,35 @@ using namespace mlir::dl;
 // Unary
 //===----------------------------------------------------------------------===//
 
-#define DL_UNARY(OP)                                                           \
-  LogicalResult OP::inferReturnTypes(                                          \
-      MLIRContext *, std::optional<Location> location, Adaptor adaptor,        \
-      SmallVectorImpl<Type> &types) {                                          \
-    types.push_back(adaptor.getOperand().getType());                           \
-    return success();                                                          \
-  }
-DL_UNARY(AbsOp)
-DL_UNARY(NegOp)
-DL_UNARY(CeilOp)
-DL_UNARY(FloorOp)
-DL_UNARY(RoundOp)
-DL_UNARY(SqrtOp)
-DL_UNARY(RsqrtOp)
-DL_UNARY(ReciprocalOp)
-DL_UNARY(ExpOp)
-DL_UNARY(LogOp)
-DL_UNARY(SinOp)
-DL_UNARY(CosOp)
-DL_UNARY(TanOp)
-DL_UNARY(AsinOp)
-DL_UNARY(AcosOp)
-DL_UNARY(AtanOp)
-DL_UNARY(SinhOp)
-DL_UNARY(CoshOp)
-DL_UNARY(AsinhOp)
-DL_UNARY(AcoshOp)
-DL_UNARY(AtanhOp)
-DL_UNARY(ErfOp)
-DL_UNARY(TanhOp)
-DL_UNARY(SigmoidOp)
-DL_UNARY(SignOp)
-DL_UNARY(NotOp)
-#undef DL_UNARY
+LogicalResult mlir::dl::inferUnary(const Reporter &report, ValueRange operands,
+                                   SmallVectorImpl<Type> &types) {
+  if (failed(checkDimsKnown(report, operands)))
+    return failure();
+  types.push_back(operands[0].getType());
+  return success();
+}
 
-#define DL_TEST(OP)                                                            \
-  LogicalResult OP::inferReturnTypes(                                          \
-      MLIRContext *context, std::optional<Location> location, Adaptor adaptor, \
-      SmallVectorImpl<Type> &types) {                                          \
-    types.push_back(withElementType(                                           \
-        cast<RankedTensorType>(adaptor.getOperand().getType()),                \
-        IntegerType::get(context, 1)));                                        \
-    return success();                                                          \
-  }
-DL_TEST(IsNanOp)
-DL_TEST(IsInfOp)
-#undef DL_TEST
+LogicalResult mlir::dl::inferTest(const Reporter &report, ValueRange operands,
+                                  SmallVectorImpl<Type> &types) {
+  if (failed(inferUnary(report, operands, types)))
+    return failure();
+  auto type = cast<RankedTensorType>(types[0]);
+  types[0] = withElementType(type, IntegerType::get(type.getContext(), 1));
+  return success();
+}
 
 LogicalResult CastOp::verify() {
-  auto from = getOperand().getType(), to = getResult().getType();
-  if (failed(verifyCompatibleShape(from, to)))
-    return emitOpError("result shape differs from the operand's: found ")
-           << to << ", expected the shape of " << from;
+  Reporter report(*this);
+  auto from = getKnownDims(report, getOperand());
+  auto to = getKnownDims(report, getResult());
+  if (failed(from) || failed(to))
+    return failure();
+  if (from->size() != to->size() ||
+      llvm::any_of(llvm::zip(*from, *to), [](auto dims) {
+        return contradict(std::get<0>(dims), std::get<1>(dims));
+      }))
+    return report.fail("(C1) expected the operand's shape, ",
+                       typeOf(getOperand()), ", found ", typeOf(getResult()));
   return success();
 }
 
@@ -75,76 +50,48 @@ LogicalResult CastOp::verify() {
 // Binary and ternary
 //===----------------------------------------------------------------------===//
 
-static LogicalResult inferBroadcast(std::optional<Location> location,
-                                    ValueRange operands, Type elementType,
+/// (C1) of `a` and `b`, (C2) of all operands.
+static LogicalResult inferBroadcast(const Reporter &report, Value a, Value b,
+                                    ValueRange operands,
                                     SmallVectorImpl<Type> &types) {
+  Type element = typeOf(a).getElementType(), other = typeOf(b).getElementType();
+  if (element != other)
+    return report.fail("(C1) expected one element type, found ", element,
+                       " and ", other);
   SmallVector<SmallVector<AffineExpr>> shapes;
-  for (Value operand : operands)
-    shapes.push_back(getDims(cast<RankedTensorType>(operand.getType())));
+  for (Value operand : operands) {
+    auto dims = getKnownDims(report, operand);
+    if (failed(dims))
+      return failure();
+    shapes.push_back(*dims);
+  }
   auto dims = broadcastDims(shapes);
-  if (failed(dims)) {
-    SmallVector<Type> found(operands.getTypes());
-    return emitOptionalError(location, "operands do not broadcast: found ",
-                             found.front(), " and ", found.back());
-  }
-  types.push_back(getTensorType(*dims, elementType));
+  if (failed(dims))
+    return report.fail("(C2) expected shapes that broadcast, found ",
+                       operands.getTypes());
+  types.push_back(getTensorType(*dims, element));
   return success();
 }
 
-static LogicalResult inferBinary(std::optional<Location> location, Value lhs,
-                                 Value rhs, SmallVectorImpl<Type> &types) {
-  Type a = getElementTypeOrSelf(lhs.getType());
-  Type b = getElementTypeOrSelf(rhs.getType());
-  if (a != b)
-    return emitOptionalError(
-        location, "operands differ in element type: found ", a, " and ", b);
-  return inferBroadcast(location, {lhs, rhs}, a, types);
+LogicalResult mlir::dl::inferBinary(const Reporter &report, ValueRange operands,
+                                    SmallVectorImpl<Type> &types) {
+  return inferBroadcast(report, operands[0], operands[1], operands, types);
 }
 
-#define DL_BINARY(OP)                                                          \
-  LogicalResult OP::inferReturnTypes(                                          \
-      MLIRContext *, std::optional<Location> location, Adaptor adaptor,        \
-      SmallVectorImpl<Type> &types) {                                          \
-    return inferBinary(location, adaptor.getLhs(), adaptor.getRhs(), types);   \
-  }
-DL_BINARY(AddOp)
-DL_BINARY(SubOp)
-DL_BINARY(MulOp)
-DL_BINARY(DivOp)
-DL_BINARY(ModOp)
-DL_BINARY(PowOp)
-DL_BINARY(MaxOp)
-DL_BINARY(MinOp)
-DL_BINARY(AndOp)
-DL_BINARY(OrOp)
-DL_BINARY(XorOp)
-DL_BINARY(ShlOp)
-DL_BINARY(ShrOp)
-#undef DL_BINARY
-
-LogicalResult CompareOp::inferReturnTypes(MLIRContext *context,
-                                          std::optional<Location> location,
-                                          Adaptor adaptor,
-                                          SmallVectorImpl<Type> &types) {
-  if (failed(inferBinary(location, adaptor.getLhs(), adaptor.getRhs(), types)))
+LogicalResult mlir::dl::inferCompare(const Reporter &report,
+                                     ValueRange operands,
+                                     SmallVectorImpl<Type> &types) {
+  if (failed(inferBinary(report, operands, types)))
     return failure();
-  types[0] = withElementType(cast<RankedTensorType>(types[0]),
-                             IntegerType::get(context, 1));
+  auto type = cast<RankedTensorType>(types[0]);
+  types[0] = withElementType(type, IntegerType::get(type.getContext(), 1));
   return success();
 }
 
-LogicalResult SelectOp::inferReturnTypes(MLIRContext *context,
+LogicalResult SelectOp::inferReturnTypes(MLIRContext *,
                                          std::optional<Location> location,
                                          Adaptor adaptor,
                                          SmallVectorImpl<Type> &types) {
-  Type condition = getElementTypeOrSelf(adaptor.getCondition().getType());
-  Type a = getElementTypeOrSelf(adaptor.getOnTrue().getType());
-  Type b = getElementTypeOrSelf(adaptor.getOnFalse().getType());
-  if (!condition.isInteger(1))
-    return emitOptionalError(location, "condition is not bool: found ",
-                             condition);
-  if (a != b)
-    return emitOptionalError(location, "choices differ in element type: found ",
-                             a, " and ", b);
-  return inferBroadcast(location, adaptor.getOperands(), a, types);
+  return inferBroadcast({location, getOperationName()}, adaptor.getOnTrue(),
+                        adaptor.getOnFalse(), adaptor.getOperands(), types);
 }

@@ -1,9 +1,10 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Types of operations that move elements.
+// Ops that rearrange a tensor; Indexing.cpp has those that choose by index.
 
 #include "ir/ops/Inference.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 
 using namespace mlir;
 using namespace mlir::dl;
@@ -11,238 +12,180 @@ using namespace mlir::dl;
 #define GET_OP_CLASSES
 #include "ir/dialect/MovementOps.cpp.inc"
 
-static LogicalResult verifySameElements(Operation *op) {
-  Type from = getElementTypeOrSelf(op->getOperand(0).getType());
-  Type to = getElementTypeOrSelf(op->getResult(0).getType());
-  if (from != to)
-    return op->emitOpError("element types differ: found ")
-           << to << ", expected " << from;
+/// (D1) and (C1) of an op with a given result type.
+static LogicalResult checkOperandAndResult(const Reporter &report,
+                                           Value operand, Value result) {
+  if (failed(checkDimsKnown(report, {operand, result})))
+    return failure();
+  if (typeOf(operand).getElementType() != typeOf(result).getElementType())
+    return report.fail("(C1) expected a result of ",
+                       typeOf(operand).getElementType(), ", found ",
+                       typeOf(result).getElementType());
   return success();
 }
 
+//===----------------------------------------------------------------------===//
+// ReshapeOp
+//===----------------------------------------------------------------------===//
+
 LogicalResult ReshapeOp::verify() {
-  if (failed(verifySameElements(*this)))
+  Reporter report(*this);
+  if (failed(checkOperandAndResult(report, getOperand(), getResult())))
     return failure();
-  AffineExpr from = getNumElements(typeOf(getOperand()));
-  AffineExpr to = getNumElements(typeOf(getResult()));
-  if (isa<AffineConstantExpr>(from) && isa<AffineConstantExpr>(to) &&
-      from != to)
-    return emitOpError("element counts differ: found ")
-           << cast<AffineConstantExpr>(to).getValue() << ", expected "
-           << cast<AffineConstantExpr>(from).getValue();
+  if (contradict(getNumElements(typeOf(getOperand())),
+                 getNumElements(typeOf(getResult()))))
+    return report.fail("(C2) expected as many elements as ",
+                       typeOf(getOperand()), " has, found ",
+                       typeOf(getResult()));
   return success();
 }
+
+//===----------------------------------------------------------------------===//
+// TransposeOp
+//===----------------------------------------------------------------------===//
 
 LogicalResult TransposeOp::inferReturnTypes(MLIRContext *,
                                             std::optional<Location> location,
                                             Adaptor adaptor,
                                             SmallVectorImpl<Type> &types) {
+  Reporter report(location, getOperationName());
   RankedTensorType type = typeOf(adaptor.getOperand());
   ArrayRef<int64_t> permutation = adaptor.getPermutation();
-  if ((int64_t)permutation.size() != type.getRank() ||
+  if (static_cast<int64_t>(permutation.size()) != type.getRank() ||
       !isPermutationVector(permutation))
-    return emitOptionalError(location, "not a permutation of the operand's ",
-                             type.getRank(), " dimensions");
-  SmallVector<AffineExpr> dims;
-  for (int64_t d : permutation)
-    dims.push_back(getDim(type, d));
-  if (llvm::is_contained(dims, AffineExpr()))
-    return emitOptionalError(location, "a dimension has no expression");
-  types.push_back(getTensorType(dims, type.getElementType()));
+    return report.fail("(C1) expected a permutation of ", type.getRank(),
+                       " dimensions, found ", toString(permutation));
+  auto dims = getKnownDims(report, adaptor.getOperand());
+  if (failed(dims))
+    return failure();
+  applyPermutationToVector(*dims, permutation);
+  types.push_back(getTensorType(*dims, type.getElementType()));
   return success();
 }
-LogicalResult TransposeOp::verify() { return success(); }
+
+//===----------------------------------------------------------------------===//
+// BroadcastOp
+//===----------------------------------------------------------------------===//
 
 LogicalResult BroadcastOp::verify() {
-  if (failed(verifySameElements(*this)))
+  Reporter report(*this);
+  if (failed(checkOperandAndResult(report, getOperand(), getResult())))
     return failure();
-  SmallVector<AffineExpr> from = getDims(typeOf(getOperand()));
-  SmallVector<AffineExpr> to = getDims(typeOf(getResult()));
+  SmallVector<AffineExpr> from = getDims(typeOf(getOperand())),
+                          to = getDims(typeOf(getResult()));
   if (from.size() > to.size())
-    return emitOpError("result has a lower rank than the operand");
-  for (auto [i, dim] : llvm::enumerate(from)) {
-    AffineExpr out = to[to.size() - from.size() + i];
-    if (isa<AffineConstantExpr>(dim) && isa<AffineConstantExpr>(out) &&
-        dim != 1 && dim != out)
-      return emitOpError("dimension ")
-             << i << " of the operand does not broadcast to the result";
+    return report.fail("(C2) expected a result of rank ", from.size(),
+                       " or more, found ", typeOf(getResult()));
+  for (auto [a, b] : llvm::zip(from, ArrayRef(to).take_back(from.size())))
+    if (a != 1 && contradict(a, b))
+      return report.fail("(C3) expected a result that ", typeOf(getOperand()),
+                         " broadcasts to, found ", typeOf(getResult()));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// SliceOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult SliceOp::verify() {
+  Reporter report(*this);
+  if (failed(checkOperandAndResult(report, getOperand(), getResult())))
+    return failure();
+  RankedTensorType operand = typeOf(getOperand()), result = typeOf(getResult());
+  int64_t rank = operand.getRank();
+  AffineMap offsets = getOffsets();
+  ArrayRef<int64_t> strides = getStrides();
+  if (offsets.getNumResults() != rank || result.getRank() != rank ||
+      static_cast<int64_t>(strides.size()) != rank)
+    return report.fail("(C2) expected ", rank,
+                       " offsets, strides and result dimensions, found ",
+                       offsets.getNumResults(), ", ", strides.size(), " and ",
+                       result.getRank());
+  if (offsets.getNumDims() != 0)
+    return report.fail("(C3) expected offsets over symbols alone, found ",
+                       AffineMapAttr::get(offsets));
+  if (llvm::is_contained(strides, 0))
+    return report.fail("(C4) expected strides that are not zero, found ",
+                       toString(strides));
+  for (int64_t i = 0; i < rank; ++i) {
+    AffineExpr size = getDim(result, i), limit = getDim(operand, i),
+               offset = offsets.getResult(i);
+    if (size == 0)
+      continue;
+    AffineExpr last = offset + (size - 1) * strides[i];
+    for (AffineExpr position : {offset, last})
+      if (provablyLessEqual(position + 1,
+                            getAffineConstantExpr(0, getContext())) ||
+          provablyLessEqual(limit, position))
+        return report.fail("(C5) expected positions within ", operand,
+                           ", found others along dimension ", i);
   }
   return success();
 }
 
-LogicalResult SliceOp::verify() {
-  RankedTensorType type = typeOf(getOperand());
-  if (failed(verifySameElements(*this)))
-    return failure();
-  if (getOffsets().getNumResults() != type.getRank() ||
-      (int64_t)getStrides().size() != type.getRank() ||
-      typeOf(getResult()).getRank() != type.getRank())
-    return emitOpError("offsets, strides and result must have the operand's "
-                       "rank ")
-           << type.getRank();
-  if (llvm::is_contained(getStrides(), 0))
-    return emitOpError("strides must not be zero");
-  return success();
-}
+//===----------------------------------------------------------------------===//
+// PadOp
+//===----------------------------------------------------------------------===//
 
 LogicalResult PadOp::verify() {
-  RankedTensorType type = typeOf(getOperand());
-  if (failed(verifySameElements(*this)))
+  Reporter report(*this);
+  if (failed(checkOperandAndResult(report, getOperand(), getResult())))
     return failure();
-  if (getLow().getNumResults() != type.getRank() ||
-      typeOf(getResult()).getRank() != type.getRank())
-    return emitOpError("low and result must have the operand's rank ")
-           << type.getRank();
-  if (typeOf(getValue()).getRank() != 0 ||
-      getElementTypeOrSelf(getValue().getType()) != type.getElementType())
-    return emitOpError("value must be a scalar of the operand's element type");
+  RankedTensorType operand = typeOf(getOperand()), value = typeOf(getValue());
+  if (value.getRank() != 0 ||
+      value.getElementType() != operand.getElementType())
+    return report.fail("(C1) expected a scalar of ", operand.getElementType(),
+                       ", found ", value);
+  int64_t rank = operand.getRank();
+  if (getLow().getNumResults() != rank || typeOf(getResult()).getRank() != rank)
+    return report.fail(
+        "(C2) expected ", rank, " low counts and result dimensions, found ",
+        getLow().getNumResults(), " and ", typeOf(getResult()).getRank());
+  if (getLow().getNumDims() != 0)
+    return report.fail("(C3) expected low counts over symbols alone, found ",
+                       getLowAttr());
   return success();
 }
 
-LogicalResult ConcatOp::inferReturnTypes(MLIRContext *context,
+//===----------------------------------------------------------------------===//
+// ConcatOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult ConcatOp::inferReturnTypes(MLIRContext *,
                                          std::optional<Location> location,
                                          Adaptor adaptor,
                                          SmallVectorImpl<Type> &types) {
+  Reporter report(location, getOperationName());
   if (adaptor.getInputs().empty())
-    return emitOptionalError(location, "at least one input is needed");
+    return report.fail("(C1) expected an input");
   RankedTensorType first = typeOf(adaptor.getInputs()[0]);
   int64_t axis = adaptor.getAxis();
-  if (axis < 0 || axis >= first.getRank())
-    return emitOptionalError(location, "axis ", axis,
-                             " is out of range: the inputs have rank ",
-                             first.getRank());
-  SmallVector<AffineExpr> dims = getDims(first);
-  AffineExpr sum = getAffineConstantExpr(0, context);
-  for (Value input : adaptor.getInputs()) {
+  if (failed(checkAxis(report, "(C2)", axis, first.getRank())))
+    return failure();
+  auto dims = getKnownDims(report, adaptor.getInputs()[0]);
+  if (failed(dims))
+    return failure();
+  for (Value input : adaptor.getInputs().drop_front()) {
     RankedTensorType type = typeOf(input);
     if (type.getRank() != first.getRank() ||
         type.getElementType() != first.getElementType())
-      return emitOptionalError(location, "inputs disagree: found ", type,
-                               ", expected the rank and element type of ",
-                               first);
-    for (int64_t d = 0; d < type.getRank(); ++d) {
-      AffineExpr dim = getDim(type, d);
-      if (!dim)
-        return emitOptionalError(location, "a dimension has no expression");
-      if (d == axis) {
-        sum = sum + dim;
-        continue;
-      }
-      if (isa<AffineConstantExpr>(dim) && isa<AffineConstantExpr>(dims[d]) &&
-          dim != dims[d])
-        return emitOptionalError(location, "inputs disagree in dimension ", d,
-                                 ": found ", type, " and ", first);
-      if (isa<AffineConstantExpr>(dim))
-        dims[d] = dim;
+      return report.fail("(C3) expected inputs of one rank and element type, "
+                         "found ",
+                         first, " and ", type);
+    auto others = getKnownDims(report, input);
+    if (failed(others))
+      return failure();
+    for (int64_t i = 0; i < type.getRank(); ++i) {
+      AffineExpr &dim = (*dims)[i], other = (*others)[i];
+      if (i == axis)
+        dim = dim + other;
+      else if (contradict(dim, other))
+        return report.fail("(C4) expected inputs that agree in dimension ", i,
+                           ", found ", first, " and ", type);
+      else if (isa<AffineConstantExpr>(other))
+        dim = other;
     }
   }
-  dims[axis] = sum;
-  types.push_back(getTensorType(dims, first.getElementType()));
-  return success();
-}
-LogicalResult ConcatOp::verify() { return success(); }
-
-//===----------------------------------------------------------------------===//
-// Gather and scatter
-//===----------------------------------------------------------------------===//
-
-LogicalResult GatherOp::inferReturnTypes(MLIRContext *,
-                                         std::optional<Location> location,
-                                         Adaptor adaptor,
-                                         SmallVectorImpl<Type> &types) {
-  RankedTensorType type = typeOf(adaptor.getOperand());
-  int64_t axis = adaptor.getAxis();
-  if (axis < 0 || axis >= type.getRank())
-    return emitOptionalError(location, "axis ", axis,
-                             " is out of range: the operand has rank ",
-                             type.getRank());
-  SmallVector<AffineExpr> dims = getDims(type), result;
-  result.append(dims.begin(), dims.begin() + axis);
-  llvm::append_range(result, getDims(typeOf(adaptor.getIndices())));
-  result.append(dims.begin() + axis + 1, dims.end());
-  if (llvm::is_contained(result, AffineExpr()))
-    return emitOptionalError(location, "a dimension has no expression");
-  types.push_back(getTensorType(result, type.getElementType()));
-  return success();
-}
-LogicalResult GatherOp::verify() { return success(); }
-
-LogicalResult GatherElementsOp::inferReturnTypes(
-    MLIRContext *, std::optional<Location> location, Adaptor adaptor,
-    SmallVectorImpl<Type> &types) {
-  RankedTensorType type = typeOf(adaptor.getOperand());
-  RankedTensorType indices = typeOf(adaptor.getIndices());
-  if (indices.getRank() != type.getRank() ||
-      (int64_t)adaptor.getAxis() >= type.getRank())
-    return emitOptionalError(location, "indices must have the operand's rank ",
-                             type.getRank(), ", and axis be below it");
-  types.push_back(withElementType(indices, type.getElementType()));
-  return success();
-}
-LogicalResult GatherElementsOp::verify() { return success(); }
-
-LogicalResult GatherNdOp::inferReturnTypes(MLIRContext *,
-                                           std::optional<Location> location,
-                                           Adaptor adaptor,
-                                           SmallVectorImpl<Type> &types) {
-  RankedTensorType type = typeOf(adaptor.getOperand());
-  RankedTensorType indices = typeOf(adaptor.getIndices());
-  int64_t batch = adaptor.getBatchDims();
-  if (indices.getRank() < 1 || indices.isDynamicDim(indices.getRank() - 1))
-    return emitOptionalError(location,
-                             "the last dimension of indices must be static");
-  int64_t depth = indices.getDimSize(indices.getRank() - 1);
-  if (batch < 0 || batch >= indices.getRank() || batch + depth > type.getRank())
-    return emitOptionalError(location, "index tuples of ", depth,
-                             " do not fit an operand of rank ", type.getRank());
-  SmallVector<AffineExpr> dims = getDims(indices), rest = getDims(type);
-  dims.pop_back();
-  dims.append(rest.begin() + batch + depth, rest.end());
-  if (llvm::is_contained(dims, AffineExpr()))
-    return emitOptionalError(location, "a dimension has no expression");
-  types.push_back(getTensorType(dims, type.getElementType()));
-  return success();
-}
-LogicalResult GatherNdOp::verify() { return success(); }
-
-#define DL_SCATTER(OP)                                                         \
-  LogicalResult OP::inferReturnTypes(                                          \
-      MLIRContext *, std::optional<Location> location, Adaptor adaptor,        \
-      SmallVectorImpl<Type> &types) {                                          \
-    types.push_back(adaptor.getOperand().getType());                           \
-    return success();                                                          \
-  }
-DL_SCATTER(ScatterElementsOp)
-DL_SCATTER(ScatterNdOp)
-#undef DL_SCATTER
-
-LogicalResult ScatterElementsOp::verify() {
-  RankedTensorType type = typeOf(getOperand());
-  RankedTensorType indices = typeOf(getIndices());
-  RankedTensorType updates = typeOf(getUpdates());
-  if (indices.getRank() != type.getRank() ||
-      updates.getRank() != type.getRank() ||
-      (int64_t)getAxis() >= type.getRank())
-    return emitOpError("indices and updates must have the operand's rank, and "
-                       "axis be below it");
-  if (updates.getElementType() != type.getElementType())
-    return emitOpError("updates must have the operand's element type");
-  return success();
-}
-
-LogicalResult ScatterNdOp::verify() {
-  RankedTensorType type = typeOf(getOperand());
-  RankedTensorType indices = typeOf(getIndices());
-  RankedTensorType updates = typeOf(getUpdates());
-  if (indices.getRank() < 1 || indices.isDynamicDim(indices.getRank() - 1))
-    return emitOpError("the last dimension of indices must be static");
-  int64_t depth = indices.getDimSize(indices.getRank() - 1);
-  if (depth > type.getRank() ||
-      updates.getRank() != indices.getRank() - 1 + type.getRank() - depth)
-    return emitOpError("updates have rank ")
-           << updates.getRank() << ", expected "
-           << indices.getRank() - 1 + type.getRank() - depth;
-  if (updates.getElementType() != type.getElementType())
-    return emitOpError("updates must have the operand's element type");
+  types.push_back(getTensorType(*dims, first.getElementType()));
   return success();
 }

@@ -1,141 +1,163 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Folders of operations that move elements: what changes nothing, what cancels,
-// splats, and the integer tensors that hold sizes.
+// Folders of ops that move elements: what changes nothing, what cancels, and
+// small constants and sizes, whose elements are picked one by one.
 
+#include "ir/ops/ConstantFolders.h"
 #include "ir/ops/Inference.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 
 using namespace mlir;
 using namespace mlir::dl;
 
-/// A splat, or the same sizes in the same order, with another shape.
-static OpFoldResult foldReshaped(Attribute operand, Type resultType) {
-  auto type = cast<RankedTensorType>(resultType);
-  if (!operand || !type.hasStaticShape())
-    return {};
-  if (auto splat = dyn_cast<SplatElementsAttr>(operand))
-    return splat.resizeSplat(type);
-  auto values = getSizeValues(operand);
-  if (!values || !isa<IntegerType>(type.getElementType()) ||
-      type.getRank() > 1 || (int64_t)values->size() != type.getNumElements())
-    return {};
-  return getSizeAttr(*values, type);
-}
+//===----------------------------------------------------------------------===//
+// ReshapeOp
+//===----------------------------------------------------------------------===//
 
 OpFoldResult ReshapeOp::fold(FoldAdaptor adaptor) {
   if (getOperand().getType() == getType())
     return getOperand();
   if (auto producer = getOperand().getDefiningOp<ReshapeOp>()) {
+    if (producer.getOperand().getType() == getType())
+      return producer.getOperand();
     getOperandMutable().assign(producer.getOperand());
     return getResult();
   }
-  return foldReshaped(adaptor.getOperand(), getType());
+  RankedTensorType type = typeOf(getResult());
+  if (!type.hasStaticShape())
+    return {};
+  return pickElements(adaptor.getOperand(), type, [&] {
+    return llvm::to_vector(llvm::seq<int64_t>(type.getNumElements()));
+  });
 }
+
+//===----------------------------------------------------------------------===//
+// TransposeOp
+//===----------------------------------------------------------------------===//
 
 OpFoldResult TransposeOp::fold(FoldAdaptor adaptor) {
   ArrayRef<int64_t> permutation = getPermutation();
-  if (llvm::is_sorted(permutation))
+  if (isIdentityPermutation(permutation) && getOperand().getType() == getType())
     return getOperand();
   if (auto producer = getOperand().getDefiningOp<TransposeOp>()) {
-    SmallVector<int64_t> combined;
-    for (int64_t d : permutation)
-      combined.push_back(producer.getPermutation()[d]);
+    SmallVector<int64_t> combined(producer.getPermutation());
+    applyPermutationToVector(combined, permutation);
+    if (isIdentityPermutation(combined) &&
+        producer.getOperand().getType() == getType())
+      return producer.getOperand();
     setPermutation(combined);
     getOperandMutable().assign(producer.getOperand());
     return getResult();
   }
-  if (auto splat = dyn_cast_or_null<SplatElementsAttr>(adaptor.getOperand()))
-    return splat.resizeSplat(cast<ShapedType>(getType()));
-  return {};
+  RankedTensorType type = typeOf(getResult());
+  return pickElements(adaptor.getOperand(), type, [&] {
+    SmallVector<int64_t> strides =
+        computeStrides(typeOf(getOperand()).getShape());
+    applyPermutationToVector(strides, permutation);
+    return getStridedIndices(type.getShape(), strides, 0);
+  });
 }
+
+//===----------------------------------------------------------------------===//
+// BroadcastOp
+//===----------------------------------------------------------------------===//
 
 OpFoldResult BroadcastOp::fold(FoldAdaptor adaptor) {
   if (getOperand().getType() == getType())
     return getOperand();
-  auto type = cast<RankedTensorType>(getType());
-  if (!type.hasStaticShape())
-    return {};
-  if (auto splat = dyn_cast_or_null<SplatElementsAttr>(adaptor.getOperand()))
-    return splat.resizeSplat(type);
-  auto values = getSizeValues(adaptor.getOperand());
-  if (!values || values->size() != 1 || type.getRank() > 1 ||
-      !isa<IntegerType>(type.getElementType()) || type.getNumElements() > 256)
-    return {};
-  return getSizeAttr(
-      SmallVector<AffineExpr>(type.getNumElements(), values->front()), type);
+  if (auto producer = getOperand().getDefiningOp<BroadcastOp>()) {
+    getOperandMutable().assign(producer.getOperand());
+    return getResult();
+  }
+  RankedTensorType type = typeOf(getResult());
+  return pickElements(adaptor.getOperand(), type, [&] {
+    return getBroadcastIndices(typeOf(getOperand()).getShape(), type);
+  });
 }
+
+//===----------------------------------------------------------------------===//
+// SliceOp
+//===----------------------------------------------------------------------===//
 
 OpFoldResult SliceOp::fold(FoldAdaptor adaptor) {
-  auto type = cast<RankedTensorType>(getType());
-  bool whole = getOperand().getType() == type &&
-               llvm::all_of(getStrides(), [](int64_t s) { return s == 1; });
-  if (whole)
+  RankedTensorType type = typeOf(getResult());
+  if (getOperand().getType() == type &&
+      llvm::all_of(getStrides(), [](int64_t stride) { return stride == 1; }))
     return getOperand();
-  if (!type.hasStaticShape())
+  if (!llvm::all_of(getOffsets().getResults(),
+                    llvm::IsaPred<AffineConstantExpr>)) {
+    // A splat is the same everywhere.
+    if (isa_and_present<SplatElementsAttr>(adaptor.getOperand()))
+      return pickElements(adaptor.getOperand(), type, nullptr);
     return {};
-  if (auto splat = dyn_cast_or_null<SplatElementsAttr>(adaptor.getOperand()))
-    return splat.resizeSplat(type);
-  auto values = getSizeValues(adaptor.getOperand());
-  if (!values || type.getRank() != 1 || getOperand().getType().getRank() != 1 ||
-      !isa<IntegerType>(type.getElementType()))
-    return {};
-  auto offset = dyn_cast<AffineConstantExpr>(getOffsets().getResult(0));
-  if (!offset)
-    return {};
-  SmallVector<AffineExpr> result;
-  for (int64_t i = 0, e = type.getNumElements(); i < e; ++i) {
-    int64_t at = offset.getValue() + i * getStrides()[0];
-    if (at < 0 || at >= (int64_t)values->size())
-      return {};
-    result.push_back((*values)[at]);
   }
-  return getSizeAttr(result, type);
+  return pickElements(adaptor.getOperand(), type, [&] {
+    SmallVector<int64_t> strides =
+        computeStrides(typeOf(getOperand()).getShape());
+    int64_t first = 0;
+    for (auto [i, offset] : llvm::enumerate(getOffsets().getResults())) {
+      first += cast<AffineConstantExpr>(offset).getValue() * strides[i];
+      strides[i] *= getStrides()[i];
+    }
+    return getStridedIndices(type.getShape(), strides, first);
+  });
 }
+
+//===----------------------------------------------------------------------===//
+// ConcatOp
+//===----------------------------------------------------------------------===//
 
 OpFoldResult ConcatOp::fold(FoldAdaptor adaptor) {
-  if (getInputs().size() == 1)
+  if (getInputs().size() == 1 && getInputs().front().getType() == getType())
     return getInputs().front();
-  auto type = cast<RankedTensorType>(getType());
-  if (type.getRank() != 1 || !type.hasStaticShape() ||
-      !isa<IntegerType>(type.getElementType()))
+  RankedTensorType type = typeOf(getResult());
+  if (!isSmallConstant(type))
     return {};
-  SmallVector<AffineExpr> result;
-  for (Attribute input : adaptor.getInputs()) {
-    auto values = getSizeValues(input);
-    if (!values)
-      return {};
-    if (auto splat = dyn_cast<SplatElementsAttr>(input))
-      values->resize(splat.getNumElements(), values->front());
-    llvm::append_range(result, *values);
-  }
-  if ((int64_t)result.size() != type.getNumElements() || result.size() > 256)
-    return {};
-  return getSizeAttr(result, type);
+  // Along the outer dimensions, take turns in copying from each input.
+  int64_t outer = 1;
+  for (int64_t dim : type.getShape().take_front(getAxis()))
+    outer *= dim;
+  SmallVector<Element> elements;
+  for (int64_t i = 0; i < outer; ++i)
+    for (auto [attribute, input] :
+         llvm::zip(adaptor.getInputs(), getInputs())) {
+      RankedTensorType inputType = typeOf(input);
+      if (!inputType.hasStaticShape())
+        return {};
+      int64_t count = inputType.getNumElements() / outer;
+      for (int64_t j = 0; j < count; ++j)
+        elements.push_back({attribute, i * count + j});
+    }
+  return pickElements(elements, type);
 }
 
+//===----------------------------------------------------------------------===//
+// GatherOp
+//===----------------------------------------------------------------------===//
+
 OpFoldResult GatherOp::fold(FoldAdaptor adaptor) {
-  auto type = cast<RankedTensorType>(getType());
-  if (!type.hasStaticShape() || type.getRank() > 1 ||
-      !isa<IntegerType>(type.getElementType()) ||
-      getOperand().getType().getRank() != 1)
-    return {};
-  auto values = getSizeValues(adaptor.getOperand());
+  RankedTensorType type = typeOf(getResult()), operand = typeOf(getOperand());
   auto indices = getSizeValues(adaptor.getIndices());
-  if (!values || !indices)
+  if (!indices || !isSmallConstant(type) || !operand.hasStaticShape())
     return {};
-  SmallVector<AffineExpr> result;
-  for (AffineExpr index : *indices) {
-    auto at = dyn_cast<AffineConstantExpr>(index);
-    if (!at)
-      return {};
-    int64_t i = at.getValue() < 0 ? at.getValue() + (int64_t)values->size()
-                                  : at.getValue();
-    if (i < 0 || i >= (int64_t)values->size())
-      return {};
-    result.push_back((*values)[i]);
-  }
-  if ((int64_t)result.size() != type.getNumElements())
-    return {};
-  return getSizeAttr(result, type);
+  int64_t size = operand.getDimSize(getAxis()), outer = 1, inner = 1;
+  for (int64_t dim : operand.getShape().take_front(getAxis()))
+    outer *= dim;
+  for (int64_t dim : operand.getShape().drop_front(getAxis() + 1))
+    inner *= dim;
+  SmallVector<Element> elements;
+  for (int64_t i = 0; i < outer; ++i)
+    for (AffineExpr index : *indices) {
+      auto constant = dyn_cast<AffineConstantExpr>(index);
+      if (!constant)
+        return {};
+      int64_t at = constant.getValue();
+      at = at < 0 ? at + size : at;
+      if (at < 0 || at >= size)
+        return {};
+      for (int64_t j = 0; j < inner; ++j)
+        elements.push_back({adaptor.getOperand(), (i * size + at) * inner + j});
+    }
+  return pickElements(elements, type);
 }

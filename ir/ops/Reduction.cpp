@@ -1,8 +1,6 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Types of reductions.
-
 #include "ir/ops/Inference.h"
 
 using namespace mlir;
@@ -10,13 +8,6 @@ using namespace mlir::dl;
 
 #define GET_OP_CLASSES
 #include "ir/dialect/ReductionOps.cpp.inc"
-
-static LogicalResult verifyAxis(Operation *op, int64_t axis, int64_t rank) {
-  if (axis < 0 || axis >= rank)
-    return op->emitOpError("axis ")
-           << axis << " is out of range: the operand has rank " << rank;
-  return success();
-}
 
 //===----------------------------------------------------------------------===//
 // ReduceOp
@@ -26,93 +17,113 @@ LogicalResult ReduceOp::inferReturnTypes(MLIRContext *context,
                                          std::optional<Location> location,
                                          Adaptor adaptor,
                                          SmallVectorImpl<Type> &types) {
+  Reporter report(location, getOperationName());
   RankedTensorType type = typeOf(adaptor.getOperand());
   ArrayRef<int64_t> axes = adaptor.getAxes();
   for (auto [i, axis] : llvm::enumerate(axes))
     if (axis < 0 || axis >= type.getRank() || (i && axes[i - 1] >= axis))
-      return emitOptionalError(
-          location, "axes must be distinct, ascending and below the rank ",
-          type.getRank());
-  SmallVector<AffineExpr> dims;
-  for (int64_t d = 0; d < type.getRank(); ++d) {
-    if (!llvm::is_contained(axes, d))
-      dims.push_back(getDim(type, d));
+      return report.fail("(C1) expected ascending axes below ", type.getRank(),
+                         ", found ", toString(axes));
+  auto dims = getKnownDims(report, adaptor.getOperand());
+  if (failed(dims))
+    return failure();
+  SmallVector<AffineExpr> kept;
+  for (auto [i, dim] : llvm::enumerate(*dims))
+    if (!llvm::is_contained(axes, static_cast<int64_t>(i)))
+      kept.push_back(dim);
     else if (adaptor.getKeepdims())
-      dims.push_back(getAffineConstantExpr(1, context));
-    if (!dims.empty() && !dims.back())
-      return emitOptionalError(location, "a dimension has no expression");
-  }
-  types.push_back(getTensorType(dims, type.getElementType()));
+      kept.push_back(getAffineConstantExpr(1, context));
+  types.push_back(getTensorType(kept, type.getElementType()));
   return success();
 }
 
-LogicalResult ReduceOp::verify() { return success(); }
+//===----------------------------------------------------------------------===//
+// SoftmaxOp, CumsumOp
+//===----------------------------------------------------------------------===//
 
-//===----------------------------------------------------------------------===//
-// SoftmaxOp, CumsumOp: as their operand
-//===----------------------------------------------------------------------===//
+/// (C1) The type of an operand that keeps its shape.
+static LogicalResult inferAlongAxis(const Reporter &report, Value operand,
+                                    int64_t axis,
+                                    SmallVectorImpl<Type> &types) {
+  if (failed(checkAxis(report, "(C1)", axis, typeOf(operand).getRank())) ||
+      failed(checkDimsKnown(report, operand)))
+    return failure();
+  types.push_back(operand.getType());
+  return success();
+}
 
 LogicalResult SoftmaxOp::inferReturnTypes(MLIRContext *,
-                                          std::optional<Location>,
+                                          std::optional<Location> location,
                                           Adaptor adaptor,
                                           SmallVectorImpl<Type> &types) {
-  types.push_back(adaptor.getOperand().getType());
-  return success();
-}
-LogicalResult SoftmaxOp::verify() {
-  return verifyAxis(*this, getAxis(), typeOf(getOperand()).getRank());
+  return inferAlongAxis({location, getOperationName()}, adaptor.getOperand(),
+                        adaptor.getAxis(), types);
 }
 
-LogicalResult CumsumOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+LogicalResult CumsumOp::inferReturnTypes(MLIRContext *,
+                                         std::optional<Location> location,
                                          Adaptor adaptor,
                                          SmallVectorImpl<Type> &types) {
-  types.push_back(adaptor.getOperand().getType());
-  return success();
-}
-LogicalResult CumsumOp::verify() {
-  return verifyAxis(*this, getAxis(), typeOf(getOperand()).getRank());
+  return inferAlongAxis({location, getOperationName()}, adaptor.getOperand(),
+                        adaptor.getAxis(), types);
 }
 
 //===----------------------------------------------------------------------===//
-// ArgReduceOp, TopkOp
+// ArgReduceOp
 //===----------------------------------------------------------------------===//
 
 LogicalResult ArgReduceOp::inferReturnTypes(MLIRContext *context,
                                             std::optional<Location> location,
                                             Adaptor adaptor,
                                             SmallVectorImpl<Type> &types) {
+  Reporter report(location, getOperationName());
   RankedTensorType type = typeOf(adaptor.getOperand());
+  ReduceKind kind = adaptor.getKind();
   int64_t axis = adaptor.getAxis();
-  if (axis < 0 || axis >= type.getRank())
-    return emitOptionalError(location, "axis ", axis,
-                             " is out of range: the operand has rank ",
-                             type.getRank());
-  SmallVector<AffineExpr> dims = getDims(type);
+  if (kind != ReduceKind::Max && kind != ReduceKind::Min)
+    return report.fail("(C1) expected max or min, found ",
+                       stringifyReduceKind(kind));
+  auto dims = getKnownDims(report, adaptor.getOperand());
+  if (failed(checkAxis(report, "(C2)", axis, type.getRank())) || failed(dims))
+    return failure();
+  if ((*dims)[axis] == 0)
+    return report.fail("(C3) expected at least one element along dimension ",
+                       axis, ", found ", type);
   if (adaptor.getKeepdims())
-    dims[axis] = getAffineConstantExpr(1, context);
+    (*dims)[axis] = getAffineConstantExpr(1, context);
   else
-    dims.erase(dims.begin() + axis);
-  types.push_back(getTensorType(dims, IntegerType::get(context, 64)));
-  return success();
-}
-LogicalResult ArgReduceOp::verify() {
-  if (getKind() != ReduceKind::Max && getKind() != ReduceKind::Min)
-    return emitOpError("kind must be max or min");
+    dims->erase(dims->begin() + axis);
+  types.push_back(getTensorType(*dims, IntegerType::get(context, 64)));
   return success();
 }
 
+//===----------------------------------------------------------------------===//
+// TopkOp
+//===----------------------------------------------------------------------===//
+
 LogicalResult TopkOp::verify() {
-  RankedTensorType type = typeOf(getOperand());
-  if (failed(verifyAxis(*this, getAxis(), type.getRank())))
+  Reporter report(*this);
+  RankedTensorType type = typeOf(getOperand()), values = typeOf(getValues()),
+                   indices = typeOf(getIndices());
+  int64_t axis = getAxis();
+  if (failed(checkAxis(report, "(C1)", axis, type.getRank())) ||
+      failed(checkDimsKnown(report, (*this)->getOperands())) ||
+      failed(checkDimsKnown(report, (*this)->getResults())))
     return failure();
-  RankedTensorType values = typeOf(getValues()), indices = typeOf(getIndices());
   if (values.getElementType() != type.getElementType() ||
-      !indices.getElementType().isInteger(64))
-    return emitOpError("results must hold the operand's element type and i64");
-  if (values.getShape() != indices.getShape() ||
-      values.getRank() != type.getRank())
-    return emitOpError("results differ in shape from each other or in rank "
-                       "from the operand");
+      !indices.getElementType().isSignlessInteger(64))
+    return report.fail("(C2) expected results of ", type.getElementType(),
+                       " and i64, found ", values.getElementType(), " and ",
+                       indices.getElementType());
+  SmallVector<AffineExpr> expected = getDims(type), found = getDims(values);
+  bool fits = getDims(indices) == found && found.size() == expected.size();
+  for (int64_t i = 0; fits && i < type.getRank(); ++i)
+    fits = i == axis ? !provablyLessEqual(expected[i] + 1, found[i])
+                     : !contradict(expected[i], found[i]);
+  if (!fits)
+    return report.fail("(C3) expected two results of the shape of ", type,
+                       " with at most that many elements along dimension ",
+                       axis, ", found ", values, " and ", indices);
   return success();
 }
 
@@ -120,53 +131,34 @@ LogicalResult TopkOp::verify() {
 // WindowReduceOp
 //===----------------------------------------------------------------------===//
 
-LogicalResult WindowReduceOp::inferReturnTypes(MLIRContext *,
+LogicalResult WindowReduceOp::inferReturnTypes(MLIRContext *context,
                                                std::optional<Location> location,
                                                Adaptor adaptor,
                                                SmallVectorImpl<Type> &types) {
+  Reporter report(location, getOperationName());
   RankedTensorType type = typeOf(adaptor.getOperand());
-  size_t n = adaptor.getWindow().size();
-  if (adaptor.getStrides().size() != n || adaptor.getDilations().size() != n ||
-      (int64_t)n > type.getRank())
-    return emitOptionalError(location,
-                             "window, strides and dilations must agree in "
-                             "length, at most the operand's rank");
-  SmallVector<AffineExpr> dims = getDims(type);
-  for (size_t i = 0; i < n; ++i) {
-    AffineExpr &dim = dims[dims.size() - n + i];
-    dim = getWindowedDim(dim, adaptor.getWindow()[i], adaptor.getStrides()[i],
-                         adaptor.getDilations()[i]);
-    if (auto size = dyn_cast<AffineConstantExpr>(dim);
-        size && size.getValue() < 0)
-      return emitOptionalError(location, "the window exceeds the operand");
+  ArrayRef<int64_t> window = adaptor.getWindow();
+  int64_t count = window.size();
+  if (count > type.getRank())
+    return report.fail("(C1) expected a window of at most ", type.getRank(),
+                       " dimensions, found ", toString(window));
+  auto dims = getKnownDims(report, adaptor.getOperand());
+  if (failed(dims) ||
+      failed(checkList(report, "(C2)", "window", window, count, 1)) ||
+      failed(checkList(report, "(C2)", "strides", adaptor.getStrides(), count,
+                       1)) ||
+      failed(checkList(report, "(C2)", "dilations", adaptor.getDilations(),
+                       count, 1)))
+    return failure();
+  for (int64_t i = 0; i < count; ++i) {
+    AffineExpr &dim = (*dims)[type.getRank() - count + i];
+    auto windowed = inferWindowedDim(
+        report, "(C3)", dim, getAffineConstantExpr(window[i], context),
+        adaptor.getStrides()[i], adaptor.getDilations()[i]);
+    if (failed(windowed))
+      return failure();
+    dim = *windowed;
   }
-  types.push_back(getTensorType(dims, type.getElementType()));
+  types.push_back(getTensorType(*dims, type.getElementType()));
   return success();
-}
-LogicalResult WindowReduceOp::verify() {
-  for (ArrayRef<int64_t> list : {getWindow(), getStrides(), getDilations()})
-    if (llvm::any_of(list, [](int64_t v) { return v < 1; }))
-      return emitOpError("window, strides and dilations must be positive");
-  return success();
-}
-
-//===----------------------------------------------------------------------===//
-// Folding
-//===----------------------------------------------------------------------===//
-
-OpFoldResult ReduceOp::fold(FoldAdaptor adaptor) {
-  if (getAxes().empty() && getOperand().getType() == getType())
-    return getOperand();
-  // The product or sum of a list of sizes.
-  auto values = getSizeValues(adaptor.getOperand());
-  auto type = cast<RankedTensorType>(getType());
-  if (!values || !isa<IntegerType>(type.getElementType()) ||
-      getOperand().getType().getRank() != 1 || type.getNumElements() != 1 ||
-      (getKind() != ReduceKind::Sum && getKind() != ReduceKind::Prod))
-    return {};
-  bool isSum = getKind() == ReduceKind::Sum;
-  AffineExpr result = getAffineConstantExpr(isSum ? 0 : 1, getContext());
-  for (AffineExpr value : *values)
-    result = isSum ? result + value : result * value;
-  return getSizeAttr({simplify(result)}, type);
 }
