@@ -1,0 +1,96 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "frontend/import/Arithmetic.h"
+
+namespace frontend = dl::frontend;
+using namespace dl::frontend;
+using namespace mlir;
+namespace dial = mlir::dl;
+
+Value Arithmetic::resolve(Operand operand, Operand other) const {
+  if (!operand.isNumber)
+    return operand.value;
+  if (other.isNumber || !other.value)
+    return Value();
+  return context.splat(operand.number, NodeContext::elementType(other.value));
+}
+
+LogicalResult Arithmetic::checkBroadcast(ValueRange values) const {
+  SmallVector<AffineExpr> result;
+  for (Value value : values) {
+    if (!value)
+      return failure();
+    SmallVector<AffineExpr> dims = NodeContext::dims(value);
+    if (dims.size() > result.size())
+      result.insert(result.begin(), dims.size() - result.size(), AffineExpr());
+    size_t offset = result.size() - dims.size();
+    for (auto [i, dim] : llvm::enumerate(dims)) {
+      AffineExpr &out = result[offset + i];
+      if (!out || !dim || out == 1 || dim == 1) {
+        out = out && (!dim || dim == 1) ? out : dim;
+        continue;
+      }
+      if (failed(context.requireEqual(out, dim,
+                                      "its operands' shapes do not broadcast")))
+        return failure();
+      out = dial::broadcastDim(out, dim);
+    }
+  }
+  return success();
+}
+
+Value Arithmetic::compare(dial::Predicate predicate, Operand a,
+                          Operand b) const {
+  Value lhs = resolve(a, b), rhs = resolve(b, a);
+  if (!lhs || !rhs || failed(checkBroadcast({lhs, rhs})))
+    return Value();
+  return context.create<dial::CompareOp>(predicate, lhs, rhs);
+}
+
+Value Arithmetic::select(Value condition, Operand onTrue,
+                         Operand onFalse) const {
+  Value a = resolve(onTrue, onFalse), b = resolve(onFalse, onTrue);
+  if (!condition || !a || !b || failed(checkBroadcast({condition, a, b})))
+    return Value();
+  return context.create<dial::SelectOp>(condition, a, b);
+}
+
+Value Arithmetic::reduce(dial::ReduceKind kind, Value value,
+                         ArrayRef<int64_t> axes, bool keepDims) const {
+  if (!value || axes.empty())
+    return value;
+  SmallVector<int64_t> sorted(axes);
+  llvm::sort(sorted);
+  return context.create<dial::ReduceOp>(kind, value, sorted, keepDims);
+}
+
+Value Arithmetic::mean(Value value, ArrayRef<int64_t> axes,
+                       bool keepDims) const {
+  if (!value || axes.empty())
+    return value;
+  AffineExpr count = context.constantExpr(1);
+  for (int64_t axis : axes)
+    count = count * NodeContext::dim(value, axis);
+  count = dial::simplify(count);
+  Value sum = reduce(dial::ReduceKind::Sum, value, axes, keepDims);
+  if (auto constant = dyn_cast<AffineConstantExpr>(count))
+    return div(sum, static_cast<double>(constant.getValue()));
+  return div(sum, context.cast(context.sizeScalar(count),
+                               NodeContext::elementType(value)));
+}
+
+Value Arithmetic::iota(AffineExpr size, int64_t axis, int64_t rank,
+                       Type elementType) const {
+  SmallVector<AffineExpr> dims(rank, context.constantExpr(1));
+  dims[axis] = size;
+  return context.create<dial::IotaOp>(dial::getTensorType(dims, elementType),
+                                      axis);
+}
+
+SmallVector<int64_t> frontend::range(int64_t begin, int64_t end) {
+  SmallVector<int64_t> numbers;
+  for (int64_t i = begin; i < end; ++i)
+    numbers.push_back(i);
+  return numbers;
+}

@@ -1,0 +1,28 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Families of operators that have a file of their own and belong to the table of a
+// larger one.
+
+#ifndef DL_FRONTEND_IMPORT_FAMILIES_H
+#define DL_FRONTEND_IMPORT_FAMILIES_H
+
+#include "frontend/import/Rules.h"
+
+namespace dl::frontend {
+
+/// Elementwise.
+void addActivationRules(RuleTable &table);
+/// Movement.
+void addSlicingRules(RuleTable &table);
+void addResizeRules(RuleTable &table);
+/// Contraction.
+void addConvolutionRules(RuleTable &table);
+void addEinsumRules(RuleTable &table);
+void addQuantizationRules(RuleTable &table);
+/// Reduction.
+void addSelectionRules(RuleTable &table);
+
+} // namespace dl::frontend
+
+#endif // DL_FRONTEND_IMPORT_FAMILIES_H

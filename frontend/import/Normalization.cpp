@@ -1,0 +1,275 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "frontend/import/Arithmetic.h"
+#include "frontend/import/Sizes.h"
+
+namespace frontend = dl::frontend;
+using namespace dl::frontend;
+using namespace mlir;
+using namespace mlir::dl;
+
+using Exprs = SmallVector<AffineExpr>;
+
+/// A vector [C] as [C, 1, 1, ..], to stand beside [N, C, spatial..].
+static Value asChannels(NodeContext &context, Value vector, int64_t rank) {
+  if (!vector)
+    return vector;
+  if (NodeContext::rank(vector) != 1) {
+    (void)context.invalid("a parameter has rank " +
+                          Twine(NodeContext::rank(vector)) + ", expected 1");
+    return Value();
+  }
+  Exprs dims(std::max<int64_t>(rank - 1, 1), context.constantExpr(1));
+  dims.front() = NodeContext::dim(vector, 0);
+  return context.reshape(vector, dims);
+}
+
+/// The type in which statistics are computed: at least f32.
+static Type getStatisticsType(NodeContext &context, Type type) {
+  return type.getIntOrFloatBitWidth() < 32 ? context.builder.getF32Type()
+                                           : type;
+}
+
+namespace {
+struct Normalized {
+  Value value, mean, inverseDeviation;
+};
+} // namespace
+
+/// (x - mean) / sqrt(variance + epsilon) along `axes`.
+static Normalized normalize(NodeContext &context, Value x,
+                            ArrayRef<int64_t> axes, double epsilon) {
+  Arithmetic math(context);
+  Value mean = math.mean(x, axes, /*keepDims=*/true);
+  Value centered = math.sub(x, mean);
+  Value variance =
+      math.mean(math.square(centered), axes, /*keepDims=*/true);
+  Value inverse = math.rsqrt(math.add(variance, epsilon));
+  return {math.mul(centered, inverse), mean, inverse};
+}
+
+//===----------------------------------------------------------------------===//
+// BatchNormalization
+//===----------------------------------------------------------------------===//
+
+/// The statistics of a batch, and the running ones that follow from them.
+static LogicalResult importTrainingBatchNorm(NodeContext &context, Value x,
+                                             Value scale, Value bias,
+                                             Value mean, Value variance) {
+  Arithmetic math(context);
+  int64_t rank = NodeContext::rank(x);
+  double epsilon = context.getFloat("epsilon", 1e-5f);
+  double momentum = context.getFloat("momentum", 0.9f);
+  SmallVector<int64_t> axes = range(0, rank);
+  axes.erase(axes.begin() + 1);
+  Value batchMean = math.mean(x, axes, /*keepDims=*/false);
+  Value centered = math.sub(x, asChannels(context, batchMean, rank));
+  Value batchVariance =
+      math.mean(math.square(centered), axes, /*keepDims=*/false);
+  Value factor = math.mul(scale, math.rsqrt(math.add(batchVariance, epsilon)));
+  Value result =
+      math.add(math.mul(centered, asChannels(context, factor, rank)),
+               asChannels(context, bias, rank));
+  auto update = [&](Value running, Value batch) {
+    return math.add(math.mul(running, momentum),
+                    math.mul(batch, 1 - momentum));
+  };
+  return context.setResults(
+      {result, update(mean, batchMean), update(variance, batchVariance)});
+}
+
+/// x * s + t with s = scale / sqrt(variance + epsilon), t = bias - mean * s.
+static LogicalResult importBatchNormalization(NodeContext &context) {
+  Arithmetic math(context);
+  Value x = context.input(0);
+  Type type = NodeContext::elementType(x);
+  int64_t rank = NodeContext::rank(x);
+  if (rank < 2)
+    return context.invalid("its input has rank " + Twine(rank) +
+                           ", expected 2 or more");
+  SmallVector<Value> parameters;
+  for (size_t i = 1; i < 5; ++i)
+    parameters.push_back(context.input(i));
+  auto [scale, bias, mean, variance] =
+      std::tie(parameters[0], parameters[1], parameters[2], parameters[3]);
+  if (context.getInt("training_mode", 0)) {
+    if (!llvm::all_of(parameters, [&](Value p) {
+          return NodeContext::elementType(p) == type;
+        }))
+      return context.unsupported(
+          "training mode with operands of several types is not supported");
+    return importTrainingBatchNorm(context, x, scale, bias, mean, variance);
+  }
+  Type statistics = getStatisticsType(context, NodeContext::elementType(mean));
+  for (Value &parameter : parameters)
+    parameter = context.cast(parameter, statistics);
+  Value inverse = math.rsqrt(
+      math.add(variance, context.getFloat("epsilon", 1e-5f)));
+  Value factor = math.mul(scale, inverse);
+  Value shift = math.sub(bias, math.mul(mean, factor));
+  Value result =
+      math.add(math.mul(context.cast(x, statistics),
+                        asChannels(context, factor, rank)),
+               asChannels(context, shift, rank));
+  return context.setResults(context.cast(result, type));
+}
+
+//===----------------------------------------------------------------------===//
+// Normalization by statistics of the data
+//===----------------------------------------------------------------------===//
+
+static LogicalResult importLayerNormalization(NodeContext &context) {
+  Arithmetic math(context);
+  Value x = context.input(0), scale = context.input(1), bias = context.input(2);
+  Type type = NodeContext::elementType(x);
+  int64_t rank = NodeContext::rank(x);
+  auto axis = context.normalizeAxis(context.getInt("axis", -1), rank);
+  if (!axis)
+    return failure();
+  Type statistics = context.getInt("stash_type", 1)
+                        ? getStatisticsType(context, type)
+                        : type;
+  Normalized normalized =
+      normalize(context, context.cast(x, statistics), range(*axis, rank),
+                context.getFloat("epsilon", 1e-5f));
+  Value result = math.mul(context.cast(normalized.value, type), scale);
+  if (bias)
+    result = math.add(result, bias);
+  return context.setResults(
+      {result, normalized.mean, normalized.inverseDeviation});
+}
+
+static LogicalResult importRMSNormalization(NodeContext &context) {
+  Arithmetic math(context);
+  Value x = context.input(0), scale = context.input(1);
+  Type type = NodeContext::elementType(x);
+  int64_t rank = NodeContext::rank(x);
+  auto axis = context.normalizeAxis(context.getInt("axis", -1), rank);
+  if (!axis)
+    return failure();
+  Value wide = context.cast(x, getStatisticsType(context, type));
+  Value meanSquare =
+      math.mean(math.square(wide), range(*axis, rank), /*keepDims=*/true);
+  Value inverse = math.rsqrt(
+      math.add(meanSquare, context.getFloat("epsilon", 1e-5f)));
+  Value result = context.cast(math.mul(wide, inverse), type);
+  if (NodeContext::elementType(scale) != type)
+    scale = context.cast(scale, type);
+  return context.setResults(math.mul(result, scale));
+}
+
+static LogicalResult importInstanceNormalization(NodeContext &context) {
+  Arithmetic math(context);
+  Value x = context.input(0);
+  Type type = NodeContext::elementType(x);
+  int64_t rank = NodeContext::rank(x);
+  if (rank < 3)
+    return context.invalid("its input has rank " + Twine(rank) +
+                           ", expected 3 or more");
+  Value value =
+      normalize(context, context.cast(x, getStatisticsType(context, type)),
+                range(2, rank), context.getFloat("epsilon", 1e-5f))
+          .value;
+  value = math.mul(context.cast(value, type),
+                   asChannels(context, context.input(1), rank));
+  return context.setResults(
+      math.add(value, asChannels(context, context.input(2), rank)));
+}
+
+/// Over groups of channels; scale and bias are per channel, before version 21 per
+/// group.
+static LogicalResult importGroupNormalization(NodeContext &context) {
+  Arithmetic math(context);
+  Value x = context.input(0), scale = context.input(1), bias = context.input(2);
+  Type type = NodeContext::elementType(x);
+  Exprs dims = NodeContext::dims(x);
+  int64_t rank = dims.size(), groups = context.getInt("num_groups", 0);
+  auto channels = rank < 2 ? AffineConstantExpr()
+                           : dyn_cast<AffineConstantExpr>(dims[1]);
+  if (!channels || groups < 1 || channels.getValue() % groups)
+    return context.invalid("its channels cannot be divided into " +
+                           Twine(groups) + " groups");
+  Exprs grouped = {dims[0], context.constantExpr(groups),
+                   context.constantExpr(channels.getValue() / groups)};
+  grouped.append(dims.begin() + 2, dims.end());
+  Value value = context.reshape(
+      context.cast(x, getStatisticsType(context, type)), grouped);
+  value = context.cast(normalize(context, value, range(2, rank + 1),
+                                 context.getFloat("epsilon", 1e-5f))
+                           .value,
+                       type);
+  bool perGroup = context.opset < 21;
+  int64_t parameterRank = perGroup ? rank + 1 : rank;
+  if (!perGroup)
+    value = context.reshape(value, dims);
+  value = math.add(math.mul(value, asChannels(context, scale, parameterRank)),
+                   asChannels(context, bias, parameterRank));
+  return context.setResults(context.reshape(value, dims));
+}
+
+/// x / norm along an axis; zero where the norm is zero.
+static LogicalResult importLpNormalization(NodeContext &context) {
+  Arithmetic math(context);
+  Value x = context.input(0);
+  auto axis = context.normalizeAxis(context.getInt("axis", -1),
+                                    NodeContext::rank(x));
+  int64_t p = context.getInt("p", 2);
+  if (!axis)
+    return failure();
+  if (p != 1 && p != 2)
+    return context.invalid("p is " + Twine(p) + ", expected 1 or 2");
+  Value norm = math.reduce(ReduceKind::Sum, p == 1 ? math.abs(x)
+                                                   : math.square(x),
+                           *axis, /*keepDims=*/true);
+  if (p == 2)
+    norm = math.sqrt(norm);
+  return context.setResults(
+      math.select(math.compare(Predicate::Eq, norm, 0.0), 0.0,
+                  math.div(x, norm)));
+}
+
+/// x / (bias + alpha / size * s)^beta, s the sum of the squares of `size` channels
+/// around each.
+static LogicalResult importLRN(NodeContext &context) {
+  Arithmetic math(context);
+  Value x = context.input(0);
+  int64_t rank = NodeContext::rank(x), size = context.getInt("size", 0);
+  if (rank < 2 || size < 1)
+    return context.invalid("its size is " + Twine(size) +
+                           " and its input has rank " + Twine(rank));
+  int64_t before = (size - 1) / 2;
+  Exprs low(rank, context.constantExpr(0)), dims = NodeContext::dims(x);
+  low[1] = context.constantExpr(before);
+  dims[1] = simplify(dims[1] + (size - 1));
+  Type type = NodeContext::elementType(x);
+  Value squares = math.square(x);
+  if (size > 1)
+    squares = context.create<PadOp>(
+        getTensorType(dims, type), PadMode::Constant, squares,
+        context.splat(0, type),
+        getSymbolMap(low, context.builder.getContext()));
+  SmallVector<int64_t> window(rank - 1, 1), ones(rank - 1, 1);
+  window.front() = size;
+  Value sums = context.create<WindowReduceOp>(ReduceKind::Sum, squares, window,
+                                              ones, ones);
+  double alpha = context.getFloat("alpha", 1e-4f);
+  Value base = math.add(math.mul(sums, alpha / static_cast<double>(size)),
+                        context.getFloat("bias", 1));
+  return context.setResults(
+      math.div(x, math.pow(base, context.getFloat("beta", 0.75f))));
+}
+
+void frontend::addNormalizationRules(RuleTable &table) {
+  const std::pair<StringRef, ImportRule> rules[] = {
+      {"BatchNormalization", importBatchNormalization},
+      {"GroupNormalization", importGroupNormalization},
+      {"InstanceNormalization", importInstanceNormalization},
+      {"LRN", importLRN},
+      {"LayerNormalization", importLayerNormalization},
+      {"LpNormalization", importLpNormalization},
+      {"RMSNormalization", importRMSNormalization},
+  };
+  for (auto [op, rule] : rules)
+    table.add(op, rule);
+}

@@ -1,0 +1,236 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "frontend/import/Arithmetic.h"
+#include "frontend/import/Window.h"
+
+namespace frontend = dl::frontend;
+using namespace dl::frontend;
+using namespace mlir;
+using namespace mlir::dl;
+
+//===----------------------------------------------------------------------===//
+// Sliding windows
+//===----------------------------------------------------------------------===//
+
+static std::optional<Window> getPoolWindow(NodeContext &context) {
+  Value x = context.input(0);
+  auto sizes = context.getInts("kernel_shape");
+  int64_t rank = NodeContext::rank(x);
+  if (!sizes || rank < 3 || static_cast<int64_t>(sizes->size()) != rank - 2) {
+    (void)context.invalid("kernel_shape does not have one number for each of " +
+                          Twine(std::max<int64_t>(rank - 2, 0)) +
+                          " dimensions");
+    return std::nullopt;
+  }
+  SmallVector<AffineExpr> dims = NodeContext::dims(x);
+  return getWindow(context, *sizes, ArrayRef(dims).drop_front(2));
+}
+
+/// Positions after the tensor: those that are asked for, and beyond.
+static SmallVector<int64_t> getHigh(const Window &window) {
+  SmallVector<int64_t> high;
+  for (auto [pad, beyond] : llvm::zip(window.high, window.beyond))
+    high.push_back(pad + beyond);
+  return high;
+}
+
+static Value reduceWindows(NodeContext &context, ReduceKind kind, Value value,
+                           Value fill, const Window &window) {
+  return context.create<WindowReduceOp>(
+      kind, padSpatial(context, value, fill, window.low, getHigh(window)),
+      window.sizes, window.strides, window.dilations);
+}
+
+/// The lowest value of a type, as a scalar.
+static Value getLowest(NodeContext &context, Type type) {
+  auto scalar = RankedTensorType::get({}, type);
+  if (auto floating = dyn_cast<FloatType>(type))
+    return context.constant(DenseElementsAttr::get(
+        scalar, APFloat::getInf(floating.getFloatSemantics(),
+                                /*Negative=*/true)));
+  unsigned width = type.getIntOrFloatBitWidth();
+  return context.constant(DenseElementsAttr::get(
+      scalar, type.isUnsignedInteger() ? APInt::getZero(width)
+                                       : APInt::getSignedMinValue(width)));
+}
+
+static LogicalResult importMaxPool(NodeContext &context) {
+  Value x = context.input(0);
+  if (context.hasOutput(1))
+    return context.unsupported("the indices of the maxima are not supported");
+  auto window = getPoolWindow(context);
+  if (!window)
+    return failure();
+  return context.setResults(
+      reduceWindows(context, ReduceKind::Max, x,
+                    getLowest(context, NodeContext::elementType(x)), *window));
+}
+
+/// How many positions within [begin, end) each window along dimension i covers.
+static SmallVector<int64_t> countPositions(const Window &window, size_t i,
+                                           int64_t size, int64_t begin,
+                                           int64_t end) {
+  int64_t reach = getReach(window.sizes[i], window.dilations[i]);
+  int64_t padded = size + window.low[i] + window.high[i] + window.beyond[i];
+  SmallVector<int64_t> counts;
+  for (int64_t start = 0; start + reach <= padded; start += window.strides[i]) {
+    int64_t count = 0;
+    for (int64_t k = 0; k < window.sizes[i]; ++k) {
+      int64_t at = start + k * window.dilations[i] - window.low[i];
+      count += at >= begin && at < end;
+    }
+    counts.push_back(count);
+  }
+  return counts;
+}
+
+/// The counts of the windows along dimension i, for a dimension that is not
+/// constant: sums over ones.
+static Value sumOnes(NodeContext &context, const Window &window, size_t i,
+                     AffineExpr dim, Type type) {
+  SmallVector<AffineExpr> shape(window.sizes.size(), context.constantExpr(1));
+  shape[i] = dim;
+  size_t after = window.sizes.size() - i;
+  auto along = [&](int64_t number, int64_t other) {
+    SmallVector<int64_t> numbers(after, other);
+    numbers.front() = number;
+    return numbers;
+  };
+  Value zero = context.splat(0, type);
+  Value ones = padSpatial(
+      context, context.broadcast(context.splat(1, type), shape), zero,
+      along(window.low[i], 0), along(window.high[i] + window.beyond[i], 0));
+  return context.create<WindowReduceOp>(
+      ReduceKind::Sum, ones, along(window.sizes[i], 1),
+      along(window.strides[i], 1), along(window.dilations[i], 1));
+}
+
+static Value buildCounts(NodeContext &context, ArrayRef<int64_t> counts,
+                         size_t i, size_t rank, Type type) {
+  SmallVector<int64_t> shape(rank, 1);
+  shape[i] = counts.size();
+  SmallVector<Attribute> values;
+  for (int64_t count : counts)
+    values.push_back(FloatAttr::get(type, static_cast<double>(count)));
+  return context.constant(
+      DenseElementsAttr::get(RankedTensorType::get(shape, type), values));
+}
+
+/// Divides the sums of windows by the number of positions that count: those of the
+/// tensor, and of the padding where it is included, never those beyond.
+static Value divideByCounts(NodeContext &context, Value sums, Value x,
+                            const Window &window, bool includePads) {
+  Arithmetic math(context);
+  Type type = NodeContext::elementType(x);
+  double common = 1;
+  SmallVector<Value> divisors;
+  for (size_t i = 0, rank = window.sizes.size(); i < rank; ++i) {
+    int64_t low = includePads ? window.low[i] : 0;
+    int64_t high = includePads ? window.high[i] : 0;
+    bool allCount = low == window.low[i] && high == window.high[i] &&
+                    window.beyond[i] == 0;
+    AffineExpr dim = NodeContext::dim(x, i + 2);
+    auto size = dyn_cast<AffineConstantExpr>(dim);
+    if (allCount) {
+      common *= static_cast<double>(window.sizes[i]);
+    } else if (!size) {
+      // Padding is included or not, and nothing is beyond: see getWindow.
+      divisors.push_back(sumOnes(context, window, i, dim, type));
+    } else {
+      SmallVector<int64_t> counts = countPositions(
+          window, i, size.getValue(), -low, size.getValue() + high);
+      if (!counts.empty() && llvm::all_equal(counts))
+        common *= static_cast<double>(counts.front());
+      else
+        divisors.push_back(buildCounts(context, counts, i, rank, type));
+    }
+  }
+  Value result = common == 1 ? sums : math.div(sums, common);
+  for (Value divisor : divisors)
+    result = math.div(result, divisor);
+  return result;
+}
+
+static LogicalResult importAveragePool(NodeContext &context) {
+  Value x = context.input(0);
+  Type type = NodeContext::elementType(x);
+  auto window = getPoolWindow(context);
+  if (!window)
+    return failure();
+  Value sums = reduceWindows(context, ReduceKind::Sum, x,
+                             context.splat(0, type), *window);
+  return context.setResults(
+      divideByCounts(context, sums, x, *window,
+                     context.getInt("count_include_pad", 0) != 0));
+}
+
+//===----------------------------------------------------------------------===//
+// Norms
+//===----------------------------------------------------------------------===//
+
+/// |x|^p, and the p-th root.
+static Value raise(Arithmetic &math, Value x, int64_t p) {
+  if (p == 1)
+    return math.abs(x);
+  return p == 2 ? math.square(x)
+                : math.pow(math.abs(x), static_cast<double>(p));
+}
+static Value root(Arithmetic &math, Value x, int64_t p) {
+  if (p == 1)
+    return x;
+  return p == 2 ? math.sqrt(x) : math.pow(x, 1.0 / static_cast<double>(p));
+}
+
+static LogicalResult importLpPool(NodeContext &context) {
+  Arithmetic math(context);
+  Value x = context.input(0);
+  int64_t p = context.getInt("p", 2);
+  auto window = getPoolWindow(context);
+  if (!window)
+    return failure();
+  Value sums =
+      reduceWindows(context, ReduceKind::Sum, raise(math, x, p),
+                    context.splat(0, NodeContext::elementType(x)), *window);
+  return context.setResults(root(math, sums, p));
+}
+
+//===----------------------------------------------------------------------===//
+// All positions
+//===----------------------------------------------------------------------===//
+
+static LogicalResult importGlobalAveragePool(NodeContext &context) {
+  Value x = context.input(0);
+  return context.setResults(Arithmetic(context).mean(
+      x, range(2, NodeContext::rank(x)), /*keepDims=*/true));
+}
+
+static LogicalResult importGlobalMaxPool(NodeContext &context) {
+  Value x = context.input(0);
+  return context.setResults(
+      Arithmetic(context).reduce(ReduceKind::Max, x,
+                                 range(2, NodeContext::rank(x)),
+                                 /*keepDims=*/true));
+}
+
+static LogicalResult importGlobalLpPool(NodeContext &context) {
+  Arithmetic math(context);
+  Value x = context.input(0);
+  int64_t p = context.getInt("p", 2);
+  Value sum = math.reduce(ReduceKind::Sum, raise(math, x, p),
+                          range(2, NodeContext::rank(x)), /*keepDims=*/true);
+  return context.setResults(root(math, sum, p));
+}
+
+void frontend::addPoolingRules(RuleTable &table) {
+  const std::pair<StringRef, ImportRule> rules[] = {
+      {"AveragePool", importAveragePool},
+      {"GlobalAveragePool", importGlobalAveragePool},
+      {"GlobalLpPool", importGlobalLpPool},
+      {"GlobalMaxPool", importGlobalMaxPool},
+      {"LpPool", importLpPool},
+      {"MaxPool", importMaxPool},
+  };
+  for (auto [op, rule] : rules)
+    table.add(op, rule);
+}

@@ -1,0 +1,213 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Conversion to and from 8 and 16-bit integers, and products of them in i32.
+
+#include "frontend/import/Arithmetic.h"
+#include "frontend/import/Families.h"
+#include "frontend/import/Matmul.h"
+#include "frontend/import/Sizes.h"
+
+namespace frontend = dl::frontend;
+using namespace dl::frontend;
+using namespace mlir;
+using namespace mlir::dl;
+
+using Exprs = SmallVector<AffineExpr>;
+
+/// A scale or zero point so that it broadcasts with `x`: a scalar, a vector along
+/// `axis`, or blocks along it.
+static Value spread(NodeContext &context, Value parameter, Value x,
+                    int64_t axis) {
+  if (!parameter || !x)
+    return Value();
+  int64_t rank = NodeContext::rank(x);
+  Exprs dims = NodeContext::dims(parameter);
+  bool isScalar = llvm::all_of(dims, [](AffineExpr dim) { return dim == 1; });
+  if (isScalar)
+    return context.reshape(parameter, {});
+  if (axis < 0)
+    axis += rank;
+  if (axis < 0 || axis >= rank) {
+    (void)context.invalid("axis " + Twine(axis) + " is out of range for rank " +
+                          Twine(rank));
+    return Value();
+  }
+  if (dims.size() == 1) {
+    Exprs shape(rank, context.constantExpr(1));
+    shape[axis] = dims.front();
+    return context.reshape(parameter, shape);
+  }
+  int64_t block = context.getInt("block_size", 0);
+  auto size = dyn_cast<AffineConstantExpr>(NodeContext::dim(x, axis));
+  if (block < 1 || static_cast<int64_t>(dims.size()) != rank || !size) {
+    (void)context.unsupported(
+        "scales of rank " + Twine(dims.size()) + " with block_size " +
+        Twine(block) + " are not supported for an operand of rank " +
+        Twine(rank));
+    return Value();
+  }
+  // Each entry stands for a block; the last one may reach beyond the end.
+  SmallVector<int64_t> entries;
+  for (int64_t i = 0; i < size.getValue(); ++i)
+    entries.push_back(i / block);
+  return context.create<GatherOp>(parameter, context.intConstant(entries),
+                                  axis);
+}
+
+/// round(value / scale) + zero point, within the range of an integer type. `value`
+/// and `scale` are floats; the zero point may be null.
+static Value quantize(NodeContext &context, Value value, Value scale,
+                      Value zeroPoint, IntegerType type) {
+  Arithmetic math(context);
+  Type f32 = context.builder.getF32Type();
+  Value result = context.create<RoundOp>(
+      math.div(context.cast(value, f32), context.cast(scale, f32)));
+  if (zeroPoint)
+    result = math.add(result, context.cast(zeroPoint, f32));
+  unsigned width = type.getWidth();
+  bool isUnsigned = type.isUnsigned();
+  double low = isUnsigned ? 0 : APInt::getSignedMinValue(width).getSExtValue();
+  double high = isUnsigned
+                    ? static_cast<double>(
+                          APInt::getMaxValue(width).getZExtValue())
+                    : APInt::getSignedMaxValue(width).getSExtValue();
+  return context.cast(math.clip(result, low, high), type);
+}
+
+/// An 8 or 16-bit integer type, or null with the node reported.
+static IntegerType getQuantizedType(NodeContext &context, Type type) {
+  auto integer = dyn_cast_or_null<IntegerType>(type);
+  if (integer && integer.getWidth() >= 8 && integer.getWidth() <= 16)
+    return integer;
+  if (type)
+    (void)context.unsupported("it quantizes to neither 8 nor 16-bit integers");
+  return IntegerType();
+}
+
+static LogicalResult importQuantizeLinear(NodeContext &context) {
+  Value x = context.input(0), zeroPoint = context.input(2);
+  Type type = context.builder.getIntegerType(8, /*isSigned=*/false);
+  if (int64_t given = context.getInt("output_dtype", 0))
+    type = context.getElementType(static_cast<int32_t>(given));
+  if (zeroPoint)
+    type = NodeContext::elementType(zeroPoint);
+  IntegerType integer = getQuantizedType(context, type);
+  if (!integer)
+    return failure();
+  int64_t axis = context.getInt("axis", 1);
+  Value scale = spread(context, context.input(1), x, axis);
+  if (zeroPoint)
+    zeroPoint = spread(context, zeroPoint, x, axis);
+  return context.setResults(quantize(context, x, scale, zeroPoint, integer));
+}
+
+/// value - zero point, in i32.
+static Value center(NodeContext &context, Value value, Value zeroPoint) {
+  Type i32 = context.builder.getI32Type();
+  value = context.cast(value, i32);
+  return zeroPoint ? Arithmetic(context).sub(value,
+                                             context.cast(zeroPoint, i32))
+                   : value;
+}
+
+static LogicalResult importDequantizeLinear(NodeContext &context) {
+  Arithmetic math(context);
+  Value x = context.input(0), zeroPoint = context.input(2);
+  Type type = NodeContext::elementType(context.input(1));
+  if (int64_t given = context.getInt("output_dtype", 0))
+    type = context.getElementType(static_cast<int32_t>(given));
+  int64_t axis = context.getInt("axis", 1);
+  Type f32 = context.builder.getF32Type();
+  Value scale = context.cast(spread(context, context.input(1), x, axis), f32);
+  if (zeroPoint)
+    zeroPoint = spread(context, zeroPoint, x, axis);
+  Value centered = context.cast(center(context, x, zeroPoint), f32);
+  return context.setResults(context.cast(math.mul(centered, scale), type));
+}
+
+//===----------------------------------------------------------------------===//
+// Products in i32
+//===----------------------------------------------------------------------===//
+
+/// A zero point of the rows of a matrix on the left: [M] as [M, 1].
+static Value asColumn(NodeContext &context, Value parameter) {
+  if (!parameter || NodeContext::rank(parameter) != 1)
+    return parameter;
+  return context.reshape(parameter, {NodeContext::dim(parameter, 0),
+                                     context.constantExpr(1)});
+}
+
+static LogicalResult importMatMulInteger(NodeContext &context) {
+  Value a = center(context, context.input(0),
+                   asColumn(context, context.input(2)));
+  Value b = center(context, context.input(1), context.input(3));
+  return context.setResults(buildMatmul(context, a, b));
+}
+
+/// A parameter of each filter, [M], beside filters [M, C, window..].
+static Value perFilter(NodeContext &context, Value parameter, Value filter) {
+  return parameter ? spread(context, parameter, filter, 0) : parameter;
+}
+
+static LogicalResult importConvInteger(NodeContext &context) {
+  Value filter = context.input(1);
+  Value zeroPoint = context.input(2);
+  if (zeroPoint)
+    zeroPoint = context.reshape(zeroPoint, {});
+  return context.setResults(buildConvolution(
+      context, center(context, context.input(0), zeroPoint),
+      center(context, filter, perFilter(context, context.input(3), filter))));
+}
+
+static LogicalResult importQLinearMatMul(NodeContext &context) {
+  Arithmetic math(context);
+  IntegerType type = getQuantizedType(
+      context, NodeContext::elementType(context.input(7)));
+  if (!type)
+    return failure();
+  Type f32 = context.builder.getF32Type();
+  Value a = center(context, context.input(0),
+                   asColumn(context, context.input(2)));
+  Value b = center(context, context.input(3), context.input(5));
+  Value product = context.cast(buildMatmul(context, a, b), f32);
+  Value scale =
+      math.mul(context.cast(asColumn(context, context.input(1)), f32),
+               context.cast(context.input(4), f32));
+  return context.setResults(quantize(context, math.mul(product, scale),
+                                     asColumn(context, context.input(6)),
+                                     asColumn(context, context.input(7)),
+                                     type));
+}
+
+static LogicalResult importQLinearConv(NodeContext &context) {
+  Arithmetic math(context);
+  Value filter = context.input(3);
+  IntegerType type = getQuantizedType(
+      context, NodeContext::elementType(context.input(7)));
+  if (!type)
+    return failure();
+  auto scalar = [&](size_t i) { return context.reshape(context.input(i), {}); };
+  Value sum = buildConvolution(
+      context, center(context, context.input(0), scalar(2)),
+      center(context, filter, perFilter(context, context.input(5), filter)));
+  sum = addChannelBias(context, sum, context.input(8));
+  Value scale = math.mul(scalar(1), spread(context, context.input(4), sum, 1));
+  Value result =
+      math.mul(context.cast(sum, context.builder.getF32Type()), scale);
+  return context.setResults(
+      quantize(context, result, scalar(6), scalar(7), type));
+}
+
+void frontend::addQuantizationRules(RuleTable &table) {
+  const std::pair<StringRef, ImportRule> rules[] = {
+      {"ConvInteger", importConvInteger},
+      {"DequantizeLinear", importDequantizeLinear},
+      {"MatMulInteger", importMatMulInteger},
+      {"QLinearConv", importQLinearConv},
+      {"QLinearMatMul", importQLinearMatMul},
+      {"QuantizeLinear", importQuantizeLinear},
+  };
+  for (auto [op, rule] : rules)
+    table.add(op, rule);
+}

@@ -1,0 +1,107 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Operators along one dimension that choose elements or keep the shape.
+
+#include "frontend/import/Arithmetic.h"
+#include "frontend/import/Families.h"
+#include "frontend/import/Sizes.h"
+
+namespace frontend = dl::frontend;
+using namespace dl::frontend;
+using namespace mlir;
+using namespace mlir::dl;
+
+/// The attribute `axis` of the node, for its first input.
+static std::optional<int64_t> getAxis(NodeContext &context, int64_t byDefault) {
+  return context.normalizeAxis(context.getInt("axis", byDefault),
+                               NodeContext::rank(context.input(0)));
+}
+
+template <bool log> static LogicalResult importSoftmax(NodeContext &context) {
+  auto axis = getAxis(context, -1);
+  if (!axis)
+    return failure();
+  return context.setResults(
+      context.create<SoftmaxOp>(context.input(0), *axis, log));
+}
+
+/// One at the first of the largest elements, zero elsewhere.
+static LogicalResult importHardmax(NodeContext &context) {
+  Arithmetic math(context);
+  Value x = context.input(0);
+  auto axis = getAxis(context, -1);
+  if (!axis)
+    return failure();
+  Value winner = context.create<ArgReduceOp>(ReduceKind::Max, x, *axis,
+                                             /*keepdims=*/true,
+                                             /*select_last=*/false);
+  Value position = math.iota(NodeContext::dim(x, *axis), *axis,
+                             NodeContext::rank(x),
+                             context.builder.getI64Type());
+  return context.setResults(
+      context.cast(math.compare(Predicate::Eq, position, winner),
+                   NodeContext::elementType(x)));
+}
+
+template <ReduceKind kind>
+static LogicalResult importArgReduce(NodeContext &context) {
+  auto axis = getAxis(context, 0);
+  if (!axis)
+    return failure();
+  return context.setResults(context.create<ArgReduceOp>(
+      kind, context.input(0), *axis, context.getInt("keepdims", 1) != 0,
+      context.getInt("select_last_index", 0) != 0));
+}
+
+static LogicalResult importCumSum(NodeContext &context) {
+  Value x = context.input(0);
+  auto given = getKnownInts(context, context.input(1), "the axis");
+  if (!given)
+    return failure();
+  if (given->size() != 1)
+    return context.invalid("its axis has " + Twine(given->size()) +
+                           " elements, expected 1");
+  auto axis = context.normalizeAxis(given->front(), NodeContext::rank(x));
+  if (!axis)
+    return failure();
+  return context.setResults(context.create<CumsumOp>(
+      x, *axis, context.getInt("exclusive", 0) != 0,
+      context.getInt("reverse", 0) != 0));
+}
+
+static LogicalResult importTopK(NodeContext &context) {
+  Value x = context.input(0);
+  auto axis = getAxis(context, -1);
+  auto k = getKnownSize(context, context.input(1), "the number of elements");
+  if (!axis || !k)
+    return failure();
+  SmallVector<AffineExpr> dims = NodeContext::dims(x);
+  if (failed(context.requireLessEqual(*k, dims[*axis],
+                                      "more elements are asked for than "
+                                      "there are")) ||
+      failed(context.requireLessEqual(context.constantExpr(0), *k,
+                                      "a negative number of elements is asked "
+                                      "for")))
+    return failure();
+  dims[*axis] = *k;
+  SmallVector<Value> results = context.createResults<TopkOp>(
+      2, getTensorType(dims, NodeContext::elementType(x)),
+      getTensorType(dims, context.builder.getI64Type()), x, *axis,
+      context.getInt("largest", 1) != 0, context.getInt("sorted", 1) != 0);
+  return results.empty() ? failure() : context.setResults(results);
+}
+
+void frontend::addSelectionRules(RuleTable &table) {
+  const std::pair<StringRef, ImportRule> rules[] = {
+      {"ArgMax", importArgReduce<ReduceKind::Max>},
+      {"ArgMin", importArgReduce<ReduceKind::Min>},
+      {"CumSum", importCumSum},
+      {"Hardmax", importHardmax},
+      {"LogSoftmax", importSoftmax<true>},
+      {"Softmax", importSoftmax<false>},
+      {"TopK", importTopK},
+  };
+  for (auto [op, rule] : rules)
+    table.add(op, rule);
+}

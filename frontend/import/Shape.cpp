@@ -1,0 +1,276 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "frontend/import/Arithmetic.h"
+#include "frontend/import/Sizes.h"
+#include "mlir/IR/Matchers.h"
+#include "onnx/onnx_pb.h"
+#include <cmath>
+
+namespace frontend = dl::frontend;
+using namespace dl::frontend;
+using namespace mlir;
+using namespace mlir::dl;
+
+//===----------------------------------------------------------------------===//
+// Sizes as values
+//===----------------------------------------------------------------------===//
+
+static LogicalResult importShape(NodeContext &context) {
+  SmallVector<AffineExpr> dims = NodeContext::dims(context.input(0));
+  int64_t rank = dims.size();
+  auto clamp = [&](int64_t i) {
+    return std::clamp<int64_t>(i < 0 ? i + rank : i, 0, rank);
+  };
+  int64_t begin = clamp(context.getInt("start", 0));
+  int64_t end = clamp(context.getInt("end", rank));
+  return context.setResults(context.sizes(
+      ArrayRef(dims).slice(begin, std::max<int64_t>(end - begin, 0))));
+}
+
+static LogicalResult importSize(NodeContext &context) {
+  return context.setResults(context.sizeScalar(
+      getNumElements(NodeContext::type(context.input(0)))));
+}
+
+//===----------------------------------------------------------------------===//
+// Constants
+//===----------------------------------------------------------------------===//
+
+static LogicalResult importConstant(NodeContext &context) {
+  OpBuilder &builder = context.builder;
+  auto shape = [](auto &values) {
+    return SmallVector<int64_t>{static_cast<int64_t>(values.size())};
+  };
+  if (const onnx::TensorProto *tensor = context.getTensor("value"))
+    return context.setResults(context.constant(*tensor));
+  if (context.hasAttr("value_float"))
+    return context.setResults(context.splat(context.getFloat("value_float", 0),
+                                            builder.getF32Type()));
+  if (context.hasAttr("value_int"))
+    return context.setResults(context.constant(DenseElementsAttr::get(
+        RankedTensorType::get({}, builder.getI64Type()),
+        context.getInt("value_int", 0))));
+  if (auto ints = context.getInts("value_ints"))
+    return context.setResults(context.intConstant(*ints));
+  if (auto floats = context.getFloats("value_floats"))
+    return context.setResults(context.constant(DenseFPElementsAttr::get(
+        RankedTensorType::get(shape(*floats), builder.getF32Type()),
+        ArrayRef<float>(*floats))));
+  if (context.hasAttr("value_string") || context.hasAttr("value_strings"))
+    return context.unsupported("strings are not supported");
+  if (context.hasAttr("sparse_value"))
+    return context.unsupported("sparse tensors are not supported");
+  return context.invalid("it has no value");
+}
+
+static LogicalResult importConstantOfShape(NodeContext &context) {
+  auto dims = getKnownSizes(context, context.input(0), "the shape");
+  if (!dims)
+    return failure();
+  Value value = context.splat(0, context.builder.getF32Type());
+  if (const onnx::TensorProto *tensor = context.getTensor("value")) {
+    DenseElementsAttr elements;
+    Value constant = context.constant(*tensor);
+    if (!constant)
+      return failure();
+    if (!matchPattern(constant, m_Constant(&elements)) ||
+        elements.getNumElements() != 1)
+      return context.invalid("its value has " +
+                             Twine(NodeContext::type(constant)
+                                       .getNumElements()) +
+                             " elements, expected 1");
+    value = context.constant(elements.resizeSplat(
+        RankedTensorType::get({}, elements.getElementType())));
+  }
+  return context.setResults(context.broadcast(value, *dims));
+}
+
+static LogicalResult importEyeLike(NodeContext &context) {
+  Arithmetic math(context);
+  Value x = context.input(0);
+  if (NodeContext::rank(x) != 2)
+    return context.invalid("its input has rank " +
+                           Twine(NodeContext::rank(x)) + ", expected 2");
+  Type type = context.hasAttr("dtype")
+                  ? context.getElementType(
+                        static_cast<int32_t>(context.getInt("dtype", 0)))
+                  : NodeContext::elementType(x);
+  Type i64 = context.builder.getI64Type();
+  Value row = math.iota(NodeContext::dim(x, 0), 0, 2, i64);
+  Value column = math.iota(NodeContext::dim(x, 1), 1, 2, i64);
+  if (int64_t k = context.getInt("k", 0))
+    row = math.add(row, static_cast<double>(k));
+  return context.setResults(
+      context.cast(math.compare(Predicate::Eq, row, column), type));
+}
+
+//===----------------------------------------------------------------------===//
+// Range
+//===----------------------------------------------------------------------===//
+
+/// start + delta * (0, 1, 2, ...), `size` elements.
+static Value buildRange(NodeContext &context, AffineExpr size, Value start,
+                        Value delta) {
+  Arithmetic math(context);
+  Value iota =
+      math.iota(size, 0, 1, NodeContext::elementType(start));
+  return math.add(math.mul(iota, delta), start);
+}
+
+static LogicalResult importIntRange(NodeContext &context) {
+  auto start = getKnownSize(context, context.input(0), "the start");
+  auto limit = getKnownSize(context, context.input(1), "the limit");
+  auto delta = getKnownSize(context, context.input(2), "the step");
+  if (!start || !limit || !delta)
+    return failure();
+  auto step = dyn_cast<AffineConstantExpr>(*delta);
+  if (!step)
+    return context.unsupported("the step is not constant");
+  if (step.getValue() == 0)
+    return context.invalid("the step is zero");
+  AffineExpr low = *start, high = *limit;
+  if (step.getValue() < 0)
+    std::swap(low, high);
+  auto size = getExtent(context, low, high, std::abs(step.getValue()));
+  if (!size)
+    return failure();
+  Type type = NodeContext::elementType(context.input(0));
+  auto first = dyn_cast<AffineConstantExpr>(*start);
+  // Small ranges are constants, so that arithmetic on sizes can use them.
+  auto count = dyn_cast<AffineConstantExpr>(*size);
+  if (first && count && count.getValue() <= 64) {
+    SmallVector<int64_t> values;
+    for (int64_t i = 0; i < count.getValue(); ++i)
+      values.push_back(first.getValue() + i * step.getValue());
+    return context.setResults(
+        context.cast(context.intConstant(values), type));
+  }
+  Arithmetic math(context);
+  Value result = math.iota(*size, 0, 1, type);
+  if (step.getValue() != 1)
+    result = math.mul(result, static_cast<double>(step.getValue()));
+  if (!first || first.getValue() != 0)
+    result = math.add(result, context.reshape(context.input(0), {}));
+  return context.setResults(result);
+}
+
+static LogicalResult importRange(NodeContext &context) {
+  if (isa<IntegerType>(NodeContext::elementType(context.input(0))))
+    return importIntRange(context);
+  SmallVector<double> bounds;
+  for (size_t i = 0; i < 3; ++i) {
+    auto values = context.floatValues(context.input(i));
+    if (!values || values->size() != 1)
+      return context.unsupported(
+          "its size depends on values that are known only when the model runs");
+    bounds.push_back(values->front());
+  }
+  if (bounds[2] == 0)
+    return context.invalid("the step is zero");
+  double count = std::ceil((bounds[1] - bounds[0]) / bounds[2]);
+  if (!(count < 1e15))
+    return context.invalid("it has more elements than can be addressed");
+  return context.setResults(buildRange(
+      context,
+      context.constantExpr(static_cast<int64_t>(std::max(count, 0.0))),
+      context.reshape(context.input(0), {}),
+      context.reshape(context.input(2), {})));
+}
+
+//===----------------------------------------------------------------------===//
+// Shapes that follow from values
+//===----------------------------------------------------------------------===//
+
+static LogicalResult importExpand(NodeContext &context) {
+  Value x = context.input(0);
+  auto shape = getKnownSizes(context, context.input(1), "the shape");
+  if (!shape)
+    return failure();
+  SmallVector<AffineExpr> dims = NodeContext::dims(x), result = *shape;
+  if (dims.size() > result.size())
+    result.insert(result.begin(), dims.size() - result.size(),
+                  context.constantExpr(1));
+  size_t offset = result.size() - dims.size();
+  for (auto [i, dim] : llvm::enumerate(dims)) {
+    AffineExpr &out = result[offset + i];
+    if (dim != 1 && out != 1 &&
+        failed(context.requireEqual(
+            dim, out, "its operand does not broadcast to the shape")))
+      return failure();
+    out = broadcastDim(dim, out);
+  }
+  return context.setResults(context.broadcast(x, result));
+}
+
+static LogicalResult importOneHot(NodeContext &context) {
+  Arithmetic math(context);
+  Value indices = context.input(0), values = context.input(2);
+  auto depth = getKnownSize(context, context.input(1), "the depth");
+  if (!depth)
+    return failure();
+  int64_t rank = NodeContext::rank(indices) + 1;
+  auto axis = context.normalizeAxis(context.getInt("axis", -1), rank);
+  if (!axis)
+    return failure();
+  Type i64 = context.builder.getI64Type();
+  indices = context.cast(indices, i64);
+  SmallVector<AffineExpr> dims = NodeContext::dims(indices);
+  dims.insert(dims.begin() + *axis, context.constantExpr(1));
+  indices = context.reshape(indices, dims);
+  // Negative indices count from the end.
+  indices = math.select(math.compare(Predicate::Lt, indices, 0.0),
+                        math.add(indices, context.sizeScalar(*depth)), indices);
+  Value isHot = math.compare(Predicate::Eq, indices,
+                             math.iota(*depth, *axis, rank, i64));
+  if (NodeContext::rank(values) != 1 ||
+      NodeContext::dim(values, 0) != 2)
+    return context.invalid("its values are not a pair");
+  auto pick = [&](int64_t i) {
+    Value one = context.create<GatherOp>(values, context.intConstant({i}), 0);
+    return context.reshape(one, {});
+  };
+  return context.setResults(math.select(isHot, pick(1), pick(0)));
+}
+
+/// Keeps one side of the diagonal `k` of the last two dimensions.
+static LogicalResult importTrilu(NodeContext &context) {
+  Arithmetic math(context);
+  Value x = context.input(0);
+  int64_t rank = NodeContext::rank(x);
+  if (rank < 2)
+    return context.invalid("its input has rank " + Twine(rank) +
+                           ", expected 2 or more");
+  Type i64 = context.builder.getI64Type();
+  Value row = math.iota(NodeContext::dim(x, rank - 2), 0, 2, i64);
+  Value column = math.iota(NodeContext::dim(x, rank - 1), 1, 2, i64);
+  if (Value k = context.input(1))
+    row = math.add(row, context.reshape(k, {}));
+  bool upper = context.getInt("upper", 1) != 0;
+  Value kept = math.compare(upper ? Predicate::Ge : Predicate::Le, column, row);
+  return context.setResults(math.select(kept, x, 0.0));
+}
+
+static LogicalResult refuseDataDependentShape(NodeContext &context) {
+  return context.unsupported("the shape of its result depends on data");
+}
+
+void frontend::addShapeRules(RuleTable &table) {
+  const std::pair<StringRef, ImportRule> rules[] = {
+      {"Compress", refuseDataDependentShape},
+      {"Constant", importConstant},
+      {"ConstantOfShape", importConstantOfShape},
+      {"Expand", importExpand},
+      {"EyeLike", importEyeLike},
+      {"NonMaxSuppression", refuseDataDependentShape},
+      {"NonZero", refuseDataDependentShape},
+      {"OneHot", importOneHot},
+      {"Range", importRange},
+      {"Shape", importShape},
+      {"Size", importSize},
+      {"Trilu", importTrilu},
+      {"Unique", refuseDataDependentShape},
+  };
+  for (auto [op, rule] : rules)
+    table.add(op, rule);
+}

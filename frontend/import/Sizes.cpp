@@ -1,0 +1,90 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "frontend/import/Sizes.h"
+
+namespace frontend = dl::frontend;
+using namespace dl::frontend;
+using namespace mlir;
+
+std::optional<SmallVector<AffineExpr>>
+frontend::getKnownSizes(NodeContext &context, Value value,
+                            StringRef what) {
+  if (!value) {
+    (void)context.invalid(what + " is missing");
+    return std::nullopt;
+  }
+  std::optional<SmallVector<AffineExpr>> values = context.sizeValues(value);
+  if (!values)
+    (void)context.unsupported(what + " depends on data");
+  return values;
+}
+
+std::optional<AffineExpr> frontend::getKnownSize(NodeContext &context,
+                                                     Value value,
+                                                     StringRef what) {
+  auto values = getKnownSizes(context, value, what);
+  if (!values)
+    return std::nullopt;
+  if (values->size() == 1)
+    return values->front();
+  (void)context.invalid(what + " has " + Twine(values->size()) +
+                        " elements, expected 1");
+  return std::nullopt;
+}
+
+std::optional<SmallVector<int64_t>>
+frontend::getKnownInts(NodeContext &context, Value value, StringRef what) {
+  if (!value) {
+    (void)context.invalid(what + " is missing");
+    return std::nullopt;
+  }
+  std::optional<SmallVector<int64_t>> values = context.intValues(value);
+  if (!values)
+    (void)context.unsupported(what + " is not constant");
+  return values;
+}
+
+std::optional<AffineExpr> frontend::getExtent(NodeContext &context,
+                                                  AffineExpr low,
+                                                  AffineExpr high,
+                                                  int64_t step) {
+  AffineExpr difference = mlir::dl::simplify(high - low);
+  auto constant = dyn_cast<AffineConstantExpr>(difference);
+  if (constant && constant.getValue() <= 0)
+    return context.constantExpr(0);
+  if (!constant && failed(context.requireLessEqual(
+                       low, high, "the number of elements is negative")))
+    return std::nullopt;
+  return mlir::dl::simplify(difference.ceilDiv(step));
+}
+
+std::optional<SmallVector<int64_t>>
+frontend::getAxes(NodeContext &context, size_t i, int64_t rank) {
+  std::optional<SmallVector<int64_t>> given = context.getInts("axes");
+  if (Value input = context.input(i)) {
+    given = getKnownInts(context, input, "the list of axes");
+    if (!given)
+      return std::nullopt;
+  }
+  SmallVector<int64_t> axes;
+  for (int64_t axis : given.value_or(SmallVector<int64_t>())) {
+    std::optional<int64_t> normal = context.normalizeAxis(axis, rank);
+    if (!normal)
+      return std::nullopt;
+    if (llvm::is_contained(axes, *normal)) {
+      (void)context.invalid("axis " + Twine(axis) + " occurs twice");
+      return std::nullopt;
+    }
+    axes.push_back(*normal);
+  }
+  return axes;
+}
+
+AffineExpr frontend::getProduct(NodeContext &context,
+                                    ArrayRef<AffineExpr> sizes) {
+  AffineExpr product = context.constantExpr(1);
+  for (AffineExpr size : sizes)
+    product = product * size;
+  return mlir::dl::simplify(product);
+}
