@@ -36,4 +36,49 @@ def VerifyPhase : Pass<"dl-verify-phase", "::mlir::ModuleOp"> {
   ];
 }
 
+def Lower : Pass<"dl-lower", "::mlir::ModuleOp"> {
+  let summary = "make a kernel of each group of ops";
+  let description = [{
+    Each `dl.fused` becomes a function in upstream dialects, on tensors without
+    encodings, and a `dl.dispatch` of it; equal functions are one. Arguments are
+    the captured tensors (`dl.constant` marks those that are constants), the sizes
+    that do not follow from them, and one destination for each result. Constants
+    that repeat one element stand inside of the kernel. A group of `dl.topk` alone
+    becomes a call of the runtime.
+
+    Example:
+    ```mlir
+    func.func @main(%a: tensor<4xf32>) -> tensor<4xf32> {
+      %0 = dl.fused {
+        %1 = dl.exp %a : (tensor<4xf32>) -> tensor<4xf32>
+        dl.yield %1 : tensor<4xf32>
+      } : tensor<4xf32>
+      return %0 : tensor<4xf32>
+    }
+    ```
+    becomes
+    ```mlir
+    func.func @main(%a: tensor<4xf32>) -> tensor<4xf32> {
+      %0 = dl.dispatch @exp_0(%a) sizes () -> () : (tensor<4xf32>) -> tensor<4xf32>
+      return %0 : tensor<4xf32>
+    }
+    func.func private @exp_0(%a: tensor<4xf32>, %to: tensor<4xf32>) -> tensor<4xf32> attributes {dl.kernel} {
+      %0 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+          ins(%a : tensor<4xf32>) outs(%to : tensor<4xf32>) {
+      ^bb0(%in: f32, %out: f32):
+        %1 = math.exp %in : f32
+        linalg.yield %1 : f32
+      } -> tensor<4xf32>
+      return %0 : tensor<4xf32>
+    }
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
 #endif // DL_PASSES_TD

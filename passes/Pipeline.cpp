@@ -76,6 +76,7 @@ void addFusePhase(OpPassManager &manager, const PipelineOptions &options) {
 }
 
 void addLowerPhase(OpPassManager &manager, const PipelineOptions &options) {
+  manager.addPass(createLower());
   addCheck(Phase::Lower, manager, options);
 }
 

@@ -6,7 +6,9 @@
 #ifdef DL_HAVE_FRONTEND
 #include "frontend/import/Import.h"
 #endif
+#include "codegen/cpu/GenerateKernels.h"
 #include "codegen/cpu/Lowering.h"
+#include "ir/dialect/Locations.h"
 #include "passes/Passes.h"
 #include "passes/Pipeline.h"
 
@@ -66,8 +68,10 @@ static LogicalResult runOnModel(StringRef path, raw_ostream &output,
                                 DialectRegistry &registry,
                                 const MlirOptMainConfig &config) {
   MLIRContext context(registry);
-  llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler handler(sources, &context);
+  ScopedDiagnosticHandler handler(&context, [](Diagnostic &diagnostic) {
+    mlir::dl::printDiagnostic(diagnostic, llvm::errs());
+    return success();
+  });
   OwningOpRef<ModuleOp> module = ::dl::frontend::importModel(path, {}, context);
   if (!module)
     return failure();
@@ -91,9 +95,16 @@ int main(int argc, char **argv) {
   registerAllPasses();
   ::dl::registerDlPasses();
   ::dl::cpu::registerLoweringPasses();
+  mlir::dl::cpu::registerGenerateKernelsPass();
   DialectRegistry registry;
   ::dl::registerDialects(registry);
 
+  // LLVM's shared library brings an option of that name for machine passes.
+  auto &known = llvm::cl::getRegisteredOptions();
+  if (auto found = known.find("stop-after"); found != known.end())
+    found->second->setArgStr("llvm-stop-after");
+  // LLVM's code generator has an option of this name.
+  llvm::cl::getRegisteredOptions().erase("stop-after");
   llvm::cl::OptionCategory category("dl-opt options");
   llvm::cl::opt<std::string> only(
       "phase", llvm::cl::desc("Run the passes of one phase"),

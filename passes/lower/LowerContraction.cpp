@@ -1,0 +1,169 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Matrix products and convolutions: linalg.generic with a sum of products.
+
+#include "passes/lower/KernelBuilder.h"
+
+using namespace mlir;
+using namespace mlir::dl;
+using namespace mlir::dl::lower;
+
+static RankedTensorType getType(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+/// The sum over the reduction loops of the products of two operands, rounded to
+/// the result's type at the end.
+static void createSumOfProducts(KernelBuilder &kernel, Operation *op,
+                                ArrayRef<Loop> loops, ArrayRef<View> operands,
+                                ArrayRef<AffineMap> maps, AffineMap outMap) {
+  Location loc = op->getLoc();
+  Value result = op->getResult(0);
+  RankedTensorType type = getType(result);
+  Type elementType = type.getElementType();
+  Type sumType = getAccumulatorType(elementType);
+  Value destination = kernel.getDestination(result);
+  Value target = sumType == elementType
+                     ? destination
+                     : kernel.createEmpty(loc, getDims(type), sumType);
+  Value init =
+      kernel.createFill(loc, getNeutral(ReduceKind::Sum, sumType), target);
+  auto body = [&](OpBuilder &b, Location at, ValueRange inputs,
+                  ValueRange accumulators) -> SmallVector<Value> {
+    Value x = createScalarCast(b, at, inputs[0], elementType, sumType, true);
+    Value y = createScalarCast(b, at, inputs[1], elementType, sumType, true);
+    Value product =
+        createCombine(b, at, ReduceKind::Prod, sumType, x, y);
+    return {createCombine(b, at, ReduceKind::Sum, sumType, accumulators[0],
+                          product)};
+  };
+  Value sum = kernel
+                  .createGeneric(loc, loops, operands, maps, init, outMap,
+                                 body)
+                  .getResult(0);
+  if (sumType == elementType)
+    return kernel.setTensor(result, sum);
+  View wide;
+  wide.tensor = sum;
+  wide.map = kernel.builder.getMultiDimIdentityMap(type.getRank());
+  kernel.setTensor(
+      result, kernel.createMap(loc, getDims(type), wide, wide.map, destination,
+                               [&](OpBuilder &b, Location at,
+                                   ValueRange inputs,
+                                   ValueRange) -> SmallVector<Value> {
+                                 return {createScalarCast(b, at, inputs[0],
+                                                          sumType, elementType,
+                                                          true)};
+                               }));
+}
+
+static void create(KernelBuilder &kernel, MatmulOp op) {
+  RankedTensorType type = getType(op.getResult());
+  RankedTensorType lhs = op.getLhs().getType(), rhs = op.getRhs().getType();
+  Builder builder(op.getContext());
+  int64_t rank = type.getRank();
+  SmallVector<Loop> loops;
+  for (AffineExpr dim : getDims(type))
+    loops.push_back({dim, false});
+  AffineExpr k = getDim(lhs, lhs.getRank() - 1);
+  if (!isa<AffineConstantExpr>(k))
+    k = getDim(rhs, rhs.getRank() - 2);
+  loops.push_back({k, true});
+  auto getMap = [&](RankedTensorType operand, int64_t m, int64_t n) {
+    // Leading dimensions are broadcast; m and n stand for the last two.
+    AffineMap map = KernelBuilder::getBroadcastMap(operand, type);
+    SmallVector<AffineExpr> exprs(map.getResults());
+    exprs[exprs.size() - 2] = builder.getAffineDimExpr(m);
+    exprs[exprs.size() - 1] = builder.getAffineDimExpr(n);
+    return AffineMap::get(rank + 1, 0, exprs, op.getContext());
+  };
+  SmallVector<AffineExpr> out;
+  for (int64_t d = 0; d < rank; ++d)
+    out.push_back(builder.getAffineDimExpr(d));
+  createSumOfProducts(kernel, op, loops,
+                      {kernel.getTensorView(op.getLhs()),
+                       kernel.getTensorView(op.getRhs())},
+                      {getMap(lhs, rank - 2, rank), getMap(rhs, rank, rank - 1)},
+                      AffineMap::get(rank + 1, 0, out, op.getContext()));
+}
+
+/// The input with zeros around its spatial dimensions.
+static View createPadded(KernelBuilder &kernel, ConvOp op) {
+  bool isPadded =
+      llvm::any_of(op.getPadsLow(), [](int64_t v) { return v != 0; }) ||
+      llvm::any_of(op.getPadsHigh(), [](int64_t v) { return v != 0; });
+  if (!isPadded)
+    return kernel.getTensorView(op.getInput());
+  OpBuilder &builder = kernel.builder;
+  Value input = kernel.getTensor(op.getInput());
+  auto type = cast<RankedTensorType>(input.getType());
+  SmallVector<OpFoldResult> low(2, builder.getIndexAttr(0)), high(low);
+  SmallVector<int64_t> shape(type.getShape());
+  for (auto [i, before] : llvm::enumerate(op.getPadsLow())) {
+    int64_t after = op.getPadsHigh()[i];
+    low.push_back(builder.getIndexAttr(before));
+    high.push_back(builder.getIndexAttr(after));
+    if (!ShapedType::isDynamic(shape[i + 2]))
+      shape[i + 2] += before + after;
+  }
+  Value zero = arith::ConstantOp::create(
+      builder, op.getLoc(), builder.getZeroAttr(type.getElementType()));
+  View view;
+  view.tensor = tensor::PadOp::create(
+      builder, op.getLoc(), RankedTensorType::get(shape, type.getElementType()),
+      input, low, high, zero);
+  view.map = builder.getMultiDimIdentityMap(type.getRank());
+  return view;
+}
+
+static void create(KernelBuilder &kernel, ConvOp op) {
+  RankedTensorType type = getType(op.getResult());
+  RankedTensorType filter = op.getFilter().getType();
+  Builder builder(op.getContext());
+  MLIRContext *context = op.getContext();
+  int64_t rank = type.getRank();
+  SmallVector<Loop> loops;
+  SmallVector<AffineExpr> out;
+  for (auto [d, dim] : llvm::enumerate(getDims(type))) {
+    loops.push_back({dim, false});
+    out.push_back(builder.getAffineDimExpr(d));
+  }
+  // Input channel: that of the group, then within it; a single channel in a
+  // group needs no loop.
+  int64_t channels = filter.getDimSize(1);
+  int64_t perGroup = filter.getDimSize(0) / (int64_t)op.getGroups();
+  AffineExpr zero = builder.getAffineConstantExpr(0);
+  AffineExpr inputChannel =
+      op.getGroups() == 1 ? zero
+                          : out[1].floorDiv(perGroup) * channels;
+  AffineExpr filterChannel = zero;
+  if (channels != 1) {
+    filterChannel = builder.getAffineDimExpr(loops.size());
+    inputChannel = inputChannel + filterChannel;
+    loops.push_back({builder.getAffineConstantExpr(channels), true});
+  }
+  SmallVector<AffineExpr> inputMap{out[0], inputChannel};
+  SmallVector<AffineExpr> filterMap{out[1], filterChannel};
+  for (int64_t i = 0; i + 2 < rank; ++i) {
+    AffineExpr k = builder.getAffineDimExpr(loops.size());
+    loops.push_back({getDim(filter, i + 2), true});
+    inputMap.push_back(out[i + 2] * op.getStrides()[i] +
+                       k * op.getDilations()[i]);
+    filterMap.push_back(k);
+  }
+  View input = createPadded(kernel, op);
+  createSumOfProducts(
+      kernel, op, loops, {input, kernel.getTensorView(op.getFilter())},
+      {AffineMap::get(loops.size(), 0, inputMap, context),
+       AffineMap::get(loops.size(), 0, filterMap, context)},
+      AffineMap::get(loops.size(), 0, out, context));
+}
+
+RuleResult mlir::dl::lower::lowerContraction(KernelBuilder &kernel, Operation *op) {
+  if (auto matmul = dyn_cast<MatmulOp>(op))
+    return create(kernel, matmul), true;
+  if (auto conv = dyn_cast<ConvOp>(op))
+    return create(kernel, conv), true;
+  return false;
+}
