@@ -1,25 +1,29 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Writes the module of this format version that stays in golden/:
+// Writes modules for tests of the tools, whose kernels are those of Kernels.c:
 //
-//   golden-module OUT.dlm
-//
-// y = 4 * x + weights, N elements, through the arena, a loop and a copy. Run
-// once for each format version, on x86-64 Linux.
+//   dl-test-module golden OUT.dlm
+//     y = 5 * x + 100 + i for N elements, through weights, the arena, a loop
+//     and a copy. The module of each format version stays in golden/.
+//   dl-test-module copy TYPE OUT.dlm
+//     y = x, [N, 3] elements of a type by its number in module.fbs.
+//   dl-test-module foreign OUT.dlm
+//     A module with code for CPUs that this one is not.
 
 #include "test/runtime/Kernels.h"
 #include "test/runtime/ModuleBuilder.h"
 
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 
 using namespace dltest;
 using namespace dlrt;
 
-int main(int argc, char **argv) {
-  if (argc != 2)
-    return 2;
-  ModuleBuilder builder;
+namespace {
+
+void buildGolden(ModuleBuilder &builder) {
   builder.module.producer = "golden";
   builder.module.cpu[0]->cpu = "x86-64";
   builder.module.cpu[0]->features = {"sse2"};
@@ -48,8 +52,36 @@ int main(int argc, char **argv) {
   builder.dispatch(kAdd, {first, w, second},
                    builder.expr(fb::ExprOp_CeilDiv, n, sixteen), {n});
   builder.call("copy", {x, y}).args[0]->buffer = second;
+}
+
+void buildCopy(ModuleBuilder &builder, int type) {
+  int n = builder.symbol("N", 0, 0), three = builder.constant(3);
+  auto element = static_cast<fb::ElementType>(type);
+  int x = builder.input("x", element, {n, three});
+  int y = builder.output("y", element, {n, three});
+  builder.call("copy", {x, y});
+}
+
+void buildForeign(ModuleBuilder &builder) {
+  buildDouble(builder);
+  builder.code().triple = "riscv64-unknown-linux-gnu";
+  builder.code().cpu = "sifive-u74";
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  ModuleBuilder builder;
+  if (argc == 3 && strcmp(argv[1], "golden") == 0)
+    buildGolden(builder);
+  else if (argc == 4 && strcmp(argv[1], "copy") == 0)
+    buildCopy(builder, atoi(argv[2]));
+  else if (argc == 3 && strcmp(argv[1], "foreign") == 0)
+    buildForeign(builder);
+  else
+    return 2;
   builder.finish();
-  FILE *file = fopen(argv[1], "wb");
+  FILE *file = fopen(argv[argc - 1], "wb");
   if (!file ||
       fwrite(builder.data(), 1, builder.size(), file) != builder.size())
     return 1;
