@@ -3,11 +3,9 @@
 
 // dl-opt: runs any pass or phase of the compiler and prints the result.
 
-#ifdef DL_HAVE_FRONTEND
-#include "frontend/import/Import.h"
-#endif
 #include "codegen/cpu/GenerateKernels.h"
 #include "codegen/cpu/Lowering.h"
+#include "frontend/import/Import.h"
 #include "ir/dialect/Locations.h"
 #include "passes/Passes.h"
 #include "passes/Pipeline.h"
@@ -62,7 +60,6 @@ static void addPhases(const PhaseChoice &choice, OpPassManager &manager) {
     ::dl::addPhasesUpTo(*choice.last, manager, {});
 }
 
-#ifdef DL_HAVE_FRONTEND
 /// Imports the model at `path`, runs the passes that `config` asks for, prints.
 static LogicalResult runOnModel(StringRef path, raw_ostream &output,
                                 DialectRegistry &registry,
@@ -88,12 +85,11 @@ static LogicalResult runOnModel(StringRef path, raw_ostream &output,
   return success();
 }
 
-#endif
-
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   registerAllPasses();
   ::dl::registerDlPasses();
+  mlir::dl::cpu::registerGenerateKernelsPass();
   ::dl::cpu::registerLoweringPasses();
   mlir::dl::cpu::registerGenerateKernelsPass();
   DialectRegistry registry;
@@ -168,12 +164,9 @@ int main(int argc, char **argv) {
   if (!file)
     return fail(output, error);
   LogicalResult result = failure();
-#ifdef DL_HAVE_FRONTEND
   if (::dl::frontend::isModelFile(input)) {
     result = runOnModel(input, file->os(), registry, config);
-  } else
-#endif
-  {
+  } else {
     std::unique_ptr<llvm::MemoryBuffer> buffer = openInputFile(input, &error);
     if (!buffer)
       return fail(input, error);

@@ -1,0 +1,389 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "tools/compiler/Compile.h"
+#include "tools/compiler/Report.h"
+
+#include "codegen/cpu/Emit.h"
+#include "codegen/cpu/GenerateKernels.h"
+#include "codegen/cpu/Lowering.h"
+#include "codegen/package/Output.h"
+#include "codegen/package/Package.h"
+#include "frontend/import/Import.h"
+#include "ir/dialect/Dialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/Timing.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/ThreadPool.h"
+
+using namespace mlir;
+
+namespace dl::tools {
+
+std::string getProducer() {
+  return "dl-compile " DL_VERSION " (LLVM " LLVM_VERSION_STRING ")";
+}
+
+std::optional<EmitKind> parseEmitKind(StringRef name) {
+  return llvm::StringSwitch<std::optional<EmitKind>>(name)
+      .Case("dl", EmitKind::Dl)
+      .Case("linalg", EmitKind::Linalg)
+      .Case("llvm", EmitKind::Llvm)
+      .Case("asm", EmitKind::Assembly)
+      .Case("object", EmitKind::Object)
+      .Case("module", EmitKind::Module)
+      .Default(std::nullopt);
+}
+
+namespace {
+
+/// One compilation.
+class Compilation {
+public:
+  Compilation(const CompileOptions &options, MLIRContext &context,
+              TimingScope &timing)
+      : options(options), context(context), timing(timing) {}
+
+  LogicalResult run() {
+    if (failed(checkOptions()) || failed(checkOutput()) || failed(load()) ||
+        failed(runPhases()))
+      return failure();
+    if (lastPhase() != Phase::Codegen)
+      return writeIR();
+    progress("generating kernels");
+    findKernels();
+    switch (options.emit) {
+    case EmitKind::Llvm:
+      return writeCode(cpu::CodeKind::Llvm);
+    case EmitKind::Assembly:
+      return writeCode(cpu::CodeKind::Assembly);
+    case EmitKind::Object:
+      return writeCode(cpu::CodeKind::Object);
+    default:
+      return writeModuleFile();
+    }
+  }
+
+private:
+  InFlightDiagnostic fail(StringRef where) {
+    // The place as a file without lines.
+    return emitError(FileLineColLoc::get(&context, where, 0, 0));
+  }
+
+  void progress(StringRef what) {
+    if (options.progress)
+      options.progress(what);
+  }
+
+  /// The phase that the asked-for form stands after.
+  Phase lastPhase() const {
+    if (options.stopAfter)
+      return *options.stopAfter;
+    switch (options.emit) {
+    case EmitKind::Dl:
+      return Phase::Fuse;
+    case EmitKind::Linalg:
+      return Phase::Lower;
+    default:
+      return Phase::Codegen;
+    }
+  }
+
+  LogicalResult checkOptions() {
+    bool isCode =
+        options.emit != EmitKind::Module && lastPhase() == Phase::Codegen;
+    if (isCode && options.cpus.size() > 1)
+      return fail("--cpu") << "several levels stand in a module alone";
+    bool declares = options.emit == EmitKind::Object;
+    if (!options.header.empty() && !declares)
+      return fail("--header") << "a header goes with --emit=object";
+    return success();
+  }
+
+  /// Before any work: can the output be written?
+  LogicalResult checkOutput() {
+    for (StringRef path :
+         {StringRef(options.output), StringRef(options.header)}) {
+      if (path.empty() || path == "-")
+        continue;
+      if (llvm::sys::fs::is_directory(path))
+        return fail(path) << "cannot be written: it is a folder";
+      auto output = package::openFileOutput(path);
+      if (!output)
+        return fail(path) << "cannot be written: "
+                          << llvm::toString(output.takeError());
+    }
+    return success();
+  }
+
+  LogicalResult load() {
+    auto scope = timing.nest("Import");
+    progress("importing");
+    if (frontend::isModelFile(options.input)) {
+      frontend::ImportOptions import;
+      import.dims = options.dims;
+      module = frontend::importModel(options.input, import, context);
+      return success(bool(module));
+    }
+    if (!options.dims.empty())
+      return fail("--dim") << "only the dimensions of an ONNX model have names";
+    auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
+    if (!buffer)
+      return fail(options.input)
+             << "cannot be read: " << buffer.getError().message();
+    ParserConfig config(&context);
+    module = parseSourceString<ModuleOp>((*buffer)->getBuffer(), config,
+                                         options.input);
+    return success(bool(module));
+  }
+
+  /// Where the module stands: the phase that made it.
+  Phase findStart() {
+    bool hasDispatch = false, hasFused = false, hasDl = false;
+    module->walk([&](Operation *op) {
+      hasDispatch |= isa<mlir::dl::DispatchOp>(op);
+      hasFused |= isa<mlir::dl::FusedOp>(op);
+      hasDl |= isa<mlir::dl::DlDialect>(op->getDialect());
+    });
+    return hasDispatch || !hasDl ? Phase::Lower
+           : hasFused            ? Phase::Fuse
+                                 : Phase::Import;
+  }
+
+  LogicalResult runPhases() {
+    Phase start = findStart();
+    for (Phase phase : getPhases()) {
+      if (phase > lastPhase() || phase == Phase::Codegen)
+        break;
+      // What a file holds has been through its phase; only the check is left.
+      if (phase < start || (phase == start && start == Phase::Lower))
+        continue;
+      progress(getPhaseName(phase));
+      PassManager manager(&context, ModuleOp::getOperationName());
+      auto scope = timing.nest(("Phase " + getPhaseName(phase)).str());
+      manager.enableTiming(scope);
+      addPhase(phase, manager, options.pipeline);
+      if (failed(manager.run(*module)))
+        return failure();
+    }
+    return success();
+  }
+
+  /// Collects the kernels. In a file of kernels alone, every function is one.
+  void findKernels() {
+    bool isLibrary = true;
+    for (auto function : module->getOps<func::FuncOp>())
+      isLibrary &= !function.getBody()
+                        .walk([](Operation *op) {
+                          return isa<mlir::dl::DlDialect>(op->getDialect())
+                                     ? WalkResult::interrupt()
+                                     : WalkResult::advance();
+                        })
+                        .wasInterrupted();
+    for (auto function : module->getOps<func::FuncOp>()) {
+      if (isLibrary && !function.isExternal() && function.isPublic())
+        function->setAttr(cpu::kKernelAttr, UnitAttr::get(&context));
+      if (function->hasAttr(cpu::kKernelAttr))
+        kernels.push_back(function.getSymName().str());
+    }
+    hasEntry = !isLibrary;
+  }
+
+  /// The machine that strategies choose by.
+  static mlir::dl::cpu::MachineModel getMachine(const cpu::CpuTarget &target) {
+    mlir::dl::cpu::MachineModel machine;
+    machine.vectorLanes = target.vectorBits() / 32;
+    machine.vectorRegisters = target.has("avx512vl") ? 32 : 16;
+    return machine;
+  }
+
+  /// Turns the kernels of `generated` that are on tensors into loops.
+  LogicalResult generate(ModuleOp generated, const cpu::CpuTarget &target) {
+    auto scope = timing.nest("Kernel generation");
+    for (auto kernel : generated.getOps<func::FuncOp>())
+      if (kernel->hasAttr(cpu::kKernelAttr) &&
+          !llvm::is_contained(kernel.getArgumentTypes(),
+                              Type(LLVM::LLVMPointerType::get(&context))))
+        return mlir::dl::cpu::generateKernels(generated, getMachine(target));
+    return success();
+  }
+
+  cpu::CpuOptions getCpuOptions(const cpu::CpuTarget &target) {
+    cpu::CpuOptions result;
+    result.target = target;
+    result.cache = options.cache;
+    result.timing = &timing;
+    result.statistics = &statistics;
+    return result;
+  }
+
+  SmallVector<StringRef> kernelNames() const {
+    return SmallVector<StringRef>(kernels.begin(), kernels.end());
+  }
+
+  LogicalResult writeText(StringRef path, StringRef bytes) {
+    if (path.empty())
+      return success();
+    if (path == "-") {
+      llvm::outs() << bytes;
+      llvm::outs().flush();
+      if (llvm::outs().has_error())
+        return fail("standard output") << llvm::outs().error().message();
+      return success();
+    }
+    auto write = [&]() -> llvm::Error {
+      auto output = package::openFileOutput(path);
+      if (!output)
+        return output.takeError();
+      if (llvm::Error error = (*output)->allocate(bytes.size()))
+        return error;
+      if (llvm::Error error =
+              (*output)->write(0, ArrayRef<char>(bytes.data(), bytes.size())))
+        return error;
+      return (*output)->commit();
+    };
+    if (llvm::Error error = write())
+      return fail(path) << "cannot be written: "
+                        << llvm::toString(std::move(error));
+    return success();
+  }
+
+  LogicalResult writeIR() {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    OpPrintingFlags flags;
+    if (!options.printResources)
+      flags.elideLargeElementsAttrs(64).elideLargeResourceString(64);
+    module->print(stream, flags);
+    stream << "\n";
+    return writeText(options.output, text);
+  }
+
+  LogicalResult writeCode(cpu::CodeKind kind) {
+    const cpu::CpuTarget &target = options.cpus.front();
+    if (kernels.empty())
+      return fail(options.input) << "there is no kernel";
+    if (failed(generate(*module, target)))
+      return failure();
+    progress("compiling kernels");
+    FailureOr<std::string> code =
+        emitCpuCode(*module, kernelNames(), getCpuOptions(target), kind);
+    if (failed(code) || failed(writeText(options.output, *code)))
+      return failure();
+    return options.header.empty() ? success()
+                                  : writeText(options.header, makeHeader());
+  }
+
+  std::string makeHeader() const {
+    std::string guard = "DL_KERNELS_H";
+    std::string text = "/* Made by " + getProducer() + ". */\n#ifndef " +
+                       guard + "\n#define " + guard + R"(
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Each runs tiles [begin, end), which are independent of each other.
+   buffers: addresses of the inputs, then of the outputs, dense and row-major, aligned
+   to 64 bytes. sizes: the dynamic sizes that the kernel takes. scratch: memory of this
+   thread alone, aligned to 64 bytes. imports: null. */
+)";
+    for (const std::string &kernel : kernels)
+      text += "void " + kernel +
+              "(void *const *buffers, const int64_t *sizes, int64_t begin,\n"
+              "    int64_t end, void *scratch, const void *imports);\n";
+    return text + "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
+  }
+
+  LogicalResult writeModuleFile() {
+    if (!hasEntry)
+      return fail(options.input)
+             << "a module has an entry function; for kernels alone there are "
+                "--emit=object, asm and llvm";
+    PackageInput package;
+    package.kernelNames = kernels;
+    package.producer = getProducer();
+    package.threads = options.threads;
+    OwningOpRef<ModuleOp> first;
+    for (const cpu::CpuTarget &target : options.cpus) {
+      OwningOpRef<ModuleOp> generated(
+          options.cpus.size() == 1 ? module.release() : module->clone());
+      if (failed(generate(*generated, target)))
+        return failure();
+      progress("compiling kernels for " + target.cpu);
+      FailureOr<cpu::CpuImage> image = cpu::CpuImage();
+      if (!kernels.empty())
+        image = emitCpuImage(*generated, kernelNames(), getCpuOptions(target));
+      if (failed(image))
+        return failure();
+      package.cpuImages.push_back(std::move(*image));
+      if (!first)
+        first = std::move(generated);
+      else if (failed(checkSameSchedule(*first, *generated)))
+        return failure();
+    }
+    auto scope = timing.nest("Writing");
+    progress("writing");
+    package.module = *first;
+    return writeModule(package, options.output);
+  }
+
+  /// One schedule serves every CPU level: what it needs of a kernel must not
+  /// differ.
+  LogicalResult checkSameSchedule(ModuleOp first, ModuleOp other) {
+    for (auto [a, b] :
+         llvm::zip(first.getOps<func::FuncOp>(), other.getOps<func::FuncOp>()))
+      for (const char *name : {"dl.tiles", "dl.scratch", "dl.in_place"})
+        if (a->getAttr(name) != b->getAttr(name))
+          return b.emitError("the CPU levels disagree about ") << name;
+    return success();
+  }
+
+  const CompileOptions &options;
+  MLIRContext &context;
+  TimingScope &timing;
+  OwningOpRef<ModuleOp> module;
+  std::vector<std::string> kernels;
+  bool hasEntry = false;
+  cpu::EmitStatistics statistics;
+};
+
+} // namespace
+
+LogicalResult compile(const CompileOptions &options, raw_ostream &errors) {
+  DialectRegistry registry;
+  registerDialects(registry);
+  cpu::registerTranslations(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  llvm::DefaultThreadPool pool(llvm::hardware_concurrency(options.threads));
+  if (options.threads != 1)
+    context.setThreadPool(pool);
+  context.printOpOnDiagnostic(false);
+  Report report(&context, options.input, errors);
+  DefaultTimingManager timing;
+  timing.setEnabled(options.timing);
+  timing.setDisplayMode(DefaultTimingManager::DisplayMode::Tree);
+  TimingScope root = timing.getRootScope();
+  return Compilation(options, context, root).run();
+}
+
+void printPipeline(const CompileOptions &options, raw_ostream &output) {
+  MLIRContext context;
+  for (Phase phase : getPhases()) {
+    PassManager manager(&context, ModuleOp::getOperationName());
+    addPhase(phase, manager, options.pipeline);
+    output << getPhaseName(phase) << ": ";
+    manager.printAsTextualPipeline(output);
+    output << "\n";
+    if (phase == options.stopAfter)
+      break;
+  }
+}
+
+} // namespace dl::tools

@@ -1,0 +1,69 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The compiler as a library: from a file to any form of it.
+
+#ifndef DL_TOOLS_COMPILER_COMPILE_H
+#define DL_TOOLS_COMPILER_COMPILE_H
+
+#include "codegen/cpu/Cache.h"
+#include "codegen/cpu/Target.h"
+#include "passes/Pipeline.h"
+
+#include "llvm/Support/LogicalResult.h"
+#include "llvm/Support/raw_ostream.h"
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dl::tools {
+
+/// The form that a compilation ends in.
+enum class EmitKind { Dl, Linalg, Llvm, Assembly, Object, Module };
+
+/// The kind of that name (dl, linalg, llvm, asm, object, module), or nothing.
+std::optional<EmitKind> parseEmitKind(llvm::StringRef name);
+
+struct CompileOptions {
+  /// An ONNX model, or a .mlir file in any of the compiler's dialects.
+  std::string input;
+  /// The file to write; "-" for the standard output, empty for nowhere.
+  std::string output;
+  EmitKind emit = EmitKind::Module;
+  /// The last phase to run: what it leaves is printed as IR.
+  std::optional<Phase> stopAfter;
+  PipelineOptions pipeline;
+  /// CPU levels, each with code of its own in a module; other kinds take one.
+  std::vector<cpu::CpuTarget> cpus;
+  /// Symbolic dimensions that get a fixed size.
+  std::vector<std::pair<std::string, int64_t>> dims;
+  cpu::CacheOptions cache;
+  /// 0: as many as this process may run on.
+  unsigned threads = 0;
+  /// A C header that declares the kernels is written here; empty for none.
+  std::string header;
+  /// Print the time of each pass to the error stream.
+  bool timing = false;
+  /// Print large constants whole.
+  bool printResources = false;
+  /// Print what was done to the error stream.
+  bool verbose = false;
+  /// Told what begins; may be empty.
+  std::function<void(llvm::StringRef)> progress;
+};
+
+/// Compiles. Errors are written to `errors` as `error: WHERE: WHAT`, the first
+/// before anything else, and leave no output file.
+llvm::LogicalResult compile(const CompileOptions &options,
+                            llvm::raw_ostream &errors);
+
+/// Prints the passes that compile() would run before code generation.
+void printPipeline(const CompileOptions &options, llvm::raw_ostream &output);
+
+/// "dl-compile 0.1.0 (LLVM 22.1.8)".
+std::string getProducer();
+
+} // namespace dl::tools
+
+#endif // DL_TOOLS_COMPILER_COMPILE_H

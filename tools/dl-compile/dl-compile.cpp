@@ -1,0 +1,214 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// dl-compile: from a model or .mlir file to a module file, or any form between.
+
+#include "tools/compiler/Compile.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Process.h"
+
+using namespace llvm;
+using namespace dl::tools;
+
+namespace {
+
+/// The command line. Its options live as long as main's call of it.
+struct CommandLine {
+  cl::OptionCategory category{"dl-compile options"};
+  cl::OptionCategory stages{"Looking inside"};
+
+  cl::opt<std::string> input{cl::Positional, cl::desc("MODEL.onnx|FILE.mlir"),
+                             cl::cat(category)};
+  cl::opt<std::string> output{"o",
+                              cl::desc("Write FILE; - for the standard output"),
+                              cl::value_desc("FILE"), cl::cat(category)};
+  cl::opt<std::string> target{
+      "target", cl::init("cpu"),
+      cl::desc("What the module runs on: cpu (default)"),
+      cl::value_desc("TARGET"), cl::cat(category)};
+  cl::opt<std::string> cpu{
+      "cpu", cl::init("native"),
+      cl::desc(
+          "CPU level: native (default), x86-64-v3, x86-64-v4 or LLVM's name "
+          "of a CPU. Several, separated by commas, from the least to the "
+          "most demanding, stand in one module, and the best that the CPU "
+          "can run is taken on load"),
+      cl::value_desc("LEVEL[,LEVEL]"), cl::cat(category)};
+  cl::list<std::string> dims{
+      "dim",
+      cl::desc("Give a named dimension of the model's inputs a fixed size"),
+      cl::value_desc("NAME=SIZE"), cl::cat(category)};
+  cl::opt<unsigned> threads{
+      "threads", cl::init(0),
+      cl::desc("Compile on N threads (default: one for each processor)"),
+      cl::value_desc("N"), cl::cat(category)};
+  cl::opt<bool> noCache{
+      "no-cache",
+      cl::desc(
+          "Neither read nor write the cache of compiled kernels, which is in "
+          "DL_CACHE_DIR (default ~/.cache/dl-compile) and limited to "
+          "DL_CACHE_SIZE bytes (default 1G)"),
+      cl::cat(category)};
+  cl::opt<std::string> header{
+      "header",
+      cl::desc("With --emit=object: write a C header for the kernels"),
+      cl::value_desc("FILE"), cl::cat(category)};
+
+  cl::opt<std::string> emit{
+      "emit", cl::init("module"),
+      cl::desc(
+          "What to write: dl (grouped ops), linalg (kernels on tensors and "
+          "their schedule), llvm, asm, object (for linking into any "
+          "program), module (default)"),
+      cl::value_desc("KIND"), cl::cat(stages)};
+  cl::opt<std::string> stopAfter{
+      "stop-after",
+      cl::desc("Stop after a phase and write what it left: import, simplify, "
+               "fuse, lower"),
+      cl::value_desc("PHASE"), cl::cat(stages)};
+  cl::opt<bool> printPipeline{
+      "print-pipeline", cl::desc("Print the passes of each phase and exit"),
+      cl::cat(stages)};
+  cl::opt<bool> printResources{"print-resources",
+                               cl::desc("Print large constants whole"),
+                               cl::cat(stages)};
+  cl::opt<bool> timing{"timing", cl::desc("Print the time of each pass"),
+                       cl::cat(stages)};
+  cl::opt<bool> verbose{"verbose", cl::desc("Print what was done"),
+                        cl::cat(stages)};
+};
+
+/// What becomes on a terminal: one line, replaced by the next.
+class ProgressLine {
+public:
+  ProgressLine() : active(sys::Process::StandardErrIsDisplayed()) {}
+  void show(StringRef what) {
+    if (active)
+      errs() << "\r\033[K" << what << " ...";
+  }
+  void clear() {
+    if (active)
+      errs() << "\r\033[K";
+  }
+
+private:
+  bool active;
+};
+
+} // namespace
+
+static int fail(StringRef where, const Twine &what) {
+  errs() << "error: " << where << ": " << what << "\n";
+  return 1;
+}
+
+static bool readDim(StringRef text, CompileOptions &options) {
+  auto [name, size] = text.split('=');
+  int64_t value;
+  if (name.empty() || size.getAsInteger(10, value) || value < 0)
+    return false;
+  options.dims.emplace_back(name.str(), value);
+  return true;
+}
+
+/// Fills `options`; false when an error has been printed.
+static bool readOptions(const CommandLine &line, CompileOptions &options) {
+  std::string error;
+  auto failed = [](StringRef where, const Twine &what) {
+    fail(where, what);
+    return false;
+  };
+  if (line.input.empty())
+    return failed("dl-compile", "expected a model, MODEL.onnx or FILE.mlir");
+  options.input = line.input;
+  options.output = line.output;
+  if (line.target != "cpu")
+    return failed("--target",
+                  "unknown target '" + line.target + "'; known: cpu");
+  std::optional<EmitKind> emit = parseEmitKind(line.emit);
+  if (!emit)
+    return failed("--emit",
+                  "unknown kind '" + line.emit +
+                      "'; known: dl, linalg, llvm, asm, object, module");
+  options.emit = *emit;
+  if (!line.stopAfter.empty()) {
+    options.stopAfter = dl::parsePhase(line.stopAfter);
+    if (!options.stopAfter)
+      return failed("--stop-after",
+                    "unknown phase '" + line.stopAfter +
+                        "'; known: import, simplify, fuse, lower, codegen");
+  }
+  auto cpus = dl::cpu::parseTargets(line.cpu, error);
+  if (!cpus)
+    return failed("--cpu", error);
+  options.cpus = std::move(*cpus);
+  for (StringRef dim : line.dims)
+    if (!readDim(dim, options))
+      return failed("--dim",
+                    "expected NAME=SIZE with a size of 0 or more, found '" +
+                        dim + "'");
+  if (!line.noCache) {
+    auto cache = dl::cpu::getDefaultCacheOptions(error);
+    if (!cache)
+      return failed("environment", error);
+    options.cache = std::move(*cache);
+  }
+  options.threads = line.threads;
+  options.header = line.header;
+  options.timing = line.timing;
+  options.printResources = line.printResources;
+  options.verbose = line.verbose;
+  if (options.output.empty() && !line.printPipeline)
+    return failed("dl-compile", "expected -o FILE");
+  if (options.output == "-" && options.emit == EmitKind::Module &&
+      !options.stopAfter)
+    return failed("-o", "a module is written to a file");
+  return true;
+}
+
+int main(int argc, char **argv) {
+  // Without the options that LLVM's libraries register for its own tools.
+  cl::ResetCommandLineParser();
+  CommandLine line;
+  cl::HideUnrelatedOptions({&line.category, &line.stages});
+  cl::SetVersionPrinter(
+      [](raw_ostream &output) { output << getProducer() << "\n"; });
+  std::string message;
+  raw_string_ostream messages(message);
+  if (!cl::ParseCommandLineOptions(
+          argc, argv,
+          "Compiles a model into a module file (.dlm), which dl-run and the "
+          "runtime library\nrun.\n\n"
+          "  dl-compile model.onnx -o model.dlm\n"
+          "  dl-compile model.onnx -o model.dlm --cpu=x86-64-v3,x86-64-v4\n"
+          "  dl-compile model.onnx --emit=linalg -o -\n"
+          "  dl-compile kernel.mlir --emit=object --header=kernel.h -o "
+          "kernel.o\n",
+          &messages))
+    return fail("command line",
+                StringRef(message).split(": ").second.split('\n').first);
+
+  CompileOptions options;
+  if (line.printPipeline && line.input.empty()) {
+    options.stopAfter = dl::parsePhase(line.stopAfter);
+    printPipeline(options, outs());
+    return 0;
+  }
+  if (!readOptions(line, options))
+    return 1;
+  if (line.printPipeline) {
+    printPipeline(options, outs());
+    return 0;
+  }
+  // The line of progress gives way to the first error.
+  ProgressLine progress;
+  options.progress = [&](StringRef what) { progress.show(what); };
+  std::string errors;
+  raw_string_ostream errorStream(errors);
+  LogicalResult result = compile(options, errorStream);
+  progress.clear();
+  errs() << errors;
+  return succeeded(result) ? 0 : 1;
+}
