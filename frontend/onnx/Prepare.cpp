@@ -267,19 +267,33 @@ private:
 
 } // namespace
 
-static bool needsFunctionBodies(const onnx::ModelProto &model,
-                                const WithoutRule &withoutRule) {
-  for (const onnx::NodeProto &node : model.graph().node()) {
+/// Gives the nodes that are to be replaced by bodies the attributes that they
+/// leave at ONNX's defaults: bodies refer to them. Returns whether there are
+/// such nodes.
+static bool findFunctionBodies(onnx::ModelProto &model,
+                               const WithoutRule &withoutRule) {
+  bool found = false;
+  for (onnx::NodeProto &node : *model.mutable_graph()->mutable_node()) {
     if (!withoutRule.Contains(node.domain(), node.op_type()))
       continue;
     const onnx::OpSchema *schema = onnx::OpSchemaRegistry::Schema(
         node.op_type(), static_cast<int>(getOpset(model, node.domain())),
         node.domain());
-    if (schema &&
-        (schema->HasFunction() || schema->HasContextDependentFunction()))
-      return true;
+    if (!schema ||
+        (!schema->HasFunction() && !schema->HasContextDependentFunction()))
+      continue;
+    found = true;
+    for (auto &[name, attribute] : schema->attributes()) {
+      bool isGiven =
+          llvm::any_of(node.attribute(), [&name = name](auto &given) {
+            return given.name() == name;
+          });
+      if (!isGiven &&
+          attribute.default_value.type() != onnx::AttributeProto::UNDEFINED)
+        *node.add_attribute() = attribute.default_value;
+    }
   }
-  return false;
+  return found;
 }
 
 //===----------------------------------------------------------------------===//
@@ -314,7 +328,7 @@ Error dl::frontend::prepareModel(Model &model, HasRule hasRule) {
       }
     }
     WithoutRule withoutRule(proto, hasRule);
-    if (needsFunctionBodies(proto, withoutRule)) {
+    if (findFunctionBodies(proto, withoutRule)) {
       owners = getOwners(proto.graph());
       onnx::inliner::InlineSelectedFunctions(proto, withoutRule, nullptr);
       nameInlinedNodes(*proto.mutable_graph(), owners);
