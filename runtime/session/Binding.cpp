@@ -114,6 +114,7 @@ Status Session::makeBinding(Binding &binding) {
   for (uint32_t i = 0; i < outputs.size(); ++i) {
     const fb::TensorType &type = *signature->outputs()->Get(i)->type();
     std::vector<int64_t> dims;
+    dims.reserve(count(type.dims()));
     for (uint32_t d = 0; d < count(type.dims()); ++d)
       dims.push_back(values[static_cast<size_t>(type.dims()->Get(d))]);
     int64_t elements = 0, bytes = 0;

@@ -4,7 +4,7 @@
 // Writes modules for tests of the tools, whose kernels are those of Kernels.c:
 //
 //   dl-test-module golden OUT.dlm
-//     y = 5 * x + 100 + i for N elements, through weights, the arena, a loop
+//     y = 4 * x + 100 + i for N elements, through weights, the arena, a loop
 //     and a copy. The module of each format version stays in golden/.
 //   dl-test-module copy TYPE OUT.dlm
 //     y = x, [N, 3] elements of a type by its number in module.fbs.

@@ -79,6 +79,7 @@ std::string kernelTable(const std::vector<ProfiledRun> &runs, size_t rows) {
       total += static_cast<double>(event.duration_ns) * 1e-9;
     }
   std::vector<Row> sorted;
+  sorted.reserve(kernels.size());
   for (const auto &entry : kernels)
     sorted.push_back(entry.second);
   std::sort(sorted.begin(), sorted.end(),

@@ -27,6 +27,7 @@ std::vector<Value> readInputs(const std::string &module,
                               " inputs, found " + std::to_string(files.size()) +
                               " --input files");
   std::vector<Value> values;
+  values.reserve(files.size());
   for (const std::string &file : files)
     values.push_back(readValue(file));
   return values;

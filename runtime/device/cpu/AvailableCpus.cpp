@@ -49,13 +49,14 @@ int stricter(int a, int b) { return a == 0 || (b != 0 && b < a) ? b : a; }
 int groupCpus(std::string path) {
   int limit = 0;
   for (;;) {
-    double quota = 0, period = 0;
+    // "QUOTA PERIOD" or "max PERIOD"; what is no number reads as 0, no limit.
     std::string line = firstLine("/sys/fs/cgroup" + path + "/cpu.max");
-    if (sscanf(line.c_str(), "%lf %lf", &quota, &period) == 2)
-      limit = stricter(limit, quotaCpus(quota, period));
+    char *rest = nullptr;
+    double quota = strtod(line.c_str(), &rest);
+    limit = stricter(limit, quotaCpus(quota, strtod(rest, nullptr)));
     std::string old = "/sys/fs/cgroup/cpu" + path + "/cpu.cfs_";
-    quota = atof(firstLine(old + "quota_us").c_str());
-    period = atof(firstLine(old + "period_us").c_str());
+    quota = strtod(firstLine(old + "quota_us").c_str(), nullptr);
+    double period = strtod(firstLine(old + "period_us").c_str(), nullptr);
     limit = stricter(limit, quotaCpus(quota, period));
     if (path.empty())
       return limit;

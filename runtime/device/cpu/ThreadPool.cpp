@@ -169,7 +169,7 @@ ThreadPool::ThreadPool(int threads) : threads(threads < 1 ? 1 : threads) {}
 ThreadPool::~ThreadPool() {
   // In a child after fork the threads to join do not exist.
   if (team && team->process != processId())
-    team.release();
+    static_cast<void>(team.release());
 }
 
 void ThreadPool::prepare() {
@@ -178,7 +178,7 @@ void ThreadPool::prepare() {
   if (team) {
     if (team->process == processId())
       return;
-    team.release();
+    static_cast<void>(team.release());
   }
   team = std::make_unique<Team>(threads - 1, threads > availableCpus());
   team->start();
