@@ -227,6 +227,27 @@ void mlir::dl::cpu::storeBlock(KernelFunction &kernel, Value memory,
 // Packing
 //===----------------------------------------------------------------------===//
 
+/// Whether the lane side's trailing dimensions are the loops of the lanes, so that
+/// all of them lie in memory as one.
+static bool readsLanesAsOne(const Contraction &contraction) {
+  linalg::GenericOp op = contraction.op;
+  if (!isa<BlockArgument>(contraction.laneSide->get()))
+    return false;
+  AffineMap map = op.getMatchingIndexingMap(contraction.laneSide);
+  ArrayRef<AffineExpr> exprs = map.getResults();
+  if (exprs.size() < contraction.lanes.size())
+    return false;
+  for (auto [expr, d] :
+       llvm::zip(exprs.take_back(contraction.lanes.size()), contraction.lanes))
+    if (expr != getAffineDimExpr(d, map.getContext()))
+      return false;
+  for (AffineExpr expr : exprs.drop_back(contraction.lanes.size()))
+    for (unsigned d : contraction.lanes)
+      if (expr.isFunctionOfDim(d))
+        return false;
+  return true;
+}
+
 void mlir::dl::cpu::packPanel(KernelFunction &kernel,
                               const Contraction &contraction, Position dims,
                               Value panel, Value base, Value first,
@@ -299,21 +320,32 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
 
   unsigned last = contraction.lanes.back();
   Value widthValue = index.constant(width);
-  if (contraction.lanes.size() == 1) {
+  FlatGroup group;
+  for (unsigned d : contraction.lanes)
+    group.sizes.push_back(emitter.loopSize(op, d));
+  if (contraction.lanes.size() == 1 || readsLanesAsOne(contraction)) {
     emitLoop(builder, loc, zero, count, widthValue, {},
              [&](Value at, ValueRange) -> SmallVector<Value> {
                ElementEmitter::Scope scope(emitter);
-               dims[last] = index.uniform(index.add(first, at));
-               dims[last].stride = 1;
+               group.base = index.add(first, at);
+               if (contraction.lanes.size() == 1) {
+                 dims[last] = index.uniform(group.base);
+                 dims[last].stride = 1;
+               } else {
+                 index.flat = &group;
+                 for (auto [i, d] : llvm::enumerate(contraction.lanes)) {
+                   dims[d] = LaneIndex();
+                   dims[d].flatPosition = i;
+                 }
+               }
                copyRun(at, index.min(widthValue, index.sub(count, at)));
+               index.flat = nullptr;
                return {};
              });
     return;
   }
   // Lanes cross the ends of rows: copy run by run, each within one row.
-  SmallVector<Value> sizes;
-  for (unsigned d : contraction.lanes)
-    sizes.push_back(emitter.loopSize(op, d));
+  SmallVector<Value> sizes = group.sizes;
   auto loop = scf::WhileOp::create(builder, loc, TypeRange{index.constant(0).getType()},
                                    ValueRange{zero});
   OpBuilder::InsertionGuard guard(builder);

@@ -89,6 +89,8 @@ Element ElementEmitter::compute(Value tensor, ArrayRef<LaneIndex> position) {
     return {scalar(fill.getInputs()[0]), false};
   if (auto splat = dyn_cast<tensor::SplatOp>(op))
     return {scalar(splat.getInput()), false};
+  if (auto list = dyn_cast<tensor::FromElementsOp>(op))
+    return readList(list, position);
   if (auto pad = dyn_cast<tensor::PadOp>(op))
     return readPad(pad, position);
   if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
@@ -372,6 +374,33 @@ Element ElementEmitter::readPad(tensor::PadOp op,
         builder, loc, inside, element.value,
         element.isVector ? toVector(border) : border.value);
   return element;
+}
+
+/// A short list of scalars: chosen by comparing the position with each.
+Element ElementEmitter::readList(tensor::FromElementsOp op,
+                                 ArrayRef<LaneIndex> position) {
+  LaneIndex linear = index.uniform(index.constant(0));
+  RankedTensorType type = op.getType();
+  for (auto [d, lane] : llvm::enumerate(position))
+    linear = index.add(index.mul(linear, index.constant(type.getDimSize(d))),
+                       lane);
+  Element at = indexElement(linear);
+  Element result{scalar(op.getElements().front()), false};
+  for (auto [i, value] : llvm::enumerate(op.getElements())) {
+    if (i == 0)
+      continue;
+    Element number{index.constant(i), false}, element{scalar(value), false};
+    if (at.isVector) {
+      number = {toVector(number), true};
+      element = {toVector(element), true};
+      result = {toVector(result), true};
+    }
+    Value isHere = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                         at.value, number.value);
+    result.value = arith::SelectOp::create(builder, loc, isHere, element.value,
+                                           result.value);
+  }
+  return result;
 }
 
 //===----------------------------------------------------------------------===//

@@ -129,6 +129,7 @@ private:
   Element compute(Value tensor, ArrayRef<LaneIndex> position);
   Element readGeneric(linalg::GenericOp op, unsigned result,
                       ArrayRef<LaneIndex> position);
+  Element readList(tensor::FromElementsOp op, ArrayRef<LaneIndex> position);
   Element readPad(tensor::PadOp op, ArrayRef<LaneIndex> position);
   Element readReduction(linalg::GenericOp op, unsigned result,
                         ArrayRef<LaneIndex> position);

@@ -75,6 +75,26 @@ Element ElementEmitter::load(const Buffer &buffer, Type elementType,
                : Value(vector::LoadOp::create(builder, loc, type,
                                               buffer.memory,
                                               ValueRange{offset.base}));
+    } else if (!offset.lanes && offset.stride == 2 && !mask) {
+      // Every second element: two vectors, of which the last element is not read,
+      // for it may lie past the end.
+      SmallVector<bool> allButLast(width(), true);
+      allButLast.back() = false;
+      Value mostLanes = arith::ConstantOp::create(
+          builder, loc,
+          DenseElementsAttr::get(vectorType(builder.getI1Type()),
+                                 ArrayRef<bool>(allButLast)));
+      Value low = vector::LoadOp::create(builder, loc, type, buffer.memory,
+                                         ValueRange{offset.base});
+      Value high = vector::MaskedLoadOp::create(
+          builder, loc, type, buffer.memory,
+          ValueRange{index.add(offset.base, index.constant(width()))},
+          mostLanes, zero);
+      SmallVector<int64_t> even;
+      for (int64_t i = 0; i < width(); ++i)
+        even.push_back(2 * i);
+      element.value =
+          vector::ShuffleOp::create(builder, loc, low, high, even);
     } else {
       Value lanes = mask;
       if (!lanes)

@@ -5,8 +5,6 @@
 #include "ir/dialect/Dialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace mlir::dl::cpu;
@@ -247,38 +245,5 @@ LogicalResult KernelFunction::finish() {
   SymbolTable::setSymbolVisibility(function,
                                    SymbolTable::Visibility::Private);
   source.erase();
-  return success();
-}
-
-LogicalResult mlir::dl::cpu::generateKernels(ModuleOp module,
-                                             const MachineModel &machine) {
-  SmallVector<func::FuncOp> kernels;
-  for (auto function : module.getOps<func::FuncOp>())
-    if (function->hasAttr("dl.kernel") && !function->hasAttr("dl.signature"))
-      kernels.push_back(function);
-  for (func::FuncOp source : kernels) {
-    // Named operations become generic ones, so that one form is left.
-    IRRewriter rewriter(source.getContext());
-    SmallVector<linalg::LinalgOp> named;
-    source.walk([&](linalg::LinalgOp op) {
-      if (!isa<linalg::GenericOp, linalg::FillOp>(op))
-        named.push_back(op);
-    });
-    for (linalg::LinalgOp op : named) {
-      rewriter.setInsertionPoint(op);
-      if (failed(linalg::generalizeNamedOp(rewriter, op)))
-        return op->emitOpError("has no generic form");
-    }
-    KernelFunction kernel(source, machine);
-    LogicalResult emitted = isAttentionKernel(source)
-                                ? emitAttentionKernel(kernel)
-                            : isContractionKernel(source)
-                                ? emitContractionKernel(kernel)
-                                : emitLoopKernel(kernel);
-    if (failed(emitted) || failed(kernel.finish())) {
-      kernel.function.erase();
-      return source.emitError("the kernel was not generated");
-    }
-  }
   return success();
 }

@@ -8,18 +8,11 @@
 #define DL_CODEGEN_CPU_KERNELFUNCTION_H
 
 #include "codegen/cpu/ElementEmitter.h"
+#include "codegen/cpu/GenerateKernels.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
 
 namespace mlir::dl::cpu {
-
-/// Properties of the machine that strategies choose by.
-struct MachineModel {
-  int64_t vectorLanes = 16;    // float32 lanes of a vector register
-  int64_t vectorRegisters = 32;
-  int64_t l1Bytes = 32 << 10;  // data cache of a core
-  int64_t l2Bytes = 1 << 20;   // cache of a core
-};
 
 /// Replaces a kernel on tensors by a function with the kernel ABI:
 ///   (buffers: ptr, sizes: ptr, begin: index, end: index, scratch: ptr,
@@ -92,10 +85,6 @@ LogicalResult emitAttentionKernel(KernelFunction &kernel);
 /// Whether the source function has the form that the strategy is for.
 bool isContractionKernel(func::FuncOp source);
 bool isAttentionKernel(func::FuncOp source);
-
-/// Generates every `dl.kernel` function on tensors of a module; failure is
-/// reported.
-LogicalResult generateKernels(ModuleOp module, const MachineModel &machine);
 
 } // namespace mlir::dl::cpu
 

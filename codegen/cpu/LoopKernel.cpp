@@ -58,6 +58,9 @@ private:
   OpBuilder &builder;
   Location loc;
   bool sequential = false;
+  /// In a sequential kernel whose columns (positions in the last dimension) do not
+  /// depend on each other: the range of columns of this tile.
+  Value firstColumn, endColumn;
   SmallVector<Store, 0> pending;
 };
 
@@ -172,6 +175,46 @@ void LoopEmitter::flush() {
   }
 }
 
+/// Whether every step of a sequential kernel reads and writes all columns of the
+/// destination, each for itself; then tiles are ranges of columns.
+static bool isColumnwise(func::FuncOp source) {
+  auto terminator =
+      cast<func::ReturnOp>(source.getBody().front().getTerminator());
+  if (terminator.getNumOperands() != 1)
+    return false;
+  auto type = cast<RankedTensorType>(terminator.getOperand(0).getType());
+  if (type.getRank() == 0 || type.isDynamicDim(type.getRank() - 1))
+    return false;
+  int64_t columns = type.getDimSize(type.getRank() - 1);
+  auto takesAll = [&](auto op, RankedTensorType whole, RankedTensorType part) {
+    int64_t last = whole.getRank() - 1;
+    return whole.getRank() > 0 && part.getRank() > 0 &&
+           whole.getDimSize(last) == columns &&
+           part.getDimSize(part.getRank() - 1) == columns &&
+           getConstantIntValue(op.getMixedOffsets()[last]) == 0 &&
+           getConstantIntValue(op.getMixedStrides()[last]) == 1 &&
+           getConstantIntValue(op.getMixedSizes()[last]) == columns &&
+           !op.getDroppedDims().test(last);
+  };
+  WalkResult result = source.walk([&](Operation *op) {
+    bool allowed = true;
+    if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
+      allowed = takesAll(insert, insert.getDestType(), insert.getSourceType());
+    if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op);
+        slice && slice->getParentOfType<scf::ForOp>() &&
+        slice.getSourceType() == type)
+      allowed = takesAll(slice, slice.getSourceType(), slice.getResultType());
+    if (auto extract = dyn_cast<tensor::ExtractOp>(op))
+      allowed = !isa<scf::ForOp>(extract.getTensor().getParentBlock()
+                                     ->getParentOp());
+    if (auto loop = dyn_cast<scf::ForOp>(op))
+      allowed = loop.getNumResults() == 1 &&
+                loop.getResult(0).getType() == type;
+    return allowed ? WalkResult::advance() : WalkResult::interrupt();
+  });
+  return !result.wasInterrupted();
+}
+
 LogicalResult LoopEmitter::run() {
   kernel.source.walk([&](scf::ForOp) { sequential = true; });
   auto emitAll = [&] {
@@ -179,7 +222,15 @@ LogicalResult LoopEmitter::run() {
       trace(output.value, output.buffer);
     flush();
   };
-  if (sequential)
+  if (sequential && isColumnwise(kernel.source)) {
+    Buffer out = kernel.getOutputs().front().buffer;
+    Value step = index.constant(4 * emitter.width());
+    kernel.emitTiles(index.ceilDiv(out.sizes.back(), step), [&](Value tile) {
+      firstColumn = index.mul(tile, step);
+      endColumn = index.min(index.add(firstColumn, step), out.sizes.back());
+      emitAll();
+    });
+  } else if (sequential)
     kernel.emitTiles(index.constant(1), [&](Value) { emitAll(); });
   else
     emitAll();
@@ -245,7 +296,7 @@ Schedule LoopEmitter::schedule(ArrayRef<Store> stores, ArrayRef<Value> sizes) {
   if (alongMemory)
     return plan;
   plan.flatCount = 1;
-  if (!sets.empty() || plan.inner)
+  if (!sets.empty() || plan.inner || firstColumn)
     return plan;
 
   // Lanes run over as many trailing dimensions as all reads and writes see as
@@ -435,7 +486,10 @@ void LoopEmitter::emitStatement(ArrayRef<Store> stores) {
     if (!plan.flatCount)
       return emitAt();
     Value lower = index.constant(0), upper = lanes;
-    if (IndexBuilder::getConstant(chunks) != 1) {
+    if (firstColumn) {
+      lower = firstColumn;
+      upper = endColumn;
+    } else if (IndexBuilder::getConstant(chunks) != 1) {
       Value step = index.constant(chunk);
       lower = index.mul(part, step);
       upper = index.min(index.add(lower, step), lanes);

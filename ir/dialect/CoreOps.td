@@ -30,7 +30,7 @@ def Dl_SizesOp : Dl_Op<"sizes", [Pure, ConstantLike]> {
     Constraints:
     - (C1) the result is static, with as many elements as the map has results
 
-    Example: `%r = dl.sizes #dl.size_values<()[s0] -> (s0, 12)> : tensor<2xi64>`
+    Example: `%r = dl.sizes <()[s0] -> (s0, 12)> : tensor<2xi64>`
   }];
   let arguments = (ins Dl_SizeValuesAttr:$value);
   let results = (outs Dl_IntTensor:$result);
@@ -138,7 +138,7 @@ def Dl_DispatchOp : Dl_Op<"dispatch", [Pure, DeclareOpInterfaceMethods<SymbolUse
     - (C1) `kernel` names a function
     - (C2) the function has the arguments and results described above
 
-    Example: `%r = dl.dispatch @kernel_0(%a, %b) sizes()[s0] -> (s0) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>`
+    Example: `%r = dl.dispatch @kernel_0(%a, %b) sizes affine_map<()[s0] -> (s0)> : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>`
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Dl_Tensor>:$inputs,
                    AffineMapAttr:$sizes);

@@ -101,18 +101,20 @@ LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &symbols) {
       symbols.lookupNearestSymbolFrom<func::FuncOp>(*this, getKernelAttr());
   if (!kernel)
     return report.fail("(C1) expected a function named @", getKernel());
+  // Kernels have no encodings, and integers without a sign.
+  auto inKernel = [](Value value) -> Type {
+    RankedTensorType type = typeOf(value);
+    Type element = type.getElementType();
+    if (auto integer = dyn_cast<IntegerType>(element))
+      element = IntegerType::get(type.getContext(), integer.getWidth());
+    return RankedTensorType::get(type.getShape(), element);
+  };
   SmallVector<Type> arguments, results;
-  for (Value input : getInputs()) {
-    RankedTensorType type = typeOf(input);
-    arguments.push_back(
-        RankedTensorType::get(type.getShape(), type.getElementType()));
-  }
+  for (Value input : getInputs())
+    arguments.push_back(inKernel(input));
   arguments.append(getSizes().getNumResults(), IndexType::get(getContext()));
-  for (Value result : getResults()) {
-    RankedTensorType type = typeOf(result);
-    results.push_back(
-        RankedTensorType::get(type.getShape(), type.getElementType()));
-  }
+  for (Value result : getResults())
+    results.push_back(inKernel(result));
   llvm::append_range(arguments, results);
   // A kernel that serves several shapes may be less precise than its use.
   auto agree = [](TypeRange a, TypeRange b) {
@@ -122,7 +124,10 @@ LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &symbols) {
              return x == y || areCompatible(x, y);
            });
   };
+  // Code generation changes the function's type and keeps this one.
   FunctionType type = kernel.getFunctionType();
+  if (auto signature = kernel->getAttrOfType<TypeAttr>("dl.signature"))
+    type = cast<FunctionType>(signature.getValue());
   if (!agree(type.getInputs(), arguments) || !agree(type.getResults(), results))
     return report.fail("(C2) expected a kernel of type ",
                        FunctionType::get(getContext(), arguments, results),

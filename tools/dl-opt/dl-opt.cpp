@@ -7,6 +7,7 @@
 #include "codegen/cpu/Lowering.h"
 #include "frontend/import/Import.h"
 #include "ir/dialect/Locations.h"
+#include "codegen/spirv/Pipeline.h"
 #include "passes/Passes.h"
 #include "passes/Pipeline.h"
 
@@ -90,6 +91,7 @@ int main(int argc, char **argv) {
   registerAllPasses();
   ::dl::registerDlPasses();
   mlir::dl::cpu::registerGenerateKernelsPass();
+  ::dl::spirv::registerSpirvPasses();
   ::dl::cpu::registerLoweringPasses();
   mlir::dl::cpu::registerGenerateKernelsPass();
   DialectRegistry registry;

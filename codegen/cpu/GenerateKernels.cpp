@@ -1,0 +1,99 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Chooses how each kernel is generated, and the pass that does it.
+
+#include "codegen/cpu/GenerateKernels.h"
+#include "codegen/cpu/KernelFunction.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Pass/Pass.h"
+
+using namespace mlir;
+using namespace mlir::dl::cpu;
+
+LogicalResult mlir::dl::cpu::generateKernels(ModuleOp module,
+                                             const MachineModel &machine) {
+  SmallVector<func::FuncOp> kernels;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function->hasAttr("dl.kernel") && !function->hasAttr("dl.signature"))
+      kernels.push_back(function);
+  for (func::FuncOp source : kernels) {
+    // Named operations become generic ones, so that one form is left.
+    IRRewriter rewriter(source.getContext());
+    SmallVector<linalg::LinalgOp> named;
+    source.walk([&](linalg::LinalgOp op) {
+      if (!isa<linalg::GenericOp, linalg::FillOp>(op))
+        named.push_back(op);
+    });
+    for (linalg::LinalgOp op : named) {
+      rewriter.setInsertionPoint(op);
+      if (failed(linalg::generalizeNamedOp(rewriter, op)))
+        return op->emitOpError("has no generic form");
+    }
+    KernelFunction kernel(source, machine);
+    LogicalResult emitted = isAttentionKernel(source)
+                                ? emitAttentionKernel(kernel)
+                            : isContractionKernel(source)
+                                ? emitContractionKernel(kernel)
+                                : emitLoopKernel(kernel);
+    if (failed(emitted) || failed(kernel.finish())) {
+      kernel.function.erase();
+      return source.emitError("the kernel was not generated");
+    }
+  }
+  return success();
+}
+
+namespace {
+
+struct GenerateKernelsPass
+    : PassWrapper<GenerateKernelsPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(GenerateKernelsPass)
+
+  GenerateKernelsPass() = default;
+  GenerateKernelsPass(const GenerateKernelsPass &other) : PassWrapper(other) {}
+  GenerateKernelsPass(const MachineModel &machine) {
+    lanes = machine.vectorLanes;
+    registers = machine.vectorRegisters;
+  }
+
+  StringRef getArgument() const override { return "cpu-generate-kernels"; }
+  StringRef getDescription() const override {
+    return "turns kernels on tensors into loops over vectors in memory";
+  }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<arith::ArithDialect, LLVM::LLVMDialect,
+                    memref::MemRefDialect, scf::SCFDialect,
+                    vector::VectorDialect>();
+  }
+  void runOnOperation() override {
+    MachineModel machine;
+    machine.vectorLanes = lanes;
+    machine.vectorRegisters = registers;
+    if (failed(generateKernels(getOperation(), machine)))
+      signalPassFailure();
+  }
+
+  Option<int64_t> lanes{*this, "lanes",
+                        llvm::cl::desc("float32 lanes of a vector register"),
+                        llvm::cl::init(16)};
+  Option<int64_t> registers{*this, "registers",
+                            llvm::cl::desc("number of vector registers"),
+                            llvm::cl::init(32)};
+};
+
+} // namespace
+
+std::unique_ptr<Pass>
+mlir::dl::cpu::createGenerateKernelsPass(const MachineModel &machine) {
+  return std::make_unique<GenerateKernelsPass>(machine);
+}
+
+void mlir::dl::cpu::registerGenerateKernelsPass() {
+  PassRegistration<GenerateKernelsPass>();
+}

@@ -1,0 +1,36 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// From kernels on tensors to loops over vectors in memory.
+
+#ifndef DL_CODEGEN_CPU_GENERATEKERNELS_H
+#define DL_CODEGEN_CPU_GENERATEKERNELS_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include <memory>
+
+namespace mlir {
+class Pass;
+}
+
+namespace mlir::dl::cpu {
+
+/// Properties of the machine that strategies choose by.
+struct MachineModel {
+  int64_t vectorLanes = 16;    // float32 lanes of a vector register
+  int64_t vectorRegisters = 32;
+  int64_t l1Bytes = 32 << 10;  // data cache of a core
+  int64_t l2Bytes = 1 << 20;   // cache of a core
+};
+
+/// Generates every `dl.kernel` function on tensors of a module; failure is
+/// reported.
+LogicalResult generateKernels(ModuleOp module, const MachineModel &machine);
+
+/// The same as a pass, `cpu-generate-kernels`.
+std::unique_ptr<Pass> createGenerateKernelsPass(const MachineModel &machine);
+void registerGenerateKernelsPass();
+
+} // namespace mlir::dl::cpu
+
+#endif // DL_CODEGEN_CPU_GENERATEKERNELS_H

@@ -1,0 +1,41 @@
+// RUN: dl-opt %s -cpu-generate-kernels -split-input-file | FileCheck %s
+
+// A matrix product with constant weights: the weights are packed in panels by the
+// caller, accumulators stay in registers, bias and rectifier follow in the kernel.
+
+// CHECK-LABEL: func.func @main
+// CHECK: dl.pack %{{.*}} {inner_dims = array<i64: 1>, inner_tiles = array<i64: [[N:[0-9]+]]>, outer_perm = array<i64: 1, 0>}
+// CHECK-LABEL: func.func private @dense
+// CHECK: scf.for {{.*}} -> (vector<16xf32>
+// CHECK: vector.fma
+// CHECK: arith.maximumf
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#last = affine_map<(d0, d1) -> (d1)>
+func.func @main(%x: tensor<24x64xf32>) -> tensor<24x96xf32> {
+  %w = dl.constant dense_resource<w> : tensor<64x96xf32>
+  %b = dl.constant dense_resource<b> : tensor<96xf32>
+  %0 = dl.dispatch @dense(%x, %w, %b) sizes affine_map<() -> ()> : (tensor<24x64xf32>, tensor<64x96xf32>, tensor<96xf32>) -> tensor<24x96xf32>
+  return %0 : tensor<24x96xf32>
+}
+func.func private @dense(%x: tensor<24x64xf32>, %w: tensor<64x96xf32> {dl.constant}, %b: tensor<96xf32> {dl.constant}, %out: tensor<24x96xf32>) -> tensor<24x96xf32> attributes {dl.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<24x96xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<24x96xf32>) -> tensor<24x96xf32>
+  %mm = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>],
+      iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<24x64xf32>, tensor<64x96xf32>) outs(%init : tensor<24x96xf32>) {
+  ^bb0(%a: f32, %c: f32, %acc: f32):
+    %p = arith.mulf %a, %c : f32
+    %s = arith.addf %acc, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<24x96xf32>
+  %0 = linalg.generic {indexing_maps = [#id, #last, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%mm, %b : tensor<24x96xf32>, tensor<96xf32>) outs(%out : tensor<24x96xf32>) {
+  ^bb0(%a: f32, %c: f32, %o: f32):
+    %s = arith.addf %a, %c : f32
+    %r = arith.maximumf %s, %zero : f32
+    linalg.yield %r : f32
+  } -> tensor<24x96xf32>
+  return %0 : tensor<24x96xf32>
+}
+{-# dialect_resources: { builtin: { w: "0x0400000000000000", b: "0x0400000000000000" } } #-}
