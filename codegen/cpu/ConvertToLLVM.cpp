@@ -52,6 +52,7 @@ class ConvertKernelsToLLVM
 public:
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ConvertKernelsToLLVM)
 
+  StringRef getName() const override { return "ConvertKernelsToLLVM"; }
   StringRef getArgument() const override { return "dl-cpu-to-llvm"; }
   StringRef getDescription() const override {
     return "convert kernels to the LLVM dialect";

@@ -194,6 +194,7 @@ FailureOr<std::string> emitCpuCode(ModuleOp module,
       lowerKernels(module, kernelOrder, options);
   if (failed(lowered))
     return failure();
+  TimingScope scope = nest(options, "Code generation");
   FailureOr<std::string> code = generateCode(**lowered, options.target, kind);
   if (failed(code) || kind != CodeKind::Object)
     return code;

@@ -17,6 +17,7 @@ class ExpandArithmetic
 public:
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ExpandArithmetic)
 
+  StringRef getName() const override { return "ExpandArithmetic"; }
   StringRef getArgument() const override { return "dl-cpu-expand-arithmetic"; }
   StringRef getDescription() const override {
     return "expand math functions, and types that the CPU does not compute in";

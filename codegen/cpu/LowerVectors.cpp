@@ -55,6 +55,7 @@ class LowerVectors : public PassWrapper<LowerVectors, OperationPass<ModuleOp>> {
 public:
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerVectors)
 
+  StringRef getName() const override { return "LowerVectors"; }
   StringRef getArgument() const override { return "dl-cpu-lower-vectors"; }
   StringRef getDescription() const override {
     return "rewrite vector ops to those that LLVM has instructions for";

@@ -26,7 +26,8 @@ void addLoweringPasses(OpPassManager &manager, const CpuTarget &target) {
   manager.addPass(createLowerVectorsPass());
   manager.addPass(memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());
-  manager.addPass(createCanonicalizerPass());
+  // No canonicalization of vectors from here on: it takes the rows of a large vector
+  // apart into elements.
   manager.addPass(createCSEPass());
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(createConvertKernelsToLLVMPass());
@@ -59,6 +60,7 @@ class VerifyKernels
 public:
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(VerifyKernels)
 
+  StringRef getName() const override { return "VerifyKernels"; }
   StringRef getArgument() const override { return "dl-cpu-verify-kernels"; }
   StringRef getDescription() const override {
     return "check that kernels can be lowered for a CPU";

@@ -4,7 +4,9 @@
 #include "codegen/cpu/Object.h"
 #include "codegen/cpu/Target.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -20,6 +22,8 @@
 #include "llvm/Transforms/Scalar/LoopRotation.h"
 #include "llvm/Transforms/Scalar/SROA.h"
 #include "llvm/Transforms/Scalar/SimplifyCFG.h"
+#include <elf.h>
+#include <link.h>
 #include <mutex>
 
 using namespace mlir;
@@ -103,8 +107,21 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   manager.run(module, modules);
 }
 
+/// Every op must be in the LLVM dialect: names the first that is not.
+static LogicalResult checkLowered(ModuleOp module) {
+  WalkResult result = module.walk([&](Operation *op) {
+    if (op == module || isa<LLVM::LLVMDialect>(op->getDialect()))
+      return WalkResult::advance();
+    op->emitError("op '") << op->getName() << "' cannot be lowered for a CPU";
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
+}
+
 FailureOr<std::string> generateCode(ModuleOp module, const CpuTarget &target,
                                     CodeKind kind) {
+  if (failed(checkLowered(module)))
+    return failure();
   std::string error;
   std::unique_ptr<llvm::TargetMachine> machine = createMachine(target, error);
   if (!machine)
@@ -136,6 +153,47 @@ FailureOr<std::string> generateCode(ModuleOp module, const CpuTarget &target,
   return std::string(buffer);
 }
 
-std::string getGeneratorVersion() { return "LLVM " LLVM_VERSION_STRING; }
+/// The build identity in one segment of notes, or nothing.
+static std::string findBuildId(const char *note, const char *end) {
+  while (note + sizeof(ElfW(Nhdr)) <= end) {
+    auto *header = reinterpret_cast<const ElfW(Nhdr) *>(note);
+    const char *bytes =
+        note + sizeof *header + llvm::alignTo(header->n_namesz, 4);
+    if (header->n_type == NT_GNU_BUILD_ID)
+      return llvm::toHex(StringRef(bytes, header->n_descsz));
+    note = bytes + llvm::alignTo(header->n_descsz, 4);
+  }
+  return {};
+}
+
+/// Finds the identity that the linker gave the file which this code is in.
+static int readBuildId(dl_phdr_info *info, size_t, void *data) {
+  auto *id = static_cast<std::string *>(data);
+  auto address = reinterpret_cast<uintptr_t>(&readBuildId);
+  ArrayRef<ElfW(Phdr)> headers(info->dlpi_phdr, info->dlpi_phnum);
+  bool isHere = llvm::any_of(headers, [&](const ElfW(Phdr) & header) {
+    return header.p_type == PT_LOAD &&
+           address - (info->dlpi_addr + header.p_vaddr) < header.p_memsz;
+  });
+  if (!isHere)
+    return 0;
+  for (const ElfW(Phdr) &header : headers) {
+    if (header.p_type != PT_NOTE || !id->empty())
+      continue;
+    auto *note =
+        reinterpret_cast<const char *>(info->dlpi_addr + header.p_vaddr);
+    *id = findBuildId(note, note + header.p_memsz);
+  }
+  return 1;
+}
+
+std::string getGeneratorVersion() {
+  static const std::string version = [] {
+    std::string id;
+    dl_iterate_phdr(readBuildId, &id);
+    return "LLVM " LLVM_VERSION_STRING " " + id;
+  }();
+  return version;
+}
 
 } // namespace dl::cpu

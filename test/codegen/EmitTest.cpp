@@ -127,6 +127,14 @@ TEST(EmitTest, HoldsNoWritablePiece) {
   EXPECT_EQ(executable, 1u);
 }
 
+// A build of the compiler must not take code from the cache that another made.
+TEST(EmitTest, VersionTellsBuildsApart) {
+  std::string version = getGeneratorVersion();
+  EXPECT_EQ(version.find("LLVM 22."), 0u);
+  size_t identity = version.rfind(' ') + 1;
+  EXPECT_GE(version.size() - identity, 32u) << version;
+}
+
 TEST(EmitTest, RefusesUndefinedSymbol) {
   KernelCompiler compiler;
   // No builtin has this name: LLVM calls it for a remainder of 128-bit
