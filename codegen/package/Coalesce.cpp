@@ -118,6 +118,11 @@ private:
     if (!lifetime)
       return;
     auto [first, last] = *lifetime;
+    // After the copy, the two must stay equal as long as the source is used.
+    for (const Access &access : accesses.of(source.storage))
+      if (access.isWrite() &&
+          accesses.getIndexIn(copy.region, access) > copy.index)
+        return;
     for (const Access &access : accesses.of(target.storage)) {
       int32_t index = accesses.getIndexIn(copy.region, access);
       if (index < first || access.step == &step)

@@ -31,7 +31,8 @@ namespace dl {
 /// - `dl.in_place`: for each result, the input whose memory it may take, or -1.
 struct PackageInput {
   mlir::ModuleOp module;
-  /// Code for one or more CPU levels; each has all kernels in the same order.
+  /// Code for CPU levels, from the least to the most demanding: the runtime takes the
+  /// last one that it can run. Each has all kernels in the same order.
   std::vector<cpu::CpuImage> cpuImages;
   /// Symbols of the kernels in the order of the images' entries.
   std::vector<std::string> kernelNames;

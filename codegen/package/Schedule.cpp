@@ -59,7 +59,7 @@ public:
       return failure();
     Operation *end = body.getTerminator();
     for (auto [i, value] : llvm::enumerate(end->getOperands())) {
-      FailureOr<View> view = getView(value, end);
+      FailureOr<View> view = getView(value);
       if (failed(view))
         return failure();
       int32_t output = program.addStorage(StorageKind::Output,
@@ -99,14 +99,17 @@ private:
     return views[value];
   }
 
-  FailureOr<View> getView(Value value, Operation *user) {
+  static LogicalResult reportForeign(Operation *op) {
+    return op->emitOpError("is no part of a schedule: expected the module "
+                           "after lowering");
+  }
+
+  FailureOr<View> getView(Value value) {
     auto it = views.find(value);
     if (it != views.end())
       return it->second;
     if (!Constants::isConstant(value))
-      return user->emitOpError("its operand is made by '")
-             << value.getDefiningOp()->getName()
-             << "', which has no kernel: expected the module after lowering";
+      return reportForeign(value.getDefiningOp());
     FailureOr<int32_t> number = constants.add(value);
     if (failed(number))
       return failure();
@@ -139,10 +142,7 @@ private:
                   [&](auto o) { return add(o, steps); })
               .Case<mlir::dl::DispatchOp, mlir::dl::HostCallOp>(
                   [&](auto o) { return add(o, steps); })
-              .Default([](Operation *other) {
-                return other->emitOpError("is no part of a schedule: expected "
-                                          "the module after lowering");
-              });
+              .Default([](Operation *other) { return reportForeign(other); });
       if (failed(result))
         return failure();
     }
@@ -152,7 +152,7 @@ private:
   /// Adds views of operands, then of new results, as arguments.
   LogicalResult addArgs(Operation *op, Step &step) {
     for (Value operand : op->getOperands()) {
-      FailureOr<View> view = getView(operand, op);
+      FailureOr<View> view = getView(operand);
       if (failed(view))
         return failure();
       step.args.push_back(*view);
@@ -171,7 +171,7 @@ private:
   LogicalResult add(mlir::dl::ReshapeOp op, std::vector<Step> &) {
     if (Constants::isConstant(op))
       return success();
-    FailureOr<View> view = getView(op.getOperand(), op);
+    FailureOr<View> view = getView(op.getOperand());
     if (failed(view))
       return failure();
     // The same bytes, even where it cannot be seen from the formulas.
@@ -182,7 +182,7 @@ private:
   /// A slice is a view where its elements follow one another.
   LogicalResult add(mlir::dl::SliceOp op, std::vector<Step> &) {
     RankedTensorType from = getType(op.getOperand()), to = getType(op);
-    FailureOr<View> view = getView(op.getOperand(), op);
+    FailureOr<View> view = getView(op.getOperand());
     if (failed(view))
       return failure();
     unsigned rank = from.getRank(), first = 0;
@@ -344,7 +344,7 @@ private:
     // States lie in storages of their own, which become the final ones.
     std::vector<View> states;
     for (auto [i, init] : llvm::enumerate(op.getStates())) {
-      FailureOr<View> from = getView(init, op);
+      FailureOr<View> from = getView(init);
       FailureOr<View> to = addResult(op.getResult(i), op);
       if (failed(from) || failed(to))
         return failure();
@@ -353,7 +353,7 @@ private:
       views[body.getArgument(i)] = *to;
     }
     for (auto [i, input] : llvm::enumerate(op.getInputs())) {
-      FailureOr<View> from = getView(input, op);
+      FailureOr<View> from = getView(input);
       if (failed(from))
         return failure();
       Value slice = body.getArgument(numStates + i);
@@ -380,7 +380,7 @@ private:
     // that is (a part of) another old one waits in a temporary.
     std::vector<View> next;
     for (Value value : yield->getOperands()) {
-      FailureOr<View> view = getView(value, yield);
+      FailureOr<View> view = getView(value);
       if (failed(view))
         return failure();
       next.push_back(*view);
