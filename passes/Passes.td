@@ -36,6 +36,43 @@ def VerifyPhase : Pass<"dl-verify-phase", "::mlir::ModuleOp"> {
   ];
 }
 
+def Fuse : Pass<"dl-fuse", "::mlir::func::FuncOp"> {
+  let summary = "group the ops that become one kernel";
+  let description = [{
+    Puts every op that computes into a `dl.fused`. What is grouped follows from
+    the ops' kinds, as their `FusionInterface` gives them:
+
+    - a contraction with the elementwise ops of its result's dimensions that
+      follow it;
+    - two contractions with a normalization of rows between them, and what
+      follows the second;
+    - reductions over the same dimensions of tensors of one shape, with the
+      elementwise ops of that shape, or of the reduced one, around them;
+    - elementwise ops of one shape;
+    - ops that assemble pieces or change a tensor step by step, with the
+      elementwise ops that they alone use.
+
+    Movement (slices, permutations, broadcasts, borders) is copied into each group
+    that reads through it. A reshape stays outside, where it costs nothing. No
+    group depends on itself through others; a value that is used outside of its
+    group is one of the group's results. Bodies of `dl.scan` are grouped likewise.
+
+    Example:
+    ```mlir
+    %0 = dl.matmul %a, %b : (tensor<8x4xf32>, tensor<4x8xf32>) -> tensor<8x8xf32>
+    %1 = dl.tanh %0 : (tensor<8x8xf32>) -> tensor<8x8xf32>
+    ```
+    becomes
+    ```mlir
+    %1 = dl.fused {
+      %2 = dl.matmul %a, %b : (tensor<8x4xf32>, tensor<4x8xf32>) -> tensor<8x8xf32>
+      %3 = dl.tanh %2 : (tensor<8x8xf32>) -> tensor<8x8xf32>
+      dl.yield %3 : tensor<8x8xf32>
+    } : tensor<8x8xf32>
+    ```
+  }];
+}
+
 def Lower : Pass<"dl-lower", "::mlir::ModuleOp"> {
   let summary = "make a kernel of each group of ops";
   let description = [{

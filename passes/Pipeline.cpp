@@ -72,6 +72,7 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
 }
 
 void addFusePhase(OpPassManager &manager, const PipelineOptions &options) {
+  manager.addNestedPass<func::FuncOp>(createFuse());
   addCheck(Phase::Fuse, manager, options);
 }
 

@@ -13,49 +13,66 @@ static RankedTensorType getType(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
+/// The permutation that alone uses a contraction's result, if there is one: the
+/// result is then stored in that order.
+static TransposeOp getFollowingTranspose(Operation *op) {
+  if (!op->getResult(0).hasOneUse())
+    return {};
+  return dyn_cast<TransposeOp>(*op->getResult(0).getUsers().begin());
+}
+
 /// The sum over the reduction loops of the products of two operands, rounded to
-/// the result's type at the end.
+/// the result's type at the end. The first loops are the result's dimensions.
 static void createSumOfProducts(KernelBuilder &kernel, Operation *op,
                                 ArrayRef<Loop> loops, ArrayRef<View> operands,
-                                ArrayRef<AffineMap> maps, AffineMap outMap) {
+                                ArrayRef<AffineMap> maps) {
   Location loc = op->getLoc();
-  Value result = op->getResult(0);
-  RankedTensorType type = getType(result);
-  Type elementType = type.getElementType();
+  OpBuilder &builder = kernel.builder;
+  Value result = op->getResult(0), stored = result;
+  AffineMap layout = builder.getMultiDimIdentityMap(getType(result).getRank());
+  if (TransposeOp transpose = getFollowingTranspose(op)) {
+    stored = transpose.getResult();
+    SmallVector<unsigned> order(transpose.getPermutation().begin(),
+                                transpose.getPermutation().end());
+    layout = AffineMap::getPermutationMap(order, op->getContext());
+  }
+  SmallVector<AffineExpr> dims = getDims(getType(stored));
+  Type elementType = getType(result).getElementType();
   Type sumType = getAccumulatorType(elementType);
-  Value destination = kernel.getDestination(result);
+  Value destination = kernel.getDestination(stored);
   Value target = sumType == elementType
                      ? destination
-                     : kernel.createEmpty(loc, getDims(type), sumType);
+                     : kernel.createEmpty(loc, dims, sumType);
   Value init =
       kernel.createFill(loc, getNeutral(ReduceKind::Sum, sumType), target);
   auto body = [&](OpBuilder &b, Location at, ValueRange inputs,
                   ValueRange accumulators) -> SmallVector<Value> {
     Value x = createScalarCast(b, at, inputs[0], elementType, sumType, true);
     Value y = createScalarCast(b, at, inputs[1], elementType, sumType, true);
-    Value product =
-        createCombine(b, at, ReduceKind::Prod, sumType, x, y);
+    Value product = createCombine(b, at, ReduceKind::Prod, sumType, x, y);
     return {createCombine(b, at, ReduceKind::Sum, sumType, accumulators[0],
                           product)};
   };
-  Value sum = kernel
-                  .createGeneric(loc, loops, operands, maps, init, outMap,
-                                 body)
-                  .getResult(0);
-  if (sumType == elementType)
-    return kernel.setTensor(result, sum);
-  View wide;
-  wide.tensor = sum;
-  wide.map = kernel.builder.getMultiDimIdentityMap(type.getRank());
-  kernel.setTensor(
-      result, kernel.createMap(loc, getDims(type), wide, wide.map, destination,
-                               [&](OpBuilder &b, Location at,
-                                   ValueRange inputs,
-                                   ValueRange) -> SmallVector<Value> {
-                                 return {createScalarCast(b, at, inputs[0],
-                                                          sumType, elementType,
-                                                          true)};
-                               }));
+  AffineMap outMap = AffineMap::get(loops.size(), 0, layout.getResults(),
+                                    op->getContext());
+  View view;
+  view.map = layout;
+  view.tensor =
+      kernel.createGeneric(loc, loops, operands, maps, init, outMap, body)
+          .getResult(0);
+  if (sumType != elementType) {
+    View wide;
+    wide.tensor = view.tensor;
+    wide.map = builder.getMultiDimIdentityMap(dims.size());
+    view.tensor = kernel.createMap(
+        loc, dims, wide, wide.map, destination,
+        [&](OpBuilder &b, Location at, ValueRange inputs,
+            ValueRange) -> SmallVector<Value> {
+          return {createScalarCast(b, at, inputs[0], sumType, elementType,
+                                   true)};
+        });
+  }
+  kernel.setView(result, view);
 }
 
 static void create(KernelBuilder &kernel, MatmulOp op) {
@@ -78,14 +95,10 @@ static void create(KernelBuilder &kernel, MatmulOp op) {
     exprs[exprs.size() - 1] = builder.getAffineDimExpr(n);
     return AffineMap::get(rank + 1, 0, exprs, op.getContext());
   };
-  SmallVector<AffineExpr> out;
-  for (int64_t d = 0; d < rank; ++d)
-    out.push_back(builder.getAffineDimExpr(d));
   createSumOfProducts(kernel, op, loops,
                       {kernel.getTensorView(op.getLhs()),
                        kernel.getTensorView(op.getRhs())},
-                      {getMap(lhs, rank - 2, rank), getMap(rhs, rank, rank - 1)},
-                      AffineMap::get(rank + 1, 0, out, op.getContext()));
+                      {getMap(lhs, rank - 2, rank), getMap(rhs, rank, rank - 1)});
 }
 
 /// The input with zeros around its spatial dimensions.
@@ -156,8 +169,7 @@ static void create(KernelBuilder &kernel, ConvOp op) {
   createSumOfProducts(
       kernel, op, loops, {input, kernel.getTensorView(op.getFilter())},
       {AffineMap::get(loops.size(), 0, inputMap, context),
-       AffineMap::get(loops.size(), 0, filterMap, context)},
-      AffineMap::get(loops.size(), 0, out, context));
+       AffineMap::get(loops.size(), 0, filterMap, context)});
 }
 
 RuleResult mlir::dl::lower::lowerContraction(KernelBuilder &kernel, Operation *op) {

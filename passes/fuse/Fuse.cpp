@@ -1,0 +1,230 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The rules that decide which ops become one kernel.
+
+#include "ir/dialect/Dims.h"
+#include "passes/Passes.h"
+#include "passes/fuse/Graph.h"
+#include "passes/fuse/Structure.h"
+
+namespace dl {
+#define GEN_PASS_DEF_FUSE
+#include "passes/Passes.h.inc"
+} // namespace dl
+
+using namespace mlir;
+using namespace mlir::dl;
+using namespace mlir::dl::fuse;
+
+/// Larger groups win nothing and take long to compile.
+constexpr size_t kMaxGroup = 64;
+
+namespace {
+
+class Fuser {
+public:
+  explicit Fuser(Block &block) : graph(block) {}
+
+  void run() {
+    // Later contractions first: what follows several belongs to the last.
+    for (Operation *op : llvm::reverse(graph.getOps()))
+      if (graph.isFree(op) && getKind(op) == FusionKind::Contraction)
+        addContraction(op);
+    for (Operation *op : graph.getOps())
+      if (getKind(op) == FusionKind::Reduction && graph.isFree(op))
+        addAttention(op);
+    for (Operation *op : graph.getOps())
+      if (getKind(op) == FusionKind::Reduction && graph.isFree(op))
+        addReduction(op);
+    for (Operation *op : graph.getOps())
+      if (getKind(op) == FusionKind::Elementwise && graph.isFree(op) &&
+          !isCheapMovement(op))
+        addElementwise(op);
+    for (Operation *op : graph.getOps())
+      if (graph.isFree(op) && isRoot(op))
+        addRoot(op);
+    buildRegions(graph);
+  }
+
+private:
+  static bool isRoot(Operation *op) {
+    if (!isa<FusionInterface>(op) || op->getNumRegions())
+      return false;
+    return assembles(op) || getKind(op) == FusionKind::Opaque;
+  }
+
+  bool tryJoin(Group *group, Operation *op) {
+    if (!graph.isFree(op) || group->ops.size() >= kMaxGroup ||
+        !graph.mayJoin(group, op))
+      return false;
+    graph.join(group, op);
+    return true;
+  }
+
+  /// Takes in elementwise ops of the dimensions of `type` that follow the group.
+  void addFollowing(Group *group, Type type) {
+    for (size_t i = 0; i < group->ops.size(); ++i)
+      for (Operation *user : graph.getUsers(group->ops[i]))
+        if (getKind(user) == FusionKind::Elementwise &&
+            haveEqualDims(user->getResult(0).getType(), type))
+          tryJoin(group, user);
+  }
+
+  /// The only user of the op, or null.
+  Operation *getOnlyUser(Operation *op) {
+    ArrayRef<Operation *> users = graph.getUsers(op);
+    return users.size() == 1 ? users.front() : nullptr;
+  }
+
+  void addContraction(Operation *op) {
+    Group *group = graph.createGroup(GroupKind::Contraction, op);
+    // A permutation of the outer dimensions only changes where rows are stored.
+    Operation *last = op;
+    if (Operation *user = getOnlyUser(op);
+        user && permutesOuterDims(user) && tryJoin(group, user))
+      last = user;
+    addFollowing(group, last->getResult(0).getType());
+  }
+
+  /// scores -> normalization of rows -> product with another tensor.
+  void addAttention(Operation *normalizer) {
+    auto type =
+        dyn_cast<RankedTensorType>(normalizer->getResult(0).getType());
+    Operation *producer = normalizer->getOperand(0).getDefiningOp();
+    Operation *second = getOnlyUser(normalizer);
+    Group *scores = producer ? graph.getGroup(producer) : nullptr;
+    if (!type || !normalizesAlong(normalizer, type.getRank() - 1) || !scores ||
+        scores->kind != GroupKind::Contraction || !second ||
+        !isPlainProduct(second) ||
+        second->getOperand(0) != normalizer->getResult(0) ||
+        second->getOperand(1) == normalizer->getResult(0))
+      return;
+    Group *mix = graph.getGroup(second);
+    Operation *first = scores->ops.front();
+    if (!mix || mix == scores || mix->kind != GroupKind::Contraction ||
+        !isPlainProduct(first) ||
+        !haveEqualDims(first->getResult(0).getType(), type))
+      return;
+    for (Operation *op : scores->ops)
+      for (Operation *user : graph.getUsers(op))
+        if (user != normalizer && graph.getGroup(user) != scores)
+          return;
+    if (llvm::any_of(scores->ops, permutesOuterDims) ||
+        !graph.mayJoin(scores, normalizer))
+      return;
+    graph.join(scores, normalizer);
+    if (!graph.mayMerge(scores, mix)) {
+      // Cannot be: the product is the normalizer's only user.
+      return;
+    }
+    graph.merge(scores, mix);
+    scores->kind = GroupKind::Attention;
+  }
+
+  void addReduction(Operation *op) {
+    std::optional<SmallVector<int64_t>> axes = getReducedAxes(op);
+    if (!axes) {
+      Group *group = graph.createGroup(GroupKind::Window, op);
+      addFollowing(group, op->getResult(0).getType());
+      return;
+    }
+    auto full = cast<RankedTensorType>(op->getOperand(0).getType());
+    Group *group = graph.createGroup(GroupKind::Reduction, op);
+    auto belongs = [&](Operation *other, bool follows) {
+      if (getKind(other) == FusionKind::Reduction) {
+        std::optional<SmallVector<int64_t>> otherAxes = getReducedAxes(other);
+        return otherAxes && *otherAxes == *axes &&
+               haveEqualDims(other->getOperand(0).getType(), full);
+      }
+      if (getKind(other) != FusionKind::Elementwise || isCheapMovement(other))
+        return false;
+      Type type = other->getResult(0).getType();
+      return haveEqualDims(type, full) ||
+             (follows && isReducedShape(type, full, *axes));
+    };
+    for (size_t i = 0; i < group->ops.size(); ++i) {
+      Operation *member = group->ops[i];
+      for (Operation *user : graph.getUsers(member))
+        if (graph.isFree(user) && belongs(user, /*follows=*/true))
+          tryJoin(group, user);
+      for (Value operand : member->getOperands())
+        if (Operation *producer = operand.getDefiningOp();
+            producer && graph.isFree(producer) &&
+            getKind(producer) == FusionKind::Elementwise &&
+            belongs(producer, /*follows=*/false))
+          tryJoin(group, producer);
+    }
+  }
+
+  void addElementwise(Operation *op) {
+    Group *group = graph.createGroup(GroupKind::Elementwise, op);
+    Type type = op->getResult(0).getType();
+    auto belongs = [&](Operation *other) {
+      return graph.isFree(other) &&
+             getKind(other) == FusionKind::Elementwise &&
+             !isCheapMovement(other) &&
+             haveEqualDims(other->getResult(0).getType(), type);
+    };
+    for (size_t i = 0; i < group->ops.size(); ++i) {
+      Operation *member = group->ops[i];
+      for (Operation *user : graph.getUsers(member))
+        if (belongs(user))
+          tryJoin(group, user);
+      for (Value operand : member->getOperands()) {
+        Operation *producer = operand.getDefiningOp();
+        if (!producer || !graph.isFree(producer))
+          continue;
+        // Cheap ops on what is broadcast are computed again for each element.
+        if (belongs(producer) ||
+            (getKind(producer) == FusionKind::Elementwise &&
+             !isExpensive(producer) && graph.isUsedOnlyIn(producer, group)))
+          tryJoin(group, producer);
+      }
+    }
+  }
+
+  /// Ops that end a kernel take in the elementwise ops that they alone use.
+  void addRoot(Operation *op) {
+    Group *group = graph.createGroup(
+        assembles(op) ? GroupKind::Assembly : GroupKind::Opaque, op);
+    if (isa<TopkOp>(op)) // a call of the runtime
+      return;
+    for (size_t i = 0; i < group->ops.size(); ++i)
+      for (Value operand : group->ops[i]->getOperands()) {
+        Operation *producer = operand.getDefiningOp();
+        Group *other = producer ? graph.getGroup(producer) : nullptr;
+        if (!other || other == group ||
+            other->kind != GroupKind::Elementwise ||
+            other->ops.size() + group->ops.size() > kMaxGroup)
+          continue;
+        bool isPrivate = llvm::all_of(other->ops, [&](Operation *member) {
+          return llvm::all_of(graph.getUsers(member), [&](Operation *user) {
+            Group *at = graph.getGroup(user);
+            return at == other || at == group;
+          });
+        });
+        if (isPrivate && graph.mayMerge(group, other))
+          graph.merge(group, other);
+      }
+  }
+
+  Graph graph;
+};
+
+class Fuse : public ::dl::impl::FuseBase<Fuse> {
+  using FuseBase::FuseBase;
+
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    if (function.isExternal() || function->hasAttr("dl.kernel"))
+      return;
+    SmallVector<Block *> blocks{&function.getBody().front()};
+    function.walk(
+        [&](ScanOp scan) { blocks.push_back(&scan.getBody().front()); });
+    for (Block *block : blocks)
+      Fuser(*block).run();
+  }
+};
+
+} // namespace

@@ -1,0 +1,80 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The ops of one block, and the groups that they are put into.
+
+#ifndef DL_PASSES_FUSE_GRAPH_H
+#define DL_PASSES_FUSE_GRAPH_H
+
+#include "ir/dialect/Dialect.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace mlir::dl::fuse {
+
+/// What a group is built around; a group takes in ops as its kind allows.
+enum class GroupKind { Contraction, Attention, Reduction, Window, Elementwise,
+                       Movement, Assembly, Opaque };
+
+struct Group {
+  GroupKind kind;
+  /// Members; all have one result or more in this block.
+  llvm::SetVector<Operation *> ops;
+  /// Ops outside that are copied into the group, operands before users.
+  llvm::SetVector<Operation *> copies;
+};
+
+/// Dependences among the ops of a block. Constants are no nodes.
+class Graph {
+public:
+  explicit Graph(Block &block);
+
+  Block &block;
+  ArrayRef<Operation *> getOps() const { return ops; }
+
+  /// Ops of the block that use results of `op`, or hold ops that do.
+  ArrayRef<Operation *> getUsers(Operation *op) const;
+
+  /// Values that an op uses, with those that its regions capture.
+  static SmallVector<Value> getInputs(Operation *op);
+
+  Group *getGroup(Operation *op) const { return groupOf.lookup(op); }
+  bool isFree(Operation *op) const {
+    return index.count(op) && !groupOf.count(op);
+  }
+  int64_t getPosition(Operation *op) const { return index.lookup(op); }
+
+  Group *createGroup(GroupKind kind, Operation *op);
+
+  /// Whether `op`, which is free, may join: not if a path between them leads
+  /// through other ops.
+  bool mayJoin(Group *group, Operation *op) const;
+  void join(Group *group, Operation *op);
+
+  /// Whether two groups may become one, likewise.
+  bool mayMerge(Group *a, Group *b) const;
+  void merge(Group *into, Group *from);
+
+  /// Whether every user of `op` is in the group.
+  bool isUsedOnlyIn(Operation *op, const Group *group) const;
+
+  SmallVector<Group *> getGroups() const;
+
+private:
+  bool hasOuterPath(ArrayRef<Operation *> from, const Group *a, const Group *b,
+                    Operation *single) const;
+
+  SmallVector<Operation *> ops;
+  DenseMap<Operation *, int64_t> index;
+  std::vector<SmallVector<Operation *, 4>> users;
+  DenseMap<Operation *, Group *> groupOf;
+  std::vector<std::unique_ptr<Group>> groups;
+};
+
+/// Decides what is copied into the groups, puts every op that computes into one,
+/// and replaces the groups by `dl.fused` ops, in an order that respects their
+/// dependences.
+void buildRegions(Graph &graph);
+
+} // namespace mlir::dl::fuse
+
+#endif // DL_PASSES_FUSE_GRAPH_H

@@ -1,0 +1,215 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Movement into groups, and the regions that groups become.
+
+#include "mlir/IR/Matchers.h"
+#include "passes/fuse/Graph.h"
+#include "passes/fuse/Structure.h"
+
+using namespace mlir;
+using namespace mlir::dl;
+using namespace mlir::dl::fuse;
+
+namespace {
+
+class RegionBuilder {
+public:
+  explicit RegionBuilder(Graph &graph) : graph(graph) {}
+
+  void run() {
+    for (Group *group : graph.getGroups())
+      addCopies(group);
+    groupMovement();
+    for (Operation *op : order())
+      place(op);
+    for (Operation *op : llvm::reverse(graph.getOps()))
+      if (op->use_empty() && !op->hasTrait<OpTrait::IsTerminator>() &&
+          op->getNumRegions() == 0 && isMemoryEffectFree(op))
+        op->erase();
+  }
+
+private:
+  bool mayCopy(Operation *op, const Group *group);
+  bool reachesMovement(Operation *op, const Group *group);
+  void addCopies(Group *group);
+  void addCopiesOf(Operation *op, Group *group);
+  void groupMovement();
+  SmallVector<Operation *> order();
+  void place(Operation *op);
+
+  Graph &graph;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// What is copied
+//===----------------------------------------------------------------------===//
+
+/// Whether the group reads through this movement op rather than its result.
+bool RegionBuilder::mayCopy(Operation *op, const Group *group) {
+  if (!graph.isFree(op) || op->getNumResults() != 1)
+    return false;
+  // A reshape outside costs nothing: it is copied to get at what is behind it.
+  if (isa<ReshapeOp>(op))
+    return isCheapMovement(op) && reachesMovement(op, group);
+  if (isCheapMovement(op))
+    return true;
+  // Indices are looked up by one group, not by several, and not again and again.
+  return isIndirect(op) && graph.isUsedOnlyIn(op, group) &&
+         group->kind != GroupKind::Contraction &&
+         group->kind != GroupKind::Attention &&
+         group->kind != GroupKind::Window;
+}
+
+bool RegionBuilder::reachesMovement(Operation *op, const Group *group) {
+  Operation *producer = op->getOperand(0).getDefiningOp();
+  return producer && mayCopy(producer, group);
+}
+
+void RegionBuilder::addCopiesOf(Operation *op, Group *group) {
+  for (Value operand : op->getOperands()) {
+    Operation *producer = operand.getDefiningOp();
+    if (!producer || group->copies.contains(producer) ||
+        !mayCopy(producer, group))
+      continue;
+    addCopiesOf(producer, group);
+    group->copies.insert(producer);
+  }
+}
+
+void RegionBuilder::addCopies(Group *group) {
+  // A call of the runtime takes tensors in memory.
+  if (isa<TopkOp>(group->ops.front()))
+    return;
+  for (Operation *op : group->ops)
+    addCopiesOf(op, group);
+}
+
+/// Movement that some op needs in memory becomes a group of its own.
+void RegionBuilder::groupMovement() {
+  llvm::DenseSet<Operation *> needed;
+  auto need = [&](Operation *user, const Group *group) {
+    for (Value input : Graph::getInputs(user))
+      if (Operation *producer = input.getDefiningOp();
+          producer && !(group && group->copies.contains(producer)))
+        needed.insert(producer);
+  };
+  for (Group *group : graph.getGroups()) {
+    for (Operation *op : group->ops)
+      need(op, group);
+    for (Operation *op : group->copies)
+      need(op, group);
+  }
+  for (Operation *op : llvm::reverse(graph.getOps())) {
+    if (!graph.isFree(op))
+      continue;
+    bool ends = op->hasTrait<OpTrait::IsTerminator>();
+    if (!ends && !op->getNumRegions() && !needed.contains(op))
+      continue;
+    if (ends || op->getNumRegions() || isa<ReshapeOp>(op)) {
+      need(op, nullptr);
+      continue;
+    }
+    Group *group = graph.createGroup(GroupKind::Movement, op);
+    addCopies(group);
+    need(op, group);
+    for (Operation *copy : group->copies)
+      need(copy, group);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Order
+//===----------------------------------------------------------------------===//
+
+/// One op of each group and all others, so that what they need comes first, and
+/// else in the order of the text.
+SmallVector<Operation *> RegionBuilder::order() {
+  SmallVector<Operation *> result;
+  llvm::DenseSet<Operation *> done;
+  std::function<void(Operation *)> visit = [&](Operation *op) {
+    Group *group = graph.getGroup(op);
+    Operation *first = group ? group->ops.front() : op;
+    if (!done.insert(first).second)
+      return;
+    auto visitInputs = [&](Operation *user) {
+      for (Value input : Graph::getInputs(user))
+        if (Operation *producer = input.getDefiningOp();
+            producer && producer->getBlock() == &graph.block &&
+            !matchPattern(producer, m_Constant()))
+          if (!group || (graph.getGroup(producer) != group &&
+                         !group->copies.contains(producer)))
+            visit(producer);
+    };
+    if (group) {
+      SmallVector<Operation *> members(group->ops.begin(), group->ops.end());
+      members.append(group->copies.begin(), group->copies.end());
+      llvm::sort(members, [&](Operation *a, Operation *b) {
+        return graph.getPosition(a) < graph.getPosition(b);
+      });
+      for (Operation *member : members)
+        visitInputs(member);
+    } else {
+      visitInputs(op);
+    }
+    result.push_back(first);
+  };
+  for (Operation *op : graph.getOps())
+    visit(op);
+  return result;
+}
+
+void RegionBuilder::place(Operation *op) {
+  Block &block = graph.block;
+  Group *group = graph.getGroup(op);
+  if (!group) {
+    op->moveBefore(&block, block.end());
+    return;
+  }
+  SmallVector<Operation *> members(group->ops.begin(), group->ops.end());
+  llvm::sort(members, [&](Operation *a, Operation *b) {
+    return graph.getPosition(a) < graph.getPosition(b);
+  });
+  // Results: what is used outside. A copy elsewhere uses the operands of the op
+  // that it is copied from, which then still stands outside.
+  SmallVector<Value> results;
+  for (Operation *member : members)
+    for (Value value : member->getResults())
+      if (llvm::any_of(value.getUsers(), [&](Operation *user) {
+            Operation *at = block.findAncestorOpInBlock(*user);
+            return !at || graph.getGroup(at) != group;
+          }))
+        results.push_back(value);
+
+  MLIRContext *context = op->getContext();
+  SmallVector<Location> locations;
+  for (Operation *copy : group->copies)
+    locations.push_back(copy->getLoc());
+  for (Operation *member : members)
+    locations.push_back(member->getLoc());
+  OpBuilder builder(context);
+  builder.setInsertionPointToEnd(&block);
+  auto fused =
+      FusedOp::create(builder, FusedLoc::get(context, locations),
+                      ValueRange(results).getTypes());
+  Block &body = fused.getBody().emplaceBlock();
+  builder.setInsertionPointToStart(&body);
+  IRMapping mapping;
+  for (Operation *copy : group->copies)
+    builder.clone(*copy, mapping);
+  for (Operation *member : members)
+    member->moveBefore(&body, body.end());
+  for (Operation *member : members)
+    for (OpOperand &operand : member->getOpOperands())
+      operand.set(mapping.lookupOrDefault(operand.get()));
+  for (auto [value, result] : llvm::zip(results, fused.getResults()))
+    value.replaceUsesWithIf(result, [&](OpOperand &use) {
+      return !fused->isAncestor(use.getOwner());
+    });
+  builder.setInsertionPointToEnd(&body);
+  YieldOp::create(builder, fused.getLoc(), results);
+}
+
+void mlir::dl::fuse::buildRegions(Graph &graph) { RegionBuilder(graph).run(); }

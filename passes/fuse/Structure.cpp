@@ -1,0 +1,110 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "passes/fuse/Structure.h"
+#include "ir/dialect/Dims.h"
+#include "passes/Reshapes.h"
+
+using namespace mlir;
+using namespace mlir::dl;
+using namespace mlir::dl::fuse;
+
+static RankedTensorType typeOf(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+FusionKind mlir::dl::fuse::getKind(Operation *op) {
+  auto interface = dyn_cast<FusionInterface>(op);
+  return interface ? interface.getFusionKind() : FusionKind::Opaque;
+}
+
+bool mlir::dl::fuse::haveEqualDims(Type a, Type b) {
+  SmallVector<AffineExpr> left = getDims(cast<RankedTensorType>(a));
+  SmallVector<AffineExpr> right = getDims(cast<RankedTensorType>(b));
+  return left.size() == right.size() &&
+         llvm::all_of(llvm::zip(left, right), [](auto pair) {
+           return provablyEqual(std::get<0>(pair), std::get<1>(pair));
+         });
+}
+
+std::optional<SmallVector<int64_t>>
+mlir::dl::fuse::getReducedAxes(Operation *op) {
+  if (auto reduce = dyn_cast<ReduceOp>(op))
+    return SmallVector<int64_t>(reduce.getAxes());
+  if (auto softmax = dyn_cast<SoftmaxOp>(op))
+    return SmallVector<int64_t>{static_cast<int64_t>(softmax.getAxis())};
+  return std::nullopt;
+}
+
+bool mlir::dl::fuse::isReducedShape(Type type, RankedTensorType full,
+                                    ArrayRef<int64_t> axes) {
+  SmallVector<AffineExpr> kept, squeezed;
+  for (auto [d, dim] : llvm::enumerate(getDims(full))) {
+    bool isReduced = llvm::is_contained(axes, static_cast<int64_t>(d));
+    kept.push_back(isReduced ? getAffineConstantExpr(1, type.getContext())
+                             : dim);
+    if (!isReduced)
+      squeezed.push_back(dim);
+  }
+  Type elementType = full.getElementType();
+  return haveEqualDims(type, getTensorType(kept, elementType)) ||
+         haveEqualDims(type, getTensorType(squeezed, elementType));
+}
+
+bool mlir::dl::fuse::normalizesAlong(Operation *op, int64_t axis) {
+  std::optional<SmallVector<int64_t>> axes = getReducedAxes(op);
+  return axes && *axes == SmallVector<int64_t>{axis} &&
+         op->getResult(0).getType() == op->getOperand(0).getType();
+}
+
+bool mlir::dl::fuse::isPlainProduct(Operation *op) {
+  auto product = dyn_cast<MatmulOp>(op);
+  if (!product)
+    return false;
+  RankedTensorType result = typeOf(product.getResult());
+  if (!result.getElementType().isF32())
+    return false;
+  SmallVector<AffineExpr> dims = getDims(result);
+  for (Value operand : product->getOperands()) {
+    SmallVector<AffineExpr> other = getDims(typeOf(operand));
+    if (other.size() != dims.size())
+      return false;
+    for (size_t d = 0; d + 2 < dims.size(); ++d)
+      if (!provablyEqual(dims[d], other[d]))
+        return false;
+  }
+  return true;
+}
+
+bool mlir::dl::fuse::isIndirect(Operation *op) {
+  return isa<GatherOp, GatherElementsOp, GatherNdOp>(op);
+}
+
+bool mlir::dl::fuse::assembles(Operation *op) { return isa<ConcatOp>(op); }
+
+bool mlir::dl::fuse::isCheapMovement(Operation *op) {
+  if (auto reshape = dyn_cast<ReshapeOp>(op))
+    return isExpansion(reshape);
+  if (auto pad = dyn_cast<PadOp>(op))
+    return pad.getMode() == PadMode::Constant;
+  // Numbers that follow from the position alone move nothing.
+  if (getKind(op) == FusionKind::Elementwise)
+    return op->getNumOperands() == 0;
+  return getKind(op) == FusionKind::Movement && !isIndirect(op) &&
+         !assembles(op);
+}
+
+bool mlir::dl::fuse::isExpensive(Operation *op) {
+  return !isa<AbsOp, NegOp, CeilOp, FloorOp, RoundOp, SignOp, NotOp, IsNanOp,
+              IsInfOp, CastOp, AddOp, SubOp, MulOp, MaxOp, MinOp, AndOp, OrOp,
+              XorOp, ShlOp, ShrOp, CompareOp, SelectOp, IotaOp>(op);
+}
+
+bool mlir::dl::fuse::permutesOuterDims(Operation *op) {
+  auto transpose = dyn_cast<TransposeOp>(op);
+  if (!transpose)
+    return false;
+  ArrayRef<int64_t> permutation = transpose.getPermutation();
+  return !permutation.empty() &&
+         permutation.back() == static_cast<int64_t>(permutation.size()) - 1;
+}
