@@ -64,6 +64,8 @@ Status Session::create(std::shared_ptr<Module> module, SessionOptions options,
     session->executor =
         std::make_unique<ThreadPool>(threads > 0 ? threads : availableCpus());
   DLRT_RETURN_IF_ERROR(session->initialize());
+  session->log("runs code for " + session->code->level().cpu()->str() + " on " +
+               std::to_string(session->threads()) + " threads");
   result = std::move(session);
   return {};
 }

@@ -6,6 +6,7 @@
 #include "runtime/artifact/Artifact.h"
 #include "runtime/artifact/Format.h"
 #include "runtime/artifact/Hash.h"
+#include "runtime/device/cpu/CodeImage.h"
 #include "runtime/device/cpu/CpuFeatures.h"
 #include "test/runtime/Testing.h"
 
@@ -55,6 +56,17 @@ Status opening(const unsigned char *data, size_t size) {
 std::vector<unsigned char> copyOf(const ModuleBuilder &builder) {
   return std::vector<unsigned char>(builder.data(),
                                     builder.data() + builder.size());
+}
+
+/// Writes the module to a file and returns its path.
+std::string temporaryFile(const ModuleBuilder &builder) {
+  std::string path =
+      testing::TempDir() + "/module" + std::to_string(getpid()) + ".dlm";
+  FILE *file = fopen(path.c_str(), "wb");
+  EXPECT_TRUE(file);
+  fwrite(builder.data(), 1, builder.size(), file);
+  fclose(file);
+  return path;
 }
 
 void writePrefix(std::vector<unsigned char> &file,
@@ -177,12 +189,7 @@ TEST(Artifact, OpensFilesAndNamesThem) {
   ModuleBuilder builder;
   buildRich(builder);
   builder.finish();
-  std::string path =
-      testing::TempDir() + "/module" + std::to_string(getpid()) + ".dlm";
-  FILE *file = fopen(path.c_str(), "wb");
-  ASSERT_TRUE(file);
-  fwrite(builder.data(), 1, builder.size(), file);
-  fclose(file);
+  std::string path = temporaryFile(builder);
   {
     // Code is mapped from the file here, not copied.
     Module module = Module::open(path);
@@ -217,6 +224,33 @@ TEST(Artifact, NoPageIsWritableAndExecutable) {
   fclose(maps);
 }
 #endif
+
+TEST(Artifact, CodeIsZeroFilledToItsSizeInMemory) {
+  ModuleBuilder builder;
+  buildDouble(builder);
+  builder.code().pieces[0]->memory_size = builder.codeSize + 5000;
+  builder.code().image_size = builder.codeSize + 5000;
+  // Something that is not zero follows the code in the file.
+  builder.weights(iota(4000, 1));
+  builder.finish();
+  std::string path = temporaryFile(builder);
+  for (bool fromFile : {false, true}) {
+    std::unique_ptr<Artifact> artifact;
+    ASSERT_TRUE((fromFile ? Artifact::openFile(path.c_str(), artifact)
+                          : openBytes(builder.data(), builder.size(), artifact))
+                    .ok());
+    std::unique_ptr<CodeImage> image;
+    ASSERT_TRUE(
+        CodeImage::load(*artifact, *artifact->header().cpu()->Get(0), image)
+            .ok());
+    auto code = reinterpret_cast<const unsigned char *>(image->kernel(0)) -
+                builder.code().entries[0];
+    EXPECT_EQ(memcmp(code, testKernels.begin, builder.codeSize), 0);
+    for (size_t i = 0; i < 5000; ++i)
+      ASSERT_EQ(code[builder.codeSize + i], 0) << i;
+  }
+  remove(path.c_str());
+}
 
 TEST(Artifact, ForeignAndUnsupportedCodeIsRefusedByName) {
   ModuleBuilder builder;

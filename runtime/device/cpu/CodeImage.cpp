@@ -70,11 +70,9 @@ Status CodeImage::map(const Artifact &artifact) {
     const fb::Segment &file = *piece->file();
     if (piece->memory_size() == 0)
       continue;
-    // A mapping of the file cannot have zeros after its pages.
-    uint64_t filePages = (file.size() + kSegmentAlignment - 1) /
-                         kSegmentAlignment * kSegmentAlignment;
+    // What follows a segment in the file would stand where zeros are due.
     bool mapped = artifact.file() && file.size() > 0 &&
-                  piece->memory_size() <= filePages &&
+                  piece->memory_size() == file.size() &&
                   mapCode(base + piece->address(), file.size(),
                           *artifact.file(), file.offset(), piece->executable());
     if (!mapped)
