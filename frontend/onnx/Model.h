@@ -67,14 +67,14 @@ constexpr llvm::StringLiteral kUnknownDomain = "dl.unknown:";
 /// Oldest version of ONNX's operators that rules know.
 constexpr int64_t kOldestOpset = 13;
 
+/// Whether there is a rule for an operator: domain, name, version of the set.
+using HasRule =
+    llvm::function_ref<bool(llvm::StringRef, llvm::StringRef, int64_t)>;
+
 /// Checks the model's structure and operators, raises it to kOldestOpset, and
 /// replaces calls of functions by their bodies: the model's own functions, and
-/// operators that ONNX defines by functions and `hasRule(domain, op, opset)`
-/// denies.
-llvm::Error
-prepareModel(Model &model,
-             llvm::function_ref<bool(llvm::StringRef, llvm::StringRef, int64_t)>
-                 hasRule);
+/// operators that ONNX defines by functions and no rule imports.
+llvm::Error prepareModel(Model &model, HasRule hasRule);
 
 /// Adds to the graph's value_info the types that ONNX's inference finds, as far
 /// as it comes.

@@ -1,10 +1,9 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "frontend/onnx/Model.h"
+#include "frontend/onnx/FunctionBodies.h"
 #include "frontend/onnx/TensorData.h"
 #include "onnx/checker.h"
-#include "onnx/inliner/inliner.h"
 #include "onnx/onnx_pb.h"
 #include "onnx/version_converter/convert.h"
 #include "llvm/ADT/SmallString.h"
@@ -14,8 +13,6 @@
 using namespace dl::frontend;
 using llvm::Error;
 using llvm::StringRef;
-
-using HasRule = llvm::function_ref<bool(StringRef, StringRef, int64_t)>;
 
 /// What ONNX's library says, on one line and without its context.
 static std::string cleanMessage(StringRef message) {
@@ -213,90 +210,6 @@ static Error runChecker(Model &model) {
 }
 
 //===----------------------------------------------------------------------===//
-// Functions
-//===----------------------------------------------------------------------===//
-
-/// Owner of each value before functions are replaced by their bodies.
-static llvm::StringMap<std::string> getOwners(const onnx::GraphProto &graph) {
-  llvm::StringMap<std::string> owners;
-  for (const onnx::NodeProto &node : graph.node())
-    for (const std::string &output : node.output())
-      if (!output.empty())
-        owners[output] = getNodeName(node);
-  return owners;
-}
-
-/// Gives nodes of bodies the name of the node that called the function: the
-/// body of a call ends with the nodes that define the call's outputs.
-static void nameInlinedNodes(onnx::GraphProto &graph,
-                             const llvm::StringMap<std::string> &owners) {
-  std::string owner;
-  for (int i = graph.node_size() - 1; i >= 0; --i) {
-    onnx::NodeProto &node = *graph.mutable_node(i);
-    bool isOwned = false;
-    for (const std::string &output : node.output())
-      if (auto found = owners.find(output); found != owners.end()) {
-        owner = found->second;
-        isOwned = true;
-      }
-    if (!isOwned || node.name().empty())
-      node.set_name(owner);
-  }
-}
-
-namespace {
-
-/// Operators that ONNX defines by functions and no rule imports.
-class WithoutRule : public onnx::inliner::FunctionIdSet {
-public:
-  WithoutRule(const onnx::ModelProto &model, HasRule hasRule)
-      : hasRule(hasRule) {
-    for (const onnx::OperatorSetIdProto &import : model.opset_import())
-      versions[import.domain()] = import.version();
-  }
-  bool Contains(const std::string &domain,
-                const std::string &name) const override {
-    auto version = versions.find(domain);
-    return version != versions.end() && !hasRule(domain, name, version->second);
-  }
-
-private:
-  HasRule hasRule;
-  llvm::StringMap<int64_t> versions;
-};
-
-} // namespace
-
-/// Gives the nodes that are to be replaced by bodies the attributes that they
-/// leave at ONNX's defaults: bodies refer to them. Returns whether there are
-/// such nodes.
-static bool findFunctionBodies(onnx::ModelProto &model,
-                               const WithoutRule &withoutRule) {
-  bool found = false;
-  for (onnx::NodeProto &node : *model.mutable_graph()->mutable_node()) {
-    if (!withoutRule.Contains(node.domain(), node.op_type()))
-      continue;
-    const onnx::OpSchema *schema = onnx::OpSchemaRegistry::Schema(
-        node.op_type(), static_cast<int>(getOpset(model, node.domain())),
-        node.domain());
-    if (!schema ||
-        (!schema->HasFunction() && !schema->HasContextDependentFunction()))
-      continue;
-    found = true;
-    for (auto &[name, attribute] : schema->attributes()) {
-      bool isGiven =
-          llvm::any_of(node.attribute(), [&name = name](auto &given) {
-            return given.name() == name;
-          });
-      if (!isGiven &&
-          attribute.default_value.type() != onnx::AttributeProto::UNDEFINED)
-        *node.add_attribute() = attribute.default_value;
-    }
-  }
-  return found;
-}
-
-//===----------------------------------------------------------------------===//
 // The way of a model
 //===----------------------------------------------------------------------===//
 
@@ -311,10 +224,8 @@ Error dl::frontend::prepareModel(Model &model, HasRule hasRule) {
     if (Error error = runChecker(model))
       return error;
 
-    llvm::StringMap<std::string> owners = getOwners(proto.graph());
     if (proto.functions_size()) {
-      onnx::inliner::InlineLocalFunctions(proto, /*convert_version=*/true);
-      nameInlinedNodes(*proto.mutable_graph(), owners);
+      inlineFunctions(model);
       UnknownOperators(proto, hasRule).move();
     }
     int64_t opset = getOpset(proto, "");
@@ -327,12 +238,7 @@ Error dl::frontend::prepareModel(Model &model, HasRule hasRule) {
                           ": " + cleanMessage(exception.what()));
       }
     }
-    WithoutRule withoutRule(proto, hasRule);
-    if (findFunctionBodies(proto, withoutRule)) {
-      owners = getOwners(proto.graph());
-      onnx::inliner::InlineSelectedFunctions(proto, withoutRule, nullptr);
-      nameInlinedNodes(*proto.mutable_graph(), owners);
-    }
+    expandOperators(model, hasRule);
   } catch (const std::exception &exception) {
     return modelError(cleanMessage(exception.what()));
   }
