@@ -118,4 +118,21 @@ def Lower : Pass<"dl-lower", "::mlir::ModuleOp"> {
   ];
 }
 
+def DecomposeConvTranspose : Pass<"dl-decompose-conv-transpose"> {
+  let summary = "turn transposed convolutions into ordinary ones";
+  let description = [{
+    One convolution of stride 1 for each remainder of the result's positions by
+    the stride; their results are interleaved. With a stride of 1, one
+    convolution with the filter reversed.
+
+    Example:
+    ```mlir
+    %0 = dl.conv_transpose %x, %w {strides = array<i64: 2>, pads_low = array<i64: 0>, dilations = array<i64: 1>} : (tensor<1x4x8xf32>, tensor<4x6x2xf32>) -> tensor<1x6x16xf32>
+    ```
+    becomes two convolutions with the filter's even and odd elements, of type
+    `tensor<1x6x8xf32>` each, then `dl.concat`, `dl.transpose` and `dl.reshape`.
+  }];
+  let dependentDialects = ["::mlir::dl::DlDialect"];
+}
+
 #endif // DL_PASSES_TD

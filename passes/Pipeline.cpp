@@ -66,6 +66,7 @@ void addImportPhase(OpPassManager &manager, const PipelineOptions &options) {
 }
 
 void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
+  manager.addPass(createDecomposeConvTranspose());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   addCheck(Phase::Simplify, manager, options);

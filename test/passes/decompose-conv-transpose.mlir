@@ -1,0 +1,28 @@
+// RUN: dl-opt %s -dl-decompose-conv-transpose -split-input-file | FileCheck %s
+
+// Stride 2, window 2: each of the four phases reads one filter element.
+
+// CHECK-LABEL: func.func @upsample
+// CHECK-COUNT-4: dl.conv {{.*}} strides = array<i64: 1, 1>{{.*}} -> tensor<1x6x4x5xf32>
+// CHECK: dl.concat {{.*}} -> tensor<1x6x4x4x5xf32>
+// CHECK: dl.transpose {{.*}} -> tensor<1x6x4x2x5x2xf32>
+// CHECK: dl.reshape {{.*}} -> tensor<1x6x8x10xf32>
+// CHECK-NOT: dl.conv_transpose
+func.func @upsample(%x: tensor<1x4x4x5xf32>, %w: tensor<4x6x2x2xf32>) -> tensor<1x6x8x10xf32> {
+  %0 = dl.conv_transpose %x, %w {strides = array<i64: 2, 2>, pads_low = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x4x4x5xf32>, tensor<4x6x2x2xf32>) -> tensor<1x6x8x10xf32>
+  return %0 : tensor<1x6x8x10xf32>
+}
+
+// -----
+
+// Stride 1: one convolution with the filter reversed and turned.
+
+// CHECK-LABEL: func.func @plain
+// CHECK: dl.slice {{.*}} strides = array<i64: 1, 1, -1>
+// CHECK: dl.transpose
+// CHECK: dl.conv {{.*}} pads_high = array<i64: 1>, pads_low = array<i64: 1>
+// CHECK-NOT: dl.concat
+func.func @plain(%x: tensor<1x4x8xf32>, %w: tensor<4x6x3xf32>) -> tensor<1x6x8xf32> {
+  %0 = dl.conv_transpose %x, %w {strides = array<i64: 1>, pads_low = array<i64: 1>, dilations = array<i64: 1>, groups = 1 : i64} : (tensor<1x4x8xf32>, tensor<4x6x3xf32>) -> tensor<1x6x8xf32>
+  return %0 : tensor<1x6x8xf32>
+}
