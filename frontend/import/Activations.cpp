@@ -119,10 +119,22 @@ static LogicalResult importLeakyRelu(NodeContext &context) {
       leakyRelu(math, context.input(0), context.getFloat("alpha", 0.01f)));
 }
 
+/// A slope of one number for each channel may stand without the dimensions after it,
+/// as the operator's first version had it.
 static LogicalResult importPRelu(NodeContext &context) {
   Arithmetic math(context);
-  return context.setResults(
-      leakyRelu(math, context.input(0), context.input(1)));
+  Value x = context.input(0), slope = context.input(1);
+  int64_t rank = NodeContext::rank(x);
+  if (NodeContext::rank(slope) == 1 && rank > 2) {
+    AffineExpr size = NodeContext::dim(slope, 0);
+    if (size != 1 && size != NodeContext::dim(x, rank - 1) &&
+        size == NodeContext::dim(x, 1)) {
+      SmallVector<AffineExpr> dims(rank - 1, context.constantExpr(1));
+      dims.front() = size;
+      slope = context.reshape(slope, dims);
+    }
+  }
+  return context.setResults(leakyRelu(math, x, slope));
 }
 
 static LogicalResult importElu(NodeContext &context) {

@@ -49,12 +49,52 @@ static LogicalResult checkSameShape(NodeContext &context,
 // Gather
 //===----------------------------------------------------------------------===//
 
+/// The first position and the step of constant indices at equal distances that are
+/// known to be within a dimension of this size.
+static std::optional<std::pair<AffineExpr, int64_t>>
+getProgression(NodeContext &context, Value indices, AffineExpr size) {
+  auto values = context.intValues(indices);
+  if (!values || values->empty())
+    return std::nullopt;
+  int64_t first = values->front(), last = values->back();
+  int64_t step = values->size() > 1 ? (*values)[1] - first : 1;
+  for (auto [i, value] : llvm::enumerate(*values))
+    if (value != first + static_cast<int64_t>(i) * step)
+      return std::nullopt;
+  if (step == 0 || (first < 0) != (last < 0))
+    return std::nullopt;
+  AffineExpr offset =
+      first < 0 ? size : context.constantExpr(0);
+  AffineExpr lowest = simplify(offset + std::min(first, last));
+  AffineExpr highest = simplify(offset + std::max(first, last));
+  if (!provablyLessEqual(context.constantExpr(0), lowest) ||
+      !provablyLessEqual(simplify(highest + 1), size))
+    return std::nullopt;
+  return std::pair(simplify(offset + first), step);
+}
+
+/// Constant indices at equal distances make a slice, which is a view in most cases.
 static LogicalResult importGather(NodeContext &context) {
+  Value x = context.input(0), indices = context.input(1);
   auto axis = getAxis(context);
   if (!axis)
     return failure();
-  return context.setResults(context.create<GatherOp>(
-      context.input(0), context.input(1), *axis));
+  SmallVector<AffineExpr> dims = NodeContext::dims(x);
+  auto progression = getProgression(context, indices, dims[*axis]);
+  // Integers that hold sizes are folded as they are gathered.
+  if (!progression || context.sizeValues(x))
+    return context.setResults(context.create<GatherOp>(x, indices, *axis));
+  SmallVector<AffineExpr> offsets(dims.size(), context.constantExpr(0));
+  SmallVector<int64_t> strides(dims.size(), 1);
+  std::tie(offsets[*axis], strides[*axis]) = *progression;
+  SmallVector<AffineExpr> result = dims, taken = NodeContext::dims(indices);
+  dims[*axis] = getProduct(context, taken);
+  result.erase(result.begin() + *axis);
+  result.insert(result.begin() + *axis, taken.begin(), taken.end());
+  Value slice = context.create<SliceOp>(
+      getTensorType(dims, NodeContext::elementType(x)), x,
+      getSymbolMap(offsets, context.builder.getContext()), strides);
+  return context.setResults(context.reshape(slice, result));
 }
 
 static LogicalResult importGatherElements(NodeContext &context) {

@@ -177,6 +177,24 @@ static LogicalResult importInstanceNormalization(NodeContext &context) {
       math.add(value, asChannels(context, context.input(2), rank)));
 }
 
+/// (x - mean) / (deviation + 1e-9) along `axes`.
+static LogicalResult importMeanVarianceNormalization(NodeContext &context) {
+  Arithmetic math(context);
+  Value x = context.input(0);
+  SmallVector<int64_t> axes;
+  for (int64_t given :
+       context.getInts("axes").value_or(SmallVector<int64_t>{0, 2, 3})) {
+    auto axis = context.normalizeAxis(given, NodeContext::rank(x));
+    if (!axis)
+      return failure();
+    axes.push_back(*axis);
+  }
+  Value centered = math.sub(x, math.mean(x, axes, /*keepDims=*/true));
+  Value deviation = math.sqrt(
+      math.mean(math.square(centered), axes, /*keepDims=*/true));
+  return context.setResults(math.div(centered, math.add(deviation, 1e-9)));
+}
+
 /// Over groups of channels; scale and bias are per channel, before version 21 per
 /// group.
 static LogicalResult importGroupNormalization(NodeContext &context) {
@@ -268,6 +286,7 @@ void frontend::addNormalizationRules(RuleTable &table) {
       {"LRN", importLRN},
       {"LayerNormalization", importLayerNormalization},
       {"LpNormalization", importLpNormalization},
+      {"MeanVarianceNormalization", importMeanVarianceNormalization},
       {"RMSNormalization", importRMSNormalization},
   };
   for (auto [op, rule] : rules)
