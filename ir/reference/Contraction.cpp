@@ -1,0 +1,249 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Sums are kept in double (or 64-bit integers) and rounded once. Innermost
+// loops go along contiguous elements, so that the host's compiler can vectorize
+// them.
+
+#include "ir/reference/Rules.h"
+
+using namespace mlir;
+using namespace mlir::dl;
+using namespace mlir::dl::reference;
+
+//===----------------------------------------------------------------------===//
+// MatmulOp
+//===----------------------------------------------------------------------===//
+
+/// result += lhs * rhs for matrices m x k and k x n.
+template <typename T>
+static void multiply(const T *lhs, const T *rhs, T *result, int64_t m,
+                     int64_t n, int64_t k) {
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < k; ++j) {
+      T factor = lhs[i * k + j];
+      const T *from = rhs + j * n;
+      T *to = result + i * n;
+      for (int64_t c = 0; c < n; ++c)
+        to[c] += factor * from[c];
+    }
+}
+
+/// The strides of an operand's leading dimensions in a batch of rank `rank`, in
+/// matrices; 0 where it is repeated.
+static Shape getBatchStrides(ArrayRef<int64_t> batch, size_t rank) {
+  Shape strides(rank - batch.size(), 0);
+  for (auto [size, stride] : llvm::zip(batch, getStrides(batch)))
+    strides.push_back(size == 1 ? 0 : stride);
+  return strides;
+}
+
+template <typename T>
+static Tensor matmulAs(const Tensor &lhs, const Tensor &rhs,
+                       ArrayRef<int64_t> shape) {
+  std::vector<T> a = lhs.load<T>(), b = rhs.load<T>();
+  std::vector<T> results(getNumElements(shape));
+  int64_t m = lhs.getShape().end()[-2], k = lhs.getShape().back(),
+          n = rhs.getShape().back();
+  ArrayRef<int64_t> batch = shape.drop_back(2);
+  Shape aStrides = getBatchStrides(lhs.getShape().drop_back(2), batch.size());
+  Shape bStrides = getBatchStrides(rhs.getShape().drop_back(2), batch.size());
+  T *to = results.data();
+  forEachIndex(batch, [&](ArrayRef<int64_t> index) {
+    int64_t i = 0, j = 0;
+    for (auto [at, x, y] : llvm::zip(index, aStrides, bStrides)) {
+      i += at * x;
+      j += at * y;
+    }
+    multiply(a.data() + i * m * k, b.data() + j * k * n, to, m, n, k);
+    to += m * n;
+  });
+  return Tensor::store<T>(lhs.getElementType(), shape, results);
+}
+
+static FailureOr<Tensor> matmul(MatmulOp op, const Arguments &arguments) {
+  const Tensor &lhs = arguments[0], &rhs = arguments[1];
+  if (lhs.getShape().back() != rhs.getShape().end()[-2])
+    return op.emitOpError("contracted dimensions differ: found ")
+           << lhs.getShape().back() << " and " << rhs.getShape().end()[-2];
+  ArrayRef<int64_t> a = lhs.getShape().drop_back(2),
+                    b = rhs.getShape().drop_back(2);
+  Shape shape(std::max(a.size(), b.size()), 1);
+  for (ArrayRef<int64_t> batch : {a, b})
+    for (size_t i = 0; i < batch.size(); ++i) {
+      int64_t &size = shape[shape.size() - batch.size() + i];
+      if (size != 1 && batch[i] != 1 && size != batch[i])
+        return op.emitOpError("leading dimensions do not broadcast: found ")
+               << size << " and " << batch[i];
+      size = size == 1 ? batch[i] : size;
+    }
+  shape.append({lhs.getShape().end()[-2], rhs.getShape().back()});
+  return lhs.isFloat() ? matmulAs<double>(lhs, rhs, shape)
+                       : matmulAs<int64_t>(lhs, rhs, shape);
+}
+
+//===----------------------------------------------------------------------===//
+// ConvOp, ConvTransposeOp
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// The spatial part of a convolution: position `big` of the larger side and
+/// `small` of the other meet at window position k where big = small * strides +
+/// k * dilations - pads.
+struct Window {
+  ArrayRef<int64_t> big, small, size, strides, dilations, pads;
+
+  /// The range of positions `small` along dimension i whose `big` is inside.
+  std::pair<int64_t, int64_t> getRange(size_t i, int64_t k) const {
+    int64_t shift = k * dilations[i] - pads[i];
+    int64_t first = shift >= 0 ? 0 : llvm::divideCeil(-shift, strides[i]);
+    int64_t last = big[i] - 1 - shift;
+    return {first, last < 0 ? 0 : std::min(small[i], last / strides[i] + 1)};
+  }
+
+  /// Calls `row` with positions (big, small, window, count) of runs along the
+  /// last dimension: `count` neighbours of `small`, strides.back() apart in
+  /// `big`.
+  template <typename Row> void forEachRow(Row row) const {
+    forEachRow(0, 0, 0, 0, row);
+  }
+
+private:
+  template <typename Row>
+  void forEachRow(size_t i, int64_t atBig, int64_t atSmall, int64_t atWindow,
+                  const Row &row) const {
+    for (int64_t k = 0; k < size[i]; ++k) {
+      auto [begin, end] = getRange(i, k);
+      int64_t window = atWindow * size[i] + k;
+      auto bigAt = [&](int64_t position) {
+        return atBig * big[i] + position * strides[i] + k * dilations[i] -
+               pads[i];
+      };
+      if (i + 1 == size.size()) {
+        if (begin < end)
+          row(bigAt(begin), atSmall * small[i] + begin, window, end - begin);
+        continue;
+      }
+      for (int64_t position = begin; position < end; ++position)
+        forEachRow(i + 1, bigAt(position), atSmall * small[i] + position,
+                   window, row);
+    }
+  }
+};
+} // namespace
+
+/// Fails where input and filter, whose sizes may be known only now, do not fit.
+static LogicalResult checkChannels(Operation *op, int64_t found,
+                                   int64_t expected) {
+  if (found == expected)
+    return success();
+  return op->emitOpError("channels do not fit the filter: found ")
+         << found << ", expected " << expected;
+}
+
+template <typename T>
+static Tensor convAs(ConvOp op, const Tensor &input, const Tensor &filter,
+                     ArrayRef<int64_t> shape) {
+  std::vector<T> x = input.load<T>(), w = filter.load<T>();
+  std::vector<T> results(getNumElements(shape));
+  Window window{input.getShape().drop_front(2),
+                shape.drop_front(2),
+                filter.getShape().drop_front(2),
+                op.getStrides(),
+                op.getDilations(),
+                op.getPadsLow()};
+  int64_t xSize = getNumElements(window.big),
+          ySize = getNumElements(window.small),
+          wSize = getNumElements(window.size), step = op.getStrides().back();
+  int64_t channels = filter.getDimSize(1), filters = filter.getDimSize(0),
+          perGroup = filters / op.getGroups();
+  for (int64_t n = 0; n < shape[0]; ++n)
+    for (int64_t m = 0; m < filters; ++m)
+      for (int64_t c = 0; c < channels; ++c) {
+        const T *from =
+            x.data() +
+            (n * input.getDimSize(1) + m / perGroup * channels + c) * xSize;
+        const T *factors = w.data() + (m * channels + c) * wSize;
+        T *to = results.data() + (n * filters + m) * ySize;
+        window.forEachRow(
+            [&](int64_t big, int64_t small, int64_t k, int64_t count) {
+              T factor = factors[k];
+              for (int64_t i = 0; i < count; ++i)
+                to[small + i] += factor * from[big + i * step];
+            });
+      }
+  return Tensor::store<T>(input.getElementType(), shape, results);
+}
+
+static FailureOr<Tensor> conv(ConvOp op, const Arguments &arguments) {
+  const Tensor &input = arguments[0], &filter = arguments[1];
+  int64_t groups = op.getGroups();
+  if (failed(checkChannels(op, input.getDimSize(1),
+                           filter.getDimSize(1) * groups)))
+    return failure();
+  Shape shape = {input.getDimSize(0), filter.getDimSize(0)};
+  for (int64_t i = 0; i < input.getRank() - 2; ++i) {
+    int64_t last = input.getDimSize(i + 2) + op.getPadsLow()[i] +
+                   op.getPadsHigh()[i] -
+                   (filter.getDimSize(i + 2) - 1) * op.getDilations()[i] - 1;
+    if (last < 0)
+      return op.emitOpError("the window exceeds dimension ")
+             << i + 2 << " of size " << input.getDimSize(i + 2);
+    shape.push_back(last / op.getStrides()[i] + 1);
+  }
+  return input.isFloat() ? convAs<double>(op, input, filter, shape)
+                         : convAs<int64_t>(op, input, filter, shape);
+}
+
+template <typename T>
+static Tensor convTransposeAs(ConvTransposeOp op, const Tensor &input,
+                              const Tensor &filter, ArrayRef<int64_t> shape) {
+  std::vector<T> x = input.load<T>(), w = filter.load<T>();
+  std::vector<T> results(getNumElements(shape));
+  Window window{shape.drop_front(2),
+                input.getShape().drop_front(2),
+                filter.getShape().drop_front(2),
+                op.getStrides(),
+                op.getDilations(),
+                op.getPadsLow()};
+  int64_t xSize = getNumElements(window.small),
+          ySize = getNumElements(window.big),
+          wSize = getNumElements(window.size), step = op.getStrides().back();
+  int64_t channels = input.getDimSize(1), perGroup = channels / op.getGroups(),
+          filters = filter.getDimSize(1);
+  for (int64_t n = 0; n < shape[0]; ++n)
+    for (int64_t c = 0; c < channels; ++c)
+      for (int64_t m = 0; m < filters; ++m) {
+        const T *from = x.data() + (n * channels + c) * xSize;
+        const T *factors = w.data() + (c * filters + m) * wSize;
+        T *to = results.data() +
+                (n * shape[1] + c / perGroup * filters + m) * ySize;
+        window.forEachRow(
+            [&](int64_t big, int64_t small, int64_t k, int64_t count) {
+              T factor = factors[k];
+              for (int64_t i = 0; i < count; ++i)
+                to[big + i * step] += factor * from[small + i];
+            });
+      }
+  return Tensor::store<T>(input.getElementType(), shape, results);
+}
+
+static FailureOr<Tensor> convTranspose(ConvTransposeOp op,
+                                       const Arguments &arguments) {
+  const Tensor &input = arguments[0], &filter = arguments[1];
+  auto shape = arguments.getShape(op.getResult());
+  if (failed(shape) ||
+      failed(checkChannels(op, input.getDimSize(1), filter.getDimSize(0))) ||
+      failed(checkChannels(op, (*shape)[1],
+                           filter.getDimSize(1) *
+                               static_cast<int64_t>(op.getGroups()))))
+    return failure();
+  return input.isFloat() ? convTransposeAs<double>(op, input, filter, *shape)
+                         : convTransposeAs<int64_t>(op, input, filter, *shape);
+}
+
+void mlir::dl::reference::addContractionRules(RuleTable &table) {
+  table.add(matmul);
+  table.add(conv);
+  table.add(convTranspose);
+}

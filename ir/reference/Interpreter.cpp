@@ -1,0 +1,353 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "ir/reference/Interpreter.h"
+#include "ir/dialect/Dims.h"
+#include "ir/reference/Rules.h"
+
+using namespace mlir;
+using namespace mlir::dl;
+using namespace mlir::dl::reference;
+
+static const RuleTable &getRules() {
+  static const RuleTable table = [] {
+    RuleTable rules;
+    addContractionRules(rules);
+    addControlRules(rules);
+    addElementwiseRules(rules);
+    addIndexingRules(rules);
+    addMovementRules(rules);
+    addReductionRules(rules);
+    return rules;
+  }();
+  return table;
+}
+
+//===----------------------------------------------------------------------===//
+// Shapes
+//===----------------------------------------------------------------------===//
+
+void mlir::dl::reference::forEachIndex(
+    ArrayRef<int64_t> shape, function_ref<void(ArrayRef<int64_t> index)> body) {
+  SmallVector<int64_t> index(shape.size());
+  for (int64_t i = 0, e = getNumElements(shape); i < e; ++i) {
+    body(index);
+    for (size_t d = shape.size(); d-- > 0;) {
+      if (++index[d] < shape[d])
+        break;
+      index[d] = 0;
+    }
+  }
+}
+
+SmallVector<int64_t> mlir::dl::reference::getStrides(ArrayRef<int64_t> shape) {
+  SmallVector<int64_t> strides(shape.size(), 1);
+  for (size_t i = shape.size(); i-- > 1;)
+    strides[i - 1] = strides[i] * shape[i];
+  return strides;
+}
+
+AxisView::AxisView(ArrayRef<int64_t> shape, int64_t axis)
+    : outer(getNumElements(shape.take_front(axis))), size(shape[axis]),
+      inner(getNumElements(shape.drop_front(axis + 1))) {}
+
+std::optional<int64_t>
+mlir::dl::reference::evaluate(AffineExpr expr, ArrayRef<int64_t> symbols) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return constant.getValue();
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr)) {
+    if (symbol.getPosition() >= symbols.size())
+      return std::nullopt;
+    return symbols[symbol.getPosition()];
+  }
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return std::nullopt;
+  auto a = evaluate(binary.getLHS(), symbols);
+  auto b = evaluate(binary.getRHS(), symbols);
+  if (!a || !b)
+    return std::nullopt;
+  switch (expr.getKind()) {
+  case AffineExprKind::Add:
+    return *a + *b;
+  case AffineExprKind::Mul:
+    return *a * *b;
+  default:
+    break;
+  }
+  if (*b <= 0)
+    return std::nullopt;
+  int64_t floor = llvm::divideFloorSigned(*a, *b);
+  switch (expr.getKind()) {
+  case AffineExprKind::FloorDiv:
+    return floor;
+  case AffineExprKind::CeilDiv:
+    return llvm::divideCeilSigned(*a, *b);
+  case AffineExprKind::Mod:
+    return *a - floor * *b;
+  default:
+    return std::nullopt;
+  }
+}
+
+FailureOr<SmallVector<int64_t>> Arguments::getValues(Operation *op,
+                                                     AffineMap map) const {
+  SmallVector<int64_t> values;
+  for (AffineExpr expr : map.getResults()) {
+    auto value = evaluate(expr, symbols);
+    if (!value)
+      return op->emitOpError(
+                 "uses a symbol without a value, or divides by zero, "
+                 "in ")
+             << AffineMapAttr::get(map);
+    values.push_back(*value);
+  }
+  return values;
+}
+
+/// The shape that a type says; nothing where it does not say one.
+static std::optional<Shape> evaluateShape(RankedTensorType type,
+                                          ArrayRef<int64_t> symbols) {
+  Shape shape;
+  for (AffineExpr dim : getDims(type)) {
+    auto size = dim ? evaluate(dim, symbols) : std::nullopt;
+    if (!size || *size < 0)
+      return std::nullopt;
+    shape.push_back(*size);
+  }
+  return shape;
+}
+
+FailureOr<Shape> Arguments::getShape(Value value) const {
+  auto shape = evaluateShape(cast<RankedTensorType>(value.getType()), symbols);
+  if (!shape)
+    return value.getDefiningOp()->emitOpError(
+               "has a result of no known shape: ")
+           << value.getType();
+  return *shape;
+}
+
+//===----------------------------------------------------------------------===//
+// Symbols
+//===----------------------------------------------------------------------===//
+
+static int64_t getNumSymbols(func::FuncOp function) {
+  int64_t count = 0;
+  if (auto names = function->getAttrOfType<ArrayAttr>(kSymbolsAttr))
+    count = static_cast<int64_t>(names.size());
+  auto visit = [&](Type type) {
+    if (auto tensor = dyn_cast<RankedTensorType>(type))
+      if (auto dims = dyn_cast_or_null<DimsAttr>(tensor.getEncoding()))
+        count = std::max<int64_t>(count, dims.getMap().getNumSymbols());
+  };
+  llvm::for_each(function.getArgumentTypes(), visit);
+  return count;
+}
+
+/// Fails where one of the function's `dl.checks` does not hold.
+static LogicalResult verifyChecks(func::FuncOp function,
+                                  ArrayRef<int64_t> symbols) {
+  auto checks = function->getAttrOfType<ArrayAttr>(kChecksAttr);
+  if (!checks)
+    return success();
+  for (auto check : checks.getAsRange<DictionaryAttr>()) {
+    auto sizes = check.getAs<AffineMapAttr>("sizes");
+    auto relation = check.getAs<StringAttr>("relation");
+    if (!sizes || sizes.getValue().getNumResults() != 2 || !relation)
+      return function.emitError("malformed check: ") << check;
+    auto a = evaluate(sizes.getValue().getResult(0), symbols);
+    auto b = evaluate(sizes.getValue().getResult(1), symbols);
+    bool holds = a && b && (relation == "eq" ? *a == *b : *a <= *b);
+    if (holds)
+      continue;
+    auto message = check.getAs<StringAttr>("message");
+    return function.emitError(message ? message.getValue()
+                                      : "a check of sizes does not hold");
+  }
+  return success();
+}
+
+FailureOr<SmallVector<int64_t>>
+mlir::dl::reference::bindSymbols(func::FuncOp function,
+                                 ArrayRef<Tensor> inputs) {
+  if (inputs.size() != function.getNumArguments())
+    return function.emitError("expected ")
+           << function.getNumArguments() << " inputs, found " << inputs.size();
+  constexpr int64_t kUnbound = -1;
+  SmallVector<int64_t> symbols(getNumSymbols(function), kUnbound);
+  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor || tensor.getElementType() != inputs[i].getElementType() ||
+        tensor.getRank() != inputs[i].getRank())
+      return function.emitError("input ")
+             << i << " does not fit " << type << ": found "
+             << inputs[i].getRank() << " dimensions of "
+             << inputs[i].getElementType();
+    for (int64_t d = 0; d < tensor.getRank(); ++d)
+      if (auto symbol = dyn_cast_or_null<AffineSymbolExpr>(getDim(tensor, d)))
+        if (symbols[symbol.getPosition()] == kUnbound)
+          symbols[symbol.getPosition()] = inputs[i].getDimSize(d);
+  }
+  for (auto [i, symbol] : llvm::enumerate(symbols))
+    if (symbol == kUnbound)
+      return function.emitError("symbol ")
+             << i << " is not the size of a dimension of an input";
+  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
+    auto shape = evaluateShape(cast<RankedTensorType>(type), symbols);
+    if (!shape || ArrayRef(*shape) != inputs[i].getShape()) {
+      InFlightDiagnostic diagnostic = function.emitError("input ")
+                                      << i << " does not fit " << type
+                                      << ": found the shape [";
+      llvm::interleaveComma(inputs[i].getShape(), diagnostic);
+      return diagnostic << "]";
+    }
+  }
+  if (failed(verifyChecks(function, symbols)))
+    return failure();
+  return symbols;
+}
+
+//===----------------------------------------------------------------------===//
+// Running
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Runs blocks. A value is kept until its last use in its block.
+class Runner {
+public:
+  Runner(ArrayRef<int64_t> symbols, const InterpreterOptions &options)
+      : symbols(symbols), options(options) {}
+
+  FailureOr<Tensors> runBlock(Block &block, ArrayRef<Tensor> arguments) {
+    if (arguments.size() != block.getNumArguments())
+      return block.getParentOp()->emitOpError("expected ")
+             << block.getNumArguments() << " values for its body, found "
+             << arguments.size();
+    for (auto [argument, value] : llvm::zip(block.getArguments(), arguments))
+      values[argument] = value;
+    for (Operation &op : block.without_terminator())
+      if (failed(runOp(op)))
+        return failure();
+    auto results = lookup(*block.getTerminator());
+    release(*block.getTerminator());
+    return results;
+  }
+
+private:
+  LogicalResult runOp(Operation &op) {
+    auto operands = lookup(op);
+    if (failed(operands))
+      return failure();
+    auto results = compute(&op, *operands);
+    if (failed(results))
+      return failure();
+    operands->clear();
+    if (options.onResults)
+      options.onResults(&op, *results);
+    for (auto [result, value] : llvm::zip(op.getResults(), *results))
+      values[result] = value;
+    release(op);
+    return success();
+  }
+
+public:
+  FailureOr<Tensors> compute(Operation *op, ArrayRef<Tensor> operands) {
+    const Rule *rule = getRules().lookup(op);
+    if (!rule)
+      return op->emitOpError("has no reference implementation");
+    for (Type type : op->getResultTypes())
+      if (!Tensor::isSupported(getElementTypeOrSelf(type)))
+        return op->emitOpError("has a result of an element type that the "
+                               "reference does not support: ")
+               << type;
+    auto run = [&](Block &block, ArrayRef<Tensor> arguments) {
+      return runBlock(block, arguments);
+    };
+    auto results = (*rule)(op, Arguments{operands, symbols, run});
+    if (failed(results))
+      return failure();
+    for (auto [value, result] : llvm::zip(op->getResults(), *results))
+      if (failed(
+              checkShape(op, cast<RankedTensorType>(value.getType()), result)))
+        return failure();
+    return results;
+  }
+
+private:
+  /// An op's result must have the shape that its type says, where it says one.
+  LogicalResult checkShape(Operation *op, RankedTensorType type,
+                           const Tensor &result) {
+    auto shape = evaluateShape(type, symbols);
+    if (!shape || ArrayRef(*shape) == result.getShape())
+      return success();
+    InFlightDiagnostic diagnostic = op->emitOpError("expected a result of ")
+                                    << type << ", found the shape [";
+    llvm::interleaveComma(result.getShape(), diagnostic);
+    return diagnostic << "]";
+  }
+
+  FailureOr<Tensors> lookup(Operation &op) {
+    Tensors found;
+    for (Value operand : op.getOperands()) {
+      auto it = values.find(operand);
+      if (it == values.end())
+        return op.emitOpError("has an operand that has not been computed");
+      found.push_back(it->second);
+    }
+    return found;
+  }
+
+  /// Frees what is not used after `op`.
+  void release(Operation &op) {
+    Block *block = op.getBlock();
+    auto [it, isNew] = lastUses.try_emplace(block);
+    if (isNew)
+      findLastUses(*block, it->second);
+    for (Value value : it->second.lookup(&op))
+      values.erase(value);
+  }
+
+  using LastUses = DenseMap<Operation *, SmallVector<Value>>;
+
+  static void findLastUses(Block &block, LastUses &uses) {
+    auto add = [&](Value value) {
+      Operation *last = value.getDefiningOp();
+      for (Operation *user : value.getUsers()) {
+        Operation *ancestor = block.findAncestorOpInBlock(*user);
+        if (!last || (ancestor && last->isBeforeInBlock(ancestor)))
+          last = ancestor;
+      }
+      if (last)
+        uses[last].push_back(value);
+    };
+    llvm::for_each(block.getArguments(), add);
+    for (Operation &op : block)
+      llvm::for_each(op.getResults(), add);
+  }
+
+  ArrayRef<int64_t> symbols;
+  const InterpreterOptions &options;
+  DenseMap<Value, Tensor> values;
+  DenseMap<Block *, LastUses> lastUses;
+};
+} // namespace
+
+FailureOr<Tensors>
+mlir::dl::reference::interpret(func::FuncOp function, ArrayRef<Tensor> inputs,
+                               const InterpreterOptions &options) {
+  if (function.isDeclaration() || !function.getBody().hasOneBlock())
+    return function.emitError("expected a function with a body of one block");
+  auto symbols = bindSymbols(function, inputs);
+  if (failed(symbols))
+    return failure();
+  return Runner(*symbols, options).runBlock(function.getBody().front(), inputs);
+}
+
+FailureOr<Tensors> mlir::dl::reference::interpretOp(Operation *op,
+                                                    ArrayRef<Tensor> operands,
+                                                    ArrayRef<int64_t> symbols) {
+  if (operands.size() != op->getNumOperands())
+    return op->emitOpError("expected ")
+           << op->getNumOperands() << " operands, found " << operands.size();
+  return Runner(symbols, {}).compute(op, operands);
+}

@@ -1,0 +1,22 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef DL_IR_REFERENCE_RUN_REFERENCE_H
+#define DL_IR_REFERENCE_RUN_REFERENCE_H
+
+#include "mlir/Pass/Pass.h"
+
+namespace mlir::dl::reference {
+
+/// A pass on modules, `run-reference`, that runs each function with a body and
+/// prints its results to standard output as "name: value", one a line. An
+/// argument takes the value of its attribute `dl.value`; the pass fails where
+/// it has none. The module is not changed.
+std::unique_ptr<Pass> createRunReferencePass();
+
+/// Makes the pass known to command lines.
+void registerRunReferencePass();
+
+} // namespace mlir::dl::reference
+
+#endif // DL_IR_REFERENCE_RUN_REFERENCE_H
