@@ -44,7 +44,7 @@ LogicalResult GraphImporter::run() {
   if (failed(checkInitializers()) || failed(importInputs()))
     return failure();
   for (const onnx::NodeProto &node : graph.node())
-    importNode(node);
+    importNode(node, graph);
   return finish();
 }
 
@@ -177,7 +177,8 @@ GraphImporter::explainMissingRule(const onnx::NodeProto &node) const {
   return "the operator is not supported";
 }
 
-void GraphImporter::importNode(const onnx::NodeProto &node) {
+void GraphImporter::importNode(const onnx::NodeProto &node,
+                               const onnx::GraphProto &owner) {
   int64_t opset = getOpset(*model->proto, node.domain());
   StringRef domain = node.domain();
   domain.consume_front(kUnknownDomain);
@@ -185,22 +186,24 @@ void GraphImporter::importNode(const onnx::NodeProto &node) {
       domain.empty() ? node.op_type() : (domain + "." + node.op_type()).str();
   std::string name = getNodeName(node);
   Location loc = mlir::dl::getNodeLoc(
-      {model->path, graph.name(), name, op, opset}, context);
+      {model->path, owner.name(), name, op, opset}, context);
 
   outcome.reset();
   ImportRule rule = rules.find(node.domain(), node.op_type(), opset);
+  bool isBranch = node.domain().empty() && node.op_type() == "If";
   bool poisoned = llvm::any_of(node.input(), [&](const std::string &input) {
     return !input.empty() && !getValue(input);
   });
-  if (!rule) {
+  if (!rule && !isBranch) {
     (void)fail(/*isInvalid=*/false, explainMissingRule(node));
   } else if (!poisoned) {
     NodeContext nodeContext(*this, builder, loc, node, opset);
-    bool succeeded = mlir::succeeded(rule(nodeContext));
+    bool succeeded = mlir::succeeded(isBranch ? importBranch(nodeContext)
+                                              : rule(nodeContext));
     if (!succeeded && !outcome)
       (void)fail(/*isInvalid=*/false, "this form of it is not supported");
     for (const std::string &output : node.output())
-      if (!outcome && !output.empty() && !values.lookup(output))
+      if (!outcome && !output.empty() && !values.count(output))
         (void)fail(/*isInvalid=*/false,
                    "its output '" + output + "' is not supported");
   }
@@ -210,10 +213,48 @@ void GraphImporter::importNode(const onnx::NodeProto &node) {
     hasErrors = true;
     emitError(loc) << outcome->reason;
   } else if (outcome) {
-    unsupported.push_back(describeNode(graph, node, opset) + ": " +
+    unsupported.push_back(describeNode(owner, node, opset) + ": " +
                           outcome->reason);
   }
   poisonOutputs(node);
+}
+
+LogicalResult GraphImporter::importBranch(NodeContext &node) {
+  std::optional<SmallVector<int64_t>> condition = node.intValues(node.input(0));
+  if (!condition || condition->size() != 1)
+    return node.unsupported("its condition depends on data");
+  const onnx::GraphProto *branch =
+      node.getGraph(condition->front() ? "then_branch" : "else_branch");
+  if (!branch || branch->output_size() < node.node.output_size())
+    return node.invalid("it has no branch with an output for each of its own");
+  SmallVector<StringRef> names;
+  for (const onnx::TensorProto &tensor : branch->initializer()) {
+    if (!node.getElementType(tensor.data_type()))
+      return failure();
+    initializers[tensor.name()] = &tensor;
+    names.push_back(tensor.name());
+  }
+  for (const onnx::NodeProto &inner : branch->node()) {
+    importNode(inner, *branch);
+    names.append(inner.output().begin(), inner.output().end());
+  }
+  // What a node of the branch had to report, it has reported.
+  outcome.reset();
+  for (int i = 0, e = node.node.output_size(); i < e; ++i) {
+    Value value = getValue(branch->output(i).name());
+    if (!node.hasOutput(i))
+      continue;
+    if (!value)
+      values[node.node.output(i)] = Value();
+    else if (failed(setValue(node, node.node.output(i), value)))
+      return failure();
+  }
+  // Another branch may use the same names.
+  for (StringRef name : names) {
+    values.erase(name);
+    initializers.erase(name);
+  }
+  return success();
 }
 
 LogicalResult GraphImporter::fail(bool isInvalid, const Twine &reason) {

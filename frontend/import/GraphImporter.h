@@ -62,7 +62,10 @@ private:
   mlir::RankedTensorType getInputType(const onnx::ValueInfoProto &input);
   mlir::AffineExpr getInputDim(const onnx::ValueInfoProto &input, int i);
   mlir::LogicalResult checkInitializers();
-  void importNode(const onnx::NodeProto &node);
+  /// `owner` is the graph that the node stands in.
+  void importNode(const onnx::NodeProto &node, const onnx::GraphProto &owner);
+  /// An If whose condition is known: the nodes of the branch that is taken.
+  mlir::LogicalResult importBranch(NodeContext &node);
   /// Why there is no rule for a node.
   std::string explainMissingRule(const onnx::NodeProto &node) const;
   void poisonOutputs(const onnx::NodeProto &node);
