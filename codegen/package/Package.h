@@ -31,8 +31,9 @@ namespace dl {
 /// - `dl.in_place`: for each result, the input whose memory it may take, or -1.
 struct PackageInput {
   mlir::ModuleOp module;
-  /// Code for CPU levels, from the least to the most demanding: the runtime takes the
-  /// last one that it can run. Each has all kernels in the same order.
+  /// Code for CPU levels, from the least to the most demanding: the runtime
+  /// takes the last one that it can run. Each has all kernels in the same
+  /// order.
   std::vector<cpu::CpuImage> cpuImages;
   /// Symbols of the kernels in the order of the images' entries.
   std::vector<std::string> kernelNames;
@@ -45,7 +46,7 @@ struct PackageInput {
 };
 
 /// Writes the module to `path`, which appears whole or not at all. Constants go
-/// through a window of a few MiB, so that they are never all in memory. Errors
+/// through small windows, so that they are never all in memory. Errors
 /// are diagnostics: at the op where the schedule cannot be said in a module, at
 /// the module where the file cannot be written. `report`, if not null, receives
 /// a few lines about what went where.

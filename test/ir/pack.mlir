@@ -1,0 +1,49 @@
+// RUN: dl-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+
+// CHECK-LABEL: func @pack
+func.func @pack(%x: tensor<3x40xf32>) -> (tensor<2x3x32xf32>, tensor<1x3x4x16xf32>) {
+  // CHECK: dl.pack %{{.*}} {inner_dims = array<i64: 1>, inner_tiles = array<i64: 32>, outer_perm = array<i64: 1, 0>} : (tensor<3x40xf32>) -> tensor<2x3x32xf32>
+  %0 = dl.pack %x {inner_dims = array<i64: 1>, inner_tiles = array<i64: 32>, outer_perm = array<i64: 1, 0>} : (tensor<3x40xf32>) -> tensor<2x3x32xf32>
+  %1 = dl.pack %x {inner_dims = array<i64: 0, 1>, inner_tiles = array<i64: 4, 16>, outer_perm = array<i64>} : (tensor<3x40xf32>) -> tensor<1x3x4x16xf32>
+  return %0, %1 : tensor<2x3x32xf32>, tensor<1x3x4x16xf32>
+}
+
+// -----
+
+func.func @dynamic(%x: tensor<?x4xf32, #dl.dims<()[s0] -> (s0, 4)>>) {
+  // expected-error @below {{'dl.pack' op expected a static operand, found 'tensor<?x4xf32}}
+  %0 = dl.pack %x {inner_dims = array<i64: 1>, inner_tiles = array<i64: 2>, outer_perm = array<i64>} : (tensor<?x4xf32, #dl.dims<()[s0] -> (s0, 4)>>) -> tensor<1x2x2xf32>
+  return
+}
+
+// -----
+
+func.func @permutation(%x: tensor<3x4xf32>) {
+  // expected-error @below {{(P1) expected outer_perm to permute 2 dimensions, found [1, 1]}}
+  %0 = dl.pack %x {inner_dims = array<i64: 1>, inner_tiles = array<i64: 2>, outer_perm = array<i64: 1, 1>} : (tensor<3x4xf32>) -> tensor<2x3x2xf32>
+  return
+}
+
+// -----
+
+func.func @dims(%x: tensor<3x4xf32>) {
+  // expected-error @below {{(P2) expected inner_dims to be different dimensions of the operand, found [1, 1]}}
+  %0 = dl.pack %x {inner_dims = array<i64: 1, 1>, inner_tiles = array<i64: 2, 2>, outer_perm = array<i64>} : (tensor<3x4xf32>) -> tensor<3x1x2x2xf32>
+  return
+}
+
+// -----
+
+func.func @tiles(%x: tensor<3x4xf32>) {
+  // expected-error @below {{(P3) expected 1 positive tiles, found [0]}}
+  %0 = dl.pack %x {inner_dims = array<i64: 1>, inner_tiles = array<i64: 0>, outer_perm = array<i64>} : (tensor<3x4xf32>) -> tensor<3x2x2xf32>
+  return
+}
+
+// -----
+
+func.func @result(%x: tensor<3x5xf32>) {
+  // expected-error @below {{(P4) expected the result type 'tensor<3x3x2xf32>', found 'tensor<3x2x2xf32>'}}
+  %0 = dl.pack %x {inner_dims = array<i64: 1>, inner_tiles = array<i64: 2>, outer_perm = array<i64>} : (tensor<3x5xf32>) -> tensor<3x2x2xf32>
+  return
+}
