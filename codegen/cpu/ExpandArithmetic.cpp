@@ -5,6 +5,7 @@
 #include "codegen/cpu/MathExpansion.h"
 
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
 
 using namespace mlir;
 
@@ -41,14 +42,30 @@ private:
   /// result.
   LogicalResult computeHalvesAsFloats() {
     MLIRContext *context = &getContext();
+    Type halves[] = {Float16Type::get(context), BFloat16Type::get(context)};
+    Type single = Float32Type::get(context);
+    {
+      TypeConverter converter;
+      arith::populateEmulateUnsupportedFloatsConversions(converter, halves,
+                                                         single);
+      RewritePatternSet patterns(context);
+      arith::populateEmulateUnsupportedFloatsPatterns(patterns, converter);
+      ConversionTarget target(*context);
+      arith::populateEmulateUnsupportedFloatsLegality(target, converter);
+      if (failed(applyPartialConversion(getOperation(), target,
+                                        std::move(patterns))))
+        return failure();
+    }
+    // The same for what is left of the math dialect: square roots and the like.
     TypeConverter converter;
-    arith::populateEmulateUnsupportedFloatsConversions(
-        converter, {Float16Type::get(context), BFloat16Type::get(context)},
-        Float32Type::get(context));
+    SetVector<Type> supported;
+    supported.insert(Float64Type::get(context));
+    math::populateExtendToSupportedTypesTypeConverter(converter, supported,
+                                                      single);
     RewritePatternSet patterns(context);
-    arith::populateEmulateUnsupportedFloatsPatterns(patterns, converter);
+    math::populateExtendToSupportedTypesPatterns(patterns, converter);
     ConversionTarget target(*context);
-    arith::populateEmulateUnsupportedFloatsLegality(target, converter);
+    math::populateExtendToSupportedTypesConversionTarget(target, converter);
     return applyPartialConversion(getOperation(), target, std::move(patterns));
   }
 

@@ -18,7 +18,7 @@ namespace {
 ///   vector.create_mask %bound : vector<16xi1>
 /// becomes
 ///   %b = clamp %bound to [0, 16], as i32
-///   arith.cmpi slt, dense<[0, 1, ..., 15]>, broadcast %b
+///   arith.cmpi sgt, broadcast %b, dense<[0, 1, ..., 15]>
 ///
 /// Upstream compares 64-bit lane numbers, or cuts the bound to 32 bits
 /// unclamped.
@@ -45,8 +45,8 @@ struct MaskByComparison : OpRewritePattern<vector::CreateMaskOp> {
     Value lane = arith::ConstantOp::create(
         rewriter, loc, DenseElementsAttr::get(laneType, ArrayRef(numbers)));
     Value bounds = vector::BroadcastOp::create(rewriter, loc, laneType, bound);
-    rewriter.replaceOpWithNewOp<arith::CmpIOp>(op, arith::CmpIPredicate::slt,
-                                               lane, bounds);
+    rewriter.replaceOpWithNewOp<arith::CmpIOp>(op, arith::CmpIPredicate::sgt,
+                                               bounds, lane);
     return success();
   }
 };

@@ -65,6 +65,9 @@ public:
   StringRef getDescription() const override {
     return "check that kernels can be lowered for a CPU";
   }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<LLVM::LLVMDialect>();
+  }
 
   void runOnOperation() override {
     for (auto kernel : getOperation().getOps<func::FuncOp>())

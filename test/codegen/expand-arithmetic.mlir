@@ -1,0 +1,43 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// RUN: dl-opt %s --dl-cpu-expand-arithmetic | FileCheck %s
+
+// No function is left that a library would have to compute.
+// CHECK-LABEL: func.func @exp
+// CHECK-NOT: math.exp
+// CHECK: math.fma {{.*}} : vector<16xf32>
+func.func @exp(%a: vector<16xf32>) -> vector<16xf32> {
+  %r = math.exp %a : vector<16xf32>
+  return %r : vector<16xf32>
+}
+
+// The rarer functions of f32 are computed in f64.
+// CHECK-LABEL: func.func @asin
+// CHECK: arith.extf {{.*}} : f32 to f64
+// CHECK-NOT: math.asin
+// CHECK: arith.truncf {{.*}} : f64 to f32
+func.func @asin(%a: f32) -> f32 {
+  %r = math.asin %a : f32
+  return %r : f32
+}
+
+// Halves are computed in f32; bf16 is converted by integer arithmetic.
+// CHECK-LABEL: func.func @add
+// CHECK: arith.shli
+// CHECK: arith.addf {{.*}} : vector<16xf32>
+// CHECK: arith.shrui
+// CHECK-NOT: arith.truncf
+func.func @add(%a: vector<16xbf16>) -> vector<16xbf16> {
+  %r = arith.addf %a, %a : vector<16xbf16>
+  return %r : vector<16xbf16>
+}
+
+// CHECK-LABEL: func.func @sqrt
+// CHECK: arith.extf {{.*}} : f16 to f32
+// CHECK: math.sqrt {{.*}} : f32
+// CHECK: arith.truncf {{.*}} : f32 to f16
+func.func @sqrt(%a: f16) -> f16 {
+  %r = math.sqrt %a : f16
+  return %r : f16
+}
