@@ -24,7 +24,7 @@ tools = {
     name: os.path.join(config.dl_binary_root, "bin", name)
     for name in ("dl-opt", "dl-compile", "dl-run", "dl-bench")
 }
-for name in ("FileCheck", "not", "count", "split-file", "mlir-opt", "llvm-objdump", "llvm-readelf"):
+for name in ("FileCheck", "not", "count", "split-file", "mlir-opt", "clang", "llvm-objdump", "llvm-readelf"):
     tools[name] = os.path.join(config.llvm_tools_dir, name)
 for name, path in tools.items():
     # As a whole word, and not as a part of a path or an option.
