@@ -63,6 +63,8 @@ Status Session::create(std::shared_ptr<Module> module, SessionOptions options,
   if (!session->executor)
     session->executor =
         std::make_unique<ThreadPool>(threads > 0 ? threads : availableCpus());
+  session->shares =
+      std::make_unique<TileShare[]>(size_t(session->executor->concurrency()));
   DLRT_RETURN_IF_ERROR(session->initialize());
   session->log("runs code for " + session->code->level().cpu()->str() + " on " +
                std::to_string(session->threads()) + " threads");
@@ -240,8 +242,8 @@ Status Session::execute() {
   }
   executor->prepare();
   FloatEnvironmentScope environment;
-  CpuRun context = {executor.get(), scratch.data(), scratchStride, &cancelled,
-                    profiling ? &sink : nullptr};
+  CpuRun context = {executor.get(), shares.get(), scratch.data(),
+                    scratchStride,  &cancelled,   profiling ? &sink : nullptr};
   if (!program.run(context))
     return {Code::Cancelled, "the run was cancelled"};
   return {};

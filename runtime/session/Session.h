@@ -124,6 +124,7 @@ private:
   void *logContext;
   void (*logFunction)(void *context, const char *message);
   std::unique_ptr<Executor> executor;
+  std::unique_ptr<TileShare[]> shares; ///< of the dispatch at hand
 
   std::vector<Input> inputs;
   std::vector<Output> outputs;

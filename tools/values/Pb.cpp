@@ -121,6 +121,12 @@ Value parsePb(const std::string &where, const unsigned char *bytes,
 std::string writePb(const std::string &name, dlrt_type type,
                     const std::vector<int64_t> &dims, const void *data,
                     size_t bytes) {
+  // Protobuf stops at 2 GB.
+  if (bytes > size_t(INT_MAX) - 4096)
+    throw Failure("output '" + name + "'", "its " + std::to_string(bytes) +
+                                               " bytes do not fit into a .pb "
+                                               "file, use "
+                                               "--output-format=npy");
   TensorProto proto;
   proto.set_name(name);
   for (const PbType &row : kTypes)

@@ -16,7 +16,8 @@ struct Work {
   Kernel kernel;
   void *const *args;
   const int64_t *sizes;
-  int64_t share, extra; ///< tiles of each part, and parts that have one more
+  TileShare *shares;
+  size_t parts;
   std::byte *scratch;
   size_t scratchStride;
 };
@@ -33,11 +34,14 @@ inline void callKernel(Kernel kernel, void *const *args, const int64_t *sizes,
 
 void runPart(void *context, size_t part) {
   const Work &work = *static_cast<const Work *>(context);
-  int64_t index = static_cast<int64_t>(part);
-  int64_t begin = work.share * index + std::min(index, work.extra);
-  int64_t end = begin + work.share + (index < work.extra);
-  callKernel(work.kernel, work.args, work.sizes, begin, end,
-             work.scratch + part * work.scratchStride);
+  // The part's own tiles, then what others have left.
+  for (size_t i = 0; i < work.parts; ++i) {
+    size_t owner = part + i < work.parts ? part + i : part + i - work.parts;
+    int64_t begin, end;
+    while (work.shares[owner].take(begin, end))
+      callKernel(work.kernel, work.args, work.sizes, begin, end,
+                 work.scratch + part * work.scratchStride);
+  }
 }
 
 } // namespace
@@ -76,8 +80,9 @@ void CpuProgram::dispatch(const Step &step, void *const *arguments,
   }
   if (parts == 0)
     return;
-  Work work = {step.kernel,          arguments,          stepSizes,
-               step.count / parts,   step.count % parts, context.scratch,
+  divideTiles(step.count, parts, context.shares);
+  Work work = {step.kernel,          arguments,     stepSizes,
+               context.shares,       size_t(parts), context.scratch,
                context.scratchStride};
   context.executor->run(runPart, &work, static_cast<size_t>(parts));
 }

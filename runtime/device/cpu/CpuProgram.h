@@ -8,6 +8,7 @@
 #include "runtime/artifact/module_generated.h"
 #include "runtime/device/cpu/CodeImage.h"
 #include "runtime/device/cpu/Executor.h"
+#include "runtime/device/cpu/TileShares.h"
 #include "runtime/device/cpu/host/HostFunctions.h"
 
 #include <atomic>
@@ -32,6 +33,7 @@ struct ProfileSink {
 /// What a run of a program needs from its session.
 struct CpuRun {
   Executor *executor;
+  TileShare *shares;    ///< as many as the executor's concurrency
   std::byte *scratch;   ///< for each part of a dispatch
   size_t scratchStride; ///< bytes from one part's scratch to the next's
   const std::atomic<bool> *cancelled;

@@ -1,0 +1,366 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "runtime/device/vulkan/VulkanState.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+#ifdef _WIN32
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+#else
+#include <dlfcn.h>
+#endif
+
+using namespace dlrt;
+
+Status dlrt::toStatus(VkResult result, const char *call) {
+  if (result == VK_SUCCESS)
+    return {};
+  bool isMemory = result == VK_ERROR_OUT_OF_HOST_MEMORY ||
+                  result == VK_ERROR_OUT_OF_DEVICE_MEMORY;
+  return Status(isMemory ? Code::OutOfMemory : Code::Internal,
+                std::string(call) + " failed with VkResult " +
+                    std::to_string(result));
+}
+
+//===----------------------------------------------------------------------===//
+// Loader
+//===----------------------------------------------------------------------===//
+
+#ifdef _WIN32
+static const char *const kLoader = "vulkan-1.dll";
+static void *openLibrary() { return LoadLibraryA(kLoader); }
+static void closeLibrary(void *library) { FreeLibrary((HMODULE)library); }
+static void *getSymbol(void *library, const char *name) {
+  return (void *)GetProcAddress((HMODULE)library, name);
+}
+#else
+#ifdef __APPLE__
+static const char *const kLoader = "libvulkan.1.dylib";
+#else
+static const char *const kLoader = "libvulkan.so.1";
+#endif
+static void *openLibrary() { return dlopen(kLoader, RTLD_NOW | RTLD_LOCAL); }
+static void closeLibrary(void *library) { dlclose(library); }
+static void *getSymbol(void *library, const char *name) {
+  return dlsym(library, name);
+}
+#endif
+
+VulkanState::~VulkanState() {
+  // An opening that failed half-way may lack some of the functions.
+  if (commandPool)
+    DestroyCommandPool(device, commandPool, nullptr);
+  if (device && DestroyDevice)
+    DestroyDevice(device, nullptr);
+  if (messenger) {
+    auto destroy = (PFN_vkDestroyDebugUtilsMessengerEXT)getInstanceProcAddr(
+        instance, "vkDestroyDebugUtilsMessengerEXT");
+    destroy(instance, messenger, nullptr);
+  }
+  if (instance && DestroyInstance)
+    DestroyInstance(instance, nullptr);
+  if (library)
+    closeLibrary(library);
+}
+
+static VKAPI_ATTR VkBool32 VKAPI_CALL
+report(VkDebugUtilsMessageSeverityFlagBitsEXT, VkDebugUtilsMessageTypeFlagsEXT,
+       const VkDebugUtilsMessengerCallbackDataEXT *data, void *state) {
+  const VulkanOptions &options = static_cast<VulkanState *>(state)->options;
+  if (options.onMessage)
+    options.onMessage(data->pMessage);
+  return VK_FALSE;
+}
+
+static const char *const kValidation = "VK_LAYER_KHRONOS_validation";
+
+static bool hasValidation(const VulkanState &state) {
+  auto enumerate =
+      (PFN_vkEnumerateInstanceLayerProperties)state.getInstanceProcAddr(
+          nullptr, "vkEnumerateInstanceLayerProperties");
+  uint32_t count = 0;
+  if (!enumerate || enumerate(&count, nullptr) != VK_SUCCESS)
+    return false;
+  std::vector<VkLayerProperties> layers(count);
+  if (enumerate(&count, layers.data()) != VK_SUCCESS)
+    return false;
+  return std::any_of(layers.begin(), layers.end(), [](const auto &layer) {
+    return std::strcmp(layer.layerName, kValidation) == 0;
+  });
+}
+
+static Status createInstance(VulkanState &state) {
+  state.library = openLibrary();
+  if (!state.library)
+    return Status(Code::NotFound,
+                  std::string("there is no Vulkan loader: cannot open ") +
+                      kLoader);
+  state.getInstanceProcAddr = (PFN_vkGetInstanceProcAddr)getSymbol(
+      state.library, "vkGetInstanceProcAddr");
+  auto create = state.getInstanceProcAddr
+                    ? (PFN_vkCreateInstance)state.getInstanceProcAddr(
+                          nullptr, "vkCreateInstance")
+                    : nullptr;
+  if (!create)
+    return Status(Code::NotFound,
+                  std::string(kLoader) + " is not a Vulkan loader");
+
+  VkApplicationInfo application = {};
+  application.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO;
+  application.pApplicationName = "dlrt";
+  application.apiVersion = VK_API_VERSION_1_2;
+  VkDebugUtilsMessengerCreateInfoEXT messages = {};
+  messages.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT;
+  messages.messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT |
+                             VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT;
+  messages.messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT |
+                         VK_DEBUG_UTILS_MESSAGE_TYPE_PERFORMANCE_BIT_EXT;
+  messages.pfnUserCallback = report;
+  messages.pUserData = &state;
+  const char *extension = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
+  VkInstanceCreateInfo info = {};
+  info.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO;
+  info.pApplicationInfo = &application;
+  bool validate = state.options.validate && hasValidation(state);
+  if (validate) {
+    info.pNext = &messages;
+    info.enabledLayerCount = info.enabledExtensionCount = 1;
+    info.ppEnabledLayerNames = &kValidation;
+    info.ppEnabledExtensionNames = &extension;
+  }
+  VkResult created = create(&info, nullptr, &state.instance);
+  if (created != VK_SUCCESS) {
+    state.instance = VK_NULL_HANDLE;
+    if (created == VK_ERROR_INCOMPATIBLE_DRIVER)
+      return Status(Code::NotFound, "there is no Vulkan driver");
+    return toStatus(created, "vkCreateInstance");
+  }
+#define DLRT_LOAD(name)                                                        \
+  state.name =                                                                 \
+      (PFN_vk##name)state.getInstanceProcAddr(state.instance, "vk" #name);     \
+  if (!state.name)                                                             \
+    return Status(Code::NotFound, "the Vulkan loader lacks vk" #name);
+  DLRT_VULKAN_INSTANCE_FUNCTIONS(DLRT_LOAD)
+#undef DLRT_LOAD
+  if (!validate)
+    return {};
+  auto listen = (PFN_vkCreateDebugUtilsMessengerEXT)state.getInstanceProcAddr(
+      state.instance, "vkCreateDebugUtilsMessengerEXT");
+  return toStatus(listen(state.instance, &messages, nullptr, &state.messenger),
+                  "vkCreateDebugUtilsMessengerEXT");
+}
+
+//===----------------------------------------------------------------------===//
+// Device
+//===----------------------------------------------------------------------===//
+
+static int rank(VkPhysicalDeviceType type) {
+  switch (type) {
+  case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU:
+    return 3;
+  case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU:
+    return 2;
+  case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU:
+    return 1;
+  default:
+    return 0;
+  }
+}
+
+static Status chooseDevice(VulkanState &state) {
+  uint32_t count = 0;
+  VkResult found =
+      state.EnumeratePhysicalDevices(state.instance, &count, nullptr);
+  std::vector<VkPhysicalDevice> devices(count);
+  if (found == VK_SUCCESS && count)
+    found =
+        state.EnumeratePhysicalDevices(state.instance, &count, devices.data());
+  DLRT_RETURN_IF_ERROR(toStatus(found, "vkEnumeratePhysicalDevices"));
+  for (VkPhysicalDevice device : devices) {
+    VkPhysicalDeviceProperties properties;
+    state.GetPhysicalDeviceProperties(device, &properties);
+    if (properties.apiVersion < VK_API_VERSION_1_2 ||
+        (state.physical &&
+         rank(properties.deviceType) <= rank(state.properties.deviceType)))
+      continue;
+    uint32_t families = 0;
+    state.GetPhysicalDeviceQueueFamilyProperties(device, &families, nullptr);
+    std::vector<VkQueueFamilyProperties> queues(families);
+    state.GetPhysicalDeviceQueueFamilyProperties(device, &families,
+                                                 queues.data());
+    for (uint32_t i = 0; i < families; ++i)
+      if (queues[i].queueCount &&
+          (queues[i].queueFlags & VK_QUEUE_COMPUTE_BIT)) {
+        state.physical = device;
+        state.properties = properties;
+        state.queueFamily = i;
+        break;
+      }
+  }
+  if (!state.physical)
+    return Status(Code::NotFound,
+                  "there is no Vulkan 1.2 device with a compute queue");
+  state.name = state.properties.deviceName;
+  state.GetPhysicalDeviceMemoryProperties(state.physical, &state.memory);
+  return {};
+}
+
+static Status createDevice(VulkanState &state) {
+  VkPhysicalDevice16BitStorageFeatures has16 = {};
+  has16.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES;
+  VkPhysicalDeviceVulkan12Features has12 = {};
+  has12.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES;
+  has12.pNext = &has16;
+  VkPhysicalDeviceFeatures2 has = {};
+  has.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2;
+  has.pNext = &has12;
+  state.GetPhysicalDeviceFeatures2(state.physical, &has);
+  // A read past the end of a buffer gives anything, and does no harm.
+  state.features.robustBufferAccess = has.features.robustBufferAccess;
+  state.features.shaderInt16 = has.features.shaderInt16;
+  state.features.shaderInt64 = has.features.shaderInt64;
+  state.features.shaderFloat64 = has.features.shaderFloat64;
+  state.features16.sType = has16.sType;
+  state.features16.storageBuffer16BitAccess = has16.storageBuffer16BitAccess;
+  state.features12.sType = has12.sType;
+  state.features12.pNext = &state.features16;
+  state.features12.shaderInt8 = has12.shaderInt8;
+  state.features12.shaderFloat16 = has12.shaderFloat16;
+  state.features12.storageBuffer8BitAccess = has12.storageBuffer8BitAccess;
+
+  float priority = 1;
+  VkDeviceQueueCreateInfo queue = {};
+  queue.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO;
+  queue.queueFamilyIndex = state.queueFamily;
+  queue.queueCount = 1;
+  queue.pQueuePriorities = &priority;
+  VkDeviceCreateInfo info = {};
+  info.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO;
+  info.pNext = &state.features12;
+  info.queueCreateInfoCount = 1;
+  info.pQueueCreateInfos = &queue;
+  info.pEnabledFeatures = &state.features;
+  DLRT_RETURN_IF_ERROR(toStatus(
+      state.CreateDevice(state.physical, &info, nullptr, &state.device),
+      "vkCreateDevice"));
+#define DLRT_LOAD(name)                                                        \
+  state.name =                                                                 \
+      (PFN_vk##name)state.GetDeviceProcAddr(state.device, "vk" #name);         \
+  if (!state.name)                                                             \
+    return Status(Code::NotFound, "the Vulkan driver lacks vk" #name);
+  DLRT_VULKAN_DEVICE_FUNCTIONS(DLRT_LOAD)
+#undef DLRT_LOAD
+  state.GetDeviceQueue(state.device, state.queueFamily, 0, &state.queue);
+
+  VkCommandPoolCreateInfo pool = {};
+  pool.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO;
+  pool.flags = VK_COMMAND_POOL_CREATE_TRANSIENT_BIT;
+  pool.queueFamilyIndex = state.queueFamily;
+  DLRT_RETURN_IF_ERROR(toStatus(
+      state.CreateCommandPool(state.device, &pool, nullptr, &state.commandPool),
+      "vkCreateCommandPool"));
+  VkCommandBufferAllocateInfo commands = {};
+  commands.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO;
+  commands.commandPool = state.commandPool;
+  commands.level = VK_COMMAND_BUFFER_LEVEL_PRIMARY;
+  commands.commandBufferCount = 1;
+  return toStatus(
+      state.AllocateCommandBuffers(state.device, &commands, &state.commands),
+      "vkAllocateCommandBuffers");
+}
+
+VulkanDevice::VulkanDevice() : state(std::make_unique<VulkanState>()) {}
+VulkanDevice::~VulkanDevice() = default;
+
+Status VulkanDevice::open(const VulkanOptions &options,
+                          std::unique_ptr<VulkanDevice> &result) {
+  std::unique_ptr<VulkanDevice> device(new VulkanDevice());
+  device->state->options = options;
+  DLRT_RETURN_IF_ERROR(createInstance(*device->state));
+  DLRT_RETURN_IF_ERROR(chooseDevice(*device->state));
+  DLRT_RETURN_IF_ERROR(createDevice(*device->state));
+  result = std::move(device);
+  return {};
+}
+
+const std::string &VulkanDevice::name() const { return state->name; }
+bool VulkanDevice::isValidated() const { return state->messenger; }
+uint64_t VulkanDevice::maxBufferBytes() const {
+  return state->properties.limits.maxStorageBufferRange;
+}
+
+//===----------------------------------------------------------------------===//
+// Buffers
+//===----------------------------------------------------------------------===//
+
+VulkanBuffer::~VulkanBuffer() {
+  if (buffer)
+    state.DestroyBuffer(state.device, toHandle<VkBuffer>(buffer), nullptr);
+  if (memory) // which ends its mapping too
+    state.FreeMemory(state.device, toHandle<VkDeviceMemory>(memory), nullptr);
+}
+
+/// Host memory of the types that `allowed` has a bit for, on the device if
+/// there is such; -1 where there is none. Coherent, so that nothing has to be
+/// flushed.
+static int findMemoryType(const VulkanState &state, uint32_t allowed) {
+  constexpr VkMemoryPropertyFlags kHost = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+                                          VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+  int result = -1;
+  for (uint32_t i = 0; i < state.memory.memoryTypeCount; ++i) {
+    VkMemoryPropertyFlags flags = state.memory.memoryTypes[i].propertyFlags;
+    if (!(allowed >> i & 1) || (flags & kHost) != kHost)
+      continue;
+    if (flags & VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT)
+      return int(i);
+    if (result < 0)
+      result = int(i);
+  }
+  return result;
+}
+
+Status VulkanDevice::createBuffer(uint64_t bytes,
+                                  std::unique_ptr<VulkanBuffer> &result) {
+  if (bytes > maxBufferBytes())
+    return Status(Code::Unsupported, "a buffer of " + std::to_string(bytes) +
+                                         " bytes; " + name() + " takes " +
+                                         std::to_string(maxBufferBytes()));
+  std::unique_ptr<VulkanBuffer> made(new VulkanBuffer(*state));
+  made->bytes = bytes;
+  VkBufferCreateInfo info = {};
+  info.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO;
+  info.size = std::max<uint64_t>(bytes, 4); // Vulkan knows no empty buffer
+  info.usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT;
+  VkBuffer buffer;
+  DLRT_RETURN_IF_ERROR(
+      toStatus(state->CreateBuffer(state->device, &info, nullptr, &buffer),
+               "vkCreateBuffer"));
+  made->buffer = toNumber(buffer);
+  VkMemoryRequirements needs;
+  state->GetBufferMemoryRequirements(state->device, buffer, &needs);
+  int type = findMemoryType(*state, needs.memoryTypeBits);
+  if (type < 0)
+    return Status(Code::Unsupported,
+                  name() + " has no memory that the host can see");
+  VkMemoryAllocateInfo allocation = {};
+  allocation.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO;
+  allocation.allocationSize = needs.size;
+  allocation.memoryTypeIndex = uint32_t(type);
+  VkDeviceMemory memory;
+  DLRT_RETURN_IF_ERROR(toStatus(
+      state->AllocateMemory(state->device, &allocation, nullptr, &memory),
+      "vkAllocateMemory"));
+  made->memory = toNumber(memory);
+  DLRT_RETURN_IF_ERROR(
+      toStatus(state->BindBufferMemory(state->device, buffer, memory, 0),
+               "vkBindBufferMemory"));
+  DLRT_RETURN_IF_ERROR(
+      toStatus(state->MapMemory(state->device, memory, 0, VK_WHOLE_SIZE, 0,
+                                &made->mapped),
+               "vkMapMemory"));
+  result = std::move(made);
+  return {};
+}

@@ -1,0 +1,75 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// A Vulkan device for compute: its driver is opened at run time.
+
+#ifndef DLRT_DEVICE_VULKAN_VULKANDEVICE_H
+#define DLRT_DEVICE_VULKAN_VULKANDEVICE_H
+
+#include "runtime/artifact/Status.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace dlrt {
+
+struct VulkanState;
+
+struct VulkanOptions {
+  /// Load VK_LAYER_KHRONOS_validation where it is installed; each message of it
+  /// goes to `onMessage`.
+  bool validate = false;
+  std::function<void(const std::string &)> onMessage;
+};
+
+/// Memory that the device and the host both see. The device that made it must
+/// outlive it.
+class VulkanBuffer {
+public:
+  ~VulkanBuffer();
+  VulkanBuffer(const VulkanBuffer &) = delete;
+  VulkanBuffer &operator=(const VulkanBuffer &) = delete;
+
+  void *data() const { return mapped; }
+  uint64_t size() const { return bytes; }
+
+private:
+  friend class VulkanDevice;
+  friend class VulkanProgram;
+  explicit VulkanBuffer(VulkanState &state) : state(state) {}
+
+  VulkanState &state;
+  uint64_t buffer = 0, memory = 0; // Vulkan's handles
+  void *mapped = nullptr;
+  uint64_t bytes = 0;
+};
+
+/// One device with one queue. For one thread at a time.
+class VulkanDevice {
+public:
+  /// Opens the loader (libvulkan.so.1) and the first device with a compute
+  /// queue, a real GPU before a software one. NotFound: no loader, no driver,
+  /// no such device.
+  static Status open(const VulkanOptions &options,
+                     std::unique_ptr<VulkanDevice> &result);
+  ~VulkanDevice();
+
+  const std::string &name() const;
+  /// Whether the validation layer is at work.
+  bool isValidated() const;
+  /// The largest buffer that a kernel can be given, in bytes.
+  uint64_t maxBufferBytes() const;
+
+  /// `bytes` may be 0. Unsupported: more than maxBufferBytes; OutOfMemory.
+  Status createBuffer(uint64_t bytes, std::unique_ptr<VulkanBuffer> &result);
+
+private:
+  friend class VulkanProgram;
+  VulkanDevice();
+  std::unique_ptr<VulkanState> state;
+};
+
+} // namespace dlrt
+
+#endif // DLRT_DEVICE_VULKAN_VULKANDEVICE_H

@@ -1,0 +1,327 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "runtime/device/vulkan/VulkanProgram.h"
+#include "runtime/device/vulkan/VulkanState.h"
+
+#include <algorithm>
+#include <limits>
+
+using namespace dlrt;
+
+struct VulkanProgram::Pipeline {
+  VkDescriptorSetLayout setLayout = VK_NULL_HANDLE;
+  VkPipelineLayout layout = VK_NULL_HANDLE;
+  VkPipeline pipeline = VK_NULL_HANDLE;
+};
+
+VulkanProgram::VulkanProgram(VulkanState &state) : state(state) {}
+
+VulkanProgram::~VulkanProgram() {
+  for (const Pipeline &pipeline : pipelines) {
+    state.DestroyPipeline(state.device, pipeline.pipeline, nullptr);
+    state.DestroyPipelineLayout(state.device, pipeline.layout, nullptr);
+    state.DestroyDescriptorSetLayout(state.device, pipeline.setLayout, nullptr);
+  }
+  state.DestroyShaderModule(state.device, toHandle<VkShaderModule>(shader),
+                            nullptr);
+}
+
+//===----------------------------------------------------------------------===//
+// Loading
+//===----------------------------------------------------------------------===//
+
+/// What SPIR-V's capabilities are called, and whether a device has them.
+static Status checkCapability(const VulkanState &state, uint32_t capability) {
+  struct Known {
+    uint32_t number;
+    const char *name;
+    VkBool32 isThere;
+  };
+  const Known known[] = {
+      {0, "Matrix", VK_TRUE},
+      {1, "Shader", VK_TRUE},
+      {9, "Float16", state.features12.shaderFloat16},
+      {10, "Float64", state.features.shaderFloat64},
+      {11, "Int64", state.features.shaderInt64},
+      {22, "Int16", state.features.shaderInt16},
+      {39, "Int8", state.features12.shaderInt8},
+      {4433, "StorageBuffer16BitAccess",
+       state.features16.storageBuffer16BitAccess},
+      {4448, "StorageBuffer8BitAccess",
+       state.features12.storageBuffer8BitAccess},
+  };
+  for (const Known &entry : known)
+    if (entry.number == capability)
+      return entry.isThere
+                 ? Status()
+                 : Status(Code::Unsupported,
+                          state.name + " lacks the SPIR-V capability " +
+                              entry.name);
+  return Status(Code::Unsupported, "SPIR-V capability " +
+                                       std::to_string(capability) +
+                                       " is not known to this runtime");
+}
+
+static Status checkModule(const VulkanState &state,
+                          const std::vector<uint32_t> &words) {
+  constexpr uint32_t kMagic = 0x07230203, kHeaderWords = 5, kOpCapability = 17;
+  if (words.size() < kHeaderWords || words[0] != kMagic)
+    return Status(Code::BadModule, "the program is not SPIR-V");
+  // Capabilities come first, two words each.
+  for (size_t i = kHeaderWords; i + 1 < words.size(); i += 2) {
+    if (words[i] != (2u << 16 | kOpCapability))
+      break;
+    DLRT_RETURN_IF_ERROR(checkCapability(state, words[i + 1]));
+  }
+  return {};
+}
+
+Status VulkanProgram::load(VulkanDevice &device,
+                           const std::vector<uint32_t> &words,
+                           std::vector<Entry> entries, uint32_t workgroupSize,
+                           std::unique_ptr<VulkanProgram> &result) {
+  VulkanState &state = *device.state;
+  DLRT_RETURN_IF_ERROR(checkModule(state, words));
+  const VkPhysicalDeviceLimits &limits = state.properties.limits;
+  if (!workgroupSize || workgroupSize > limits.maxComputeWorkGroupInvocations)
+    return Status(Code::Unsupported,
+                  "workgroups of " + std::to_string(workgroupSize) + "; " +
+                      state.name + " takes 1 to " +
+                      std::to_string(limits.maxComputeWorkGroupInvocations));
+  uint32_t mostSizes = limits.maxPushConstantsSize / 4;
+  uint32_t mostBuffers = limits.maxPerStageDescriptorStorageBuffers;
+  for (const Entry &entry : entries)
+    if (entry.buffers > mostBuffers || entry.sizes > mostSizes)
+      return Status(Code::Unsupported,
+                    "entry " + entry.name + " takes " +
+                        std::to_string(entry.buffers) + " buffers and " +
+                        std::to_string(entry.sizes) + " sizes; " + state.name +
+                        " takes " + std::to_string(mostBuffers) + " and " +
+                        std::to_string(mostSizes));
+  std::unique_ptr<VulkanProgram> program(new VulkanProgram(state));
+  program->entries = std::move(entries);
+  program->workgroupSize = workgroupSize;
+  VkShaderModuleCreateInfo info = {};
+  info.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO;
+  info.codeSize = words.size() * sizeof(uint32_t);
+  info.pCode = words.data();
+  VkShaderModule shader;
+  DLRT_RETURN_IF_ERROR(
+      toStatus(state.CreateShaderModule(state.device, &info, nullptr, &shader),
+               "vkCreateShaderModule"));
+  program->shader = toNumber(shader);
+  DLRT_RETURN_IF_ERROR(program->createPipelines());
+  result = std::move(program);
+  return {};
+}
+
+Status VulkanProgram::createPipelines() {
+  for (const Entry &entry : entries) {
+    Pipeline &made = pipelines.emplace_back();
+    std::vector<VkDescriptorSetLayoutBinding> bindings(entry.buffers);
+    for (uint32_t i = 0; i < entry.buffers; ++i) {
+      bindings[i].binding = i;
+      bindings[i].descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+      bindings[i].descriptorCount = 1;
+      bindings[i].stageFlags = VK_SHADER_STAGE_COMPUTE_BIT;
+    }
+    VkDescriptorSetLayoutCreateInfo set = {};
+    set.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO;
+    set.bindingCount = entry.buffers;
+    set.pBindings = bindings.data();
+    DLRT_RETURN_IF_ERROR(
+        toStatus(state.CreateDescriptorSetLayout(state.device, &set, nullptr,
+                                                 &made.setLayout),
+                 "vkCreateDescriptorSetLayout"));
+    VkPushConstantRange range = {VK_SHADER_STAGE_COMPUTE_BIT, 0,
+                                 entry.sizes * 4};
+    VkPipelineLayoutCreateInfo layout = {};
+    layout.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO;
+    layout.setLayoutCount = 1;
+    layout.pSetLayouts = &made.setLayout;
+    layout.pushConstantRangeCount = entry.sizes ? 1 : 0;
+    layout.pPushConstantRanges = &range;
+    DLRT_RETURN_IF_ERROR(
+        toStatus(state.CreatePipelineLayout(state.device, &layout, nullptr,
+                                            &made.layout),
+                 "vkCreatePipelineLayout"));
+    VkComputePipelineCreateInfo info = {};
+    info.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO;
+    info.stage.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO;
+    info.stage.stage = VK_SHADER_STAGE_COMPUTE_BIT;
+    info.stage.module = toHandle<VkShaderModule>(shader);
+    info.stage.pName = entry.name.c_str();
+    info.layout = made.layout;
+    DLRT_RETURN_IF_ERROR(
+        toStatus(state.CreateComputePipelines(state.device, VK_NULL_HANDLE, 1,
+                                              &info, nullptr, &made.pipeline),
+                 "vkCreateComputePipelines"));
+  }
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// Running
+//===----------------------------------------------------------------------===//
+
+Status VulkanProgram::check(const VulkanDispatch &dispatch) const {
+  auto fail = [](const std::string &what) {
+    return Status(Code::InvalidArgument, what);
+  };
+  if (dispatch.entry >= entries.size())
+    return fail("there is no entry " + std::to_string(dispatch.entry));
+  const Entry &entry = entries[dispatch.entry];
+  auto count = [](size_t found, size_t expected, const char *what) {
+    return " takes " + std::to_string(expected) + " " + what + ", not " +
+           std::to_string(found);
+  };
+  if (dispatch.buffers.size() != entry.buffers)
+    return fail(entry.name +
+                count(dispatch.buffers.size(), entry.buffers, "buffers"));
+  if (dispatch.sizes.size() != entry.sizes)
+    return fail(entry.name +
+                count(dispatch.sizes.size(), entry.sizes, "sizes"));
+  for (const VulkanBuffer *buffer : dispatch.buffers)
+    if (!buffer || &buffer->state != &state)
+      return fail("a buffer of " + entry.name + " is not of its device");
+  // Positions are 32 bits wide, with room for one step past the end.
+  constexpr int64_t kMost = int64_t(1) << 30;
+  if (dispatch.elements > uint64_t(kMost))
+    return Status(Code::Unsupported, entry.name + " has " +
+                                         std::to_string(dispatch.elements) +
+                                         " elements, more than 2^30");
+  for (int64_t size : dispatch.sizes)
+    if (size < 0 || size > kMost)
+      return fail("size " + std::to_string(size) + " of " + entry.name +
+                  " is not in [0, 2^30]");
+  return {};
+}
+
+/// Adds a dispatch to the command buffer; its descriptors come from `number`.
+Status VulkanProgram::record(const VulkanDispatch &dispatch, uint64_t number) {
+  const Entry &entry = entries[dispatch.entry];
+  const Pipeline &pipeline = pipelines[dispatch.entry];
+  VkDescriptorSetAllocateInfo allocation = {};
+  allocation.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO;
+  allocation.descriptorPool = toHandle<VkDescriptorPool>(number);
+  allocation.descriptorSetCount = 1;
+  allocation.pSetLayouts = &pipeline.setLayout;
+  VkDescriptorSet set;
+  DLRT_RETURN_IF_ERROR(
+      toStatus(state.AllocateDescriptorSets(state.device, &allocation, &set),
+               "vkAllocateDescriptorSets"));
+  std::vector<VkDescriptorBufferInfo> infos(entry.buffers);
+  std::vector<VkWriteDescriptorSet> writes(entry.buffers);
+  for (uint32_t i = 0; i < entry.buffers; ++i) {
+    infos[i].buffer = toHandle<VkBuffer>(dispatch.buffers[i]->buffer);
+    infos[i].range = VK_WHOLE_SIZE;
+    writes[i] = {};
+    writes[i].sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET;
+    writes[i].dstSet = set;
+    writes[i].dstBinding = i;
+    writes[i].descriptorCount = 1;
+    writes[i].descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+    writes[i].pBufferInfo = &infos[i];
+  }
+  state.UpdateDescriptorSets(state.device, entry.buffers, writes.data(), 0,
+                             nullptr);
+  VkCommandBuffer commands = state.commands;
+  state.CmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE,
+                        pipeline.pipeline);
+  state.CmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE,
+                              pipeline.layout, 0, 1, &set, 0, nullptr);
+  std::vector<int32_t> sizes(dispatch.sizes.begin(), dispatch.sizes.end());
+  if (!sizes.empty())
+    state.CmdPushConstants(commands, pipeline.layout,
+                           VK_SHADER_STAGE_COMPUTE_BIT, 0,
+                           uint32_t(sizes.size() * 4), sizes.data());
+  uint64_t groups = (dispatch.elements + workgroupSize - 1) / workgroupSize;
+  uint64_t most = state.properties.limits.maxComputeWorkGroupCount[0];
+  state.CmdDispatch(commands, uint32_t(std::min(groups, most)), 1, 1);
+  // What comes next, on the device or the host, sees what was written.
+  VkMemoryBarrier barrier = {};
+  barrier.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER;
+  barrier.srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT;
+  barrier.dstAccessMask = VK_ACCESS_SHADER_READ_BIT |
+                          VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_HOST_READ_BIT;
+  state.CmdPipelineBarrier(commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+                           VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT |
+                               VK_PIPELINE_STAGE_HOST_BIT,
+                           0, 1, &barrier, 0, nullptr, 0, nullptr);
+  return {};
+}
+
+namespace {
+
+/// What a run needs while it lasts.
+struct Run {
+  explicit Run(VulkanState &state) : state(state) {}
+  ~Run() {
+    if (fence)
+      state.DestroyFence(state.device, fence, nullptr);
+    if (pool)
+      state.DestroyDescriptorPool(state.device, pool, nullptr);
+  }
+  VulkanState &state;
+  VkDescriptorPool pool = VK_NULL_HANDLE;
+  VkFence fence = VK_NULL_HANDLE;
+};
+
+} // namespace
+
+Status VulkanProgram::run(const std::vector<VulkanDispatch> &dispatches) {
+  uint32_t sets = 0, descriptors = 0;
+  for (const VulkanDispatch &dispatch : dispatches) {
+    DLRT_RETURN_IF_ERROR(check(dispatch));
+    if (dispatch.elements) {
+      ++sets;
+      descriptors += uint32_t(dispatch.buffers.size());
+    }
+  }
+  if (!sets)
+    return {};
+  Run resources(state);
+  VkDescriptorPoolSize poolSize = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                                   std::max(descriptors, 1u)};
+  VkDescriptorPoolCreateInfo pool = {};
+  pool.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO;
+  pool.maxSets = sets;
+  pool.poolSizeCount = 1;
+  pool.pPoolSizes = &poolSize;
+  DLRT_RETURN_IF_ERROR(toStatus(
+      state.CreateDescriptorPool(state.device, &pool, nullptr, &resources.pool),
+      "vkCreateDescriptorPool"));
+
+  DLRT_RETURN_IF_ERROR(
+      toStatus(state.ResetCommandPool(state.device, state.commandPool, 0),
+               "vkResetCommandPool"));
+  VkCommandBufferBeginInfo begin = {};
+  begin.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO;
+  begin.flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT;
+  DLRT_RETURN_IF_ERROR(
+      toStatus(state.BeginCommandBuffer(state.commands, &begin),
+               "vkBeginCommandBuffer"));
+  for (const VulkanDispatch &dispatch : dispatches)
+    if (dispatch.elements)
+      DLRT_RETURN_IF_ERROR(record(dispatch, toNumber(resources.pool)));
+  DLRT_RETURN_IF_ERROR(
+      toStatus(state.EndCommandBuffer(state.commands), "vkEndCommandBuffer"));
+
+  VkFenceCreateInfo fence = {};
+  fence.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO;
+  DLRT_RETURN_IF_ERROR(toStatus(
+      state.CreateFence(state.device, &fence, nullptr, &resources.fence),
+      "vkCreateFence"));
+  VkSubmitInfo submit = {};
+  submit.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO;
+  submit.commandBufferCount = 1;
+  submit.pCommandBuffers = &state.commands;
+  DLRT_RETURN_IF_ERROR(
+      toStatus(state.QueueSubmit(state.queue, 1, &submit, resources.fence),
+               "vkQueueSubmit"));
+  return toStatus(state.WaitForFences(state.device, 1, &resources.fence,
+                                      VK_TRUE,
+                                      std::numeric_limits<uint64_t>::max()),
+                  "vkWaitForFences");
+}

@@ -1,0 +1,61 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Compute programs on a Vulkan device.
+
+#ifndef DLRT_DEVICE_VULKAN_VULKANPROGRAM_H
+#define DLRT_DEVICE_VULKAN_VULKANPROGRAM_H
+
+#include "runtime/device/vulkan/VulkanDevice.h"
+
+#include <vector>
+
+namespace dlrt {
+
+/// One dispatch of a run.
+struct VulkanDispatch {
+  uint32_t entry = 0;                  ///< number of the entry point
+  uint64_t elements = 0;               ///< none: nothing is run
+  std::vector<VulkanBuffer *> buffers; ///< bindings 0, 1, ...
+  std::vector<int64_t> sizes;          ///< push constants, each as 32 bits
+};
+
+/// The entry points of a SPIR-V module. Its device must outlive it.
+class VulkanProgram {
+public:
+  struct Entry {
+    std::string name;
+    uint32_t buffers = 0; ///< bindings of descriptor set 0
+    uint32_t sizes = 0;   ///< 32-bit push constants
+  };
+
+  /// `words` is a whole SPIR-V module, from a source that is trusted;
+  /// `workgroupSize` the invocations of a workgroup in it. Unsupported names
+  /// the capability, or the limit, that the device lacks.
+  static Status load(VulkanDevice &device, const std::vector<uint32_t> &words,
+                     std::vector<Entry> entries, uint32_t workgroupSize,
+                     std::unique_ptr<VulkanProgram> &result);
+  ~VulkanProgram();
+
+  /// Runs the dispatches in order, each after the one before has finished, in
+  /// one command buffer, and waits for the end. What the host has written is
+  /// seen by the device, and the other way round.
+  Status run(const std::vector<VulkanDispatch> &dispatches);
+
+private:
+  struct Pipeline;
+  explicit VulkanProgram(VulkanState &state);
+  Status createPipelines();
+  Status record(const VulkanDispatch &dispatch, uint64_t pool);
+  Status check(const VulkanDispatch &dispatch) const;
+
+  VulkanState &state;
+  std::vector<Entry> entries;
+  uint32_t workgroupSize = 0;
+  uint64_t shader = 0;
+  std::vector<Pipeline> pipelines;
+};
+
+} // namespace dlrt
+
+#endif // DLRT_DEVICE_VULKAN_VULKANPROGRAM_H

@@ -1,0 +1,108 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The loader's functions and the handles of an open device.
+
+#ifndef DLRT_DEVICE_VULKAN_VULKANSTATE_H
+#define DLRT_DEVICE_VULKAN_VULKANSTATE_H
+
+#include "runtime/device/vulkan/VulkanDevice.h"
+
+#define VK_NO_PROTOTYPES
+#include <vulkan/vulkan_core.h>
+
+#define DLRT_VULKAN_INSTANCE_FUNCTIONS(X)                                      \
+  X(DestroyInstance)                                                           \
+  X(EnumeratePhysicalDevices)                                                  \
+  X(GetPhysicalDeviceProperties)                                               \
+  X(GetPhysicalDeviceFeatures2)                                                \
+  X(GetPhysicalDeviceMemoryProperties)                                         \
+  X(GetPhysicalDeviceQueueFamilyProperties)                                    \
+  X(CreateDevice)                                                              \
+  X(GetDeviceProcAddr)
+
+#define DLRT_VULKAN_DEVICE_FUNCTIONS(X)                                        \
+  X(DestroyDevice)                                                             \
+  X(GetDeviceQueue)                                                            \
+  X(CreateBuffer)                                                              \
+  X(DestroyBuffer)                                                             \
+  X(GetBufferMemoryRequirements)                                               \
+  X(AllocateMemory)                                                            \
+  X(FreeMemory)                                                                \
+  X(BindBufferMemory)                                                          \
+  X(MapMemory)                                                                 \
+  X(CreateShaderModule)                                                        \
+  X(DestroyShaderModule)                                                       \
+  X(CreateDescriptorSetLayout)                                                 \
+  X(DestroyDescriptorSetLayout)                                                \
+  X(CreatePipelineLayout)                                                      \
+  X(DestroyPipelineLayout)                                                     \
+  X(CreateComputePipelines)                                                    \
+  X(DestroyPipeline)                                                           \
+  X(CreateDescriptorPool)                                                      \
+  X(DestroyDescriptorPool)                                                     \
+  X(AllocateDescriptorSets)                                                    \
+  X(UpdateDescriptorSets)                                                      \
+  X(CreateCommandPool)                                                         \
+  X(DestroyCommandPool)                                                        \
+  X(ResetCommandPool)                                                          \
+  X(AllocateCommandBuffers)                                                    \
+  X(BeginCommandBuffer)                                                        \
+  X(EndCommandBuffer)                                                          \
+  X(CmdBindPipeline)                                                           \
+  X(CmdBindDescriptorSets)                                                     \
+  X(CmdPushConstants)                                                          \
+  X(CmdDispatch)                                                               \
+  X(CmdPipelineBarrier)                                                        \
+  X(QueueSubmit)                                                               \
+  X(CreateFence)                                                               \
+  X(DestroyFence)                                                              \
+  X(WaitForFences)
+
+namespace dlrt {
+
+struct VulkanState {
+  void *library = nullptr;
+  PFN_vkGetInstanceProcAddr getInstanceProcAddr = nullptr;
+#define DLRT_DECLARE(name) PFN_vk##name name = nullptr;
+  DLRT_VULKAN_INSTANCE_FUNCTIONS(DLRT_DECLARE)
+  DLRT_VULKAN_DEVICE_FUNCTIONS(DLRT_DECLARE)
+#undef DLRT_DECLARE
+
+  VulkanOptions options;
+  VkInstance instance = VK_NULL_HANDLE;
+  VkDebugUtilsMessengerEXT messenger = VK_NULL_HANDLE;
+  VkPhysicalDevice physical = VK_NULL_HANDLE;
+  VkPhysicalDeviceProperties properties = {};
+  VkPhysicalDeviceMemoryProperties memory = {};
+  /// Features that are on: all of these that the device has.
+  VkPhysicalDeviceFeatures features = {};
+  VkPhysicalDeviceVulkan12Features features12 = {};
+  VkPhysicalDevice16BitStorageFeatures features16 = {};
+  std::string name;
+  uint32_t queueFamily = 0;
+  VkDevice device = VK_NULL_HANDLE;
+  VkQueue queue = VK_NULL_HANDLE;
+  VkCommandPool commandPool = VK_NULL_HANDLE;
+  VkCommandBuffer commands = VK_NULL_HANDLE;
+
+  VulkanState() = default;
+  VulkanState(const VulkanState &) = delete;
+  VulkanState &operator=(const VulkanState &) = delete;
+  ~VulkanState();
+};
+
+/// Success, or a status that names the call and Vulkan's result.
+Status toStatus(VkResult result, const char *call);
+
+/// Handles of things, which are 64 bits wide whatever type they have.
+template <typename Handle> uint64_t toNumber(Handle handle) {
+  return (uint64_t)handle;
+}
+template <typename Handle> Handle toHandle(uint64_t number) {
+  return (Handle)number;
+}
+
+} // namespace dlrt
+
+#endif // DLRT_DEVICE_VULKAN_VULKANSTATE_H
