@@ -18,6 +18,10 @@ using namespace mlir::dl::cpu;
 
 LogicalResult mlir::dl::cpu::generateKernels(ModuleOp module,
                                              const MachineModel &machine) {
+  module.getContext()
+      ->loadDialect<arith::ArithDialect, LLVM::LLVMDialect,
+                    memref::MemRefDialect, scf::SCFDialect,
+                    vector::VectorDialect>();
   SmallVector<func::FuncOp> kernels;
   for (auto function : module.getOps<func::FuncOp>())
     if (function->hasAttr("dl.kernel") && !function->hasAttr("dl.signature"))

@@ -206,8 +206,9 @@ private:
     auto scope = timing.nest("Kernel generation");
     for (auto kernel : generated.getOps<func::FuncOp>())
       if (kernel->hasAttr(cpu::kKernelAttr) &&
-          !llvm::is_contained(kernel.getArgumentTypes(),
-                              Type(LLVM::LLVMPointerType::get(&context))))
+          !llvm::any_of(kernel.getArgumentTypes(), [](Type type) {
+            return isa<LLVM::LLVMPointerType>(type);
+          }))
         return mlir::dl::cpu::generateKernels(generated, getMachine(target));
     return success();
   }
