@@ -5,9 +5,10 @@
 
 #include "codegen/cpu/GenerateKernels.h"
 #include "codegen/cpu/Lowering.h"
+#include "codegen/spirv/Pipeline.h"
 #include "frontend/import/Import.h"
 #include "ir/dialect/Locations.h"
-#include "codegen/spirv/Pipeline.h"
+#include "ir/reference/RunReference.h"
 #include "passes/Passes.h"
 #include "passes/Pipeline.h"
 
@@ -90,6 +91,7 @@ int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   registerAllPasses();
   ::dl::registerDlPasses();
+  mlir::dl::reference::registerRunReferencePass();
   mlir::dl::cpu::registerGenerateKernelsPass();
   ::dl::spirv::registerSpirvPasses();
   ::dl::cpu::registerLoweringPasses();
