@@ -129,6 +129,8 @@ FailureOr<ConstantData> Constants::readSource(mlir::Operation *op) {
       data.source = *data.owned;
     } else {
       data.source = dense.getRawData();
+      if (type.getNumElements() == 0)
+        data.source = {}; // MLIR may keep an element to repeat
     }
   } else if (auto resource =
                  mlir::dyn_cast<mlir::DenseResourceElementsAttr>(attribute)) {

@@ -230,6 +230,68 @@ func.func @main(%x: )" V
   EXPECT_EQ(outputs[3].data, std::vector<float>(2000, 2.5));
 }
 
+TEST(Module, HoldsConstantsOfEveryType) {
+  // Bool takes a byte, types below a byte are packed from the low bits up.
+  TextModule text(R"(
+func.func @main() -> (tensor<3xi1>, tensor<2xi1>, tensor<3xi4>, tensor<2xi64>, tensor<2xf16>, tensor<1xcomplex<f32>>, tensor<2xi64>, tensor<2x0xf32>) {
+  %b = dl.constant dense<[true, false, true]> : tensor<3xi1>
+  %t = dl.constant dense<true> : tensor<2xi1>
+  %i = dl.constant dense<[1, -1, 7]> : tensor<3xi4>
+  %l = dl.constant dense<[-2, 3]> : tensor<2xi64>
+  %h = dl.constant dense<[1.0, -2.0]> : tensor<2xf16>
+  %c = dl.constant dense<(1.0, 2.0)> : tensor<1xcomplex<f32>>
+  %n = "dl.sizes"() {value = #dl.size_values<() -> (5, 6)>} : () -> tensor<2xi64>
+  %e = dl.constant dense<1.0> : tensor<2x0xf32>
+  return %b, %t, %i, %l, %h, %c, %n, %e : tensor<3xi1>, tensor<2xi1>, tensor<3xi4>, tensor<2xi64>, tensor<2xf16>, tensor<1xcomplex<f32>>, tensor<2xi64>, tensor<2x0xf32>
+})");
+  Session session(text);
+  ASSERT_NE(session.session, nullptr);
+  ASSERT_EQ(dlrt_session_run(session.session, &session.error), DLRT_OK)
+      << session.error.message;
+  auto getBytes = [&](uint32_t index) {
+    dlrt_tensor tensor{};
+    tensor.struct_size = sizeof(tensor);
+    EXPECT_EQ(dlrt_session_output(session.session, index, &tensor, nullptr),
+              DLRT_OK);
+    auto *data = static_cast<const uint8_t *>(tensor.data);
+    return std::vector<int>(data, data + tensor.bytes);
+  };
+  using Bytes = std::vector<int>;
+  EXPECT_EQ(getBytes(0), (Bytes{1, 0, 1}));
+  EXPECT_EQ(getBytes(1), (Bytes{1, 1}));
+  EXPECT_EQ(getBytes(2), (Bytes{0xf1, 0x07}));
+  EXPECT_EQ(getBytes(3), (Bytes{254, 255, 255, 255, 255, 255, 255, 255, 3, 0, 0,
+                                0, 0, 0, 0, 0}));
+  EXPECT_EQ(getBytes(4), (Bytes{0, 0x3c, 0, 0xc0}));
+  EXPECT_EQ(getBytes(5), (Bytes{0, 0, 0x80, 0x3f, 0, 0, 0, 0x40}));
+  EXPECT_EQ(getBytes(6),
+            (Bytes{5, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(getBytes(7), Bytes{});
+}
+
+TEST(Module, TellsWhereKernelsComeFrom) {
+  TextModule text(
+      DOUBLE
+      R"(
+func.func @main(%x: )" V R"() -> )" V R"( {
+  %0 = dl.dispatch @double(%x) sizes affine_map<() -> ()> : ()" V R"() -> )" V
+      R"( loc(fused[fused<{graph = "g", op = "Conv", opset = 18 : i64}>["conv1"("m.onnx":0:0)], fused<{graph = "g", op = "Relu", opset = 18 : i64}>["relu1"("m.onnx":0:0)]])
+  return %0 : )" V R"(
+})");
+  addCode(text);
+  auto with = dl::packageToMemory(text.input);
+  text.input.debugInfo = false;
+  auto without = dl::packageToMemory(text.input);
+  ASSERT_TRUE(succeeded(with) && succeeded(without)) << text.diagnostics;
+  const char *expected =
+      R"({"kernels":[{"name":"double","sources":[{"graph":"g","node":"conv1","op":"Conv"},{"graph":"g","node":"relu1","op":"Relu"}]}]})";
+  EXPECT_THAT((*with)->getBuffer().str(), HasSubstr(expected));
+  EXPECT_THAT((*without)->getBuffer().str(),
+              testing::Not(HasSubstr("\"sources\"")));
+  // The step's name in profiles.
+  EXPECT_THAT((*without)->getBuffer().str(), HasSubstr("conv1+relu1"));
+}
+
 TEST(Module, RunsLoops) {
   TextModule text(ADD R"(
 func.func @main(%h: tensor<20xf32>, %x: tensor<?x20xf32, #dl.dims<()[s0] -> (s0, 20)>>)
