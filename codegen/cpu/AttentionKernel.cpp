@@ -236,7 +236,8 @@ void AttentionEmitter::emitRows(Position at, Value row, int64_t rows) {
   auto stageBuffer = [&](size_t i) {
     Buffer buffer;
     buffer.memory = stageMemory[i];
-    buffer.sizes.assign(rank, one);
+    for (unsigned d = 0; d < rank; ++d)
+      buffer.sizes.push_back(emitter.size(scoresOp->getResult(0), d));
     buffer.strides.assign(rank, zero);
     buffer.strides[rank - 2] = paddedColumns;
     buffer.strides[rank - 1] = one;
