@@ -1,0 +1,190 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/spirv/GenerateKernels.h"
+#include "codegen/spirv/StageFunction.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SPIRV/IR/SPIRVDialect.h"
+#include "mlir/Dialect/SPIRV/IR/TargetAndABI.h"
+#include "mlir/Pass/Pass.h"
+
+using namespace mlir;
+using namespace ::dl::spirv;
+
+static bool hasMemoryForm(Type elementType) {
+  return elementType.isF16() || elementType.isF32() || elementType.isF64() ||
+         elementType.isSignlessInteger(1) || elementType.isSignlessInteger(8) ||
+         elementType.isSignlessInteger(16) ||
+         elementType.isSignlessInteger(32) || elementType.isSignlessInteger(64);
+}
+
+static LogicalResult checkKernel(func::FuncOp kernel,
+                                 const SpirvTarget &target) {
+  int64_t count = countSizes(kernel);
+  if (count * 4 > target.pushConstantBytes)
+    return kernel.emitError()
+           << "the kernel takes " << count << " sizes, and push constants hold "
+           << target.pushConstantBytes / 4;
+  WalkResult result = kernel.walk([&](Operation *op) {
+    auto check = [&](Type type) {
+      Type elementType = getElementTypeOrSelf(type);
+      if (!elementType.isIntOrFloat() || hasMemoryForm(elementType))
+        return true;
+      op->emitError() << "element type " << elementType
+                      << " has no form in SPIR-V";
+      return false;
+    };
+    if (!llvm::all_of(op->getResultTypes(), check))
+      return WalkResult::interrupt();
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        if (!llvm::all_of(block.getArgumentTypes(), check))
+          return WalkResult::interrupt();
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
+/// Named operations become generic ones, so that one form is left.
+static LogicalResult generalize(func::FuncOp kernel) {
+  IRRewriter rewriter(kernel.getContext());
+  SmallVector<linalg::LinalgOp> named;
+  kernel.walk([&](linalg::LinalgOp op) {
+    if (!isa<linalg::GenericOp, linalg::FillOp>(op))
+      named.push_back(op);
+  });
+  for (linalg::LinalgOp op : named) {
+    rewriter.setInsertionPoint(op);
+    if (failed(linalg::generalizeNamedOp(rewriter, op)))
+      return op->emitOpError("has no generic form");
+  }
+  return success();
+}
+
+static LogicalResult generateKernel(func::FuncOp kernel, SymbolTable &functions,
+                                    const SpirvTarget &target) {
+  if (failed(generalize(kernel)) || failed(checkKernel(kernel, target)))
+    return failure();
+  OpBuilder builder(kernel.getContext());
+  Plan plan = choosePlan(kernel);
+  SmallVector<Attribute> stages;
+  SmallVector<Attribute> temporaries(plan.temporaries.size());
+  for (auto [i, stage] : llvm::enumerate(plan.stages)) {
+    builder.clearInsertionPoint();
+    StageFunction function(kernel, plan, target, builder);
+    function.declare(plan, i);
+    AffineMap elements = function.emit(stage);
+    StringAttr name = builder.getStringAttr(kernel.getName() + "." + Twine(i));
+    function.function.setName(name);
+    functions.insert(function.function);
+    if (!elements)
+      return failure();
+    stages.push_back(builder.getDictionaryAttr(
+        {builder.getNamedAttr("entry",
+                              SymbolTable::getSymbolName(function.function)),
+         builder.getNamedAttr("elements", AffineMapAttr::get(elements))}));
+  }
+  kernel->setAttr("dl.stages", builder.getArrayAttr(stages));
+  if (!temporaries.empty()) {
+    // A function for the formulas alone.
+    builder.clearInsertionPoint();
+    StageFunction function(kernel, plan, target, builder);
+    function.declare(plan, plan.stages.size());
+    for (auto [i, value] : llvm::enumerate(plan.temporaries)) {
+      AffineMap bytes = function.getBytesOf(value);
+      if (!bytes)
+        return failure();
+      temporaries[i] = AffineMapAttr::get(bytes);
+    }
+    function.function.erase();
+  }
+  kernel->setAttr("dl.temporaries", builder.getArrayAttr(temporaries));
+  kernel.eraseBody();
+  kernel.setPrivate();
+  return success();
+}
+
+namespace dl::spirv {
+
+LogicalResult generateKernels(ModuleOp module, const SpirvTarget &target) {
+  SmallVector<func::FuncOp> kernels;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function->hasAttr("dl.kernel") && !function.isExternal())
+      kernels.push_back(function);
+  if (kernels.empty())
+    return success();
+  MLIRContext *context = module.getContext();
+  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  auto functions =
+      gpu::GPUModuleOp::create(builder, module.getLoc(), "kernels");
+  // What is not used will not be required of the device.
+  using Capability = mlir::spirv::Capability;
+  using Extension = mlir::spirv::Extension;
+  auto triple = mlir::spirv::VerCapExtAttr::get(
+      mlir::spirv::Version::V_1_3,
+      {Capability::Shader, Capability::Int8, Capability::Int16,
+       Capability::Int64, Capability::Float16, Capability::Float64,
+       Capability::StorageBuffer8BitAccess,
+       Capability::StorageBuffer16BitAccess},
+      {Extension::SPV_KHR_storage_buffer_storage_class,
+       Extension::SPV_KHR_8bit_storage, Extension::SPV_KHR_16bit_storage},
+      context);
+  functions->setAttr(mlir::spirv::getTargetEnvAttrName(),
+                     mlir::spirv::TargetEnvAttr::get(
+                         triple, mlir::spirv::getDefaultResourceLimits(context),
+                         mlir::spirv::ClientAPI::Vulkan));
+  SymbolTable table(functions);
+  for (func::FuncOp kernel : kernels)
+    if (failed(generateKernel(kernel, table, target)))
+      return failure();
+  return success();
+}
+
+namespace {
+
+struct GenerateKernelsPass
+    : PassWrapper<GenerateKernelsPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(GenerateKernelsPass)
+
+  GenerateKernelsPass() = default;
+  GenerateKernelsPass(const GenerateKernelsPass &other) : PassWrapper(other) {}
+  explicit GenerateKernelsPass(const SpirvTarget &target) {
+    workgroupSize = target.workgroupSize;
+    pushConstantBytes = target.pushConstantBytes;
+  }
+
+  StringRef getArgument() const override { return "spirv-generate-kernels"; }
+  StringRef getDescription() const override {
+    return "turns kernels on tensors into GPU functions over storage buffers";
+  }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<arith::ArithDialect, gpu::GPUDialect, memref::MemRefDialect,
+                    scf::SCFDialect, mlir::spirv::SPIRVDialect>();
+  }
+  void runOnOperation() override {
+    SpirvTarget target;
+    target.workgroupSize = workgroupSize;
+    target.pushConstantBytes = pushConstantBytes;
+    if (failed(generateKernels(getOperation(), target)))
+      signalPassFailure();
+  }
+
+  Option<int64_t> workgroupSize{*this, "workgroup-size",
+                                llvm::cl::desc("invocations in a workgroup"),
+                                llvm::cl::init(64)};
+  Option<int64_t> pushConstantBytes{
+      *this, "push-constant-bytes",
+      llvm::cl::desc("bytes that push constants hold"), llvm::cl::init(128)};
+};
+
+} // namespace
+
+std::unique_ptr<Pass> createGenerateKernelsPass(const SpirvTarget &target) {
+  return std::make_unique<GenerateKernelsPass>(target);
+}
+
+} // namespace dl::spirv

@@ -1,0 +1,89 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/spirv/Pipeline.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
+#include "mlir/Dialect/SPIRV/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace {
+
+/// Writes functions that GLSL's instruction set lacks with those that it has.
+struct ExpandFunctionsPass
+    : PassWrapper<ExpandFunctionsPass, OperationPass<gpu::GPUModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ExpandFunctionsPass)
+
+  StringRef getArgument() const override { return "spirv-expand-functions"; }
+  StringRef getDescription() const override {
+    return "expands erf and rounding divisions of integers";
+  }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<arith::ArithDialect, math::MathDialect>();
+  }
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    populatePolynomialApproximateErfPattern(patterns);
+    arith::populateCeilFloorDivExpandOpsPatterns(patterns);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+/// Push constants belong to no descriptor set; the lowering of entry points
+/// gives each argument a binding.
+struct UnbindPushConstantsPass
+    : PassWrapper<UnbindPushConstantsPass, OperationPass<spirv::ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(UnbindPushConstantsPass)
+
+  StringRef getArgument() const override {
+    return "spirv-unbind-push-constants";
+  }
+  StringRef getDescription() const override {
+    return "removes the bindings of push constants";
+  }
+  void runOnOperation() override {
+    for (auto variable : getOperation().getOps<spirv::GlobalVariableOp>())
+      if (cast<spirv::PointerType>(variable.getType()).getStorageClass() ==
+          spirv::StorageClass::PushConstant) {
+        variable.removeBindingAttr();
+        variable.removeDescriptorSetAttr();
+      }
+  }
+};
+
+} // namespace
+
+void ::dl::spirv::addSpirvPasses(OpPassManager &manager,
+                                 const SpirvTarget &target) {
+  manager.addPass(createGenerateKernelsPass(target));
+  OpPassManager &functions = manager.nest<gpu::GPUModuleOp>();
+  functions.addPass(std::make_unique<ExpandFunctionsPass>());
+  functions.addPass(createCanonicalizerPass());
+  functions.addPass(createCSEPass());
+  functions.addPass(createConvertMathToSPIRVPass());
+  manager.addPass(createConvertGPUToSPIRVPass(/*mapMemorySpace=*/false));
+  OpPassManager &entries = manager.nest<mlir::spirv::ModuleOp>();
+  entries.addPass(mlir::spirv::createSPIRVLowerABIAttributesPass());
+  entries.addPass(std::make_unique<UnbindPushConstantsPass>());
+  entries.addPass(mlir::spirv::createSPIRVUpdateVCEPass());
+}
+
+void ::dl::spirv::registerSpirvPasses() {
+  registerPass([] { return createGenerateKernelsPass({}); });
+  PassRegistration<ExpandFunctionsPass>();
+  PassRegistration<UnbindPushConstantsPass>();
+  PassPipelineRegistration<>(
+      "spirv-lower-kernels", "from kernels on tensors to SPIR-V",
+      [](OpPassManager &manager) { addSpirvPasses(manager, {}); });
+}

@@ -1,0 +1,45 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Which tensors of a kernel are kept in memory, and in which order they are
+// computed.
+
+#ifndef DL_CODEGEN_SPIRV_STRATEGY_H
+#define DL_CODEGEN_SPIRV_STRATEGY_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinTypes.h"
+
+namespace dl::spirv {
+
+/// One run over all elements of a tensor: each is computed, with everything
+/// that is not in memory yet, and stored.
+struct Stage {
+  mlir::Value value;
+  /// Where it is stored: the number of a tensor argument, or after these of a
+  /// temporary.
+  unsigned buffer;
+  /// Set where `value` is one part of the buffer: the tensor.insert_slice that
+  /// says which.
+  mlir::Operation *part = nullptr;
+  /// What `buffer` holds once this stage has run; null where nothing new.
+  mlir::Value result;
+};
+
+struct Plan {
+  llvm::SmallVector<Stage> stages;
+  /// Tensors that live in memory between two stages, in the order of their
+  /// buffers.
+  llvm::SmallVector<mlir::Value> temporaries;
+};
+
+/// Stages synchronize, elements of one stage do not. So a tensor is kept in
+/// memory if it is dear to compute and would be computed more than once, and
+/// everything else is computed where it is used: bias, activation and residual
+/// at the element of the contraction that they follow, movement as index
+/// arithmetic.
+Plan choosePlan(mlir::func::FuncOp kernel);
+
+} // namespace dl::spirv
+
+#endif // DL_CODEGEN_SPIRV_STRATEGY_H

@@ -1,0 +1,357 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The kernels beside this file as SPIR-V: valid, and right on a device.
+
+#include "codegen/spirv/Emit.h"
+#include "passes/Pipeline.h"
+#include "runtime/device/vulkan/VulkanProgram.h"
+
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/Program.h"
+#include <cmath>
+#include <cstdlib>
+#include <gtest/gtest.h>
+
+using dlrt::VulkanBuffer;
+using dlrt::VulkanDevice;
+using dlrt::VulkanProgram;
+using Floats = std::vector<float>;
+
+namespace {
+
+/// The one kernel of a file, as SPIR-V.
+struct Compiled {
+  explicit Compiled(const char *file) {
+    mlir::DialectRegistry registry;
+    dl::registerDialects(registry);
+    context.appendDialectRegistry(registry);
+    auto module = mlir::parseSourceFile<mlir::ModuleOp>(
+        std::string(DL_KERNELS "/") + file, &context);
+    isGood = module && succeeded(dl::spirv::emitSpirv(*module, {}, spirv)) &&
+             spirv.kernels.size() == 1;
+  }
+  mlir::MLIRContext context;
+  dl::spirv::SpirvModule spirv;
+  bool isGood;
+};
+
+int64_t evaluate(mlir::AffineMap formula, const std::vector<int64_t> &sizes) {
+  llvm::SmallVector<mlir::AffineExpr> values;
+  for (int64_t size : sizes)
+    values.push_back(mlir::getAffineConstantExpr(size, formula.getContext()));
+  mlir::AffineExpr value = formula.getResult(0).replaceSymbols(values);
+  return llvm::cast<mlir::AffineConstantExpr>(value).getValue();
+}
+
+/// Runs kernels on the device of this machine; the test is skipped where there
+/// is none. The validation layer, where it is installed, must have nothing to
+/// say.
+class SpirvOnVulkan : public testing::Test {
+protected:
+  void SetUp() override {
+    dlrt::VulkanOptions options;
+    options.validate = true;
+    options.onMessage = [this](const std::string &text) {
+      messages += text + "\n";
+    };
+    dlrt::Status status = VulkanDevice::open(options, device);
+    if (status.code() == dlrt::Code::NotFound)
+      GTEST_SKIP() << status.message();
+    ASSERT_TRUE(status.ok()) << status.message();
+    RecordProperty("device", device->name());
+    RecordProperty("validated", device->isValidated());
+  }
+
+  void TearDown() override {
+    program.reset();
+    buffers.clear();
+    device.reset();
+    EXPECT_EQ(messages, "");
+  }
+
+  void load(const char *file) {
+    compiled = std::make_unique<Compiled>(file);
+    ASSERT_TRUE(compiled->isGood);
+    const dl::spirv::SpirvKernel &kernel = compiled->spirv.kernels.front();
+    std::vector<VulkanProgram::Entry> entries;
+    uint32_t count = kernel.arguments + kernel.temporaries.size();
+    for (const dl::spirv::SpirvStage &stage : kernel.stages)
+      entries.push_back({stage.entry, count, kernel.sizes});
+    const auto &words = compiled->spirv.words;
+    dlrt::Status status =
+        VulkanProgram::load(*device, {words.begin(), words.end()}, entries,
+                            uint32_t(compiled->spirv.workgroupSize), program);
+    ASSERT_TRUE(status.ok()) << status.message();
+  }
+
+  template <typename T> void add(const std::vector<T> &values) {
+    std::unique_ptr<VulkanBuffer> buffer;
+    dlrt::Status status =
+        device->createBuffer(values.size() * sizeof(T), buffer);
+    ASSERT_TRUE(status.ok()) << status.message();
+    std::copy(values.begin(), values.end(), static_cast<T *>(buffer->data()));
+    buffers.push_back(std::move(buffer));
+  }
+
+  /// Runs the kernel; the last buffer that was added is its result.
+  Floats run(const std::vector<int64_t> &sizes) {
+    const dl::spirv::SpirvKernel &kernel = compiled->spirv.kernels.front();
+    VulkanBuffer &result = *buffers.back();
+    for (mlir::AffineMap bytes : kernel.temporaries)
+      add(std::vector<char>(evaluate(bytes, sizes)));
+    std::vector<VulkanBuffer *> all;
+    for (const auto &buffer : buffers)
+      all.push_back(buffer.get());
+    std::vector<dlrt::VulkanDispatch> dispatches;
+    for (const auto &[i, stage] : llvm::enumerate(kernel.stages))
+      dispatches.push_back(
+          {uint32_t(i), uint64_t(evaluate(stage.elements, sizes)), all, sizes});
+    dlrt::Status status = program->run(dispatches);
+    EXPECT_TRUE(status.ok()) << status.message();
+    const float *data = static_cast<const float *>(result.data());
+    Floats values(data, data + result.size() / sizeof(float));
+    buffers.clear();
+    return values;
+  }
+
+  std::unique_ptr<VulkanDevice> device;
+  std::unique_ptr<VulkanProgram> program;
+  std::unique_ptr<Compiled> compiled;
+  std::vector<std::unique_ptr<VulkanBuffer>> buffers;
+  std::string messages;
+};
+
+/// Numbers in [-1, 1) that look random, the same in each run.
+Floats makeFloats(size_t count, uint32_t seed) {
+  Floats values(count);
+  for (float &value : values) {
+    seed = seed * 1664525 + 1013904223;
+    value = float(seed >> 8) / float(1 << 23) - 1;
+  }
+  return values;
+}
+
+void expectNear(const Floats &found, const Floats &expected) {
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t i = 0; i < found.size(); ++i)
+    ASSERT_NEAR(found[i], expected[i], 1e-5 * (1 + std::fabs(expected[i])))
+        << "at " << i;
+}
+
+/// What stands in the result before a run: no element may keep it.
+Floats makeResult(size_t count) { return Floats(count, 1e30f); }
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Validity
+//===----------------------------------------------------------------------===//
+
+class SpirvValidity : public testing::TestWithParam<const char *> {};
+
+TEST_P(SpirvValidity, IsValid) {
+  if (!*DL_SPIRV_VAL)
+    GTEST_SKIP() << "spirv-val is not installed";
+  Compiled compiled(GetParam());
+  ASSERT_TRUE(compiled.isGood);
+  llvm::SmallString<128> path;
+  int descriptor;
+  ASSERT_FALSE(
+      llvm::sys::fs::createTemporaryFile("dl-kernel", "spv", descriptor, path));
+  llvm::FileRemover remover(path);
+  {
+    llvm::raw_fd_ostream file(descriptor, /*shouldClose=*/true);
+    const auto &words = compiled.spirv.words;
+    file.write(reinterpret_cast<const char *>(words.data()),
+               words.size() * sizeof(uint32_t));
+  }
+  EXPECT_EQ(
+      llvm::sys::ExecuteAndWait(
+          DL_SPIRV_VAL, {DL_SPIRV_VAL, "--target-env", "vulkan1.1", path}),
+      0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, SpirvValidity,
+                         testing::Values("matmul.mlir", "layernorm.mlir",
+                                         "conv.mlir", "movement.mlir"),
+                         [](const auto &info) {
+                           return llvm::StringRef(info.param)
+                               .take_until([](char c) { return c == '.'; })
+                               .str();
+                         });
+
+TEST(Spirv, ModuleWithoutKernelsIsRefused) {
+  mlir::MLIRContext context;
+  auto module = mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
+  mlir::OwningOpRef<mlir::ModuleOp> owner(module);
+  std::string message;
+  mlir::ScopedDiagnosticHandler handler(&context, [&](auto &diagnostic) {
+    message = diagnostic.str();
+    return mlir::success();
+  });
+  dl::spirv::SpirvModule result;
+  EXPECT_TRUE(failed(dl::spirv::emitSpirv(module, {}, result)));
+  EXPECT_EQ(message, "there is no kernel to write as SPIR-V");
+}
+
+//===----------------------------------------------------------------------===//
+// Results
+//===----------------------------------------------------------------------===//
+
+TEST_F(SpirvOnVulkan, MatmulBiasRelu) {
+  load("matmul.mlir");
+  constexpr int64_t kN = 37, kK = 64;
+  Floats w = makeFloats(kK * kN, 1), b = makeFloats(kN, 2);
+  for (int64_t m : {0, 1, 2, 7, 64, 301}) {
+    Floats x = makeFloats(m * kK, 3), expected(m * kN);
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < kN; ++j) {
+        float sum = 0;
+        for (int64_t k = 0; k < kK; ++k)
+          sum += x[i * kK + k] * w[k * kN + j];
+        expected[i * kN + j] = std::max(sum + b[j], 0.0f);
+      }
+    add(x), add(w), add(b), add(makeResult(m * kN));
+    expectNear(run({m, m}), expected);
+  }
+}
+
+TEST_F(SpirvOnVulkan, LayerNorm) {
+  load("layernorm.mlir");
+  for (auto [rows, columns] : {std::pair<int64_t, int64_t>(1, 1),
+                               {1, 8},
+                               {3, 5},
+                               {17, 101},
+                               {128, 64}}) {
+    Floats x = makeFloats(rows * columns, 1), scale = makeFloats(columns, 2),
+           shift = makeFloats(columns, 3), expected(x.size());
+    for (int64_t i = 0; i < rows; ++i) {
+      const float *row = &x[i * columns];
+      double sum = 0, squares = 0;
+      for (int64_t j = 0; j < columns; ++j)
+        sum += row[j];
+      double mean = sum / columns;
+      for (int64_t j = 0; j < columns; ++j)
+        squares += (row[j] - mean) * (row[j] - mean);
+      double deviation = std::sqrt(squares / columns + 1e-5);
+      for (int64_t j = 0; j < columns; ++j)
+        expected[i * columns + j] =
+            float((row[j] - mean) / deviation * scale[j] + shift[j]);
+    }
+    add(x), add(scale), add(shift), add(makeResult(x.size()));
+    expectNear(run({rows, columns, columns, columns, rows, columns}), expected);
+  }
+}
+
+TEST_F(SpirvOnVulkan, ConvReluWithBorder) {
+  load("conv.mlir");
+  constexpr int64_t kC = 3, kO = 5, kW = 9, kOutW = 5;
+  Floats w = makeFloats(kO * kC * 9, 1), b = makeFloats(kO, 2);
+  for (auto [n, h] :
+       {std::pair<int64_t, int64_t>(1, 1), {1, 2}, {2, 7}, {3, 16}}) {
+    int64_t outH = (h - 1) / 2 + 1;
+    Floats x = makeFloats(n * kC * h * kW, 3);
+    Floats skip = makeFloats(n * kO * outH * kOutW, 4), expected(skip.size());
+    size_t at = 0;
+    for (int64_t image = 0; image < n; ++image)
+      for (int64_t o = 0; o < kO; ++o)
+        for (int64_t row = 0; row < outH; ++row)
+          for (int64_t column = 0; column < kOutW; ++column, ++at) {
+            float sum = 0;
+            for (int64_t c = 0; c < kC; ++c)
+              for (int64_t k = 0; k < 9; ++k) {
+                int64_t y = 2 * row + k / 3 - 1, z = 2 * column + k % 3 - 1;
+                if (y >= 0 && y < h && z >= 0 && z < kW)
+                  sum += x[((image * kC + c) * h + y) * kW + z] *
+                         w[(o * kC + c) * 9 + k];
+              }
+            expected[at] = std::max(sum + b[o] + skip[at], 0.0f);
+          }
+    add(x), add(w), add(b), add(skip), add(makeResult(skip.size()));
+    expectNear(run({n, h, n, outH, n, outH}), expected);
+  }
+}
+
+TEST_F(SpirvOnVulkan, GatheredRowsBehindOthers) {
+  load("movement.mlir");
+  constexpr int64_t kTable = 11, kW = 7;
+  Floats table = makeFloats(kTable * kW, 1);
+  for (auto [rows, head] :
+       {std::pair<int64_t, int64_t>(1, 0), {0, 3}, {1, 1}, {33, 5}}) {
+    std::vector<int64_t> indices(rows);
+    std::vector<uint8_t> mask(rows * kW);
+    Floats first = makeFloats(head * kW, 2), expected = first;
+    for (int64_t i = 0; i < rows; ++i) {
+      indices[i] = i * 5 % kTable;
+      for (int64_t j = 0; j < kW; ++j) {
+        mask[i * kW + j] = (i + j) % 3 != 0;
+        float value = std::erf(table[indices[i] * kW + j]);
+        expected.push_back(mask[i * kW + j] ? value : 0);
+      }
+    }
+    add(table), add(indices), add(mask), add(first);
+    add(makeResult(expected.size()));
+    int64_t total = rows + head;
+    expectNear(run({kTable, rows, rows, head, total, total}), expected);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Errors
+//===----------------------------------------------------------------------===//
+
+TEST_F(SpirvOnVulkan, BadProgramsAndDispatchesAreRefused) {
+  load("matmul.mlir");
+  std::vector<uint32_t> words(compiled->spirv.words.begin(),
+                              compiled->spirv.words.end());
+  std::unique_ptr<VulkanProgram> other;
+  auto message = [](const dlrt::Status &status) { return status.message(); };
+  EXPECT_EQ(message(VulkanProgram::load(*device, {1, 2, 3}, {}, 64, other)),
+            "the program is not SPIR-V");
+  EXPECT_EQ(
+      message(VulkanProgram::load(*device, words, {{"dense.0", 1000000000, 0}},
+                                  64, other))
+          .find("entry dense.0 takes 1000000000 buffers and 0 sizes; "),
+      0u);
+  EXPECT_EQ(message(VulkanProgram::load(*device, words, {}, 0, other))
+                .find("workgroups of 0; "),
+            0u);
+  words[6] = 4; // the first capability becomes Addresses
+  EXPECT_EQ(message(VulkanProgram::load(*device, words, {}, 64, other)),
+            "SPIR-V capability 4 is not known to this runtime");
+
+  add(Floats(1));
+  VulkanBuffer *one = buffers.front().get();
+  EXPECT_EQ(message(program->run({{1, 1, {}, {}}})), "there is no entry 1");
+  EXPECT_EQ(message(program->run({{0, 1, {one}, {}}})),
+            "dense.0 takes 4 buffers, not 1");
+  std::vector<VulkanBuffer *> four(4, one);
+  EXPECT_EQ(message(program->run({{0, 1, four, {1}}})),
+            "dense.0 takes 2 sizes, not 1");
+  EXPECT_EQ(message(program->run({{0, 1, four, {1, -1}}})),
+            "size -1 of dense.0 is not in [0, 2^30]");
+  EXPECT_EQ(message(program->run({{0, uint64_t(1) << 31, four, {1, 1}}})),
+            "dense.0 has 2147483648 elements, more than 2^30");
+  EXPECT_EQ(message(program->run({{0, 1, {one, one, one, nullptr}, {1, 1}}})),
+            "a buffer of dense.0 is not of its device");
+  std::unique_ptr<VulkanBuffer> huge;
+  EXPECT_EQ(device->createBuffer(device->maxBufferBytes() + 1, huge).code(),
+            dlrt::Code::Unsupported);
+}
+
+#ifdef __linux__
+TEST(Vulkan, AbsenceOfADriverIsAStatus) {
+  auto open = [] {
+    setenv("VK_ICD_FILENAMES", "/nonexistent.json", 1);
+    setenv("VK_DRIVER_FILES", "/nonexistent.json", 1);
+    std::unique_ptr<VulkanDevice> device;
+    dlrt::Status status = VulkanDevice::open({}, device);
+    _exit(status.code() == dlrt::Code::NotFound && !device ? 0 : 1);
+  };
+  EXPECT_EXIT(open(), testing::ExitedWithCode(0), "");
+}
+#endif

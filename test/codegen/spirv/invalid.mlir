@@ -1,0 +1,44 @@
+// RUN: dl-opt %s -spirv-generate-kernels -split-input-file -verify-diagnostics
+
+#id = affine_map<(d0) -> (d0)>
+func.func private @type(%x: tensor<4xbf16>, %out: tensor<4xbf16>) -> tensor<4xbf16> attributes {dl.kernel} {
+  // expected-error @below {{element type 'bf16' has no form in SPIR-V}}
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%x : tensor<4xbf16>) outs(%out : tensor<4xbf16>) {
+  ^bb0(%a: bf16, %o: bf16):
+    linalg.yield %a : bf16
+  } -> tensor<4xbf16>
+  return %0 : tensor<4xbf16>
+}
+
+// -----
+
+// expected-error @below {{the kernel takes 33 sizes, and push constants hold 32}}
+func.func private @sizes(%x: tensor<?x?x?x?x?x?x?x?x?x?x?xf32>, %y: tensor<?x?x?x?x?x?x?x?x?x?x?xf32>, %out: tensor<?x?x?x?x?x?x?x?x?x?x?xf32>) -> tensor<?x?x?x?x?x?x?x?x?x?x?xf32> attributes {dl.kernel} {
+  return %out : tensor<?x?x?x?x?x?x?x?x?x?x?xf32>
+}
+
+// -----
+
+func.func private @operation(%x: tensor<4xf32>, %out: tensor<4xf32>) -> tensor<4xf32> attributes {dl.kernel} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // expected-error @below {{no rule for this operation inside of a kernel}}
+  %0 = scf.for %i = %c0 to %c1 step %c1 iter_args(%t = %out) -> tensor<4xf32> {
+    scf.yield %t : tensor<4xf32>
+  }
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+// expected-error @below {{a tensor's size is not a formula of the sizes that the kernel is given}}
+func.func private @formula(%x: tensor<4xf32>, %count: tensor<i64>, %out: tensor<4xf32>) -> tensor<4xf32> attributes {dl.kernel} {
+  %c0 = arith.constant 0 : index
+  %i = tensor.extract %count[] : tensor<i64>
+  %n = arith.index_cast %i : i64 to index
+  %e = tensor.empty(%n) : tensor<?xf32>
+  %0 = tensor.insert_slice %x into %e[0] [4] [1] : tensor<4xf32> into tensor<?xf32>
+  %1 = tensor.extract_slice %0[0] [4] [1] : tensor<?xf32> to tensor<4xf32>
+  return %1 : tensor<4xf32>
+}
