@@ -39,8 +39,7 @@ static Value softsign(Arithmetic &math, Value x) {
   return math.div(x, math.add(math.abs(x), 1.0));
 }
 
-static Value hardSigmoid(Arithmetic &math, Value x, double alpha,
-                         double beta) {
+static Value hardSigmoid(Arithmetic &math, Value x, double alpha, double beta) {
   return math.clip(math.add(math.mul(x, alpha), beta), 0.0, 1.0);
 }
 
@@ -56,8 +55,8 @@ static Value gelu(NodeContext &context, Arithmetic &math, Value x) {
 /// 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
 static Value geluByTanh(Arithmetic &math, Value x) {
   Value cube = math.mul(math.square(x), x);
-  Value inner = math.mul(math.add(x, math.mul(cube, 0.044715)),
-                         std::sqrt(2 * M_1_PI));
+  Value inner =
+      math.mul(math.add(x, math.mul(cube, 0.044715)), std::sqrt(2 * M_1_PI));
   return math.mul(math.mul(x, 0.5), math.add(math.tanh(inner), 1.0));
 }
 
@@ -66,12 +65,12 @@ static Value geluByTanh(Arithmetic &math, Value x) {
 //===----------------------------------------------------------------------===//
 
 Value frontend::applyActivation(NodeContext &context,
-                                    const Activation &activation,
-                                    Value value) {
+                                const Activation &activation, Value value) {
   Arithmetic math(context);
   if (!value)
     return value;
-  double alpha = activation.alpha.value_or(0), beta = activation.beta.value_or(0);
+  double alpha = activation.alpha.value_or(0),
+         beta = activation.beta.value_or(0);
   StringRef name = activation.name;
   if (name == "sigmoid")
     return math.sigmoid(value);
@@ -88,9 +87,8 @@ Value frontend::applyActivation(NodeContext &context,
         math.compare(Predicate::Ge, value, activation.alpha.value_or(1)), value,
         0.0);
   if (name == "scaledtanh")
-    return math.mul(
-        math.tanh(math.mul(value, activation.beta.value_or(1))),
-        activation.alpha.value_or(1));
+    return math.mul(math.tanh(math.mul(value, activation.beta.value_or(1))),
+                    activation.alpha.value_or(1));
   if (name == "hardsigmoid")
     return hardSigmoid(math, value, activation.alpha.value_or(0.2f),
                        activation.beta.value_or(0.5f));
@@ -119,8 +117,8 @@ static LogicalResult importLeakyRelu(NodeContext &context) {
       leakyRelu(math, context.input(0), context.getFloat("alpha", 0.01f)));
 }
 
-/// A slope of one number for each channel may stand without the dimensions after it,
-/// as the operator's first version had it.
+/// A slope of one number for each channel may stand without the dimensions
+/// after it, as the operator's first version had it.
 static LogicalResult importPRelu(NodeContext &context) {
   Arithmetic math(context);
   Value x = context.input(0), slope = context.input(1);
@@ -157,8 +155,7 @@ static LogicalResult importCelu(NodeContext &context) {
   Value x = context.input(0);
   double alpha = context.getFloat("alpha", 1);
   Value below = math.mul(math.sub(math.exp(math.div(x, alpha)), 1.0), alpha);
-  return context.setResults(
-      math.add(math.max(x, 0.0), math.min(below, 0.0)));
+  return context.setResults(math.add(math.max(x, 0.0), math.min(below, 0.0)));
 }
 
 static LogicalResult importThresholdedRelu(NodeContext &context) {
@@ -205,8 +202,7 @@ static LogicalResult importGelu(NodeContext &context) {
 static LogicalResult importMish(NodeContext &context) {
   Arithmetic math(context);
   Value x = context.input(0);
-  return context.setResults(
-      math.mul(x, math.tanh(softplus(context, math, x))));
+  return context.setResults(math.mul(x, math.tanh(softplus(context, math, x))));
 }
 
 static LogicalResult importSwish(NodeContext &context) {

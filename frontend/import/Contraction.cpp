@@ -68,7 +68,8 @@ static LogicalResult importGemm(NodeContext &context) {
     a = context.transpose(a, {1, 0});
   if (context.getInt("transB", 0))
     b = context.transpose(b, {1, 0});
-  float alpha = context.getFloat("alpha", 1), beta = context.getFloat("beta", 1);
+  float alpha = context.getFloat("alpha", 1),
+        beta = context.getFloat("beta", 1);
   Value result = buildMatmul(context, a, b);
   if (alpha != 1)
     result = math.mul(result, alpha);

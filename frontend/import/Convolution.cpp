@@ -11,15 +11,15 @@ using namespace dl::frontend;
 using namespace mlir;
 using namespace mlir::dl;
 
-/// The window of a filter [.., .., window..] whose node may name its sizes, too.
+/// The window of a filter [.., .., window..] whose node may name its sizes,
+/// too.
 static std::optional<SmallVector<int64_t>>
 getFilterWindow(NodeContext &context, Value input, Value filter) {
   int64_t rank = NodeContext::rank(input);
   if (rank < 3 || NodeContext::rank(filter) != rank) {
-    (void)context.invalid("its input has rank " + Twine(rank) +
-                          " and its filter rank " +
-                          Twine(NodeContext::rank(filter)) +
-                          ", expected the same, at least 3");
+    (void)context.invalid(
+        "its input has rank " + Twine(rank) + " and its filter rank " +
+        Twine(NodeContext::rank(filter)) + ", expected the same, at least 3");
     return std::nullopt;
   }
   if (!NodeContext::type(filter).hasStaticShape()) {
@@ -77,28 +77,26 @@ Value frontend::buildConvolution(NodeContext &context, Value input,
 }
 
 static LogicalResult importConv(NodeContext &context) {
-  Value result =
-      buildConvolution(context, context.input(0), context.input(1));
-  return context.setResults(
-      addChannelBias(context, result, context.input(2)));
+  Value result = buildConvolution(context, context.input(0), context.input(1));
+  return context.setResults(addChannelBias(context, result, context.input(2)));
 }
 
 //===----------------------------------------------------------------------===//
 // ConvTranspose
 //===----------------------------------------------------------------------===//
 
-/// Sets the padding before the result and its spatial sizes. With output_shape or
-/// SAME, the padding is what is left over: half of it, rounded up before the
-/// result, for SAME_UPPER down. There is none where the result is larger than what
-/// the windows reach.
+/// Sets the padding before the result and its spatial sizes. With output_shape
+/// or SAME, the padding is what is left over: half of it, rounded up before the
+/// result, for SAME_UPPER down. There is none where the result is larger than
+/// what the windows reach.
 static std::optional<SmallVector<AffineExpr>>
 getTransposedSizes(NodeContext &context, Window &window,
                    ArrayRef<AffineExpr> spatial) {
   size_t rank = spatial.size();
   std::string autoPad = context.getString("auto_pad", "NOTSET");
   bool isSame = autoPad == "SAME_UPPER" || autoPad == "SAME_LOWER";
-  auto outputPadding = context.getInts("output_padding")
-                           .value_or(SmallVector<int64_t>(rank, 0));
+  auto outputPadding =
+      context.getInts("output_padding").value_or(SmallVector<int64_t>(rank, 0));
   auto shape = context.getInts("output_shape");
   if (shape && shape->size() == rank + 2)
     shape->erase(shape->begin(), shape->begin() + 2);
@@ -151,9 +149,9 @@ static LogicalResult importConvTranspose(NodeContext &context) {
     return context.invalid("its " + Twine(filterShape[0]) +
                            " channels cannot be divided into " + Twine(groups) +
                            " groups");
-  if (failed(context.requireEqual(
-          dims[1], context.constantExpr(filterShape[0]),
-          "its filter is for another number of channels")))
+  if (failed(
+          context.requireEqual(dims[1], context.constantExpr(filterShape[0]),
+                               "its filter is for another number of channels")))
     return failure();
   SmallVector<AffineExpr> result = {
       dims[0], context.constantExpr(filterShape[1] * groups)};

@@ -1,8 +1,8 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Einsum: operands are taken in from left to right, each by one matrix product, or
-// by a multiplication where nothing is summed over.
+// Einsum: operands are taken in from left to right, each by one matrix product,
+// or by a multiplication where nothing is summed over.
 
 #include "frontend/import/Arithmetic.h"
 #include "frontend/import/Families.h"
@@ -145,8 +145,8 @@ private:
     return success();
   }
 
-  /// A label that occurs twice in a term: what is off the diagonal becomes zero,
-  /// and one of the dimensions is summed over.
+  /// A label that occurs twice in a term: what is off the diagonal becomes
+  /// zero, and one of the dimensions is summed over.
   Term takeDiagonals(Term term) {
     for (size_t i = 0; i < term.labels.size() && term.value; ++i)
       for (size_t j = i + 1; j < term.labels.size() && term.value;) {
@@ -157,9 +157,9 @@ private:
         int64_t rank = term.labels.size();
         Type i64 = context.builder.getI64Type();
         AffineExpr size = NodeContext::dim(term.value, i);
-        if (failed(context.requireEqual(
-                size, NodeContext::dim(term.value, j),
-                "dimensions with the same label differ")))
+        if (failed(
+                context.requireEqual(size, NodeContext::dim(term.value, j),
+                                     "dimensions with the same label differ")))
           return {};
         Value onDiagonal =
             math.compare(Predicate::Eq, math.iota(size, i, rank, i64),
@@ -204,8 +204,7 @@ private:
       dims.push_back(NodeContext::dim(term.value, permutation.back()));
     }
     Value value = context.transpose(term.value, permutation);
-    return {context.reshape(value, dims),
-            Labels(labels.begin(), labels.end())};
+    return {context.reshape(value, dims), Labels(labels.begin(), labels.end())};
   }
 
   Term combine(Term a, Term b, ArrayRef<Label> needed) {
@@ -218,9 +217,9 @@ private:
       return {};
     Labels batch, rows, summed, columns;
     for (Label label : a.labels)
-      (!has(b.labels, label)  ? rows
-       : has(needed, label)   ? batch
-                              : summed)
+      (!has(b.labels, label) ? rows
+       : has(needed, label)  ? batch
+                             : summed)
           .push_back(label);
     for (Label label : b.labels)
       if (!has(a.labels, label))

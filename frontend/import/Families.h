@@ -1,8 +1,8 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Families of operators that have a file of their own and belong to the table of a
-// larger one.
+// Families of operators that have a file of their own and belong to the table
+// of a larger one.
 
 #ifndef DL_FRONTEND_IMPORT_FAMILIES_H
 #define DL_FRONTEND_IMPORT_FAMILIES_H

@@ -14,20 +14,19 @@ static std::optional<int64_t> getAxis(NodeContext &context) {
                                NodeContext::rank(context.input(0)));
 }
 
-/// Demands that `indices` has the operand's rank, and, but along `axis`, no more
-/// elements than it.
+/// Demands that `indices` has the operand's rank, and, but along `axis`, no
+/// more elements than it.
 static LogicalResult checkElementIndices(NodeContext &context, Value x,
                                          Value indices, int64_t axis) {
   if (NodeContext::rank(indices) != NodeContext::rank(x))
-    return context.invalid("its indices have rank " +
-                           Twine(NodeContext::rank(indices)) +
-                           ", its operand has rank " +
-                           Twine(NodeContext::rank(x)));
+    return context.invalid(
+        "its indices have rank " + Twine(NodeContext::rank(indices)) +
+        ", its operand has rank " + Twine(NodeContext::rank(x)));
   for (int64_t d = 0, e = NodeContext::rank(x); d < e; ++d)
-    if (d != axis && failed(context.requireLessEqual(
-                         NodeContext::dim(indices, d), NodeContext::dim(x, d),
-                         "there are more indices than elements in dimension " +
-                             Twine(d))))
+    if (d != axis &&
+        failed(context.requireLessEqual(
+            NodeContext::dim(indices, d), NodeContext::dim(x, d),
+            "there are more indices than elements in dimension " + Twine(d))))
       return failure();
   return success();
 }
@@ -49,8 +48,8 @@ static LogicalResult checkSameShape(NodeContext &context,
 // Gather
 //===----------------------------------------------------------------------===//
 
-/// The first position and the step of constant indices at equal distances that are
-/// known to be within a dimension of this size.
+/// The first position and the step of constant indices at equal distances that
+/// are known to be within a dimension of this size.
 static std::optional<std::pair<AffineExpr, int64_t>>
 getProgression(NodeContext &context, Value indices, AffineExpr size) {
   auto values = context.intValues(indices);
@@ -63,8 +62,7 @@ getProgression(NodeContext &context, Value indices, AffineExpr size) {
       return std::nullopt;
   if (step == 0 || (first < 0) != (last < 0))
     return std::nullopt;
-  AffineExpr offset =
-      first < 0 ? size : context.constantExpr(0);
+  AffineExpr offset = first < 0 ? size : context.constantExpr(0);
   AffineExpr lowest = simplify(offset + std::min(first, last));
   AffineExpr highest = simplify(offset + std::max(first, last));
   if (!provablyLessEqual(context.constantExpr(0), lowest) ||
@@ -73,7 +71,8 @@ getProgression(NodeContext &context, Value indices, AffineExpr size) {
   return std::pair(simplify(offset + first), step);
 }
 
-/// Constant indices at equal distances make a slice, which is a view in most cases.
+/// Constant indices at equal distances make a slice, which is a view in most
+/// cases.
 static LogicalResult importGather(NodeContext &context) {
   Value x = context.input(0), indices = context.input(1);
   auto axis = getAxis(context);
@@ -114,10 +113,9 @@ static LogicalResult importGatherND(NodeContext &context) {
     return context.invalid("batch_dims is " + Twine(batch) +
                            ", which is not below the ranks of its inputs");
   for (int64_t d = 0; d < batch; ++d)
-    if (failed(context.requireEqual(NodeContext::dim(x, d),
-                                    NodeContext::dim(indices, d),
-                                    "batch dimension " + Twine(d) +
-                                        " differs")))
+    if (failed(context.requireEqual(
+            NodeContext::dim(x, d), NodeContext::dim(indices, d),
+            "batch dimension " + Twine(d) + " differs")))
       return failure();
   return context.setResults(context.create<GatherNdOp>(x, indices, batch));
 }
@@ -130,8 +128,8 @@ static std::optional<ScatterKind> getScatterKind(NodeContext &context) {
   std::string reduction = context.getString("reduction", "none");
   if (reduction == "none")
     return ScatterKind::Set;
-  for (ScatterKind kind : {ScatterKind::Add, ScatterKind::Mul, ScatterKind::Max,
-                           ScatterKind::Min})
+  for (ScatterKind kind :
+       {ScatterKind::Add, ScatterKind::Mul, ScatterKind::Max, ScatterKind::Min})
     if (reduction == stringifyScatterKind(kind))
       return kind;
   (void)context.invalid("reduction is '" + Twine(reduction) +
@@ -149,8 +147,8 @@ static LogicalResult importScatterElements(NodeContext &context) {
       failed(checkSameShape(context, NodeContext::dims(updates),
                             NodeContext::dims(indices), "its updates")))
     return failure();
-  return context.setResults(context.create<ScatterElementsOp>(
-      *kind, x, indices, updates, *axis));
+  return context.setResults(
+      context.create<ScatterElementsOp>(*kind, x, indices, updates, *axis));
 }
 
 static LogicalResult importScatterND(NodeContext &context) {
@@ -169,8 +167,8 @@ static LogicalResult importScatterND(NodeContext &context) {
     return context.invalid("an index has length " + Twine(depth.getValue()) +
                            ", its operand has rank " +
                            Twine(NodeContext::rank(x)));
-  llvm::append_range(expected, ArrayRef(NodeContext::dims(x))
-                                   .drop_front(depth.getValue()));
+  llvm::append_range(
+      expected, ArrayRef(NodeContext::dims(x)).drop_front(depth.getValue()));
   if (failed(checkSameShape(context, NodeContext::dims(updates), expected,
                             "its updates")))
     return failure();
@@ -192,16 +190,14 @@ static LogicalResult importTensorScatter(NodeContext &context) {
     return context.invalid("its axis is the batch dimension");
   Type i64 = context.builder.getI64Type();
   AffineExpr size = NodeContext::dim(cache, *axis);
-  Value position =
-      math.iota(NodeContext::dim(update, *axis), *axis, rank, i64);
+  Value position = math.iota(NodeContext::dim(update, *axis), *axis, rank, i64);
   if (start) {
     SmallVector<AffineExpr> dims(rank, context.constantExpr(1));
     dims[0] = NodeContext::dim(start, 0);
     position = math.add(context.reshape(start, dims), position);
   }
   if (context.getString("mode", "linear") == "circular")
-    position =
-        math.apply<ModOp>(position, context.sizeScalar(size));
+    position = math.apply<ModOp>(position, context.sizeScalar(size));
   return context.setResults(context.create<ScatterElementsOp>(
       ScatterKind::Set, cache,
       context.broadcast(position, NodeContext::dims(update)), update, *axis));

@@ -10,14 +10,14 @@
 
 namespace dl::frontend {
 
-/// A product with numpy's rules: an operand of rank 1 is a row on the left, a column
-/// on the right; leading dimensions are broadcast. Null, with the node reported,
-/// where the sizes do not fit.
+/// A product with numpy's rules: an operand of rank 1 is a row on the left, a
+/// column on the right; leading dimensions are broadcast. Null, with the node
+/// reported, where the sizes do not fit.
 mlir::Value buildMatmul(NodeContext &context, mlir::Value a, mlir::Value b);
 
 /// The convolution of an input [N, C, spatial..] with a filter [M, C / group,
-/// window..], with the node's attributes. Null, with the node reported, where they
-/// are wrong.
+/// window..], with the node's attributes. Null, with the node reported, where
+/// they are wrong.
 mlir::Value buildConvolution(NodeContext &context, mlir::Value input,
                              mlir::Value filter);
 

@@ -56,8 +56,8 @@ static LogicalResult importFlatten(NodeContext &context) {
   Value x = context.input(0);
   int64_t rank = NodeContext::rank(x), axis = context.getInt("axis", 1);
   if (axis < -rank || axis > rank)
-    return context.invalid("axis " + Twine(axis) + " is out of range for rank " +
-                           Twine(rank));
+    return context.invalid("axis " + Twine(axis) +
+                           " is out of range for rank " + Twine(rank));
   Exprs dims = NodeContext::dims(x);
   size_t split = axis < 0 ? axis + rank : axis;
   return context.setResults(context.reshape(
@@ -121,17 +121,18 @@ static LogicalResult importTranspose(NodeContext &context) {
   return context.setResults(context.transpose(x, permutation));
 }
 
-/// The operand of DepthToSpace or SpaceToDepth, [N, C, H, W], and its block size.
+/// The operand of DepthToSpace or SpaceToDepth, [N, C, H, W], and its block
+/// size.
 static std::optional<int64_t> getBlockSize(NodeContext &context) {
   Value x = context.input(0);
   int64_t block = context.getInt("blocksize", 0);
   if (NodeContext::rank(x) == 4 && block > 0)
     return block;
-  (void)context.invalid(
-      NodeContext::rank(x) == 4
-          ? "blocksize is " + Twine(block) + ", expected more than 0"
-          : "its input has rank " + Twine(NodeContext::rank(x)) +
-                ", expected 4");
+  (void)context.invalid(NodeContext::rank(x) == 4
+                            ? "blocksize is " + Twine(block) +
+                                  ", expected more than 0"
+                            : "its input has rank " +
+                                  Twine(NodeContext::rank(x)) + ", expected 4");
   return std::nullopt;
 }
 
@@ -148,12 +149,12 @@ static LogicalResult importDepthToSpace(NodeContext &context) {
   AffineExpr b = context.constantExpr(*block);
   AffineExpr depth = simplify(d[1].floorDiv(*block * *block));
   bool depthLast = mode == "DCR";
-  Value parts = context.reshape(
-      x, depthLast ? Exprs{d[0], b, b, depth, d[2], d[3]}
-                   : Exprs{d[0], depth, b, b, d[2], d[3]});
-  parts = context.transpose(parts, depthLast
-                                       ? ArrayRef<int64_t>{0, 3, 4, 1, 5, 2}
-                                       : ArrayRef<int64_t>{0, 1, 4, 2, 5, 3});
+  Value parts =
+      context.reshape(x, depthLast ? Exprs{d[0], b, b, depth, d[2], d[3]}
+                                   : Exprs{d[0], depth, b, b, d[2], d[3]});
+  parts =
+      context.transpose(parts, depthLast ? ArrayRef<int64_t>{0, 3, 4, 1, 5, 2}
+                                         : ArrayRef<int64_t>{0, 1, 4, 2, 5, 3});
   return context.setResults(
       context.reshape(parts, {d[0], depth, d[2] * *block, d[3] * *block}));
 }
@@ -169,11 +170,11 @@ static LogicalResult importSpaceToDepth(NodeContext &context) {
   AffineExpr height = simplify(d[2].floorDiv(*block));
   AffineExpr width = simplify(d[3].floorDiv(*block));
   Value parts = context.reshape(x, {d[0], d[1], height, b, width, b});
-  parts = context.transpose(parts, depthLast
-                                       ? ArrayRef<int64_t>{0, 3, 5, 1, 2, 4}
-                                       : ArrayRef<int64_t>{0, 1, 3, 5, 2, 4});
-  return context.setResults(context.reshape(
-      parts, {d[0], d[1] * (*block * *block), height, width}));
+  parts =
+      context.transpose(parts, depthLast ? ArrayRef<int64_t>{0, 3, 5, 1, 2, 4}
+                                         : ArrayRef<int64_t>{0, 1, 3, 5, 2, 4});
+  return context.setResults(
+      context.reshape(parts, {d[0], d[1] * (*block * *block), height, width}));
 }
 
 //===----------------------------------------------------------------------===//

@@ -43,8 +43,7 @@ static Normalized normalize(NodeContext &context, Value x,
   Arithmetic math(context);
   Value mean = math.mean(x, axes, /*keepDims=*/true);
   Value centered = math.sub(x, mean);
-  Value variance =
-      math.mean(math.square(centered), axes, /*keepDims=*/true);
+  Value variance = math.mean(math.square(centered), axes, /*keepDims=*/true);
   Value inverse = math.rsqrt(math.add(variance, epsilon));
   return {math.mul(centered, inverse), mean, inverse};
 }
@@ -68,12 +67,10 @@ static LogicalResult importTrainingBatchNorm(NodeContext &context, Value x,
   Value batchVariance =
       math.mean(math.square(centered), axes, /*keepDims=*/false);
   Value factor = math.mul(scale, math.rsqrt(math.add(batchVariance, epsilon)));
-  Value result =
-      math.add(math.mul(centered, asChannels(context, factor, rank)),
-               asChannels(context, bias, rank));
+  Value result = math.add(math.mul(centered, asChannels(context, factor, rank)),
+                          asChannels(context, bias, rank));
   auto update = [&](Value running, Value batch) {
-    return math.add(math.mul(running, momentum),
-                    math.mul(batch, 1 - momentum));
+    return math.add(math.mul(running, momentum), math.mul(batch, 1 - momentum));
   };
   return context.setResults(
       {result, update(mean, batchMean), update(variance, batchVariance)});
@@ -104,14 +101,13 @@ static LogicalResult importBatchNormalization(NodeContext &context) {
   Type statistics = getStatisticsType(context, NodeContext::elementType(mean));
   for (Value &parameter : parameters)
     parameter = context.cast(parameter, statistics);
-  Value inverse = math.rsqrt(
-      math.add(variance, context.getFloat("epsilon", 1e-5f)));
+  Value inverse =
+      math.rsqrt(math.add(variance, context.getFloat("epsilon", 1e-5f)));
   Value factor = math.mul(scale, inverse);
   Value shift = math.sub(bias, math.mul(mean, factor));
-  Value result =
-      math.add(math.mul(context.cast(x, statistics),
-                        asChannels(context, factor, rank)),
-               asChannels(context, shift, rank));
+  Value result = math.add(
+      math.mul(context.cast(x, statistics), asChannels(context, factor, rank)),
+      asChannels(context, shift, rank));
   return context.setResults(context.cast(result, type));
 }
 
@@ -127,9 +123,8 @@ static LogicalResult importLayerNormalization(NodeContext &context) {
   auto axis = context.normalizeAxis(context.getInt("axis", -1), rank);
   if (!axis)
     return failure();
-  Type statistics = context.getInt("stash_type", 1)
-                        ? getStatisticsType(context, type)
-                        : type;
+  Type statistics =
+      context.getInt("stash_type", 1) ? getStatisticsType(context, type) : type;
   Normalized normalized =
       normalize(context, context.cast(x, statistics), range(*axis, rank),
                 context.getFloat("epsilon", 1e-5f));
@@ -151,8 +146,8 @@ static LogicalResult importRMSNormalization(NodeContext &context) {
   Value wide = context.cast(x, getStatisticsType(context, type));
   Value meanSquare =
       math.mean(math.square(wide), range(*axis, rank), /*keepDims=*/true);
-  Value inverse = math.rsqrt(
-      math.add(meanSquare, context.getFloat("epsilon", 1e-5f)));
+  Value inverse =
+      math.rsqrt(math.add(meanSquare, context.getFloat("epsilon", 1e-5f)));
   Value result = context.cast(math.mul(wide, inverse), type);
   if (NodeContext::elementType(scale) != type)
     scale = context.cast(scale, type);
@@ -190,21 +185,21 @@ static LogicalResult importMeanVarianceNormalization(NodeContext &context) {
     axes.push_back(*axis);
   }
   Value centered = math.sub(x, math.mean(x, axes, /*keepDims=*/true));
-  Value deviation = math.sqrt(
-      math.mean(math.square(centered), axes, /*keepDims=*/true));
+  Value deviation =
+      math.sqrt(math.mean(math.square(centered), axes, /*keepDims=*/true));
   return context.setResults(math.div(centered, math.add(deviation, 1e-9)));
 }
 
-/// Over groups of channels; scale and bias are per channel, before version 21 per
-/// group.
+/// Over groups of channels; scale and bias are per channel, before version 21
+/// per group.
 static LogicalResult importGroupNormalization(NodeContext &context) {
   Arithmetic math(context);
   Value x = context.input(0), scale = context.input(1), bias = context.input(2);
   Type type = NodeContext::elementType(x);
   Exprs dims = NodeContext::dims(x);
   int64_t rank = dims.size(), groups = context.getInt("num_groups", 0);
-  auto channels = rank < 2 ? AffineConstantExpr()
-                           : dyn_cast<AffineConstantExpr>(dims[1]);
+  auto channels =
+      rank < 2 ? AffineConstantExpr() : dyn_cast<AffineConstantExpr>(dims[1]);
   if (!channels || groups < 1 || channels.getValue() % groups)
     return context.invalid("its channels cannot be divided into " +
                            Twine(groups) + " groups");
@@ -230,25 +225,24 @@ static LogicalResult importGroupNormalization(NodeContext &context) {
 static LogicalResult importLpNormalization(NodeContext &context) {
   Arithmetic math(context);
   Value x = context.input(0);
-  auto axis = context.normalizeAxis(context.getInt("axis", -1),
-                                    NodeContext::rank(x));
+  auto axis =
+      context.normalizeAxis(context.getInt("axis", -1), NodeContext::rank(x));
   int64_t p = context.getInt("p", 2);
   if (!axis)
     return failure();
   if (p != 1 && p != 2)
     return context.invalid("p is " + Twine(p) + ", expected 1 or 2");
-  Value norm = math.reduce(ReduceKind::Sum, p == 1 ? math.abs(x)
-                                                   : math.square(x),
-                           *axis, /*keepDims=*/true);
+  Value norm =
+      math.reduce(ReduceKind::Sum, p == 1 ? math.abs(x) : math.square(x), *axis,
+                  /*keepDims=*/true);
   if (p == 2)
     norm = math.sqrt(norm);
-  return context.setResults(
-      math.select(math.compare(Predicate::Eq, norm, 0.0), 0.0,
-                  math.div(x, norm)));
+  return context.setResults(math.select(math.compare(Predicate::Eq, norm, 0.0),
+                                        0.0, math.div(x, norm)));
 }
 
-/// x / (bias + alpha / size * s)^beta, s the sum of the squares of `size` channels
-/// around each.
+/// x / (bias + alpha / size * s)^beta, s the sum of the squares of `size`
+/// channels around each.
 static LogicalResult importLRN(NodeContext &context) {
   Arithmetic math(context);
   Value x = context.input(0);
@@ -263,10 +257,10 @@ static LogicalResult importLRN(NodeContext &context) {
   Type type = NodeContext::elementType(x);
   Value squares = math.square(x);
   if (size > 1)
-    squares = context.create<PadOp>(
-        getTensorType(dims, type), PadMode::Constant, squares,
-        context.splat(0, type),
-        getSymbolMap(low, context.builder.getContext()));
+    squares =
+        context.create<PadOp>(getTensorType(dims, type), PadMode::Constant,
+                              squares, context.splat(0, type),
+                              getSymbolMap(low, context.builder.getContext()));
   SmallVector<int64_t> window(rank - 1, 1), ones(rank - 1, 1);
   window.front() = size;
   Value sums = context.create<WindowReduceOp>(ReduceKind::Sum, squares, window,

@@ -117,8 +117,8 @@ static Value buildCounts(NodeContext &context, ArrayRef<int64_t> counts,
       DenseElementsAttr::get(RankedTensorType::get(shape, type), values));
 }
 
-/// Divides the sums of windows by the number of positions that count: those of the
-/// tensor, and of the padding where it is included, never those beyond.
+/// Divides the sums of windows by the number of positions that count: those of
+/// the tensor, and of the padding where it is included, never those beyond.
 static Value divideByCounts(NodeContext &context, Value sums, Value x,
                             const Window &window, bool includePads) {
   Arithmetic math(context);
@@ -128,8 +128,8 @@ static Value divideByCounts(NodeContext &context, Value sums, Value x,
   for (size_t i = 0, rank = window.sizes.size(); i < rank; ++i) {
     int64_t low = includePads ? window.low[i] : 0;
     int64_t high = includePads ? window.high[i] : 0;
-    bool allCount = low == window.low[i] && high == window.high[i] &&
-                    window.beyond[i] == 0;
+    bool allCount =
+        low == window.low[i] && high == window.high[i] && window.beyond[i] == 0;
     AffineExpr dim = NodeContext::dim(x, i + 2);
     auto size = dyn_cast<AffineConstantExpr>(dim);
     if (allCount) {
@@ -160,9 +160,8 @@ static LogicalResult importAveragePool(NodeContext &context) {
     return failure();
   Value sums = reduceWindows(context, ReduceKind::Sum, x,
                              context.splat(0, type), *window);
-  return context.setResults(
-      divideByCounts(context, sums, x, *window,
-                     context.getInt("count_include_pad", 0) != 0));
+  return context.setResults(divideByCounts(
+      context, sums, x, *window, context.getInt("count_include_pad", 0) != 0));
 }
 
 //===----------------------------------------------------------------------===//
@@ -207,10 +206,9 @@ static LogicalResult importGlobalAveragePool(NodeContext &context) {
 
 static LogicalResult importGlobalMaxPool(NodeContext &context) {
   Value x = context.input(0);
-  return context.setResults(
-      Arithmetic(context).reduce(ReduceKind::Max, x,
-                                 range(2, NodeContext::rank(x)),
-                                 /*keepDims=*/true));
+  return context.setResults(Arithmetic(context).reduce(
+      ReduceKind::Max, x, range(2, NodeContext::rank(x)),
+      /*keepDims=*/true));
 }
 
 static LogicalResult importGlobalLpPool(NodeContext &context) {

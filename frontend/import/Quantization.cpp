@@ -15,8 +15,8 @@ using namespace mlir::dl;
 
 using Exprs = SmallVector<AffineExpr>;
 
-/// A scale or zero point so that it broadcasts with `x`: a scalar, a vector along
-/// `axis`, or blocks along it.
+/// A scale or zero point so that it broadcasts with `x`: a scalar, a vector
+/// along `axis`, or blocks along it.
 static Value spread(NodeContext &context, Value parameter, Value x,
                     int64_t axis) {
   if (!parameter || !x)
@@ -41,10 +41,10 @@ static Value spread(NodeContext &context, Value parameter, Value x,
   int64_t block = context.getInt("block_size", 0);
   auto size = dyn_cast<AffineConstantExpr>(NodeContext::dim(x, axis));
   if (block < 1 || static_cast<int64_t>(dims.size()) != rank || !size) {
-    (void)context.unsupported(
-        "scales of rank " + Twine(dims.size()) + " with block_size " +
-        Twine(block) + " are not supported for an operand of rank " +
-        Twine(rank));
+    (void)context.unsupported("scales of rank " + Twine(dims.size()) +
+                              " with block_size " + Twine(block) +
+                              " are not supported for an operand of rank " +
+                              Twine(rank));
     return Value();
   }
   // Each entry stands for a block; the last one may reach beyond the end.
@@ -55,8 +55,8 @@ static Value spread(NodeContext &context, Value parameter, Value x,
                                   axis);
 }
 
-/// round(value / scale) + zero point, within the range of an integer type. `value`
-/// and `scale` are floats; the zero point may be null.
+/// round(value / scale) + zero point, within the range of an integer type.
+/// `value` and `scale` are floats; the zero point may be null.
 static Value quantize(NodeContext &context, Value value, Value scale,
                       Value zeroPoint, IntegerType type) {
   Arithmetic math(context);
@@ -68,10 +68,9 @@ static Value quantize(NodeContext &context, Value value, Value scale,
   unsigned width = type.getWidth();
   bool isUnsigned = type.isUnsigned();
   double low = isUnsigned ? 0 : APInt::getSignedMinValue(width).getSExtValue();
-  double high = isUnsigned
-                    ? static_cast<double>(
-                          APInt::getMaxValue(width).getZExtValue())
-                    : APInt::getSignedMaxValue(width).getSExtValue();
+  double high =
+      isUnsigned ? static_cast<double>(APInt::getMaxValue(width).getZExtValue())
+                 : APInt::getSignedMaxValue(width).getSExtValue();
   return context.cast(math.clip(result, low, high), type);
 }
 
@@ -106,9 +105,9 @@ static LogicalResult importQuantizeLinear(NodeContext &context) {
 static Value center(NodeContext &context, Value value, Value zeroPoint) {
   Type i32 = context.builder.getI32Type();
   value = context.cast(value, i32);
-  return zeroPoint ? Arithmetic(context).sub(value,
-                                             context.cast(zeroPoint, i32))
-                   : value;
+  return zeroPoint
+             ? Arithmetic(context).sub(value, context.cast(zeroPoint, i32))
+             : value;
 }
 
 static LogicalResult importDequantizeLinear(NodeContext &context) {
@@ -134,13 +133,13 @@ static LogicalResult importDequantizeLinear(NodeContext &context) {
 static Value asColumn(NodeContext &context, Value parameter) {
   if (!parameter || NodeContext::rank(parameter) != 1)
     return parameter;
-  return context.reshape(parameter, {NodeContext::dim(parameter, 0),
-                                     context.constantExpr(1)});
+  return context.reshape(
+      parameter, {NodeContext::dim(parameter, 0), context.constantExpr(1)});
 }
 
 static LogicalResult importMatMulInteger(NodeContext &context) {
-  Value a = center(context, context.input(0),
-                   asColumn(context, context.input(2)));
+  Value a =
+      center(context, context.input(0), asColumn(context, context.input(2)));
   Value b = center(context, context.input(1), context.input(3));
   return context.setResults(buildMatmul(context, a, b));
 }
@@ -162,29 +161,27 @@ static LogicalResult importConvInteger(NodeContext &context) {
 
 static LogicalResult importQLinearMatMul(NodeContext &context) {
   Arithmetic math(context);
-  IntegerType type = getQuantizedType(
-      context, NodeContext::elementType(context.input(7)));
+  IntegerType type =
+      getQuantizedType(context, NodeContext::elementType(context.input(7)));
   if (!type)
     return failure();
   Type f32 = context.builder.getF32Type();
-  Value a = center(context, context.input(0),
-                   asColumn(context, context.input(2)));
+  Value a =
+      center(context, context.input(0), asColumn(context, context.input(2)));
   Value b = center(context, context.input(3), context.input(5));
   Value product = context.cast(buildMatmul(context, a, b), f32);
-  Value scale =
-      math.mul(context.cast(asColumn(context, context.input(1)), f32),
-               context.cast(context.input(4), f32));
-  return context.setResults(quantize(context, math.mul(product, scale),
-                                     asColumn(context, context.input(6)),
-                                     asColumn(context, context.input(7)),
-                                     type));
+  Value scale = math.mul(context.cast(asColumn(context, context.input(1)), f32),
+                         context.cast(context.input(4), f32));
+  return context.setResults(quantize(
+      context, math.mul(product, scale), asColumn(context, context.input(6)),
+      asColumn(context, context.input(7)), type));
 }
 
 static LogicalResult importQLinearConv(NodeContext &context) {
   Arithmetic math(context);
   Value filter = context.input(3);
-  IntegerType type = getQuantizedType(
-      context, NodeContext::elementType(context.input(7)));
+  IntegerType type =
+      getQuantizedType(context, NodeContext::elementType(context.input(7)));
   if (!type)
     return failure();
   auto scalar = [&](size_t i) { return context.reshape(context.input(i), {}); };

@@ -17,8 +17,8 @@ using Exprs = SmallVector<AffineExpr>;
 
 namespace {
 
-/// What the operators have in common. Sizes: T steps, B batches, I inputs, H hidden,
-/// D directions, G gates.
+/// What the operators have in common. Sizes: T steps, B batches, I inputs, H
+/// hidden, D directions, G gates.
 struct Recurrence {
   NodeContext &context;
   Arithmetic math;
@@ -120,8 +120,8 @@ getActivations(NodeContext &context, ArrayRef<StringRef> defaults,
                              " activations, expected " + Twine(names.size()));
     names = *given;
   }
-  auto alphas = context.getFloats("activation_alpha")
-                    .value_or(SmallVector<float>());
+  auto alphas =
+      context.getFloats("activation_alpha").value_or(SmallVector<float>());
   auto betas =
       context.getFloats("activation_beta").value_or(SmallVector<float>());
   size_t alpha = 0, beta = 0;
@@ -137,15 +137,15 @@ getActivations(NodeContext &context, ArrayRef<StringRef> defaults,
   return activations;
 }
 
-/// The initial state of a direction: an input [D, B, H] ([B, D, H] with layout 1),
-/// or zeros.
+/// The initial state of a direction: an input [D, B, H] ([B, D, H] with layout
+/// 1), or zeros.
 static Value getInitialState(Recurrence &of, size_t input, int64_t direction,
                              bool batchFirst) {
   NodeContext &context = of.context;
   Exprs dims = {of.batch, context.constantExpr(of.hidden)};
   if (Value state = context.input(input))
-    return context.reshape(
-        pick(context, state, direction, batchFirst ? 1 : 0), dims);
+    return context.reshape(pick(context, state, direction, batchFirst ? 1 : 0),
+                           dims);
   return context.broadcast(
       context.splat(0, NodeContext::elementType(of.sequence)), dims);
 }
@@ -180,8 +180,8 @@ static Direction getDirection(Recurrence &of, int64_t i, bool reverse,
 /// The input projection of all steps, [T, B, G * H].
 static Value projectInput(Recurrence &of, const Direction &direction,
                           Value bias) {
-  Value product = of.context.create<MatmulOp>(of.sequence,
-                                              direction.inputWeights);
+  Value product =
+      of.context.create<MatmulOp>(of.sequence, direction.inputWeights);
   return bias ? of.math.add(product, bias) : product;
 }
 
@@ -199,9 +199,9 @@ static Value activate(Recurrence &of, const Activation &activation,
   return applyActivation(of.context, activation, value);
 }
 
-/// Scans over `projected`. `step` maps the states and a step's projection to the
-/// new states, of which the first is the output. Steps at and after a batch's length
-/// leave the states and give zeros.
+/// Scans over `projected`. `step` maps the states and a step's projection to
+/// the new states, of which the first is the output. Steps at and after a
+/// batch's length leave the states and give zeros.
 static SmallVector<Value>
 buildScan(Recurrence &of, const Direction &direction, Value projected,
           ArrayRef<Value> initial,
@@ -217,8 +217,7 @@ buildScan(Recurrence &of, const Direction &direction, Value projected,
   for (Value state : initial)
     types.push_back(state.getType());
   Exprs stacked = {of.steps, of.batch, context.constantExpr(of.hidden)};
-  types.push_back(
-      getTensorType(stacked, NodeContext::elementType(projected)));
+  types.push_back(getTensorType(stacked, NodeContext::elementType(projected)));
   auto scan = ScanOp::create(builder, context.loc, types, initial, inputs,
                              direction.reverse);
 
@@ -240,8 +239,7 @@ buildScan(Recurrence &of, const Direction &direction, Value projected,
   }
   Value output = results.front();
   if (of.lengths) {
-    Value isActive =
-        of.math.compare(Predicate::Gt, of.lengths, slices.back());
+    Value isActive = of.math.compare(Predicate::Gt, of.lengths, slices.back());
     for (auto [state, result] : llvm::zip(states, results))
       result = of.math.select(isActive, result, state);
     output = of.math.select(isActive, output, 0.0);
@@ -254,8 +252,7 @@ buildScan(Recurrence &of, const Direction &direction, Value projected,
 static Outcome buildLstm(Recurrence &of, const Direction &direction) {
   Arithmetic &math = of.math;
   bool coupled = of.context.getInt("input_forget", 0) != 0;
-  Value projected =
-      projectInput(of, direction, joinBiases(of, direction));
+  Value projected = projectInput(of, direction, joinBiases(of, direction));
   auto step = [&](ArrayRef<Value> states, Value x) -> SmallVector<Value> {
     Value hidden = states[0], cell = states[1];
     Value gates = math.add(
@@ -263,8 +260,8 @@ static Outcome buildLstm(Recurrence &of, const Direction &direction) {
     auto peep = [&](Value gate, int64_t peephole, Value at) {
       if (!direction.peepholes)
         return gate;
-      return math.add(
-          gate, math.mul(getGate(of, direction.peepholes, peephole), at));
+      return math.add(gate,
+                      math.mul(getGate(of, direction.peepholes, peephole), at));
     };
     ArrayRef<Activation> f = direction.activations;
     // In the order input, output, forget, cell.
@@ -292,10 +289,10 @@ static Outcome buildGru(Recurrence &of, const Direction &direction) {
     Value onGates = getGates(of, direction.stateBias, 0, 2);
     hiddenBias = getGate(of, direction.stateBias, 2);
     bias = of.context.create<ConcatOp>(
-        SmallVector<Value>{
-            math.add(getGates(of, bias, 0, 2), onGates),
-            linearFirst ? getGate(of, bias, 2)
-                        : math.add(getGate(of, bias, 2), hiddenBias)},
+        SmallVector<Value>{math.add(getGates(of, bias, 0, 2), onGates),
+                           linearFirst
+                               ? getGate(of, bias, 2)
+                               : math.add(getGate(of, bias, 2), hiddenBias)},
         0);
   }
   Value projected = projectInput(of, direction, bias);
@@ -307,9 +304,8 @@ static Outcome buildGru(Recurrence &of, const Direction &direction) {
         hidden, linearFirst ? direction.stateWeights : onGates);
     ArrayRef<Activation> f = direction.activations;
     // In the order update, reset, hidden.
-    Value gates =
-        activate(of, f[0],
-                 math.add(getGates(of, x, 0, 2), getGates(of, product, 0, 2)));
+    Value gates = activate(
+        of, f[0], math.add(getGates(of, x, 0, 2), getGates(of, product, 0, 2)));
     Value update = getGate(of, gates, 0), reset = getGate(of, gates, 1);
     Value inner;
     if (linearFirst) {
@@ -324,21 +320,18 @@ static Outcome buildGru(Recurrence &of, const Direction &direction) {
     return {math.add(math.mul(math.sub(1.0, update), fresh),
                      math.mul(update, hidden))};
   };
-  auto results =
-      buildScan(of, direction, projected, {direction.hidden}, step);
+  auto results = buildScan(of, direction, projected, {direction.hidden}, step);
   return results.empty() ? Outcome() : Outcome{results[1], results[0], Value()};
 }
 
 static Outcome buildRnn(Recurrence &of, const Direction &direction) {
-  Value projected =
-      projectInput(of, direction, joinBiases(of, direction));
+  Value projected = projectInput(of, direction, joinBiases(of, direction));
   auto step = [&](ArrayRef<Value> states, Value x) -> SmallVector<Value> {
-    Value sum = of.math.add(x, of.context.create<MatmulOp>(
-                                   states[0], direction.stateWeights));
+    Value sum = of.math.add(
+        x, of.context.create<MatmulOp>(states[0], direction.stateWeights));
     return {activate(of, direction.activations[0], sum)};
   };
-  auto results =
-      buildScan(of, direction, projected, {direction.hidden}, step);
+  auto results = buildScan(of, direction, projected, {direction.hidden}, step);
   return results.empty() ? Outcome() : Outcome{results[1], results[0], Value()};
 }
 
@@ -361,8 +354,8 @@ static Value joinDirections(NodeContext &context, ArrayRef<Value> values,
                            : context.create<ConcatOp>(apart, axis);
 }
 
-/// Reads the sizes from X and R; failure, with the node reported, where they do not
-/// fit the rest.
+/// Reads the sizes from X and R; failure, with the node reported, where they do
+/// not fit the rest.
 static LogicalResult readSequence(Recurrence &of, int64_t numDirections,
                                   bool batchFirst) {
   NodeContext &context = of.context;
@@ -395,8 +388,7 @@ static LogicalResult readSequence(Recurrence &of, int64_t numDirections,
     return failure();
   if (Value lengths = context.input(4)) {
     lengths = context.cast(lengths, context.builder.getI64Type());
-    of.lengths =
-        context.reshape(lengths, {of.batch, context.constantExpr(1)});
+    of.lengths = context.reshape(lengths, {of.batch, context.constantExpr(1)});
   }
   if (context.hasAttr("clip"))
     of.clip = context.getFloat("clip", 0);
@@ -414,8 +406,7 @@ static LogicalResult importRecurrent(NodeContext &context, int64_t numGates,
   int64_t numDirections = direction == "bidirectional" ? 2 : 1;
   bool batchFirst = context.getInt("layout", 0) != 0;
   Recurrence of(context, numGates);
-  auto activations =
-      getActivations(context, activationNames, numDirections);
+  auto activations = getActivations(context, activationNames, numDirections);
   if (failed(activations) ||
       failed(readSequence(of, numDirections, batchFirst)))
     return failure();
@@ -423,11 +414,11 @@ static LogicalResult importRecurrent(NodeContext &context, int64_t numGates,
   SmallVector<Value> stacked, hidden, cells;
   for (int64_t i = 0; i < numDirections; ++i) {
     bool reverse = direction == "reverse" || i == 1;
-    Outcome outcome = build(
-        of, getDirection(of, i, reverse, batchFirst, hasCell,
-                         ArrayRef(*activations)
-                             .slice(i * activationNames.size(),
-                                    activationNames.size())));
+    Outcome outcome =
+        build(of, getDirection(of, i, reverse, batchFirst, hasCell,
+                               ArrayRef(*activations)
+                                   .slice(i * activationNames.size(),
+                                          activationNames.size())));
     stacked.push_back(outcome.stacked);
     hidden.push_back(outcome.hidden);
     cells.push_back(outcome.cell);

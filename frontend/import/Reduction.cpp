@@ -48,12 +48,11 @@ static LogicalResult importReduce(NodeContext &context) {
     return failure();
   // Bools are compared as numbers: as i1, true would be -1.
   Type type = NodeContext::elementType(of->operand);
-  Value x = type.isInteger(1)
-                ? context.cast(of->operand,
-                               context.builder.getIntegerType(8, false))
-                : of->operand;
-  return context.setResults(
-      context.cast(reduce(math, kind, *of, x), type));
+  Value x =
+      type.isInteger(1)
+          ? context.cast(of->operand, context.builder.getIntegerType(8, false))
+          : of->operand;
+  return context.setResults(context.cast(reduce(math, kind, *of, x), type));
 }
 
 static LogicalResult importReduceMean(NodeContext &context) {

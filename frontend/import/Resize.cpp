@@ -157,8 +157,8 @@ static Value sumTaps(NodeContext &context, Value x, const Axis &of,
       positions.push_back(taps.positions[i * taps.count + tap]);
       weights.push_back(taps.weights[i * taps.count + tap]);
     }
-    Value part = context.create<GatherOp>(x, context.intConstant(positions),
-                                          of.axis);
+    Value part =
+        context.create<GatherOp>(x, context.intConstant(positions), of.axis);
     if (taps.count > 1)
       part = math.mul(part, buildFloats(context, weights, shape,
                                         NodeContext::elementType(x)));
@@ -178,10 +178,10 @@ static Value multiplyTaps(NodeContext &context, Value x, const Axis &of,
     }
   SmallVector<int64_t> toLast = range(0, NodeContext::rank(x));
   std::swap(toLast[of.axis], toLast.back());
-  Value product = buildMatmul(
-      context, context.transpose(x, toLast),
-      buildFloats(context, matrix, {of.input, of.output},
-                  NodeContext::elementType(x)));
+  Value product =
+      buildMatmul(context, context.transpose(x, toLast),
+                  buildFloats(context, matrix, {of.input, of.output},
+                              NodeContext::elementType(x)));
   return context.transpose(product, toLast);
 }
 
@@ -193,8 +193,8 @@ static Value repeat(NodeContext &context, Value x, int64_t axis,
   SmallVector<AffineExpr> repeated = apart;
   repeated[axis + 1] = context.constantExpr(factor);
   dims[axis] = dims[axis] * factor;
-  return context.reshape(
-      context.broadcast(context.reshape(x, apart), repeated), dims);
+  return context.reshape(context.broadcast(context.reshape(x, apart), repeated),
+                         dims);
 }
 
 /// Whether result position i stands for position i / scale, rounded down.
@@ -253,8 +253,7 @@ static FailureOr<ResizeMode> getMode(NodeContext &context) {
 
 /// Scales so that all are the same, as keep_aspect_ratio_policy demands.
 static void keepAspectRatio(NodeContext &context, MutableArrayRef<Axis> axes) {
-  std::string policy =
-      context.getString("keep_aspect_ratio_policy", "stretch");
+  std::string policy = context.getString("keep_aspect_ratio_policy", "stretch");
   if (policy == "stretch" || axes.empty())
     return;
   double scale = axes.front().scale;

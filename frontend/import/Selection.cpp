@@ -36,9 +36,9 @@ static LogicalResult importHardmax(NodeContext &context) {
   Value winner = context.create<ArgReduceOp>(ReduceKind::Max, x, *axis,
                                              /*keepdims=*/true,
                                              /*select_last=*/false);
-  Value position = math.iota(NodeContext::dim(x, *axis), *axis,
-                             NodeContext::rank(x),
-                             context.builder.getI64Type());
+  Value position =
+      math.iota(NodeContext::dim(x, *axis), *axis, NodeContext::rank(x),
+                context.builder.getI64Type());
   return context.setResults(
       context.cast(math.compare(Predicate::Eq, position, winner),
                    NodeContext::elementType(x)));
@@ -65,9 +65,9 @@ static LogicalResult importCumSum(NodeContext &context) {
   auto axis = context.normalizeAxis(given->front(), NodeContext::rank(x));
   if (!axis)
     return failure();
-  return context.setResults(context.create<CumsumOp>(
-      x, *axis, context.getInt("exclusive", 0) != 0,
-      context.getInt("reverse", 0) != 0));
+  return context.setResults(
+      context.create<CumsumOp>(x, *axis, context.getInt("exclusive", 0) != 0,
+                               context.getInt("reverse", 0) != 0));
 }
 
 static LogicalResult importTopK(NodeContext &context) {

@@ -29,8 +29,8 @@ static LogicalResult importShape(NodeContext &context) {
 }
 
 static LogicalResult importSize(NodeContext &context) {
-  return context.setResults(context.sizeScalar(
-      getNumElements(NodeContext::type(context.input(0)))));
+  return context.setResults(
+      context.sizeScalar(getNumElements(NodeContext::type(context.input(0)))));
 }
 
 //===----------------------------------------------------------------------===//
@@ -48,9 +48,9 @@ static LogicalResult importConstant(NodeContext &context) {
     return context.setResults(context.splat(context.getFloat("value_float", 0),
                                             builder.getF32Type()));
   if (context.hasAttr("value_int"))
-    return context.setResults(context.constant(DenseElementsAttr::get(
-        RankedTensorType::get({}, builder.getI64Type()),
-        context.getInt("value_int", 0))));
+    return context.setResults(context.constant(
+        DenseElementsAttr::get(RankedTensorType::get({}, builder.getI64Type()),
+                               context.getInt("value_int", 0))));
   if (auto ints = context.getInts("value_ints"))
     return context.setResults(context.intConstant(*ints));
   if (auto floats = context.getFloats("value_floats"))
@@ -76,10 +76,10 @@ static LogicalResult importConstantOfShape(NodeContext &context) {
       return failure();
     if (!matchPattern(constant, m_Constant(&elements)) ||
         elements.getNumElements() != 1)
-      return context.invalid("its value has " +
-                             Twine(NodeContext::type(constant)
-                                       .getNumElements()) +
-                             " elements, expected 1");
+      return context.invalid(
+          "its value has " +
+          Twine(NodeContext::type(constant).getNumElements()) +
+          " elements, expected 1");
     value = context.constant(elements.resizeSplat(
         RankedTensorType::get({}, elements.getElementType())));
   }
@@ -90,8 +90,8 @@ static LogicalResult importEyeLike(NodeContext &context) {
   Arithmetic math(context);
   Value x = context.input(0);
   if (NodeContext::rank(x) != 2)
-    return context.invalid("its input has rank " +
-                           Twine(NodeContext::rank(x)) + ", expected 2");
+    return context.invalid("its input has rank " + Twine(NodeContext::rank(x)) +
+                           ", expected 2");
   Type type = context.hasAttr("dtype")
                   ? context.getElementType(
                         static_cast<int32_t>(context.getInt("dtype", 0)))
@@ -113,8 +113,7 @@ static LogicalResult importEyeLike(NodeContext &context) {
 static Value buildRange(NodeContext &context, AffineExpr size, Value start,
                         Value delta) {
   Arithmetic math(context);
-  Value iota =
-      math.iota(size, 0, 1, NodeContext::elementType(start));
+  Value iota = math.iota(size, 0, 1, NodeContext::elementType(start));
   return math.add(math.mul(iota, delta), start);
 }
 
@@ -143,8 +142,7 @@ static LogicalResult importIntRange(NodeContext &context) {
     SmallVector<int64_t> values;
     for (int64_t i = 0; i < count.getValue(); ++i)
       values.push_back(first.getValue() + i * step.getValue());
-    return context.setResults(
-        context.cast(context.intConstant(values), type));
+    return context.setResults(context.cast(context.intConstant(values), type));
   }
   Arithmetic math(context);
   Value result = math.iota(*size, 0, 1, type);
@@ -172,8 +170,7 @@ static LogicalResult importRange(NodeContext &context) {
   if (!(count < 1e15))
     return context.invalid("it has more elements than can be addressed");
   return context.setResults(buildRange(
-      context,
-      context.constantExpr(static_cast<int64_t>(std::max(count, 0.0))),
+      context, context.constantExpr(static_cast<int64_t>(std::max(count, 0.0))),
       context.reshape(context.input(0), {}),
       context.reshape(context.input(2), {})));
 }
@@ -221,10 +218,9 @@ static LogicalResult importOneHot(NodeContext &context) {
   // Negative indices count from the end.
   indices = math.select(math.compare(Predicate::Lt, indices, 0.0),
                         math.add(indices, context.sizeScalar(*depth)), indices);
-  Value isHot = math.compare(Predicate::Eq, indices,
-                             math.iota(*depth, *axis, rank, i64));
-  if (NodeContext::rank(values) != 1 ||
-      NodeContext::dim(values, 0) != 2)
+  Value isHot =
+      math.compare(Predicate::Eq, indices, math.iota(*depth, *axis, rank, i64));
+  if (NodeContext::rank(values) != 1 || NodeContext::dim(values, 0) != 2)
     return context.invalid("its values are not a pair");
   auto pick = [&](int64_t i) {
     Value one = context.create<GatherOp>(values, context.intConstant({i}), 0);

@@ -8,8 +8,7 @@ using namespace dl::frontend;
 using namespace mlir;
 
 std::optional<SmallVector<AffineExpr>>
-frontend::getKnownSizes(NodeContext &context, Value value,
-                            StringRef what) {
+frontend::getKnownSizes(NodeContext &context, Value value, StringRef what) {
   if (!value) {
     (void)context.invalid(what + " is missing");
     return std::nullopt;
@@ -21,8 +20,7 @@ frontend::getKnownSizes(NodeContext &context, Value value,
 }
 
 std::optional<AffineExpr> frontend::getKnownSize(NodeContext &context,
-                                                     Value value,
-                                                     StringRef what) {
+                                                 Value value, StringRef what) {
   auto values = getKnownSizes(context, value, what);
   if (!values)
     return std::nullopt;
@@ -46,9 +44,8 @@ frontend::getKnownInts(NodeContext &context, Value value, StringRef what) {
 }
 
 std::optional<AffineExpr> frontend::getExtent(NodeContext &context,
-                                                  AffineExpr low,
-                                                  AffineExpr high,
-                                                  int64_t step) {
+                                              AffineExpr low, AffineExpr high,
+                                              int64_t step) {
   AffineExpr difference = mlir::dl::simplify(high - low);
   auto constant = dyn_cast<AffineConstantExpr>(difference);
   if (constant && constant.getValue() <= 0)
@@ -59,8 +56,8 @@ std::optional<AffineExpr> frontend::getExtent(NodeContext &context,
   return mlir::dl::simplify(difference.ceilDiv(step));
 }
 
-std::optional<SmallVector<int64_t>>
-frontend::getAxes(NodeContext &context, size_t i, int64_t rank) {
+std::optional<SmallVector<int64_t>> frontend::getAxes(NodeContext &context,
+                                                      size_t i, int64_t rank) {
   std::optional<SmallVector<int64_t>> given = context.getInts("axes");
   if (Value input = context.input(i)) {
     given = getKnownInts(context, input, "the list of axes");
@@ -82,7 +79,7 @@ frontend::getAxes(NodeContext &context, size_t i, int64_t rank) {
 }
 
 AffineExpr frontend::getProduct(NodeContext &context,
-                                    ArrayRef<AffineExpr> sizes) {
+                                ArrayRef<AffineExpr> sizes) {
   AffineExpr product = context.constantExpr(1);
   for (AffineExpr size : sizes)
     product = product * size;

@@ -11,8 +11,8 @@
 
 namespace dl::frontend {
 
-/// The elements of an integer tensor. Otherwise nothing, with the node reported:
-/// `what` depends on data. An absent value is reported as missing.
+/// The elements of an integer tensor. Otherwise nothing, with the node
+/// reported: `what` depends on data. An absent value is reported as missing.
 std::optional<llvm::SmallVector<mlir::AffineExpr>>
 getKnownSizes(NodeContext &context, mlir::Value value, llvm::StringRef what);
 
@@ -24,22 +24,21 @@ getKnownSize(NodeContext &context, mlir::Value value, llvm::StringRef what);
 std::optional<llvm::SmallVector<int64_t>>
 getKnownInts(NodeContext &context, mlir::Value value, llvm::StringRef what);
 
-/// max(ceil((high - low) / step), 0), step > 0. Where it cannot be seen that the
-/// difference is not negative, low <= high is demanded when the model runs.
+/// max(ceil((high - low) / step), 0), step > 0. Where it cannot be seen that
+/// the difference is not negative, low <= high is demanded when the model runs.
 std::optional<mlir::AffineExpr> getExtent(NodeContext &context,
                                           mlir::AffineExpr low,
                                           mlir::AffineExpr high, int64_t step);
 
-/// Axes from input `i`, or else from the attribute `axes`, in [0, rank) and without
-/// duplicates, in the node's order. Empty where neither is given; nothing, with the
-/// node reported, where they are wrong or not constant.
-std::optional<llvm::SmallVector<int64_t>>
-getAxes(NodeContext &context, size_t i, int64_t rank);
+/// Axes from input `i`, or else from the attribute `axes`, in [0, rank) and
+/// without duplicates, in the node's order. Empty where neither is given;
+/// nothing, with the node reported, where they are wrong or not constant.
+std::optional<llvm::SmallVector<int64_t>> getAxes(NodeContext &context,
+                                                  size_t i, int64_t rank);
 
 /// Product of sizes.
 mlir::AffineExpr getProduct(NodeContext &context,
                             llvm::ArrayRef<mlir::AffineExpr> sizes);
-
 
 } // namespace dl::frontend
 

@@ -16,8 +16,7 @@ using Exprs = SmallVector<AffineExpr>;
 
 /// A box of a tensor with strides of 1.
 static Value buildSlice(NodeContext &context, Value x, ArrayRef<AffineExpr> low,
-                        ArrayRef<AffineExpr> sizes,
-                        ArrayRef<int64_t> strides) {
+                        ArrayRef<AffineExpr> sizes, ArrayRef<int64_t> strides) {
   return context.create<SliceOp>(
       getTensorType(sizes, NodeContext::elementType(x)), x,
       getSymbolMap(low, context.builder.getContext()), strides);
@@ -27,9 +26,9 @@ static Value buildSlice(NodeContext &context, Value x, ArrayRef<AffineExpr> low,
 // Slice
 //===----------------------------------------------------------------------===//
 
-/// A position, which counts from the end if it is negative, clamped to [low, high].
-/// What cannot be seen from the expression is demanded when the model runs; of a
-/// position that may be negative or not, nothing can be said.
+/// A position, which counts from the end if it is negative, clamped to [low,
+/// high]. What cannot be seen from the expression is demanded when the model
+/// runs; of a position that may be negative or not, nothing can be said.
 static AffineExpr clampPosition(NodeContext &context, AffineExpr position,
                                 AffineExpr size, AffineExpr low,
                                 AffineExpr high) {
@@ -182,8 +181,8 @@ static LogicalResult importSplit(NodeContext &context) {
   SmallVector<Value> results;
   for (AffineExpr part : *parts) {
     sizes[*axis] = part;
-    results.push_back(buildSlice(context, x, offsets, sizes,
-                                 SmallVector<int64_t>(rank, 1)));
+    results.push_back(
+        buildSlice(context, x, offsets, sizes, SmallVector<int64_t>(rank, 1)));
     offsets[*axis] = simplify(offsets[*axis] + part);
   }
   return context.setResults(results);
@@ -195,8 +194,8 @@ static LogicalResult importSplit(NodeContext &context) {
 
 static std::optional<PadMode> getPadMode(NodeContext &context) {
   std::string mode = context.getString("mode", "constant");
-  for (PadMode known : {PadMode::Constant, PadMode::Edge, PadMode::Reflect,
-                        PadMode::Wrap})
+  for (PadMode known :
+       {PadMode::Constant, PadMode::Edge, PadMode::Reflect, PadMode::Wrap})
     if (mode == stringifyPadMode(known))
       return known;
   (void)context.invalid("mode is '" + Twine(mode) +
@@ -219,8 +218,8 @@ static LogicalResult importPad(NodeContext &context) {
     axes = *given;
   }
   if (pads->size() != 2 * axes.size())
-    return context.invalid("it has " + Twine(pads->size()) + " pads, expected " +
-                           Twine(2 * axes.size()));
+    return context.invalid("it has " + Twine(pads->size()) +
+                           " pads, expected " + Twine(2 * axes.size()));
   Exprs low(rank, context.constantExpr(0)), dims = NodeContext::dims(x);
   for (auto [i, axis] : llvm::enumerate(axes)) {
     AffineExpr before = (*pads)[i], after = (*pads)[axes.size() + i];
@@ -261,8 +260,8 @@ static LogicalResult importReverseSequence(NodeContext &context) {
   Value position = math.iota(NodeContext::dim(x, *time), *time, rank,
                              context.builder.getI64Type());
   Value mirrored = math.sub(last, position);
-  Value source = math.select(
-      math.compare(Predicate::Ge, mirrored, 0.0), mirrored, position);
+  Value source = math.select(math.compare(Predicate::Ge, mirrored, 0.0),
+                             mirrored, position);
   return context.setResults(context.create<GatherElementsOp>(
       x, context.broadcast(source, NodeContext::dims(x)), *time));
 }

@@ -28,8 +28,8 @@ getNumbers(NodeContext &context, StringRef name, size_t count,
   return numbers;
 }
 
-std::optional<Window>
-frontend::getWindowAttributes(NodeContext &context, ArrayRef<int64_t> sizes) {
+std::optional<Window> frontend::getWindowAttributes(NodeContext &context,
+                                                    ArrayRef<int64_t> sizes) {
   size_t rank = sizes.size();
   std::string autoPad = context.getString("auto_pad", "NOTSET");
   if (autoPad != "NOTSET" && autoPad != "VALID" && autoPad != "SAME_UPPER" &&
@@ -60,7 +60,8 @@ frontend::getWindowAttributes(NodeContext &context, ArrayRef<int64_t> sizes) {
   return window;
 }
 
-/// SAME: as many windows as strides fit into the dimension, begun ones included.
+/// SAME: as many windows as strides fit into the dimension, begun ones
+/// included.
 static LogicalResult padToSame(NodeContext &context, Window &window, size_t i,
                                AffineExpr size, bool upper) {
   int64_t reach = getReach(window.sizes[i], window.dilations[i]);
@@ -71,8 +72,8 @@ static LogicalResult padToSame(NodeContext &context, Window &window, size_t i,
       return context.unsupported("auto_pad with a stride and a dimension that "
                                  "is not constant is not supported");
     int64_t count = llvm::divideCeil(number.getValue(), stride);
-    total = std::max<int64_t>((count - 1) * stride + reach - number.getValue(),
-                              0);
+    total =
+        std::max<int64_t>((count - 1) * stride + reach - number.getValue(), 0);
   }
   int64_t smaller = total / 2;
   window.low[i] = upper ? smaller : total - smaller;
@@ -89,8 +90,9 @@ static LogicalResult reachBeyond(NodeContext &context, Window &window, size_t i,
     return success();
   auto number = dyn_cast<AffineConstantExpr>(size);
   if (!number)
-    return context.unsupported("ceil_mode with a stride and a dimension that is "
-                               "not constant is not supported");
+    return context.unsupported(
+        "ceil_mode with a stride and a dimension that is "
+        "not constant is not supported");
   int64_t reach = getReach(window.sizes[i], window.dilations[i]);
   int64_t padded = number.getValue() + window.low[i] + window.high[i];
   int64_t count = llvm::divideCeil(padded - reach, stride) + 1;
@@ -111,8 +113,8 @@ std::optional<Window> frontend::getWindow(NodeContext &context,
   bool ceilMode = context.getInt("ceil_mode", 0) != 0;
   for (auto [i, size] : llvm::enumerate(spatial)) {
     bool isSame = autoPad == "SAME_UPPER" || autoPad == "SAME_LOWER";
-    if (isSame && failed(padToSame(context, *window, i, size,
-                                   autoPad == "SAME_UPPER")))
+    if (isSame &&
+        failed(padToSame(context, *window, i, size, autoPad == "SAME_UPPER")))
       return std::nullopt;
     int64_t reach = getReach(window->sizes[i], window->dilations[i]);
     if (failed(context.requireLessEqual(

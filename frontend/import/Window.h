@@ -25,8 +25,8 @@ inline int64_t getReach(int64_t size, int64_t dilation) {
 }
 
 /// The attributes `strides`, `dilations` and `pads` for windows of these sizes;
-/// `low` and `high` are zero with another auto_pad than NOTSET. Nothing, with the
-/// node reported, where they are wrong.
+/// `low` and `high` are zero with another auto_pad than NOTSET. Nothing, with
+/// the node reported, where they are wrong.
 std::optional<Window> getWindowAttributes(NodeContext &context,
                                           llvm::ArrayRef<int64_t> sizes);
 
@@ -36,7 +36,8 @@ std::optional<Window> getWindow(NodeContext &context,
                                 llvm::ArrayRef<int64_t> sizes,
                                 llvm::ArrayRef<mlir::AffineExpr> spatial);
 
-/// `value` with `low` and `high` positions of `fill` beside its last dimensions.
+/// `value` with `low` and `high` positions of `fill` beside its last
+/// dimensions.
 mlir::Value padSpatial(NodeContext &context, mlir::Value value,
                        mlir::Value fill, llvm::ArrayRef<int64_t> low,
                        llvm::ArrayRef<int64_t> high);
