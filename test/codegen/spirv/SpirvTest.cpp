@@ -7,8 +7,10 @@
 #include "passes/Pipeline.h"
 #include "runtime/device/vulkan/VulkanProgram.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/Program.h"
@@ -23,7 +25,7 @@ using Floats = std::vector<float>;
 
 namespace {
 
-/// The one kernel of a file, as SPIR-V.
+/// The one kernel of a file, as SPIR-V; a model is fused and lowered first.
 struct Compiled {
   explicit Compiled(const char *file) {
     mlir::DialectRegistry registry;
@@ -31,8 +33,16 @@ struct Compiled {
     context.appendDialectRegistry(registry);
     auto module = mlir::parseSourceFile<mlir::ModuleOp>(
         std::string(DL_KERNELS "/") + file, &context);
-    isGood = module && succeeded(dl::spirv::emitSpirv(*module, {}, spirv)) &&
+    isGood = module && succeeded(lower(*module)) &&
+             succeeded(dl::spirv::emitSpirv(*module, {}, spirv)) &&
              spirv.kernels.size() == 1;
+  }
+  mlir::LogicalResult lower(mlir::ModuleOp module) {
+    if ((*module.getOps<mlir::func::FuncOp>().begin())->hasAttr("dl.kernel"))
+      return mlir::success();
+    mlir::PassManager manager(&context);
+    dl::addPhasesUpTo(dl::Phase::Lower, manager, {});
+    return manager.run(module);
   }
   mlir::MLIRContext context;
   dl::spirv::SpirvModule spirv;
@@ -177,7 +187,8 @@ TEST_P(SpirvValidity, IsValid) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, SpirvValidity,
                          testing::Values("matmul.mlir", "layernorm.mlir",
-                                         "conv.mlir", "movement.mlir"),
+                                         "conv.mlir", "movement.mlir",
+                                         "fused.mlir", "attention.mlir"),
                          [](const auto &info) {
                            return llvm::StringRef(info.param)
                                .take_until([](char c) { return c == '.'; })
@@ -202,21 +213,58 @@ TEST(Spirv, ModuleWithoutKernelsIsRefused) {
 // Results
 //===----------------------------------------------------------------------===//
 
-TEST_F(SpirvOnVulkan, MatmulBiasRelu) {
-  load("matmul.mlir");
+/// max(x w + b, 0) for w of 64 x 37.
+static Floats computeDense(const Floats &x, const Floats &w, const Floats &b) {
   constexpr int64_t kN = 37, kK = 64;
-  Floats w = makeFloats(kK * kN, 1), b = makeFloats(kN, 2);
-  for (int64_t m : {0, 1, 2, 7, 64, 301}) {
-    Floats x = makeFloats(m * kK, 3), expected(m * kN);
-    for (int64_t i = 0; i < m; ++i)
-      for (int64_t j = 0; j < kN; ++j) {
-        float sum = 0;
-        for (int64_t k = 0; k < kK; ++k)
-          sum += x[i * kK + k] * w[k * kN + j];
-        expected[i * kN + j] = std::max(sum + b[j], 0.0f);
+  int64_t m = x.size() / kK;
+  Floats result(m * kN);
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < kN; ++j) {
+      float sum = 0;
+      for (int64_t k = 0; k < kK; ++k)
+        sum += x[i * kK + k] * w[k * kN + j];
+      result[i * kN + j] = std::max(sum + b[j], 0.0f);
+    }
+  return result;
+}
+
+TEST_F(SpirvOnVulkan, MatmulBiasRelu) {
+  for (const char *file : {"matmul.mlir", "fused.mlir"}) {
+    SCOPED_TRACE(file);
+    load(file);
+    Floats w = makeFloats(64 * 37, 1), b = makeFloats(37, 2);
+    for (int64_t m : {0, 1, 2, 7, 64, 301}) {
+      Floats x = makeFloats(m * 64, 3);
+      add(x), add(w), add(b), add(makeResult(m * 37));
+      expectNear(run({m, m}), computeDense(x, w, b));
+    }
+  }
+}
+
+TEST_F(SpirvOnVulkan, Attention) {
+  load("attention.mlir");
+  constexpr int64_t kWidth = 8;
+  for (int64_t t : {1, 3, 17, 130}) {
+    Floats q = makeFloats(t * kWidth, 1), k = makeFloats(t * kWidth, 2),
+           v = makeFloats(t * kWidth, 3), expected(t * kWidth);
+    for (int64_t i = 0; i < t; ++i) {
+      std::vector<double> weights(t);
+      double sum = 0;
+      for (int64_t j = 0; j < t; ++j) {
+        double score = 0;
+        for (int64_t c = 0; c < kWidth; ++c)
+          score += q[i * kWidth + c] * k[c * t + j];
+        sum += weights[j] = std::exp(score);
       }
-    add(x), add(w), add(b), add(makeResult(m * kN));
-    expectNear(run({m, m}), expected);
+      for (int64_t c = 0; c < kWidth; ++c) {
+        double result = 0;
+        for (int64_t j = 0; j < t; ++j)
+          result += weights[j] / sum * v[j * kWidth + c];
+        expected[i * kWidth + c] = float(result);
+      }
+    }
+    add(q), add(k), add(v), add(makeResult(expected.size()));
+    expectNear(run({t, t, t, t}), expected);
   }
 }
 
