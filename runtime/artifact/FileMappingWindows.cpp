@@ -4,7 +4,9 @@
 #include "runtime/artifact/FileMapping.h"
 
 #define WIN32_LEAN_AND_MEAN
+#ifndef NOMINMAX
 #define NOMINMAX
+#endif
 #include <windows.h>
 
 #include <string>

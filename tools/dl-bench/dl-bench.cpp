@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <unistd.h>
 
 using namespace dl;
 using dl::values::Failure;
@@ -43,6 +44,27 @@ double millisecondsSince(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start)
       .count();
 }
+
+/// Bytes of memory that this process has at the moment, files that are mapped
+/// included; 0 where the system does not tell.
+uint64_t residentBytes() {
+  char line[128] = "";
+  if (FILE *file = fopen("/proc/self/statm", "r")) {
+    if (!fgets(line, sizeof(line), file))
+      line[0] = '\0';
+    fclose(file);
+  }
+  char *rest = nullptr;
+  strtoull(line, &rest, 10); // the size of all mappings comes first
+  return strtoull(rest, nullptr, 10) *
+         static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+/// What loading the module cost.
+struct Load {
+  double milliseconds;
+  uint64_t residentBytes;
+};
 
 /// Calls the session until the time is over, at least once.
 std::vector<double> timeRuns(runtime::Session &session, double seconds) {
@@ -89,7 +111,7 @@ parseDims(const std::vector<std::string> &texts) {
 
 void printJson(const Options &options, const Times &times,
                const runtime::Session &session, const runtime::Module &module,
-               double loadMs) {
+               const Load &load) {
   nlohmann::ordered_json result = {
       {"module", options.module},
       {"min_ms", times.min},
@@ -98,7 +120,8 @@ void printJson(const Options &options, const Times &times,
       {"mean_ms", times.mean},
       {"runs", times.runs},
       {"threads", session.threads()},
-      {"load_ms", loadMs},
+      {"load_ms", load.milliseconds},
+      {"load_resident_bytes", load.residentBytes},
       {"flops", session.flops()},
       {"gflops", static_cast<double>(session.flops()) / times.min * 1e-6},
       {"weight_bytes", module.info().constant_bytes},
@@ -110,7 +133,7 @@ void printJson(const Options &options, const Times &times,
 }
 
 void printText(const Times &times, const runtime::Session &session,
-               const runtime::Module &module, double loadMs) {
+               const runtime::Module &module, const Load &load) {
   printf("min %.4f ms, median %.4f ms, p99 %.4f ms, mean %.4f ms (%zu runs, "
          "%d threads)\n",
          times.min, times.median, times.p99, times.mean, times.runs,
@@ -119,12 +142,15 @@ void printText(const Times &times, const runtime::Session &session,
     printf("%.1f GFLOP/s, %.3f GFLOP a run\n",
            static_cast<double>(session.flops()) / times.min * 1e-6,
            static_cast<double>(session.flops()) * 1e-9);
-  printf("weights %llu bytes, arena %llu bytes, loaded in %.2f ms\n",
+  printf("weights %llu bytes, arena %llu bytes\n",
          static_cast<unsigned long long>(module.info().constant_bytes),
-         static_cast<unsigned long long>(session.arenaBytes()), loadMs);
+         static_cast<unsigned long long>(session.arenaBytes()));
+  printf("loaded in %.2f ms and %llu bytes of memory\n", load.milliseconds,
+         static_cast<unsigned long long>(load.residentBytes));
 }
 
 void bench(const Options &options) {
+  uint64_t residentBefore = residentBytes();
   Clock::time_point start = Clock::now();
   runtime::Module module = runtime::Module::open(options.module);
   uint32_t entry = values::chooseEntry(module, options.entry);
@@ -135,7 +161,7 @@ void bench(const Options &options) {
   sessionOptions.target = target.c_str();
   sessionOptions.threads = options.threads;
   runtime::Session session(module, sessionOptions);
-  double loadMs = millisecondsSince(start);
+  Load load = {millisecondsSince(start), residentBytes() - residentBefore};
 
   std::vector<values::Value> inputs =
       options.inputs.empty()
@@ -148,9 +174,9 @@ void bench(const Options &options) {
   session.run();
   Times times = summarize(timeRuns(session, options.seconds));
   if (options.json)
-    printJson(options, times, session, module, loadMs);
+    printJson(options, times, session, module, load);
   else
-    printText(times, session, module, loadMs);
+    printText(times, session, module, load);
   if (!options.profile.empty()) {
     std::vector<tools::ProfiledRun> runs = tools::profileRuns(session, 5);
     if (!options.json)
