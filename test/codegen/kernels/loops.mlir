@@ -3,9 +3,10 @@
 // Elementwise: one pass over vectors, the last with a mask; the bias is read once
 // for each vector.
 
-// CHECK-LABEL: func.func private @bias_relu
+// CHECK: #[[TILES:.*]] = affine_map<(d0, d1) -> (d1)>
+// CHECK: func.func private @bias_relu
 // CHECK-SAME: dl.kernel
-// CHECK-SAME: dl.tiles = affine_map<(d0, d1)
+// CHECK-SAME: dl.tiles = #[[TILES]]
 // CHECK: scf.for
 // CHECK: vector.load
 // CHECK: arith.addf {{.*}} : vector<16xf32>
