@@ -68,6 +68,13 @@ public:
     }
   }
 
+  /// What was done, in lines.
+  std::string describe() const {
+    return summary + "kernels: " + std::to_string(statistics.kernels) + ", " +
+           std::to_string(statistics.distinct) + " different, " +
+           std::to_string(statistics.compiled) + " compiled now\n";
+  }
+
 private:
   InFlightDiagnostic fail(StringRef where) {
     // The place as a file without lines.
@@ -193,23 +200,29 @@ private:
     hasEntry = !isLibrary;
   }
 
-  /// The machine that strategies choose by.
-  static mlir::dl::cpu::MachineModel getMachine(const cpu::CpuTarget &target) {
+  /// The machine that strategies choose by. One schedule serves all levels of a
+  /// module, and with it one division into tiles and one layout of packed
+  /// weights: those of the level with the widest vectors.
+  mlir::dl::cpu::MachineModel getMachine() const {
+    const cpu::CpuTarget *widest = &options.cpus.front();
+    for (const cpu::CpuTarget &target : options.cpus)
+      if (target.vectorBits() > widest->vectorBits())
+        widest = &target;
     mlir::dl::cpu::MachineModel machine;
-    machine.vectorLanes = target.vectorBits() / 32;
-    machine.vectorRegisters = target.has("avx512vl") ? 32 : 16;
+    machine.vectorLanes = widest->vectorBits() / 32;
+    machine.vectorRegisters = widest->has("avx512vl") ? 32 : 16;
     return machine;
   }
 
   /// Turns the kernels of `generated` that are on tensors into loops.
-  LogicalResult generate(ModuleOp generated, const cpu::CpuTarget &target) {
+  LogicalResult generate(ModuleOp generated) {
     auto scope = timing.nest("Kernel generation");
     for (auto kernel : generated.getOps<func::FuncOp>())
       if (kernel->hasAttr(cpu::kKernelAttr) &&
           !llvm::any_of(kernel.getArgumentTypes(), [](Type type) {
             return isa<LLVM::LLVMPointerType>(type);
           }))
-        return mlir::dl::cpu::generateKernels(generated, getMachine(target));
+        return mlir::dl::cpu::generateKernels(generated, getMachine());
     return success();
   }
 
@@ -268,7 +281,7 @@ private:
     const cpu::CpuTarget &target = options.cpus.front();
     if (kernels.empty())
       return fail(options.input) << "there is no kernel";
-    if (failed(generate(*module, target)))
+    if (failed(generate(*module)))
       return failure();
     progress("compiling kernels");
     FailureOr<std::string> code =
@@ -311,39 +324,23 @@ extern "C" {
     package.kernelNames = kernels;
     package.producer = getProducer();
     package.threads = options.threads;
-    OwningOpRef<ModuleOp> first;
+    if (failed(generate(*module)))
+      return failure();
     for (const cpu::CpuTarget &target : options.cpus) {
-      OwningOpRef<ModuleOp> generated(
-          options.cpus.size() == 1 ? module.release() : module->clone());
-      if (failed(generate(*generated, target)))
-        return failure();
       progress("compiling kernels for " + target.cpu);
       FailureOr<cpu::CpuImage> image = cpu::CpuImage();
       if (!kernels.empty())
-        image = emitCpuImage(*generated, kernelNames(), getCpuOptions(target));
+        image = emitCpuImage(*module, kernelNames(), getCpuOptions(target));
       if (failed(image))
         return failure();
       package.cpuImages.push_back(std::move(*image));
-      if (!first)
-        first = std::move(generated);
-      else if (failed(checkSameSchedule(*first, *generated)))
-        return failure();
     }
     auto scope = timing.nest("Writing");
     progress("writing");
-    package.module = *first;
-    return writeModule(package, options.output);
-  }
-
-  /// One schedule serves every CPU level: what it needs of a kernel must not
-  /// differ.
-  LogicalResult checkSameSchedule(ModuleOp first, ModuleOp other) {
-    for (auto [a, b] :
-         llvm::zip(first.getOps<func::FuncOp>(), other.getOps<func::FuncOp>()))
-      for (const char *name : {"dl.tiles", "dl.scratch", "dl.in_place"})
-        if (a->getAttr(name) != b->getAttr(name))
-          return b.emitError("the CPU levels disagree about ") << name;
-    return success();
+    package.module = *module;
+    llvm::raw_string_ostream summaryStream(summary);
+    return writeModule(package, options.output,
+                       options.verbose ? &summaryStream : nullptr);
   }
 
   const CompileOptions &options;
@@ -353,6 +350,7 @@ extern "C" {
   std::vector<std::string> kernels;
   bool hasEntry = false;
   cpu::EmitStatistics statistics;
+  std::string summary;
 };
 
 } // namespace
@@ -371,7 +369,12 @@ LogicalResult compile(const CompileOptions &options, raw_ostream &errors) {
   timing.setEnabled(options.timing);
   timing.setDisplayMode(DefaultTimingManager::DisplayMode::Tree);
   TimingScope root = timing.getRootScope();
-  return Compilation(options, context, root).run();
+  Compilation compilation(options, context, root);
+  if (failed(compilation.run()))
+    return failure();
+  if (options.verbose)
+    errors << compilation.describe();
+  return success();
 }
 
 void printPipeline(const CompileOptions &options, raw_ostream &output) {

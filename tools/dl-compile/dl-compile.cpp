@@ -3,7 +3,7 @@
 
 // dl-compile: from a model or .mlir file to a module file, or any form between.
 
-#include "tools/compiler/Compile.h"
+#include "tools/compiler/Options.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
@@ -104,68 +104,39 @@ static int fail(StringRef where, const Twine &what) {
   return 1;
 }
 
-static bool readDim(StringRef text, CompileOptions &options) {
-  auto [name, size] = text.split('=');
-  int64_t value;
-  if (name.empty() || size.getAsInteger(10, value) || value < 0)
-    return false;
-  options.dims.emplace_back(name.str(), value);
-  return true;
-}
-
-/// Fills `options`; false when an error has been printed.
-static bool readOptions(const CommandLine &line, CompileOptions &options) {
-  std::string error;
-  auto failed = [](StringRef where, const Twine &what) {
-    fail(where, what);
-    return false;
-  };
+/// Fills `options`.
+static Error readOptions(const CommandLine &line, CompileOptions &options) {
+  auto failed = [](const Twine &what) { return createStringError(what); };
   if (line.input.empty())
-    return failed("dl-compile", "expected a model, MODEL.onnx or FILE.mlir");
+    return failed("dl-compile: expected a model, MODEL.onnx or FILE.mlir");
   options.input = line.input;
   options.output = line.output;
   if (line.target != "cpu")
-    return failed("--target",
-                  "unknown target '" + line.target + "'; known: cpu");
-  std::optional<EmitKind> emit = parseEmitKind(line.emit);
-  if (!emit)
-    return failed("--emit",
-                  "unknown kind '" + line.emit +
-                      "'; known: dl, linalg, llvm, asm, object, module");
-  options.emit = *emit;
-  if (!line.stopAfter.empty()) {
-    options.stopAfter = dl::parsePhase(line.stopAfter);
-    if (!options.stopAfter)
-      return failed("--stop-after",
-                    "unknown phase '" + line.stopAfter +
-                        "'; known: import, simplify, fuse, lower, codegen");
-  }
-  auto cpus = dl::cpu::parseTargets(line.cpu, error);
-  if (!cpus)
-    return failed("--cpu", error);
-  options.cpus = std::move(*cpus);
-  for (StringRef dim : line.dims)
-    if (!readDim(dim, options))
-      return failed("--dim",
-                    "expected NAME=SIZE with a size of 0 or more, found '" +
-                        dim + "'");
-  if (!line.noCache) {
-    auto cache = dl::cpu::getDefaultCacheOptions(error);
-    if (!cache)
-      return failed("environment", error);
-    options.cache = std::move(*cache);
-  }
+    return failed("--target: unknown target '" + line.target + "'; known: cpu");
+  if (Error error = setEmit(line.emit, options))
+    return error;
+  if (!line.stopAfter.empty())
+    if (Error error = setStopAfter(line.stopAfter, options))
+      return error;
+  if (Error error = setCpu(line.cpu, options))
+    return error;
+  for (const std::string &dim : line.dims)
+    if (Error error = addDim(dim, options))
+      return error;
+  if (!line.noCache)
+    if (Error error = setDefaultCache(options))
+      return error;
   options.threads = line.threads;
   options.header = line.header;
   options.timing = line.timing;
   options.printResources = line.printResources;
   options.verbose = line.verbose;
   if (options.output.empty() && !line.printPipeline)
-    return failed("dl-compile", "expected -o FILE");
+    return failed("dl-compile: expected -o FILE");
   if (options.output == "-" && options.emit == EmitKind::Module &&
       !options.stopAfter)
-    return failed("-o", "a module is written to a file");
-  return true;
+    return failed("-o: a module is written to a file");
+  return Error::success();
 }
 
 int main(int argc, char **argv) {
@@ -196,8 +167,10 @@ int main(int argc, char **argv) {
     printPipeline(options, outs());
     return 0;
   }
-  if (!readOptions(line, options))
+  if (Error error = readOptions(line, options)) {
+    errs() << "error: " << toString(std::move(error)) << "\n";
     return 1;
+  }
   if (line.printPipeline) {
     printPipeline(options, outs());
     return 0;
