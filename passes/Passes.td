@@ -36,6 +36,90 @@ def VerifyPhase : Pass<"dl-verify-phase", "::mlir::ModuleOp"> {
   ];
 }
 
+def FoldConstants : Pass<"dl-fold-constants"> {
+  let summary = "compute what follows from constants alone";
+  let description = [{
+    Ops whose operands are constants of up to about a million elements are
+    replaced by their results, as the reference interpreter gives them, unless the
+    result is much larger than the operands. Reshaped and transposed constants
+    stay: their elements are put in order while the module is written.
+
+    Example:
+    ```mlir
+    %a = dl.constant dense<[1.0, 2.0]> : tensor<2xf32>
+    %b = dl.exp %a : (tensor<2xf32>) -> tensor<2xf32>
+    ```
+    becomes
+    ```mlir
+    %b = dl.constant dense<[2.71828175, 7.38905621]> : tensor<2xf32>
+    ```
+  }];
+}
+
+def SimplifyArithmetic : Pass<"dl-simplify-arithmetic"> {
+  let summary = "rewrite arithmetic with constants into cheaper forms";
+  let description = [{
+    - `x / c -> x * (1 / c)` where the inverse of the number is exact;
+    - `matmul(a * c, b) -> matmul(a, b) * c` for a number c and a value a that is
+      not computed but moved, so that the product reads it where it lies;
+    - `(x * c) * d -> x * (c * d)` for numbers c and d.
+
+    Example:
+    ```mlir
+    %c = dl.constant dense<8.0> : tensor<f32>
+    %0 = dl.div %x, %c : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    ```
+    becomes
+    ```mlir
+    %c = dl.constant dense<1.25e-01> : tensor<f32>
+    %0 = dl.mul %x, %c : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    ```
+  }];
+}
+
+def PointwiseConvToMatmul : Pass<"dl-pointwise-conv-to-matmul"> {
+  let summary = "make matrix products of convolutions that read one position";
+  let description = [{
+    All positions become one dimension, so that neither rows of the image nor their
+    ends count.
+
+    Example:
+    ```mlir
+    %0 = dl.conv %x, %w {strides = array<i64: 1, 1>, pads_low = array<i64: 0, 0>, pads_high = array<i64: 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x8x7x7xf32>, tensor<16x8x1x1xf32>) -> tensor<1x16x7x7xf32>
+    ```
+    becomes
+    ```mlir
+    %1 = dl.reshape %w : (tensor<16x8x1x1xf32>) -> tensor<16x8xf32>
+    %2 = dl.reshape %x : (tensor<1x8x7x7xf32>) -> tensor<1x8x49xf32>
+    %3 = dl.matmul %1, %2 : (tensor<16x8xf32>, tensor<1x8x49xf32>) -> tensor<1x16x49xf32>
+    %0 = dl.reshape %3 : (tensor<1x16x49xf32>) -> tensor<1x16x7x7xf32>
+    ```
+  }];
+}
+
+def SinkReshapes : Pass<"dl-sink-reshapes"> {
+  let summary = "move reshapes out from between ops that could be one kernel";
+  let description = [{
+    A reshape that splits dimensions, or adds or drops some of size 1, moves from
+    the operand of an elementwise op or reduction to its result. A permutation that
+    moves only dimensions of size 1 becomes a reshape. A product of a tensor with
+    one matrix becomes a product of two matrices, between reshapes.
+
+    Example:
+    ```mlir
+    %0 = dl.matmul %w, %x : (tensor<16x8xf32>, tensor<1x8x49xf32>) -> tensor<1x16x49xf32>
+    %1 = dl.reshape %0 : (tensor<1x16x49xf32>) -> tensor<1x16x7x7xf32>
+    %2 = dl.tanh %1 : (tensor<1x16x7x7xf32>) -> tensor<1x16x7x7xf32>
+    ```
+    becomes
+    ```mlir
+    %0 = dl.matmul %w, %x : (tensor<16x8xf32>, tensor<1x8x49xf32>) -> tensor<1x16x49xf32>
+    %1 = dl.tanh %0 : (tensor<1x16x49xf32>) -> tensor<1x16x49xf32>
+    %2 = dl.reshape %1 : (tensor<1x16x49xf32>) -> tensor<1x16x7x7xf32>
+    ```
+  }];
+}
+
 def Fuse : Pass<"dl-fuse", "::mlir::func::FuncOp"> {
   let summary = "group the ops that become one kernel";
   let description = [{

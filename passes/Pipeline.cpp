@@ -68,6 +68,11 @@ void addImportPhase(OpPassManager &manager, const PipelineOptions &options) {
 void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createDecomposeConvTranspose());
   manager.addPass(createCanonicalizerPass());
+  manager.addPass(createFoldConstants());
+  manager.addPass(createPointwiseConvToMatmul());
+  manager.addPass(createSinkReshapes());
+  manager.addPass(createSimplifyArithmetic());
+  manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   addCheck(Phase::Simplify, manager, options);
 }

@@ -60,5 +60,11 @@ mlir::dl::getKeptDims(RankedTensorType from, RankedTensorType to) {
 bool mlir::dl::isExpansion(ReshapeOp op) {
   RankedTensorType from = op.getOperand().getType();
   auto to = cast<RankedTensorType>(op.getType());
-  return getKeptDims(from, to) || (from.getRank() && getSplitDims(from, to));
+  return getKeptDims(from, to) || getSplitDims(dropUnitDims(from), to);
+}
+
+RankedTensorType mlir::dl::dropUnitDims(RankedTensorType type) {
+  SmallVector<AffineExpr> dims = getDims(type);
+  llvm::erase_if(dims, [](AffineExpr dim) { return dim == 1; });
+  return getTensorType(dims, type.getElementType());
 }

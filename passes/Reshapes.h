@@ -23,6 +23,9 @@ getSplitDims(RankedTensorType from, RankedTensorType to);
 std::optional<SmallVector<int64_t>> getKeptDims(RankedTensorType from,
                                                 RankedTensorType to);
 
+/// `type` without its dimensions of size 1.
+RankedTensorType dropUnitDims(RankedTensorType type);
+
 /// Whether a reshape costs nothing inside of a kernel: its elements' positions
 /// in the operand follow without division.
 bool isExpansion(ReshapeOp op);

@@ -3,6 +3,7 @@
 
 #include "passes/fuse/Graph.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "passes/Constants.h"
 
 using namespace mlir;
 using namespace mlir::dl;
@@ -20,7 +21,8 @@ SmallVector<Value> Graph::getInputs(Operation *op) {
 
 Graph::Graph(Block &block) : block(block) {
   for (Operation &op : block)
-    if (!op.hasTrait<OpTrait::ConstantLike>()) {
+    if (!op.hasTrait<OpTrait::ConstantLike>() &&
+        !(op.getNumResults() == 1 && isStoredConstant(op.getResult(0)))) {
       index[&op] = ops.size();
       ops.push_back(&op);
     }

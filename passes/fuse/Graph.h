@@ -23,7 +23,8 @@ struct Group {
   llvm::SetVector<Operation *> copies;
 };
 
-/// Dependences among the ops of a block. Constants are no nodes.
+/// Dependences among the ops of a block. Constants are no nodes,
+/// not even reshaped or transposed.
 class Graph {
 public:
   explicit Graph(Block &block);
@@ -37,6 +38,7 @@ public:
   /// Values that an op uses, with those that its regions capture.
   static SmallVector<Value> getInputs(Operation *op);
 
+  bool isNode(Operation *op) const { return index.count(op); }
   Group *getGroup(Operation *op) const { return groupOf.lookup(op); }
   bool isFree(Operation *op) const {
     return index.count(op) && !groupOf.count(op);

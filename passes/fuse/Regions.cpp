@@ -3,7 +3,6 @@
 
 // Movement into groups, and the regions that groups become.
 
-#include "mlir/IR/Matchers.h"
 #include "passes/fuse/Graph.h"
 #include "passes/fuse/Structure.h"
 
@@ -137,8 +136,7 @@ SmallVector<Operation *> RegionBuilder::order() {
     auto visitInputs = [&](Operation *user) {
       for (Value input : Graph::getInputs(user))
         if (Operation *producer = input.getDefiningOp();
-            producer && producer->getBlock() == &graph.block &&
-            !matchPattern(producer, m_Constant()))
+            producer && graph.isNode(producer))
           if (!group || (graph.getGroup(producer) != group &&
                          !group->copies.contains(producer)))
             visit(producer);

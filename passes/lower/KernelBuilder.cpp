@@ -3,6 +3,7 @@
 
 #include "passes/lower/KernelBuilder.h"
 #include "mlir/IR/Matchers.h"
+#include "passes/Constants.h"
 
 using namespace mlir;
 using namespace mlir::dl;
@@ -143,7 +144,7 @@ LogicalResult KernelBuilder::addResults() {
   function.setFunctionType(builder.getFunctionType(
       entry->getArgumentTypes(), ValueRange(results).getTypes()));
   for (auto [i, input] : llvm::enumerate(inputs))
-    if (matchPattern(input, m_Constant()))
+    if (isStoredConstant(input))
       function.setArgAttr(i, "dl.constant", builder.getUnitAttr());
   return success();
 }

@@ -58,9 +58,22 @@ static LogicalResult create(KernelBuilder &kernel, ReshapeOp op) {
                 AffineMap::get(to.getRank(), 0, exprs, op.getContext()));
     return success();
   }
-  auto groups = getSplitDims(from, to);
+  // Dimensions of size 1 go first, then others are split.
+  auto groups = getSplitDims(dropUnitDims(from), to);
   if (!groups)
     return op.emitOpError("has no kernel form: it joins dimensions");
+  Value source = kernel.getTensor(op.getOperand());
+  if (dropUnitDims(from) != from) {
+    SmallVector<OpFoldResult> extents;
+    for (AffineExpr dim : getDims(from))
+      extents.push_back(kernel.getSize(dim));
+    SmallVector<OpFoldResult> zeros(extents.size(), builder.getIndexAttr(0));
+    SmallVector<OpFoldResult> ones(extents.size(), builder.getIndexAttr(1));
+    source = tensor::ExtractSliceOp::create(
+        builder, op.getLoc(),
+        KernelBuilder::getKernelType(dropUnitDims(from)), source, zeros,
+        extents, ones);
+  }
   SmallVector<OpFoldResult> shape;
   for (AffineExpr dim : getDims(to))
     shape.push_back(kernel.getSize(dim));
@@ -69,8 +82,7 @@ static LogicalResult create(KernelBuilder &kernel, ReshapeOp op) {
   kernel.setTensor(op.getResult(),
                    tensor::ExpandShapeOp::create(
                        builder, op.getLoc(), KernelBuilder::getKernelType(to),
-                       kernel.getTensor(op.getOperand()), reassociation,
-                       shape));
+                       source, reassociation, shape));
   return success();
 }
 

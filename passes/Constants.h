@@ -1,0 +1,24 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Values that are known when a module is written.
+
+#ifndef DL_PASSES_CONSTANTS_H
+#define DL_PASSES_CONSTANTS_H
+
+#include "ir/dialect/Dialect.h"
+
+namespace mlir::dl {
+
+/// Whether a value is a constant, or one that is only reshaped and transposed: its
+/// elements are then put in order on the way into the module's file.
+inline bool isStoredConstant(Value value) {
+  Operation *op = value.getDefiningOp();
+  while (isa_and_nonnull<ReshapeOp, TransposeOp>(op))
+    op = op->getOperand(0).getDefiningOp();
+  return isa_and_nonnull<ConstantOp>(op);
+}
+
+} // namespace mlir::dl
+
+#endif // DL_PASSES_CONSTANTS_H

@@ -1,0 +1,158 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "ir/dialect/Dims.h"
+#include "passes/Passes.h"
+
+#include "mlir/IR/Matchers.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace dl {
+#define GEN_PASS_DEF_SIMPLIFYARITHMETIC
+#include "passes/Passes.h.inc"
+} // namespace dl
+
+using namespace mlir;
+using namespace mlir::dl;
+
+/// The float that a constant repeats, and the constant's value.
+static std::optional<APFloat> getSplatFloat(Value value) {
+  DenseFPElementsAttr elements;
+  if (!matchPattern(value, m_Constant(&elements)) ||
+      (!elements.isSplat() && elements.getNumElements() != 1))
+    return std::nullopt;
+  return *elements.getValues<APFloat>().begin();
+}
+
+static Value createScalar(OpBuilder &builder, Location loc, Type elementType,
+                          const APFloat &value) {
+  auto type = RankedTensorType::get({}, elementType);
+  return ConstantOp::create(builder, loc, DenseElementsAttr::get(type, value));
+}
+
+namespace {
+
+/// x / c -> x * (1 / c) where 1 / c is exact.
+struct DivisionByPowerOfTwo : OpRewritePattern<DivOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(DivOp op,
+                                PatternRewriter &rewriter) const override {
+    std::optional<APFloat> divisor = getSplatFloat(op.getRhs());
+    if (!divisor)
+      return rewriter.notifyMatchFailure(op, "the divisor is no constant");
+    APFloat inverse(divisor->getSemantics());
+    if (!divisor->getExactInverse(&inverse))
+      return rewriter.notifyMatchFailure(op, "the inverse is not exact");
+    Value factor = ConstantOp::create(
+        rewriter, op.getLoc(),
+        DenseElementsAttr::get(cast<ShapedType>(op.getRhs().getType()),
+                               inverse));
+    rewriter.replaceOpWithNewOp<MulOp>(op, op.getType(), op.getLhs(), factor);
+    return success();
+  }
+};
+
+/// A factor that is one number: `value` = operand * factor, or a permutation of
+/// such a product.
+struct Scaled {
+  MulOp product;
+  TransposeOp transpose;
+  Value operand;
+  std::optional<APFloat> factor;
+};
+
+/// matmul(a * c, b) -> matmul(a, b) * c, where a is only moved to here, so that the
+/// product reads it where it lies. A permutation may stand between.
+struct ScaleAfterProduct : OpRewritePattern<MatmulOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  static Scaled match(Value value) {
+    Scaled scaled;
+    if ((scaled.transpose = value.getDefiningOp<TransposeOp>())) {
+      if (!scaled.transpose->hasOneUse())
+        return {};
+      value = scaled.transpose.getOperand();
+    }
+    scaled.product = value.getDefiningOp<MulOp>();
+    if (!scaled.product || !scaled.product->hasOneUse())
+      return {};
+    for (auto [operand, factor] :
+         {std::pair(scaled.product.getLhs(), scaled.product.getRhs()),
+          std::pair(scaled.product.getRhs(), scaled.product.getLhs())}) {
+      scaled.operand = operand;
+      scaled.factor = getSplatFloat(factor);
+      // What computes the operand takes the factor in at no cost.
+      auto producer = operand.getDefiningOp<FusionInterface>();
+      bool moves = !producer ||
+                   producer.getFusionKind() == FusionKind::Movement;
+      if (scaled.factor && moves &&
+          operand.getType() == scaled.product.getType())
+        return scaled;
+    }
+    return {};
+  }
+
+  LogicalResult matchAndRewrite(MatmulOp op,
+                                PatternRewriter &rewriter) const override {
+    for (OpOperand &operand : op->getOpOperands()) {
+      Scaled scaled = match(operand.get());
+      if (!scaled.factor)
+        continue;
+      Location loc = rewriter.getFusedLoc({op.getLoc(), scaled.product.getLoc()});
+      Value plain = scaled.operand;
+      if (scaled.transpose)
+        plain = TransposeOp::create(rewriter, scaled.transpose.getLoc(), plain,
+                                    scaled.transpose.getPermutation());
+      SmallVector<Value> operands(op->getOperands());
+      operands[operand.getOperandNumber()] = plain;
+      Value result = MatmulOp::create(rewriter, op.getLoc(), op.getType(),
+                                      operands[0], operands[1]);
+      Value factor = createScalar(rewriter, loc,
+                                  getElementTypeOrSelf(op.getType()),
+                                  *scaled.factor);
+      rewriter.replaceOpWithNewOp<MulOp>(op, op.getType(), result, factor);
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "no operand is scaled");
+  }
+};
+
+/// (x * c) * d -> x * (c * d), numbers c and d.
+struct MergeScales : OpRewritePattern<MulOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(MulOp op,
+                                PatternRewriter &rewriter) const override {
+    auto inner = op.getLhs().getDefiningOp<MulOp>();
+    std::optional<APFloat> outerFactor = getSplatFloat(op.getRhs());
+    if (!inner || !outerFactor || !inner->hasOneUse())
+      return rewriter.notifyMatchFailure(op, "no product of numbers");
+    std::optional<APFloat> innerFactor = getSplatFloat(inner.getRhs());
+    if (!innerFactor || inner.getLhs().getType() != op.getType())
+      return rewriter.notifyMatchFailure(op, "no product of numbers");
+    innerFactor->multiply(*outerFactor, APFloat::rmNearestTiesToEven);
+    Location loc = rewriter.getFusedLoc({op.getLoc(), inner.getLoc()});
+    Value factor = createScalar(rewriter, loc, getElementTypeOrSelf(op.getType()),
+                                *innerFactor);
+    Value product =
+        MulOp::create(rewriter, loc, op.getType(), inner.getLhs(), factor);
+    rewriter.replaceOp(op, product);
+    return success();
+  }
+};
+
+class SimplifyArithmetic
+    : public ::dl::impl::SimplifyArithmeticBase<SimplifyArithmetic> {
+  using SimplifyArithmeticBase::SimplifyArithmeticBase;
+
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<DivisionByPowerOfTwo, ScaleAfterProduct, MergeScales>(
+        &getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace

@@ -1,0 +1,268 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Reshapes that stand between ops which could be one kernel are moved after them.
+
+#include "ir/dialect/Dims.h"
+#include "passes/Passes.h"
+#include "passes/Reshapes.h"
+
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace dl {
+#define GEN_PASS_DEF_SINKRESHAPES
+#include "passes/Passes.h.inc"
+} // namespace dl
+
+using namespace mlir;
+using namespace mlir::dl;
+
+static RankedTensorType typeOf(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+static FusionKind getKind(Operation *op) {
+  auto interface = dyn_cast_or_null<FusionInterface>(op);
+  return interface ? interface.getFusionKind() : FusionKind::Opaque;
+}
+
+/// A reshape of a value that a kernel could go on with: the result of a contraction,
+/// reduction or elementwise op. Null for other values.
+static ReshapeOp getSinkable(Value value) {
+  auto reshape = value.getDefiningOp<ReshapeOp>();
+  if (!reshape)
+    return {};
+  FusionKind kind = getKind(reshape.getOperand().getDefiningOp());
+  return kind == FusionKind::Contraction || kind == FusionKind::Reduction ||
+                 kind == FusionKind::Elementwise
+             ? reshape
+             : ReshapeOp();
+}
+
+/// The dimensions of a group that are not of size 1.
+static SmallVector<int64_t, 2> dropUnits(ArrayRef<int64_t> group,
+                                         ReshapeOp reshape) {
+  SmallVector<int64_t, 2> real(group);
+  llvm::erase_if(real, [&](int64_t d) {
+    return typeOf(reshape.getResult()).getDimSize(d) == 1;
+  });
+  return real;
+}
+
+/// Whether ops that are not moved keep using the reshaped value: these should find
+/// the reduced one in the same shape.
+static bool isWholeUsed(ReshapeOp reshape) {
+  return reshape->hasOneUse() || getSinkable(reshape.getResult());
+}
+
+namespace {
+
+/// f(reshape(x), y) -> reshape(f(x, reshape(y))) for elementwise f, where the
+/// reshape splits dimensions, or adds or drops some of size 1.
+struct SinkThroughElementwise : RewritePattern {
+  SinkThroughElementwise(MLIRContext *context)
+      : RewritePattern(MatchAnyOpTypeTag(), 1, context) {}
+
+  /// The dimensions that `operand` has when the dimensions of `to` are put back
+  /// together as in `from`; nothing where it is broadcast along a part of one.
+  static std::optional<SmallVector<AffineExpr>>
+  getJoinedDims(RankedTensorType operand, RankedTensorType from,
+                RankedTensorType to,
+                ArrayRef<SmallVector<int64_t, 2>> groups) {
+    int64_t missing = to.getRank() - operand.getRank();
+    SmallVector<AffineExpr> dims;
+    AffineExpr one = getAffineConstantExpr(1, operand.getContext());
+    for (auto [i, group] : llvm::enumerate(groups)) {
+      bool isOne = true, isWhole = true;
+      for (int64_t d : group) {
+        AffineExpr dim = d < missing ? one : getDim(operand, d - missing);
+        isOne &= dim == 1;
+        isWhole &= provablyEqual(dim, getDim(to, d));
+      }
+      if (!isOne && !isWhole)
+        return std::nullopt;
+      dims.push_back(isWhole ? getDim(from, i) : one);
+    }
+    return dims;
+  }
+
+  /// `operand` in the shape in which it meets a tensor of type `from`, or null.
+  static Value join(OpBuilder &builder, Location loc, Value operand,
+                    RankedTensorType from, RankedTensorType to,
+                    ArrayRef<SmallVector<int64_t, 2>> groups) {
+    RankedTensorType type = typeOf(operand);
+    if (type.getRank() == 0)
+      return operand;
+    auto dims = getJoinedDims(type, from, to, groups);
+    if (!dims)
+      return {};
+    // Leading dimensions of size 1 need not be there.
+    ArrayRef<AffineExpr> trailing = *dims;
+    while (trailing.size() > (size_t)type.getRank() && trailing.front() == 1)
+      trailing = trailing.drop_front();
+    RankedTensorType joined = getTensorType(trailing, type.getElementType());
+    if (joined == type)
+      return operand;
+    auto reshape = operand.getDefiningOp<ReshapeOp>();
+    if (reshape && reshape.getOperand().getType() == joined)
+      return reshape.getOperand();
+    return ReshapeOp::create(builder, loc, joined, operand);
+  }
+
+  LogicalResult matchAndRewrite(Operation *op,
+                                PatternRewriter &rewriter) const override {
+    if (getKind(op) != FusionKind::Elementwise || op->getNumResults() != 1)
+      return failure();
+    ReshapeOp reshape;
+    for (Value operand : op->getOperands())
+      if (ReshapeOp found = getSinkable(operand); found && !reshape)
+        reshape = found;
+    if (!reshape)
+      return rewriter.notifyMatchFailure(op, "no operand is reshaped");
+    RankedTensorType from = reshape.getOperand().getType();
+    RankedTensorType to = typeOf(reshape.getResult());
+    RankedTensorType resultType = typeOf(op->getResult(0));
+    if (getDims(resultType) != getDims(to) || from.getRank() == 0)
+      return rewriter.notifyMatchFailure(op, "the reshaped value is broadcast");
+    auto groups = getSplitDims(from, to);
+    if (!groups)
+      return rewriter.notifyMatchFailure(op, "dimensions are joined");
+    for (Value operand : op->getOperands())
+      if (typeOf(operand).getRank() &&
+          !getJoinedDims(typeOf(operand), from, to, *groups))
+        return rewriter.notifyMatchFailure(op, "an operand is broadcast along "
+                                               "a part of a dimension");
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands())
+      operands.push_back(
+          join(rewriter, op->getLoc(), operand, from, to, *groups));
+    OperationState state(op->getLoc(), op->getName());
+    state.addOperands(operands);
+    state.addTypes(getTensorType(getDims(from), resultType.getElementType()));
+    state.addAttributes(op->getAttrs());
+    Operation *moved = rewriter.create(state);
+    rewriter.replaceOpWithNewOp<ReshapeOp>(op, resultType,
+                                           moved->getResult(0));
+    return success();
+  }
+};
+
+/// reduce(reshape(x)) -> reshape(reduce(x)) where the reduced dimensions are whole
+/// dimensions of x.
+struct SinkThroughReduce : OpRewritePattern<ReduceOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ReduceOp op,
+                                PatternRewriter &rewriter) const override {
+    auto reshape = op.getOperand().getDefiningOp<ReshapeOp>();
+    if (!reshape || !isWholeUsed(reshape))
+      return rewriter.notifyMatchFailure(op, "the operand is not reshaped, or "
+                                             "is also used as it is");
+    RankedTensorType from = reshape.getOperand().getType();
+    auto groups = getSplitDims(from, typeOf(reshape.getResult()));
+    if (!groups || from.getRank() == 0)
+      return rewriter.notifyMatchFailure(op, "dimensions are joined");
+    SmallVector<int64_t> axes;
+    for (auto [i, group] : llvm::enumerate(*groups)) {
+      SmallVector<int64_t, 2> real = dropUnits(group, reshape);
+      size_t reduced = llvm::count_if(real, [&](int64_t d) {
+        return llvm::is_contained(op.getAxes(), d);
+      });
+      if (reduced != 0 && reduced != real.size())
+        return rewriter.notifyMatchFailure(op, "a part of a dimension is "
+                                               "reduced");
+      if (reduced)
+        axes.push_back(i);
+    }
+    Value reduced = ReduceOp::create(rewriter, op.getLoc(), op.getKind(),
+                                     reshape.getOperand(), axes,
+                                     op.getKeepdims());
+    rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), reduced);
+    return success();
+  }
+};
+
+/// softmax(reshape(x)) -> reshape(softmax(x)) where the axis is one of x.
+struct SinkThroughSoftmax : OpRewritePattern<SoftmaxOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(SoftmaxOp op,
+                                PatternRewriter &rewriter) const override {
+    ReshapeOp reshape = getSinkable(op.getOperand());
+    if (!reshape)
+      return rewriter.notifyMatchFailure(op, "the operand is not reshaped");
+    RankedTensorType from = reshape.getOperand().getType();
+    auto groups = getSplitDims(from, typeOf(reshape.getResult()));
+    if (!groups)
+      return rewriter.notifyMatchFailure(op, "dimensions are joined");
+    for (auto [i, group] : llvm::enumerate(*groups)) {
+      if (dropUnits(group, reshape) !=
+          SmallVector<int64_t, 2>{static_cast<int64_t>(op.getAxis())})
+        continue;
+      Value moved = SoftmaxOp::create(rewriter, op.getLoc(),
+                                      reshape.getOperand(), i, op.getLog());
+      rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), moved);
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "the axis is a part of a dimension");
+  }
+};
+
+/// A product of many rows with one matrix has all rows in one dimension.
+struct FlattenRows : OpRewritePattern<MatmulOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(MatmulOp op,
+                                PatternRewriter &rewriter) const override {
+    RankedTensorType lhs = op.getLhs().getType(), rhs = op.getRhs().getType();
+    if (lhs.getRank() < 3 || rhs.getRank() != 2)
+      return rewriter.notifyMatchFailure(op, "rows have one dimension, or "
+                                             "several matrices");
+    SmallVector<AffineExpr> dims = getDims(lhs);
+    AffineExpr rows = getAffineConstantExpr(1, op.getContext());
+    for (AffineExpr dim : ArrayRef<AffineExpr>(dims).drop_back())
+      rows = rows * dim;
+    Value flat = ReshapeOp::create(
+        rewriter, op.getLoc(),
+        getTensorType({simplify(rows), dims.back()}, lhs.getElementType()),
+        op.getLhs());
+    Value product =
+        MatmulOp::create(rewriter, op.getLoc(), flat, op.getRhs());
+    rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), product);
+    return success();
+  }
+};
+
+/// A permutation that only moves dimensions of size 1 is a reshape.
+struct TransposeToReshape : OpRewritePattern<TransposeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(TransposeOp op,
+                                PatternRewriter &rewriter) const override {
+    RankedTensorType type = op.getOperand().getType();
+    int64_t last = -1;
+    for (int64_t d : op.getPermutation()) {
+      if (type.getDimSize(d) == 1)
+        continue;
+      if (d < last)
+        return rewriter.notifyMatchFailure(op, "elements change their order");
+      last = d;
+    }
+    rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), op.getOperand());
+    return success();
+  }
+};
+
+class SinkReshapes : public ::dl::impl::SinkReshapesBase<SinkReshapes> {
+  using SinkReshapesBase::SinkReshapesBase;
+
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<SinkThroughElementwise, SinkThroughReduce, SinkThroughSoftmax,
+                 FlattenRows, TransposeToReshape>(&getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace
