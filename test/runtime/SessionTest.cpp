@@ -49,6 +49,22 @@ TEST(Session, WritesToTheCallersMemory) {
   EXPECT_EQ(result<float>(session), (std::vector<float>{2, 4, 6, 8, 10, 12}));
 }
 
+TEST(Session, ScalarsHaveRankZero) {
+  ModuleBuilder builder;
+  int x = builder.input("x", fb::ElementType_F32, {});
+  int y = builder.output("y", fb::ElementType_F32, {});
+  builder.dispatch(kDouble, {x, y}, builder.constant(1));
+  Module module = open(builder);
+  Session session(module);
+  float value = 21;
+  session.bindInput(0, &value, {});
+  session.run();
+  Tensor result = session.output(0);
+  EXPECT_TRUE(result.dims.empty());
+  EXPECT_EQ(result.bytes, sizeof(float));
+  EXPECT_EQ(*result.as<float>(), 42);
+}
+
 TEST(Session, ReadsTheCallersMemoryAnewInEachRun) {
   ModuleBuilder builder;
   buildDouble(builder);
