@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SPIRV/IR/SPIRVDialect.h"
@@ -22,6 +23,18 @@ static bool hasMemoryForm(Type elementType) {
          elementType.isSignlessInteger(32) || elementType.isSignlessInteger(64);
 }
 
+/// Functions of GLSL's instruction set take 64-bit floats where they are exact
+/// alone; integers are raised to no power.
+static bool hasFunction(Operation *op) {
+  if (!isa_and_present<math::MathDialect>(op->getDialect()))
+    return true;
+  if (isa<math::IPowIOp>(op))
+    return false;
+  return !op->getResult(0).getType().isF64() ||
+         isa<math::AbsFOp, math::CeilOp, math::FloorOp, math::FmaOp,
+             math::RoundEvenOp, math::RoundOp, math::RsqrtOp, math::SqrtOp>(op);
+}
+
 static LogicalResult checkKernel(func::FuncOp kernel,
                                  const SpirvTarget &target) {
   int64_t count = countSizes(kernel);
@@ -30,6 +43,11 @@ static LogicalResult checkKernel(func::FuncOp kernel,
            << "the kernel takes " << count << " sizes, and push constants hold "
            << target.pushConstantBytes / 4;
   WalkResult result = kernel.walk([&](Operation *op) {
+    if (!hasFunction(op)) {
+      op->emitOpError("has no form in SPIR-V for ")
+          << op->getResult(0).getType();
+      return WalkResult::interrupt();
+    }
     auto check = [&](Type type) {
       Type elementType = getElementTypeOrSelf(type);
       if (!elementType.isIntOrFloat() || hasMemoryForm(elementType))

@@ -25,14 +25,18 @@ using Floats = std::vector<float>;
 
 namespace {
 
-/// The one kernel of a file, as SPIR-V; a model is fused and lowered first.
+/// The one kernel of a file or of a text, as SPIR-V; a model is fused and
+/// lowered first.
 struct Compiled {
-  explicit Compiled(const char *file) {
+  explicit Compiled(const std::string &source) {
     mlir::DialectRegistry registry;
     dl::registerDialects(registry);
     context.appendDialectRegistry(registry);
-    auto module = mlir::parseSourceFile<mlir::ModuleOp>(
-        std::string(DL_KERNELS "/") + file, &context);
+    auto module =
+        llvm::StringRef(source).ends_with(".mlir")
+            ? mlir::parseSourceFile<mlir::ModuleOp>(DL_KERNELS "/" + source,
+                                                    &context)
+            : mlir::parseSourceString<mlir::ModuleOp>(source, &context);
     isGood = module && succeeded(lower(*module)) &&
              succeeded(dl::spirv::emitSpirv(*module, {}, spirv)) &&
              spirv.kernels.size() == 1;
@@ -83,8 +87,8 @@ protected:
     EXPECT_EQ(messages, "");
   }
 
-  void load(const char *file) {
-    compiled = std::make_unique<Compiled>(file);
+  void load(const std::string &source) {
+    compiled = std::make_unique<Compiled>(source);
     ASSERT_TRUE(compiled->isGood);
     const dl::spirv::SpirvKernel &kernel = compiled->spirv.kernels.front();
     std::vector<VulkanProgram::Entry> entries;
@@ -265,6 +269,53 @@ TEST_F(SpirvOnVulkan, Attention) {
     }
     add(q), add(k), add(v), add(makeResult(expected.size()));
     expectNear(run({t, t, t, t}), expected);
+  }
+}
+
+TEST_F(SpirvOnVulkan, Functions) {
+  using Function = double (*)(double);
+  const std::pair<const char *, Function> functions[] = {
+      {"exp", std::exp},
+      {"log", std::log},
+      {"sin", std::sin},
+      {"cos", std::cos},
+      {"tan", std::tan},
+      {"asin", std::asin},
+      {"acos", std::acos},
+      {"atan", std::atan},
+      {"sinh", std::sinh},
+      {"cosh", std::cosh},
+      {"tanh", std::tanh},
+      {"asinh", std::asinh},
+      {"acosh", std::acosh},
+      {"atanh", std::atanh},
+      {"erf", std::erf},
+      {"sqrt", std::sqrt},
+      {"floor", std::floor},
+      {"ceil", std::ceil},
+      {"round", std::nearbyint},
+      {"sigmoid", [](double x) { return 1 / (1 + std::exp(-x)); }},
+  };
+  const Floats x = {-100,  -9,   -3.5f, -2.5f, -1,   -0.75f, -0.5f, -1e-3f,
+                    1e-3f, 0.5f, 0.75f, 1,     1.5f, 2.5f,   9,     100};
+  for (auto [name, function] : functions) {
+    SCOPED_TRACE(name);
+    std::string type = "tensor<?xf32, #dl.dims<()[s0] -> (s0)>>";
+    load("func.func @main(%x: " + type + ") -> " + type +
+         " attributes {dl.symbols = [\"N\"]} { %0 = dl." + name + " %x : (" +
+         type + ") -> " + type + " return %0 : " + type + " }");
+    add(x), add(makeResult(x.size()));
+    Floats found = run({int64_t(x.size()), int64_t(x.size())});
+    for (size_t i = 0; i < x.size(); ++i) {
+      float expected = float(function(x[i]));
+      if (std::isnan(expected))
+        continue; // not defined in Vulkan
+      if (std::isinf(expected))
+        EXPECT_EQ(found[i], expected) << "at " << x[i];
+      else
+        EXPECT_NEAR(found[i], expected, 2e-5 * (1 + std::fabs(expected)))
+            << "at " << x[i];
+    }
   }
 }
 

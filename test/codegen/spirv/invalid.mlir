@@ -42,3 +42,17 @@ func.func private @formula(%x: tensor<4xf32>, %count: tensor<i64>, %out: tensor<
   %1 = tensor.extract_slice %0[0] [4] [1] : tensor<?xf32> to tensor<4xf32>
   return %1 : tensor<4xf32>
 }
+
+// -----
+
+#id = affine_map<(d0) -> (d0)>
+func.func private @function(%x: tensor<4xf64>, %out: tensor<4xf64>) -> tensor<4xf64> attributes {dl.kernel} {
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%x : tensor<4xf64>) outs(%out : tensor<4xf64>) {
+  ^bb0(%a: f64, %o: f64):
+    // expected-error @below {{'math.exp' op has no form in SPIR-V for 'f64'}}
+    %e = math.exp %a : f64
+    linalg.yield %e : f64
+  } -> tensor<4xf64>
+  return %0 : tensor<4xf64>
+}
