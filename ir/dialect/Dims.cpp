@@ -5,6 +5,7 @@
 #include "mlir/IR/AffineExprVisitor.h"
 #include "mlir/IR/Matchers.h"
 #include <map>
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::dl;
@@ -19,7 +20,6 @@ namespace {
 /// operands are simplified; a monomial is a sorted list of atom indices.
 class Polynomial {
 public:
-  using Monomial = SmallVector<unsigned, 2>;
   using Terms = std::map<std::vector<unsigned>, int64_t>;
 
   explicit Polynomial(MLIRContext *context) : context(context) {}
@@ -61,18 +61,36 @@ public:
   }
 
   AffineExpr toExpr(const Terms &terms) {
+    // Atoms are numbered as they were met; the expression orders them by what
+    // they are, so that it does not depend on how it was written.
+    SmallVector<unsigned> order = llvm::to_vector(
+        llvm::seq<unsigned>(static_cast<unsigned>(atoms.size())));
+    llvm::sort(order, [&](unsigned a, unsigned b) {
+      return compare(atoms[a], atoms[b]) < 0;
+    });
+    SmallVector<unsigned> rank(atoms.size());
+    for (auto [i, atom] : llvm::enumerate(order))
+      rank[atom] = i;
+    Terms ordered;
+    for (auto &[monomial, factor] : terms) {
+      std::vector<unsigned> ranks;
+      for (unsigned atom : monomial)
+        ranks.push_back(rank[atom]);
+      llvm::sort(ranks);
+      ordered[ranks] = factor;
+    }
     AffineExpr sum;
     // The constant comes first in the map and last in the expression.
     auto append = [&](AffineExpr term) { sum = sum ? sum + term : term; };
     int64_t constant = 0;
-    for (auto &[monomial, factor] : terms) {
+    for (auto &[monomial, factor] : ordered) {
       if (monomial.empty()) {
         constant = factor;
         continue;
       }
-      AffineExpr term = atoms[monomial.front()];
+      AffineExpr term = atoms[order[monomial.front()]];
       for (unsigned atom : llvm::drop_begin(monomial))
-        term = term * atoms[atom];
+        term = term * atoms[order[atom]];
       append(factor == 1 ? term : term * factor);
     }
     if (!sum)
@@ -95,34 +113,135 @@ private:
       terms.erase(monomial);
   }
 
-  /// Divides exactly where each term has the divisor (one term) as a factor.
+  /// A total order of expressions: symbols by number, then others by structure.
+  static int compare(AffineExpr a, AffineExpr b) {
+    if (a == b)
+      return 0;
+    auto rankOf = [](AffineExpr expr) {
+      return isa<AffineSymbolExpr>(expr) ? -1
+                                         : static_cast<int>(expr.getKind());
+    };
+    if (rankOf(a) != rankOf(b))
+      return rankOf(a) < rankOf(b) ? -1 : 1;
+    if (auto x = dyn_cast<AffineSymbolExpr>(a))
+      return x.getPosition() < cast<AffineSymbolExpr>(b).getPosition() ? -1 : 1;
+    if (auto x = dyn_cast<AffineConstantExpr>(a))
+      return x.getValue() < cast<AffineConstantExpr>(b).getValue() ? -1 : 1;
+    auto x = dyn_cast<AffineBinaryOpExpr>(a);
+    if (!x)
+      return cast<AffineDimExpr>(a).getPosition() <
+                     cast<AffineDimExpr>(b).getPosition()
+                 ? -1
+                 : 1;
+    auto y = cast<AffineBinaryOpExpr>(b);
+    int left = compare(x.getLHS(), y.getLHS());
+    return left ? left : compare(x.getRHS(), y.getRHS());
+  }
+
   Terms buildDivision(AffineBinaryOpExpr division) {
     Terms numerator = build(division.getLHS());
     Terms denominator = build(division.getRHS());
-    bool isMod = division.getKind() == AffineExprKind::Mod;
-    if (denominator.size() == 1) {
-      const auto &[divisor, divisorFactor] = *denominator.begin();
-      Terms quotient;
-      bool exact = divisorFactor > 0;
-      for (auto &[monomial, factor] : numerator) {
-        std::vector<unsigned> rest;
-        exact = exact && factor % divisorFactor == 0 &&
-                std::includes(monomial.begin(), monomial.end(), divisor.begin(),
-                              divisor.end());
-        if (!exact)
-          break;
-        std::set_difference(monomial.begin(), monomial.end(), divisor.begin(),
-                            divisor.end(), std::back_inserter(rest));
-        accumulate(quotient, rest, factor / divisorFactor);
-      }
-      if (exact)
-        return isMod ? Terms{} : quotient;
-    }
-    AffineExpr expr = getAffineBinaryOpExpr(
-        division.getKind(), toExpr(numerator), toExpr(denominator));
-    if (auto constant = dyn_cast<AffineConstantExpr>(expr))
-      return build(constant);
+    AffineExprKind kind = division.getKind();
+    if (denominator.size() == 1 && denominator.begin()->first.empty() &&
+        denominator.begin()->second > 0)
+      return divideByConstant(kind, numerator, denominator.begin()->second);
+    if (auto exact = divideExactly(kind, numerator, denominator))
+      return *exact;
+    return makeAtom(kind, numerator, denominator);
+  }
+
+  Terms makeAtom(AffineExprKind kind, const Terms &numerator,
+                 const Terms &denominator) {
+    AffineExpr expr =
+        getAffineBinaryOpExpr(kind, toExpr(numerator), toExpr(denominator));
+    // Building the expression may have simplified it away.
+    if (expr.getKind() != kind)
+      return build(expr);
     return {{{getAtom(expr)}, 1}};
+  }
+
+  /// The quotient (or remainder) where each term has the divisor, which is one
+  /// term, as a factor.
+  static std::optional<Terms> divideExactly(AffineExprKind kind,
+                                            const Terms &numerator,
+                                            const Terms &denominator) {
+    if (denominator.size() != 1)
+      return std::nullopt;
+    const auto &[divisor, divisorFactor] = *denominator.begin();
+    if (divisorFactor <= 0)
+      return std::nullopt;
+    Terms quotient;
+    for (auto &[monomial, factor] : numerator) {
+      if (factor % divisorFactor != 0 ||
+          !std::includes(monomial.begin(), monomial.end(), divisor.begin(),
+                         divisor.end()))
+        return std::nullopt;
+      std::vector<unsigned> rest;
+      std::set_difference(monomial.begin(), monomial.end(), divisor.begin(),
+                          divisor.end(), std::back_inserter(rest));
+      accumulate(quotient, rest, factor / divisorFactor);
+    }
+    return kind == AffineExprKind::Mod ? Terms{} : quotient;
+  }
+
+  /// Takes out of a division what is a multiple of the divisor, so that factors
+  /// within it are from 0 to divisor - 1.
+  Terms divideByConstant(AffineExprKind kind, Terms numerator,
+                         int64_t divisor) {
+    if (kind == AffineExprKind::CeilDiv) {
+      accumulate(numerator, {}, divisor - 1);
+      kind = AffineExprKind::FloorDiv;
+    }
+    Terms quotient, rest;
+    for (auto &[monomial, factor] : numerator) {
+      accumulate(quotient, monomial, llvm::divideFloorSigned(factor, divisor));
+      accumulate(rest, monomial,
+                 factor - llvm::divideFloorSigned(factor, divisor) * divisor);
+    }
+    bool isConstant =
+        llvm::all_of(rest, [](const auto &term) { return term.first.empty(); });
+    if (kind == AffineExprKind::Mod)
+      return isConstant ? rest : makeAtom(kind, rest, {{{}, divisor}});
+    if (isConstant)
+      return quotient;
+    for (auto &[monomial, factor] : divideRest(rest, divisor))
+      accumulate(quotient, monomial, factor);
+    return quotient;
+  }
+
+  /// floor(rest / divisor), of which nothing can be taken out.
+  Terms divideRest(Terms rest, int64_t divisor) {
+    // A common factor g: floor((g * x + c) / (g * d)) = floor((x + c / g) / d).
+    int64_t common = divisor, constant = 0;
+    for (auto &[monomial, factor] : rest)
+      if (monomial.empty())
+        constant = factor;
+      else
+        common = std::gcd(common, factor);
+    if (common > 1) {
+      Terms reduced;
+      for (auto &[monomial, factor] : rest)
+        accumulate(reduced, monomial, factor / common);
+      return divideByConstant(AffineExprKind::FloorDiv, reduced,
+                              divisor / common);
+    }
+    // floor((floor(x / a) + c) / d) = floor((x + a * c) / (a * d)).
+    if (rest.size() == (constant ? 2u : 1u)) {
+      const auto &[monomial, factor] = *rest.rbegin();
+      auto inner = monomial.size() == 1 && factor == 1
+                       ? dyn_cast<AffineBinaryOpExpr>(atoms[monomial.front()])
+                       : AffineBinaryOpExpr(nullptr);
+      auto innerDivisor = inner && inner.getKind() == AffineExprKind::FloorDiv
+                              ? dyn_cast<AffineConstantExpr>(inner.getRHS())
+                              : AffineConstantExpr(nullptr);
+      if (innerDivisor && innerDivisor.getValue() > 0) {
+        Terms numerator = build(inner.getLHS());
+        accumulate(numerator, {}, innerDivisor.getValue() * constant);
+        return divideByConstant(AffineExprKind::FloorDiv, numerator,
+                                innerDivisor.getValue() * divisor);
+      }
+    }
+    return makeAtom(AffineExprKind::FloorDiv, rest, {{{}, divisor}});
   }
 
   MLIRContext *context;
@@ -132,19 +251,9 @@ private:
 } // namespace
 
 AffineExpr mlir::dl::simplify(AffineExpr expr) {
-  // The order of atoms must not depend on the order in which they occur:
-  // symbols are entered by number first.
-  MLIRContext *context = expr.getContext();
   if (isa<AffineConstantExpr, AffineSymbolExpr>(expr))
     return expr;
-  unsigned symbols = 0;
-  expr.walk([&](AffineExpr e) {
-    if (auto symbol = dyn_cast<AffineSymbolExpr>(e))
-      symbols = std::max(symbols, symbol.getPosition() + 1);
-  });
-  Polynomial polynomial(context);
-  for (unsigned i = 0; i < symbols; ++i)
-    polynomial.build(getAffineSymbolExpr(i, context));
+  Polynomial polynomial(expr.getContext());
   return polynomial.toExpr(polynomial.build(expr));
 }
 

@@ -76,9 +76,7 @@ class Dl_Enum<string name, string summary, list<I32EnumCase> cases>
   let cppNamespace = "::mlir::dl";
 }
 class Dl_EnumAttr<EnumInfo info, string mnemonic>
-    : EnumAttr<Dl_Dialect, info, mnemonic> {
-  let assemblyFormat = "`` $value"; // without a second space after the op's name
-}
+    : EnumAttr<Dl_Dialect, info, mnemonic>;
 
 def Dl_FusionKind : Dl_Enum<"FusionKind", "how an op may take part in fusion", [
     I32EnumCase<"Elementwise", 0, "elementwise">,

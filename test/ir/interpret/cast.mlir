@@ -1,0 +1,54 @@
+// RUN: dl-opt --run-reference %s -o /dev/null | FileCheck %s
+
+// Toward zero; what is out of range gives the nearest value in the reference.
+// CHECK: to_int: dense<[-1, 1, 127, -128, 0]> : tensor<5xi8>
+// CHECK: to_int: dense<[0, 1, 255, 0, 0]> : tensor<5xui8>
+// CHECK: to_int: dense<true> : tensor<5xi1>
+func.func @to_int() -> (tensor<5xi8>, tensor<5xui8>, tensor<5xi1>) {
+  %x = dl.constant dense<[-1.9, 1.9, 300.0, -300.0, 0x7FC00000]> : tensor<5xf32>
+  %a = dl.cast %x : (tensor<5xf32>) -> tensor<5xi8>
+  %b = dl.cast %x : (tensor<5xf32>) -> tensor<5xui8>
+  %c = dl.cast %x : (tensor<5xf32>) -> tensor<5xi1>
+  return %a, %b, %c : tensor<5xi8>, tensor<5xui8>, tensor<5xi1>
+}
+
+// CHECK: between_ints: dense<[-1, 44]> : tensor<2xi8>
+// CHECK: between_ints: dense<[255, 44]> : tensor<2xui8>
+// CHECK: between_ints: dense<true> : tensor<2xi1>
+// CHECK: between_ints: dense<1> : tensor<2xi32>
+func.func @between_ints() -> (tensor<2xi8>, tensor<2xui8>, tensor<2xi1>, tensor<2xi32>) {
+  %x = dl.constant dense<[-1, 300]> : tensor<2xi64>
+  %a = dl.cast %x : (tensor<2xi64>) -> tensor<2xi8>
+  %b = dl.cast %x : (tensor<2xi64>) -> tensor<2xui8>
+  %c = dl.cast %x : (tensor<2xi64>) -> tensor<2xi1>
+  %d = dl.cast %c : (tensor<2xi1>) -> tensor<2xi32>
+  return %a, %b, %c, %d : tensor<2xi8>, tensor<2xui8>, tensor<2xi1>, tensor<2xi32>
+}
+
+// 2^53 + 2^29 + 1 lies just above the middle of two neighbours in f32: by way of
+// f64 it would be rounded to the middle first, and then down to the even one.
+// CHECK: rounded_once: dense<9007200328482816> : tensor<i64>
+func.func @rounded_once() -> tensor<i64> {
+  %x = dl.constant dense<9007199791611905> : tensor<i64>
+  %f = dl.cast %x : (tensor<i64>) -> tensor<f32>
+  %r = dl.cast %f : (tensor<f32>) -> tensor<i64>
+  return %r : tensor<i64>
+}
+
+// CHECK: narrow: dense<[1.000980e+00, 0x7C00]> : tensor<2xf16>
+// CHECK: narrow: dense<[1.000000e+00, 9.984000e+04]> : tensor<2xbf16>
+func.func @narrow() -> (tensor<2xf16>, tensor<2xbf16>) {
+  %x = dl.constant dense<[1.001, 1.0e5]> : tensor<2xf32>
+  %a = dl.cast %x : (tensor<2xf32>) -> tensor<2xf16>
+  %b = dl.cast %x : (tensor<2xf32>) -> tensor<2xbf16>
+  return %a, %b : tensor<2xf16>, tensor<2xbf16>
+}
+
+// CHECK: float8: dense<[4.480000e+02, -4.480000e+02, 1.125000e+00]> : tensor<3xf8E4M3FN>
+// CHECK: float8: dense<[0x7C, 0xFC, 1.000000e+00]> : tensor<3xf8E5M2>
+func.func @float8() -> (tensor<3xf8E4M3FN>, tensor<3xf8E5M2>) {
+  %x = dl.constant dense<[1.0e5, 0xFF800000, 1.1]> : tensor<3xf32>
+  %a = dl.cast %x : (tensor<3xf32>) -> tensor<3xf8E4M3FN>
+  %b = dl.cast %x {saturate = false} : (tensor<3xf32>) -> tensor<3xf8E5M2>
+  return %a, %b : tensor<3xf8E4M3FN>, tensor<3xf8E5M2>
+}

@@ -1,0 +1,57 @@
+// RUN: dl-opt --run-reference %s -o /dev/null | FileCheck %s
+
+// CHECK{LITERAL}: matmul: dense<[[9, 12, 15], [19, 26, 33]]> : tensor<2x3xi32>
+func.func @matmul() -> tensor<2x3xi32> {
+  %a = dl.constant dense<[[1, 2], [3, 4]]> : tensor<2x2xi32>
+  %b = dl.constant dense<[[1, 2, 3], [4, 5, 6]]> : tensor<2x3xi32>
+  %r = dl.matmul %a, %b : (tensor<2x2xi32>, tensor<2x3xi32>) -> tensor<2x3xi32>
+  return %r : tensor<2x3xi32>
+}
+
+// CHECK{LITERAL}: matmul_batch: dense<[[[[3.000000e+00]], [[6.000000e+00]]], [[[5.000000e+00]], [[1.000000e+01]]]]> : tensor<2x2x1x1xf32>
+func.func @matmul_batch() -> tensor<2x2x1x1xf32> {
+  %a = dl.constant dense<[[[[1.0, 1.0]]], [[[1.0, 3.0]]]]> : tensor<2x1x1x2xf32>
+  %b = dl.constant dense<[[[2.0], [1.0]], [[4.0], [2.0]]]> : tensor<2x2x1xf32>
+  %r = dl.matmul %a, %b : (tensor<2x1x1x2xf32>, tensor<2x2x1xf32>) -> tensor<2x2x1x1xf32>
+  return %r : tensor<2x2x1x1xf32>
+}
+
+// CHECK{LITERAL}: conv: dense<[[[[4, 6, 4], [7, 10, 7], [7, 8, 4]]]]> : tensor<1x1x3x3xi32>
+// CHECK{LITERAL}: conv: dense<7> : tensor<1x1x1x1xi32>
+func.func @conv() -> (tensor<1x1x3x3xi32>, tensor<1x1x1x1xi32>) {
+  %x = dl.constant dense<[[[[1, 2, 3], [2, 3, 4], [3, 4, 4]]]]> : tensor<1x1x3x3xi32>
+  %w = dl.constant dense<[[[[1, 1], [1, 0]]]]> : tensor<1x1x2x2xi32>
+  %z = dl.constant dense<[[[[1, 2, 1], [1, 3, 3], [3, 4, 4]]]]> : tensor<1x1x3x3xi32>
+  %a = dl.conv %z, %w {strides = array<i64: 1, 1>, pads_low = array<i64: 0, 0>, pads_high = array<i64: 1, 1>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x1x3x3xi32>, tensor<1x1x2x2xi32>) -> tensor<1x1x3x3xi32>
+  %b = dl.conv %x, %w {strides = array<i64: 2, 2>, pads_low = array<i64: 0, 0>, pads_high = array<i64: 0, 0>, dilations = array<i64: 2, 2>, groups = 1 : i64} : (tensor<1x1x3x3xi32>, tensor<1x1x2x2xi32>) -> tensor<1x1x1x1xi32>
+  return %a, %b : tensor<1x1x3x3xi32>, tensor<1x1x1x1xi32>
+}
+
+// Padding before, a stride, and groups: group g of the result reads group g.
+// CHECK{LITERAL}: conv_groups: dense<[[[1, 5], [-1, -5], [20, 38], [60, 114]]]> : tensor<1x4x2xi32>
+func.func @conv_groups() -> tensor<1x4x2xi32> {
+  %x = dl.constant dense<[[[1, 2, 3], [10, 9, 10]]]> : tensor<1x2x3xi32>
+  %w = dl.constant dense<[[[1, 1]], [[-1, -1]], [[2, 2]], [[6, 6]]]> : tensor<4x1x2xi32>
+  %r = dl.conv %x, %w {strides = array<i64: 2>, pads_low = array<i64: 1>, pads_high = array<i64: 0>, dilations = array<i64: 1>, groups = 2 : i64} : (tensor<1x2x3xi32>, tensor<4x1x2xi32>) -> tensor<1x4x2xi32>
+  return %r : tensor<1x4x2xi32>
+}
+
+// CHECK{LITERAL}: conv_transpose: dense<[[[1, 10, 2, 20]]]> : tensor<1x1x4xi32>
+// CHECK{LITERAL}: conv_transpose: dense<[[[10, 2]]]> : tensor<1x1x2xi32>
+// CHECK{LITERAL}: conv_transpose: dense<[[[1, 12, 20]]]> : tensor<1x1x3xi32>
+func.func @conv_transpose() -> (tensor<1x1x4xi32>, tensor<1x1x2xi32>, tensor<1x1x3xi32>) {
+  %x = dl.constant dense<[[[1, 2]]]> : tensor<1x1x2xi32>
+  %w = dl.constant dense<[[[1, 10]]]> : tensor<1x1x2xi32>
+  %a = dl.conv_transpose %x, %w {strides = array<i64: 2>, pads_low = array<i64: 0>, dilations = array<i64: 1>, groups = 1 : i64} : (tensor<1x1x2xi32>, tensor<1x1x2xi32>) -> tensor<1x1x4xi32>
+  %b = dl.conv_transpose %x, %w {strides = array<i64: 2>, pads_low = array<i64: 1>, dilations = array<i64: 1>, groups = 1 : i64} : (tensor<1x1x2xi32>, tensor<1x1x2xi32>) -> tensor<1x1x2xi32>
+  %c = dl.conv_transpose %x, %w {strides = array<i64: 1>, pads_low = array<i64: 0>, dilations = array<i64: 1>, groups = 1 : i64} : (tensor<1x1x2xi32>, tensor<1x1x2xi32>) -> tensor<1x1x3xi32>
+  return %a, %b, %c : tensor<1x1x4xi32>, tensor<1x1x2xi32>, tensor<1x1x3xi32>
+}
+
+// CHECK{LITERAL}: conv_transpose_groups: dense<[[[1], [2], [30], [40]]]> : tensor<1x4x1xi32>
+func.func @conv_transpose_groups() -> tensor<1x4x1xi32> {
+  %x = dl.constant dense<[[[1], [10]]]> : tensor<1x2x1xi32>
+  %w = dl.constant dense<[[[1], [2]], [[3], [4]]]> : tensor<2x2x1xi32>
+  %r = dl.conv_transpose %x, %w {strides = array<i64: 1>, pads_low = array<i64: 0>, dilations = array<i64: 1>, groups = 2 : i64} : (tensor<1x2x1xi32>, tensor<2x2x1xi32>) -> tensor<1x4x1xi32>
+  return %r : tensor<1x4x1xi32>
+}
