@@ -195,6 +195,10 @@ FailureOr<std::string> emitCpuCode(ModuleOp module,
   if (failed(lowered))
     return failure();
   TimingScope scope = nest(options, "Code generation");
+  if (options.statistics)
+    *options.statistics = {unsigned(kernelOrder.size()),
+                           unsigned(kernelOrder.size()),
+                           unsigned(kernelOrder.size())};
   FailureOr<std::string> code = generateCode(**lowered, options.target, kind);
   if (failed(code) || kind != CodeKind::Object)
     return code;

@@ -14,7 +14,9 @@
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
+#include <cstring>
 #include <mutex>
+#include <unistd.h>
 
 LLD_HAS_DRIVER(elf)
 
@@ -27,8 +29,6 @@ namespace dl::cpu {
 static InFlightDiagnostic fail(Location loc, const llvm::Twine &what) {
   return emitError(loc) << "linking: " << what;
 }
-
-static std::string describe(std::error_code code) { return code.message(); }
 
 /// Puts the objects and the builtins into one archive file at `path`.
 static LogicalResult writeArchive(ArrayRef<StringRef> objects, StringRef path,
@@ -57,9 +57,12 @@ static FailureOr<std::string> runLinker(ArrayRef<StringRef> objects,
   static std::mutex mutex;
   std::lock_guard<std::mutex> lock(mutex);
 
+  // A folder for this user alone: its code will be run.
   SmallString<128> directory;
-  if (std::error_code code = fs::createUniqueDirectory("dl-link", directory))
-    return fail(loc, "no temporary folder: " + describe(code));
+  llvm::sys::path::system_temp_directory(/*erasedOnReboot=*/true, directory);
+  llvm::sys::path::append(directory, "dl-link-XXXXXX");
+  if (!mkdtemp(const_cast<char *>(directory.c_str())))
+    return fail(loc, "no temporary folder: " + StringRef(strerror(errno)));
   llvm::scope_exit remove([&] { fs::remove_directories(directory); });
   SmallString<128> archive(directory), output(directory);
   llvm::sys::path::append(archive, "kernels.a");
@@ -79,7 +82,7 @@ static FailureOr<std::string> runLinker(ArrayRef<StringRef> objects,
     return fail(loc, StringRef(messages).trim());
   auto buffer = llvm::MemoryBuffer::getFile(output);
   if (!buffer)
-    return fail(loc, describe(buffer.getError()));
+    return fail(loc, buffer.getError().message());
   return (*buffer)->getBuffer().str();
 }
 

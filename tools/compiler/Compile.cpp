@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "tools/compiler/Compile.h"
+#include "tools/compiler/KernelHeader.h"
 #include "tools/compiler/Report.h"
 
 #include "codegen/cpu/Emit.h"
@@ -288,31 +289,10 @@ private:
         emitCpuCode(*module, kernelNames(), getCpuOptions(target), kind);
     if (failed(code) || failed(writeText(options.output, *code)))
       return failure();
-    return options.header.empty() ? success()
-                                  : writeText(options.header, makeHeader());
-  }
-
-  std::string makeHeader() const {
-    std::string guard = "DL_KERNELS_H";
-    std::string text = "/* Made by " + getProducer() + ". */\n#ifndef " +
-                       guard + "\n#define " + guard + R"(
-
-#include <stdint.h>
-
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-/* Each runs tiles [begin, end), which are independent of each other.
-   buffers: addresses of the inputs, then of the outputs, dense and row-major, aligned
-   to 64 bytes. sizes: the dynamic sizes that the kernel takes. scratch: memory of this
-   thread alone, aligned to 64 bytes. imports: null. */
-)";
-    for (const std::string &kernel : kernels)
-      text += "void " + kernel +
-              "(void *const *buffers, const int64_t *sizes, int64_t begin,\n"
-              "    int64_t end, void *scratch, const void *imports);\n";
-    return text + "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
+    if (options.header.empty())
+      return success();
+    return writeText(options.header,
+                     makeKernelHeader(*module, kernels, getProducer()));
   }
 
   LogicalResult writeModuleFile() {
