@@ -134,15 +134,6 @@ static Taps getTaps(const ResizeMode &mode, const Axis &of) {
 // Building
 //===----------------------------------------------------------------------===//
 
-static Value buildFloats(NodeContext &context, ArrayRef<double> values,
-                         ArrayRef<int64_t> shape, Type type) {
-  SmallVector<Attribute> attributes;
-  for (double value : values)
-    attributes.push_back(FloatAttr::get(type, value));
-  return context.constant(
-      DenseElementsAttr::get(RankedTensorType::get(shape, type), attributes));
-}
-
 /// A sum of gathered slices, one for each tap.
 static Value sumTaps(NodeContext &context, Value x, const Axis &of,
                      const Taps &taps) {
@@ -293,6 +284,15 @@ static FailureOr<Value> resizeSymbolic(NodeContext &context,
   return repeat(context, x, axis, static_cast<int64_t>(scale));
 }
 
+/// Sources are computed for each position of a dimension.
+static constexpr int64_t kMaxPositions = 1 << 20;
+
+static std::string describeTooLarge(int64_t axis) {
+  return ("dimension " + Twine(axis) + " is resized from or to more than " +
+          Twine(kMaxPositions) + " positions")
+      .str();
+}
+
 /// `region`, `scales` and `sizes` are the numbers of the inputs.
 static LogicalResult resize(NodeContext &context, const ResizeMode &mode,
                             size_t region, size_t scalesInput,
@@ -329,6 +329,8 @@ static LogicalResult resize(NodeContext &context, const ResizeMode &mode,
                         : AffineConstantExpr();
     if (scales && input) {
       double size = static_cast<double>(input.getValue());
+      if (!(size * (*scales)[i] <= kMaxPositions))
+        return context.unsupported(describeTooLarge(axis));
       axes.push_back({axis, input.getValue(),
                       static_cast<int64_t>(std::floor(size * (*scales)[i])),
                       (*scales)[i]});
@@ -365,6 +367,10 @@ static LogicalResult resize(NodeContext &context, const ResizeMode &mode,
     if (axis.output < 0 || axis.scale <= 0)
       return context.invalid("the scale of dimension " + Twine(axis.axis) +
                              " is not positive");
+    // Below the smallest scale, an antialiased position has too many sources.
+    if (axis.output > kMaxPositions || axis.input > kMaxPositions ||
+        axis.scale * kMaxPositions < 1)
+      return context.unsupported(describeTooLarge(axis.axis));
     bool isIdentity = axis.scale == 1 && axis.output == axis.input &&
                       mode.coordinates != "tf_crop_and_resize";
     if (!isIdentity)

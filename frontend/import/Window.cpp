@@ -7,6 +7,10 @@ namespace frontend = dl::frontend;
 using namespace dl::frontend;
 using namespace mlir;
 
+/// Larger windows, strides and paddings are mistakes, and their products with
+/// sizes would overflow.
+static constexpr int64_t kMaxNumber = 1 << 20;
+
 /// An attribute with one number for each dimension, none below `minimum`.
 static std::optional<SmallVector<int64_t>>
 getNumbers(NodeContext &context, StringRef name, size_t count,
@@ -23,6 +27,10 @@ getNumbers(NodeContext &context, StringRef name, size_t count,
     if (number < minimum) {
       (void)context.invalid(name + " holds " + Twine(number) +
                             ", expected at least " + Twine(minimum));
+      return std::nullopt;
+    } else if (number > kMaxNumber) {
+      (void)context.invalid(name + " holds " + Twine(number) +
+                            ", expected at most " + Twine(kMaxNumber));
       return std::nullopt;
     }
   return numbers;
@@ -41,6 +49,10 @@ std::optional<Window> frontend::getWindowAttributes(NodeContext &context,
   }
   if (llvm::any_of(sizes, [](int64_t size) { return size < 1; })) {
     (void)context.invalid("its window is empty");
+    return std::nullopt;
+  }
+  if (llvm::any_of(sizes, [](int64_t size) { return size > kMaxNumber; })) {
+    (void)context.invalid("its window is larger than " + Twine(kMaxNumber));
     return std::nullopt;
   }
   Window window;

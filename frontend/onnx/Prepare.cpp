@@ -17,6 +17,9 @@ using llvm::StringRef;
 /// What ONNX's library says, on one line and without its context.
 static std::string cleanMessage(StringRef message) {
   message = message.split("==> Context").first.trim();
+  // Its assertions begin with a place in its source.
+  if (message.contains("Assertion `"))
+    message = message.split("` failed: ").second;
   std::string line;
   for (char c : message)
     if (!isspace(static_cast<unsigned char>(c)))
@@ -108,12 +111,16 @@ private:
       if (node.domain() == "ai.onnx")
         node.clear_domain();
       int64_t version = versionOf(owner, node.domain());
-      bool isKnown =
-          functions.count({node.domain(), node.op_type()}) ||
-          (version && hasRule(node.domain(), node.op_type(), version)) ||
-          (version && onnx::OpSchemaRegistry::Schema(node.op_type(),
-                                                     static_cast<int>(version),
-                                                     node.domain()));
+      // A rule without a version does not make an operator older than it is.
+      bool isOfOnnx =
+          onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map().count(
+              node.domain());
+      bool isKnown = functions.count({node.domain(), node.op_type()}) ||
+                     (version && !isOfOnnx &&
+                      hasRule(node.domain(), node.op_type(), version)) ||
+                     (version && onnx::OpSchemaRegistry::Schema(
+                                     node.op_type(), static_cast<int>(version),
+                                     node.domain()));
       if (!isKnown) {
         node.set_domain(kUnknownDomain.str() + node.domain());
         if (!versionOf(owner, node.domain())) {
@@ -137,6 +144,42 @@ private:
 };
 
 } // namespace
+
+//===----------------------------------------------------------------------===//
+// Inputs
+//===----------------------------------------------------------------------===//
+
+/// Whether a node leaves out no input that its operator needs. ONNX's checker
+/// counts inputs, and an empty name counts as one.
+static Error checkInputs(const onnx::GraphProto &graph,
+                         const onnx::NodeProto &node, int64_t opset) {
+  const onnx::OpSchema *schema = onnx::OpSchemaRegistry::Schema(
+      node.op_type(), static_cast<int>(opset), node.domain());
+  if (!schema || schema->inputs().empty())
+    return Error::success();
+  for (int i = 0, e = node.input_size(); i < e; ++i) {
+    size_t last = schema->inputs().size() - 1;
+    const auto &input = schema->inputs()[std::min<size_t>(i, last)];
+    if (node.input(i).empty() && input.GetOption() != onnx::OpSchema::Optional)
+      return modelError(describeNode(graph, node, opset) + ": its input " +
+                        llvm::Twine(i) + ", '" + input.GetName() +
+                        "', is missing");
+  }
+  return Error::success();
+}
+
+static Error checkInputs(const onnx::ModelProto &model,
+                         const onnx::GraphProto &graph) {
+  for (const onnx::NodeProto &node : graph.node()) {
+    if (Error error = checkInputs(graph, node, getOpset(model, node.domain())))
+      return error;
+    for (const onnx::AttributeProto &attribute : node.attribute())
+      if (attribute.has_g())
+        if (Error error = checkInputs(model, attribute.g()))
+          return error;
+  }
+  return Error::success();
+}
 
 //===----------------------------------------------------------------------===//
 // ONNX's checker
@@ -220,6 +263,8 @@ Error dl::frontend::prepareModel(Model &model, HasRule hasRule) {
       return error;
     UnknownOperators(proto, hasRule).move();
     if (Error error = checkNames(proto))
+      return error;
+    if (Error error = checkInputs(proto, proto.graph()))
       return error;
     if (Error error = runChecker(model))
       return error;

@@ -162,6 +162,43 @@ def main(folder):
         ),
     )
     write("too_few_inputs", model([helper.make_node("Add", ["x"], ["y"], name="n")]))
+    write("missing_input", model([helper.make_node("Add", ["", "x"], ["y"], name="n")]))
+    write("missing_variadic", model([helper.make_node("Concat", ["x", ""], ["y"], name="n", axis=0)]))
+    image = value("x", [1, 1, 8, 8])
+    write(
+        "huge_window",
+        model(
+            [helper.make_node("MaxPool", ["x"], ["y"], name="n", kernel_shape=[1 << 40, 2])],
+            inputs=[image],
+            outputs=[value("y", None)],
+        ),
+    )
+    write(
+        "huge_padding",
+        model(
+            [helper.make_node("AveragePool", ["x"], ["y"], name="n", kernel_shape=[2, 2], pads=[0, 0, 1 << 62, 0])],
+            inputs=[image],
+            outputs=[value("y", None)],
+        ),
+    )
+    write(
+        "huge_scale",
+        model(
+            [helper.make_node("Resize", ["x", "", "s"], ["y"], name="n", mode="cubic")],
+            inputs=[image],
+            outputs=[value("y", None)],
+            weights=[numpy_helper.from_array(np.array([1, 1, 1e30, 1], np.float32), "s")],
+        ),
+    )
+    write(
+        "huge_sizes",
+        model(
+            [helper.make_node("Resize", ["x", "", "", "s"], ["y"], name="n", mode="linear")],
+            inputs=[image],
+            outputs=[value("y", None)],
+            weights=[numpy_helper.from_array(np.array([1, 1, 1 << 40, 8]), "s")],
+        ),
+    )
     write("unknown_attribute", model([helper.make_node("Relu", ["x"], ["y"], name="n", colour=3)]))
     write("attribute_type", model([helper.make_node("Softmax", ["x"], ["y"], name="n", axis=1.5)]))
 
