@@ -1,0 +1,199 @@
+// What the verifiers of contractions refuse.
+
+// RUN: dl-opt %s --split-input-file --verify-diagnostics
+
+func.func @matmul(%a: tensor<3xf32>, %b: tensor<3x4xf32>) {
+  // expected-error @+2 {{(C1) expected operands of rank 2 or more, found 'tensor<3xf32>' and 'tensor<3x4xf32>'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.matmul %a, %b : (tensor<3xf32>, tensor<3x4xf32>) -> tensor<1x1xf32>
+  return
+}
+
+// -----
+
+func.func @matmul_2(%a: tensor<2x3xf32>, %b: tensor<3x4xf16>) {
+  // expected-error @+2 {{(C2) expected one element type, found 'f32' and 'f16'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.matmul %a, %b : (tensor<2x3xf32>, tensor<3x4xf16>) -> tensor<1x1xf32>
+  return
+}
+
+// -----
+
+func.func @matmul_3(%a: tensor<2x3xf32>, %b: tensor<4x4xf32>) {
+  // expected-error @+2 {{(C3) expected contracted dimensions to agree, found 'tensor<2x3xf32>' and 'tensor<4x4xf32>'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.matmul %a, %b : (tensor<2x3xf32>, tensor<4x4xf32>) -> tensor<1x1xf32>
+  return
+}
+
+// -----
+
+func.func @matmul_4(%a: tensor<2x2x3xf32>, %b: tensor<3x3x4xf32>) {
+  // expected-error @+2 {{(C4) expected leading dimensions that broadcast, found 'tensor<2x2x3xf32>' and 'tensor<3x3x4xf32>'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.matmul %a, %b : (tensor<2x2x3xf32>, tensor<3x3x4xf32>) -> tensor<1x1xf32>
+  return
+}
+
+// -----
+
+func.func @conv(%x: tensor<4x8xf32>, %w: tensor<6x4xf32>) {
+  // expected-error @+2 {{(C1) expected one rank of 3 or more, found 'tensor<4x8xf32>' and 'tensor<6x4xf32>'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.conv %x, %w {strides = array<i64: 1, 1>, pads_low = array<i64: 0, 0>, pads_high = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<4x8xf32>, tensor<6x4xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @conv_2(%x: tensor<1x4x8x8xf32>, %w: tensor<6x4x3xf32>) {
+  // expected-error @+2 {{(C1) expected one rank of 3 or more, found 'tensor<1x4x8x8xf32>' and 'tensor<6x4x3xf32>'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.conv %x, %w {strides = array<i64: 1, 1>, pads_low = array<i64: 0, 0>, pads_high = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x4x8x8xf32>, tensor<6x4x3xf32>) -> tensor<1x4x8x8xf32>
+  return
+}
+
+// -----
+
+func.func @conv_3(%x: tensor<1x4x8x8xf32>, %w: tensor<6x4x3x3xf16>) {
+  // expected-error @+2 {{(C2) expected one element type, found 'f32' and 'f16'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.conv %x, %w {strides = array<i64: 1, 1>, pads_low = array<i64: 0, 0>, pads_high = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x4x8x8xf32>, tensor<6x4x3x3xf16>) -> tensor<1x4x8x8xf32>
+  return
+}
+
+// -----
+
+func.func @conv_4(%x: tensor<1x4x8x8xf32>, %w: tensor<6x4x3x3xf32>) {
+  // expected-error @+2 {{(C3) expected strides to be 2 values of at least 1, found [0, 1]}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.conv %x, %w {strides = array<i64: 0, 1>, pads_low = array<i64: 0, 0>, pads_high = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x4x8x8xf32>, tensor<6x4x3x3xf32>) -> tensor<1x4x8x8xf32>
+  return
+}
+
+// -----
+
+func.func @conv_5(%x: tensor<1x4x8x8xf32>, %w: tensor<6x4x3x3xf32>) {
+  // expected-error @+2 {{(C3) expected dilations to be 2 values of at least 1, found [1]}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.conv %x, %w {strides = array<i64: 1, 1>, pads_low = array<i64: 0, 0>, pads_high = array<i64: 0, 0>, dilations = array<i64: 1>, groups = 1 : i64} : (tensor<1x4x8x8xf32>, tensor<6x4x3x3xf32>) -> tensor<1x4x8x8xf32>
+  return
+}
+
+// -----
+
+func.func @conv_6(%x: tensor<1x4x8x8xf32>, %w: tensor<6x4x3x3xf32>) {
+  // expected-error @+2 {{(C3) expected pads_low to be 2 values of at least 0, found [0, -1]}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.conv %x, %w {strides = array<i64: 1, 1>, pads_low = array<i64: 0, -1>, pads_high = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x4x8x8xf32>, tensor<6x4x3x3xf32>) -> tensor<1x4x8x8xf32>
+  return
+}
+
+// -----
+
+func.func @conv_7(%x: tensor<1x4x8x8xf32>, %w: tensor<6x4x3x3xf32>) {
+  // expected-error @+2 {{(C3) expected pads_high to be 2 values of at least 0, found [0, 0, 0]}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.conv %x, %w {strides = array<i64: 1, 1>, pads_low = array<i64: 0, 0>, pads_high = array<i64: 0, 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x4x8x8xf32>, tensor<6x4x3x3xf32>) -> tensor<1x4x8x8xf32>
+  return
+}
+
+// -----
+
+func.func @conv_8(%x: tensor<1x4x8x8xf32>, %w: tensor<6x4x3x3xf32>) {
+  // expected-error @+2 {{(C4) expected groups to be positive and to divide the filters of 'tensor<6x4x3x3xf32>', found 4}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.conv %x, %w {strides = array<i64: 1, 1>, pads_low = array<i64: 0, 0>, pads_high = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 4 : i64} : (tensor<1x4x8x8xf32>, tensor<6x4x3x3xf32>) -> tensor<1x4x8x8xf32>
+  return
+}
+
+// -----
+
+func.func @conv_9(%x: tensor<1x4x8x8xf32>, %w: tensor<6x4x3x3xf32>) {
+  // expected-error @+2 {{(C5) expected the input's channels to be 2 times dimension 1 of the filter, found 'tensor<1x4x8x8xf32>' and 'tensor<6x4x3x3xf32>'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.conv %x, %w {strides = array<i64: 1, 1>, pads_low = array<i64: 0, 0>, pads_high = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 2 : i64} : (tensor<1x4x8x8xf32>, tensor<6x4x3x3xf32>) -> tensor<1x4x8x8xf32>
+  return
+}
+
+// -----
+
+func.func @conv_10(%x: tensor<1x4x8x8xf32>, %w: tensor<6x4x9x9xf32>) {
+  // expected-error @+2 {{(C6) expected a window of at most 8, found one that spans 9}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.conv %x, %w {strides = array<i64: 1, 1>, pads_low = array<i64: 0, 0>, pads_high = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x4x8x8xf32>, tensor<6x4x9x9xf32>) -> tensor<1x4x8x8xf32>
+  return
+}
+
+// -----
+
+func.func @conv_transpose(%x: tensor<1x4x8x8xf32>, %w: tensor<4x6x2x2xf32>) {
+  // expected-error @+1 {{(C1) expected one rank of 3 or more, found 'tensor<1x4x8x8xf32>', 'tensor<4x6x2x2xf32>' and 'tensor<1x6x16xf32>'}}
+  %0 = dl.conv_transpose %x, %w {strides = array<i64: 2, 2>, pads_low = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x4x8x8xf32>, tensor<4x6x2x2xf32>) -> tensor<1x6x16xf32>
+  return
+}
+
+// -----
+
+func.func @conv_transpose_2(%x: tensor<1x4x8x8xf32>, %w: tensor<4x6x2x2xf32>) {
+  // expected-error @+1 {{(C2) expected one element type, found 'f32', 'f32' and 'f16'}}
+  %0 = dl.conv_transpose %x, %w {strides = array<i64: 2, 2>, pads_low = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x4x8x8xf32>, tensor<4x6x2x2xf32>) -> tensor<1x6x16x16xf16>
+  return
+}
+
+// -----
+
+func.func @conv_transpose_3(%x: tensor<1x4x8x8xf32>, %w: tensor<4x6x2x2xf32>) {
+  // expected-error @+1 {{(C3) expected strides to be 2 values of at least 1, found [0, 1]}}
+  %0 = dl.conv_transpose %x, %w {strides = array<i64: 0, 1>, pads_low = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x4x8x8xf32>, tensor<4x6x2x2xf32>) -> tensor<1x6x16x16xf32>
+  return
+}
+
+// -----
+
+func.func @conv_transpose_4(%x: tensor<1x4x8x8xf32>, %w: tensor<4x6x2x2xf32>) {
+  // expected-error @+1 {{(C3) expected dilations to be 2 values of at least 1, found [1]}}
+  %0 = dl.conv_transpose %x, %w {strides = array<i64: 2, 2>, pads_low = array<i64: 0, 0>, dilations = array<i64: 1>, groups = 1 : i64} : (tensor<1x4x8x8xf32>, tensor<4x6x2x2xf32>) -> tensor<1x6x16x16xf32>
+  return
+}
+
+// -----
+
+func.func @conv_transpose_5(%x: tensor<1x4x8x8xf32>, %w: tensor<4x6x2x2xf32>) {
+  // expected-error @+1 {{(C3) expected pads_low to be 2 values of at least 0, found [0, -1]}}
+  %0 = dl.conv_transpose %x, %w {strides = array<i64: 2, 2>, pads_low = array<i64: 0, -1>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x4x8x8xf32>, tensor<4x6x2x2xf32>) -> tensor<1x6x16x16xf32>
+  return
+}
+
+// -----
+
+func.func @conv_transpose_6(%x: tensor<1x4x8x8xf32>, %w: tensor<4x6x2x2xf32>) {
+  // expected-error @+1 {{(C4) expected groups to be positive and to divide the channels of 'tensor<1x4x8x8xf32>', found 3}}
+  %0 = dl.conv_transpose %x, %w {strides = array<i64: 2, 2>, pads_low = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 3 : i64} : (tensor<1x4x8x8xf32>, tensor<4x6x2x2xf32>) -> tensor<1x6x16x16xf32>
+  return
+}
+
+// -----
+
+func.func @conv_transpose_7(%x: tensor<1x4x8x8xf32>, %w: tensor<5x6x2x2xf32>) {
+  // expected-error @+1 {{(C5) expected the input's channels to be dimension 0 of the filter, found 'tensor<1x4x8x8xf32>' and 'tensor<5x6x2x2xf32>'}}
+  %0 = dl.conv_transpose %x, %w {strides = array<i64: 2, 2>, pads_low = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x4x8x8xf32>, tensor<5x6x2x2xf32>) -> tensor<1x6x16x16xf32>
+  return
+}
+
+// -----
+
+func.func @conv_transpose_8(%x: tensor<1x4x8x8xf32>, %w: tensor<4x6x2x2xf32>) {
+  // expected-error @+1 {{(C6) expected a result of the input's N and 1 times dimension 1 of the filter, found 'tensor<1x5x16x16xf32>'}}
+  %0 = dl.conv_transpose %x, %w {strides = array<i64: 2, 2>, pads_low = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x4x8x8xf32>, tensor<4x6x2x2xf32>) -> tensor<1x5x16x16xf32>
+  return
+}
+
+// -----
+
+func.func @conv_transpose_9(%x: tensor<1x4x8x8xf32>, %w: tensor<4x6x2x2xf32>) {
+  // expected-error @+1 {{(C6) expected a result of the input's N and 1 times dimension 1 of the filter, found 'tensor<2x6x16x16xf32>'}}
+  %0 = dl.conv_transpose %x, %w {strides = array<i64: 2, 2>, pads_low = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x4x8x8xf32>, tensor<4x6x2x2xf32>) -> tensor<2x6x16x16xf32>
+  return
+}
