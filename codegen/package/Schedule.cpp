@@ -6,6 +6,7 @@
 #include "codegen/package/Types.h"
 #include "ir/dialect/Dims.h"
 #include "ir/dialect/Locations.h"
+#include "runtime/artifact/Validate.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -336,6 +337,9 @@ private:
   }
 
   LogicalResult add(mlir::dl::ScanOp op, std::vector<Step> &steps) {
+    if (depth == dlrt::kMaxLoopDepth)
+      return op->emitOpError("is nested in more than ")
+             << dlrt::kMaxLoopDepth - 1 << " loops";
     mlir::Block &body = op.getBody().front();
     size_t numStates = op.getStates().size();
     Step loop;

@@ -302,6 +302,31 @@ func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
             "'dl.dispatch' op there is no code for kernel 'k'\n");
 }
 
+/// Loops from `level` to `depth`, each over the one row of %v<level>.
+static std::string nestLoops(int level, int depth) {
+  std::string here = std::to_string(level), inner = std::to_string(level + 1);
+  bool innermost = level + 1 == depth;
+  return "%r" + here + " = dl.scan states() inputs(%v" + here + ") {\n^bb0(%s" +
+         here + ": tensor<4xf32>):\n%v" + inner + " = dl.reshape %s" + here +
+         " : (tensor<4xf32>) -> tensor<1x4xf32>\n" +
+         (innermost ? "" : nestLoops(level + 1, depth)) + "%y" + here +
+         " = dl.reshape %" + (innermost ? "v" : "r") + inner +
+         " : (tensor<1x4xf32>) -> tensor<4xf32>\ndl.yield %y" + here +
+         " : tensor<4xf32>\n} : (tensor<1x4xf32>) -> tensor<1x4xf32>\n";
+}
+
+TEST(ScheduleErrors, LoopsNestedTooDeep) {
+  auto getModule = [](int depth) {
+    return "func.func @main(%v0: tensor<1x4xf32>) -> tensor<1x4xf32> {\n" +
+           nestLoops(0, depth) + "return %r0 : tensor<1x4xf32>\n}\n";
+  };
+  TextModule module(getModule(8));
+  EXPECT_NE(module.print(), "");
+  EXPECT_EQ(module.diagnostics, "");
+  EXPECT_EQ(getError(getModule(9)),
+            "'dl.scan' op is nested in more than 7 loops\n");
+}
+
 TEST(ScheduleErrors, ChecksOfAnotherForm) {
   EXPECT_THAT(getError(R"(
 func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> attributes {dl.checks = [{relation = "lt"}]} {
