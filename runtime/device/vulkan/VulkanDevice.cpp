@@ -52,16 +52,16 @@ static void *getSymbol(void *library, const char *name) {
 VulkanState::~VulkanState() {
   // An opening that failed half-way may lack some of the functions.
   if (commandPool)
-    DestroyCommandPool(device, commandPool, nullptr);
-  if (device && DestroyDevice)
-    DestroyDevice(device, nullptr);
+    vkDestroyCommandPool(device, commandPool, nullptr);
+  if (device && vkDestroyDevice)
+    vkDestroyDevice(device, nullptr);
   if (messenger) {
     auto destroy = (PFN_vkDestroyDebugUtilsMessengerEXT)getInstanceProcAddr(
         instance, "vkDestroyDebugUtilsMessengerEXT");
     destroy(instance, messenger, nullptr);
   }
-  if (instance && DestroyInstance)
-    DestroyInstance(instance, nullptr);
+  if (instance && vkDestroyInstance)
+    vkDestroyInstance(instance, nullptr);
   if (library)
     closeLibrary(library);
 }
@@ -139,9 +139,9 @@ static Status createInstance(VulkanState &state) {
     return toStatus(created, "vkCreateInstance");
   }
 #define DLRT_LOAD(name)                                                        \
-  state.name =                                                                 \
+  state.vk##name =                                                             \
       (PFN_vk##name)state.getInstanceProcAddr(state.instance, "vk" #name);     \
-  if (!state.name)                                                             \
+  if (!state.vk##name)                                                         \
     return Status(Code::NotFound, "the Vulkan loader lacks vk" #name);
   DLRT_VULKAN_INSTANCE_FUNCTIONS(DLRT_LOAD)
 #undef DLRT_LOAD
@@ -173,24 +173,24 @@ static int rank(VkPhysicalDeviceType type) {
 static Status chooseDevice(VulkanState &state) {
   uint32_t count = 0;
   VkResult found =
-      state.EnumeratePhysicalDevices(state.instance, &count, nullptr);
+      state.vkEnumeratePhysicalDevices(state.instance, &count, nullptr);
   std::vector<VkPhysicalDevice> devices(count);
   if (found == VK_SUCCESS && count)
-    found =
-        state.EnumeratePhysicalDevices(state.instance, &count, devices.data());
+    found = state.vkEnumeratePhysicalDevices(state.instance, &count,
+                                             devices.data());
   DLRT_RETURN_IF_ERROR(toStatus(found, "vkEnumeratePhysicalDevices"));
   for (VkPhysicalDevice device : devices) {
     VkPhysicalDeviceProperties properties;
-    state.GetPhysicalDeviceProperties(device, &properties);
+    state.vkGetPhysicalDeviceProperties(device, &properties);
     if (properties.apiVersion < VK_API_VERSION_1_2 ||
         (state.physical &&
          rank(properties.deviceType) <= rank(state.properties.deviceType)))
       continue;
     uint32_t families = 0;
-    state.GetPhysicalDeviceQueueFamilyProperties(device, &families, nullptr);
+    state.vkGetPhysicalDeviceQueueFamilyProperties(device, &families, nullptr);
     std::vector<VkQueueFamilyProperties> queues(families);
-    state.GetPhysicalDeviceQueueFamilyProperties(device, &families,
-                                                 queues.data());
+    state.vkGetPhysicalDeviceQueueFamilyProperties(device, &families,
+                                                   queues.data());
     for (uint32_t i = 0; i < families; ++i)
       if (queues[i].queueCount &&
           (queues[i].queueFlags & VK_QUEUE_COMPUTE_BIT)) {
@@ -204,7 +204,7 @@ static Status chooseDevice(VulkanState &state) {
     return Status(Code::NotFound,
                   "there is no Vulkan 1.2 device with a compute queue");
   state.name = state.properties.deviceName;
-  state.GetPhysicalDeviceMemoryProperties(state.physical, &state.memory);
+  state.vkGetPhysicalDeviceMemoryProperties(state.physical, &state.memory);
   return {};
 }
 
@@ -217,7 +217,7 @@ static Status createDevice(VulkanState &state) {
   VkPhysicalDeviceFeatures2 has = {};
   has.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2;
   has.pNext = &has12;
-  state.GetPhysicalDeviceFeatures2(state.physical, &has);
+  state.vkGetPhysicalDeviceFeatures2(state.physical, &has);
   // A read past the end of a buffer gives anything, and does no harm.
   state.features.robustBufferAccess = has.features.robustBufferAccess;
   state.features.shaderInt16 = has.features.shaderInt16;
@@ -244,31 +244,32 @@ static Status createDevice(VulkanState &state) {
   info.pQueueCreateInfos = &queue;
   info.pEnabledFeatures = &state.features;
   DLRT_RETURN_IF_ERROR(toStatus(
-      state.CreateDevice(state.physical, &info, nullptr, &state.device),
+      state.vkCreateDevice(state.physical, &info, nullptr, &state.device),
       "vkCreateDevice"));
 #define DLRT_LOAD(name)                                                        \
-  state.name =                                                                 \
-      (PFN_vk##name)state.GetDeviceProcAddr(state.device, "vk" #name);         \
-  if (!state.name)                                                             \
+  state.vk##name =                                                             \
+      (PFN_vk##name)state.vkGetDeviceProcAddr(state.device, "vk" #name);       \
+  if (!state.vk##name)                                                         \
     return Status(Code::NotFound, "the Vulkan driver lacks vk" #name);
   DLRT_VULKAN_DEVICE_FUNCTIONS(DLRT_LOAD)
 #undef DLRT_LOAD
-  state.GetDeviceQueue(state.device, state.queueFamily, 0, &state.queue);
+  state.vkGetDeviceQueue(state.device, state.queueFamily, 0, &state.queue);
 
   VkCommandPoolCreateInfo pool = {};
   pool.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO;
   pool.flags = VK_COMMAND_POOL_CREATE_TRANSIENT_BIT;
   pool.queueFamilyIndex = state.queueFamily;
-  DLRT_RETURN_IF_ERROR(toStatus(
-      state.CreateCommandPool(state.device, &pool, nullptr, &state.commandPool),
-      "vkCreateCommandPool"));
+  DLRT_RETURN_IF_ERROR(
+      toStatus(state.vkCreateCommandPool(state.device, &pool, nullptr,
+                                         &state.commandPool),
+               "vkCreateCommandPool"));
   VkCommandBufferAllocateInfo commands = {};
   commands.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO;
   commands.commandPool = state.commandPool;
   commands.level = VK_COMMAND_BUFFER_LEVEL_PRIMARY;
   commands.commandBufferCount = 1;
   return toStatus(
-      state.AllocateCommandBuffers(state.device, &commands, &state.commands),
+      state.vkAllocateCommandBuffers(state.device, &commands, &state.commands),
       "vkAllocateCommandBuffers");
 }
 
@@ -298,9 +299,9 @@ uint64_t VulkanDevice::maxBufferBytes() const {
 
 VulkanBuffer::~VulkanBuffer() {
   if (buffer)
-    state.DestroyBuffer(state.device, toHandle<VkBuffer>(buffer), nullptr);
+    state.vkDestroyBuffer(state.device, toHandle<VkBuffer>(buffer), nullptr);
   if (memory) // which ends its mapping too
-    state.FreeMemory(state.device, toHandle<VkDeviceMemory>(memory), nullptr);
+    state.vkFreeMemory(state.device, toHandle<VkDeviceMemory>(memory), nullptr);
 }
 
 /// Host memory of the types that `allowed` has a bit for, on the device if
@@ -336,11 +337,11 @@ Status VulkanDevice::createBuffer(uint64_t bytes,
   info.usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT;
   VkBuffer buffer;
   DLRT_RETURN_IF_ERROR(
-      toStatus(state->CreateBuffer(state->device, &info, nullptr, &buffer),
+      toStatus(state->vkCreateBuffer(state->device, &info, nullptr, &buffer),
                "vkCreateBuffer"));
   made->buffer = toNumber(buffer);
   VkMemoryRequirements needs;
-  state->GetBufferMemoryRequirements(state->device, buffer, &needs);
+  state->vkGetBufferMemoryRequirements(state->device, buffer, &needs);
   int type = findMemoryType(*state, needs.memoryTypeBits);
   if (type < 0)
     return Status(Code::Unsupported,
@@ -351,15 +352,15 @@ Status VulkanDevice::createBuffer(uint64_t bytes,
   allocation.memoryTypeIndex = uint32_t(type);
   VkDeviceMemory memory;
   DLRT_RETURN_IF_ERROR(toStatus(
-      state->AllocateMemory(state->device, &allocation, nullptr, &memory),
+      state->vkAllocateMemory(state->device, &allocation, nullptr, &memory),
       "vkAllocateMemory"));
   made->memory = toNumber(memory);
   DLRT_RETURN_IF_ERROR(
-      toStatus(state->BindBufferMemory(state->device, buffer, memory, 0),
+      toStatus(state->vkBindBufferMemory(state->device, buffer, memory, 0),
                "vkBindBufferMemory"));
   DLRT_RETURN_IF_ERROR(
-      toStatus(state->MapMemory(state->device, memory, 0, VK_WHOLE_SIZE, 0,
-                                &made->mapped),
+      toStatus(state->vkMapMemory(state->device, memory, 0, VK_WHOLE_SIZE, 0,
+                                  &made->mapped),
                "vkMapMemory"));
   result = std::move(made);
   return {};

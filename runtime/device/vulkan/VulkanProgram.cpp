@@ -19,12 +19,13 @@ VulkanProgram::VulkanProgram(VulkanState &state) : state(state) {}
 
 VulkanProgram::~VulkanProgram() {
   for (const Pipeline &pipeline : pipelines) {
-    state.DestroyPipeline(state.device, pipeline.pipeline, nullptr);
-    state.DestroyPipelineLayout(state.device, pipeline.layout, nullptr);
-    state.DestroyDescriptorSetLayout(state.device, pipeline.setLayout, nullptr);
+    state.vkDestroyPipeline(state.device, pipeline.pipeline, nullptr);
+    state.vkDestroyPipelineLayout(state.device, pipeline.layout, nullptr);
+    state.vkDestroyDescriptorSetLayout(state.device, pipeline.setLayout,
+                                       nullptr);
   }
-  state.DestroyShaderModule(state.device, toHandle<VkShaderModule>(shader),
-                            nullptr);
+  state.vkDestroyShaderModule(state.device, toHandle<VkShaderModule>(shader),
+                              nullptr);
 }
 
 //===----------------------------------------------------------------------===//
@@ -107,9 +108,9 @@ Status VulkanProgram::load(VulkanDevice &device,
   info.codeSize = words.size() * sizeof(uint32_t);
   info.pCode = words.data();
   VkShaderModule shader;
-  DLRT_RETURN_IF_ERROR(
-      toStatus(state.CreateShaderModule(state.device, &info, nullptr, &shader),
-               "vkCreateShaderModule"));
+  DLRT_RETURN_IF_ERROR(toStatus(
+      state.vkCreateShaderModule(state.device, &info, nullptr, &shader),
+      "vkCreateShaderModule"));
   program->shader = toNumber(shader);
   DLRT_RETURN_IF_ERROR(program->createPipelines());
   result = std::move(program);
@@ -131,8 +132,8 @@ Status VulkanProgram::createPipelines() {
     set.bindingCount = entry.buffers;
     set.pBindings = bindings.data();
     DLRT_RETURN_IF_ERROR(
-        toStatus(state.CreateDescriptorSetLayout(state.device, &set, nullptr,
-                                                 &made.setLayout),
+        toStatus(state.vkCreateDescriptorSetLayout(state.device, &set, nullptr,
+                                                   &made.setLayout),
                  "vkCreateDescriptorSetLayout"));
     VkPushConstantRange range = {VK_SHADER_STAGE_COMPUTE_BIT, 0,
                                  entry.sizes * 4};
@@ -143,19 +144,28 @@ Status VulkanProgram::createPipelines() {
     layout.pushConstantRangeCount = entry.sizes ? 1 : 0;
     layout.pPushConstantRanges = &range;
     DLRT_RETURN_IF_ERROR(
-        toStatus(state.CreatePipelineLayout(state.device, &layout, nullptr,
-                                            &made.layout),
+        toStatus(state.vkCreatePipelineLayout(state.device, &layout, nullptr,
+                                              &made.layout),
                  "vkCreatePipelineLayout"));
-    VkComputePipelineCreateInfo info = {};
-    info.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO;
-    info.stage.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO;
-    info.stage.stage = VK_SHADER_STAGE_COMPUTE_BIT;
-    info.stage.module = toHandle<VkShaderModule>(shader);
-    info.stage.pName = entry.name.c_str();
-    info.layout = made.layout;
+    VkPipelineShaderStageCreateInfo stage = {
+        VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+        nullptr,
+        0,
+        VK_SHADER_STAGE_COMPUTE_BIT,
+        toHandle<VkShaderModule>(shader),
+        entry.name.c_str(),
+        nullptr};
+    VkComputePipelineCreateInfo info = {
+        VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+        nullptr,
+        0,
+        stage,
+        made.layout,
+        VK_NULL_HANDLE,
+        0};
     DLRT_RETURN_IF_ERROR(
-        toStatus(state.CreateComputePipelines(state.device, VK_NULL_HANDLE, 1,
-                                              &info, nullptr, &made.pipeline),
+        toStatus(state.vkCreateComputePipelines(state.device, VK_NULL_HANDLE, 1,
+                                                &info, nullptr, &made.pipeline),
                  "vkCreateComputePipelines"));
   }
   return {};
@@ -209,7 +219,7 @@ Status VulkanProgram::record(const VulkanDispatch &dispatch, uint64_t number) {
   allocation.pSetLayouts = &pipeline.setLayout;
   VkDescriptorSet set;
   DLRT_RETURN_IF_ERROR(
-      toStatus(state.AllocateDescriptorSets(state.device, &allocation, &set),
+      toStatus(state.vkAllocateDescriptorSets(state.device, &allocation, &set),
                "vkAllocateDescriptorSets"));
   std::vector<VkDescriptorBufferInfo> infos(entry.buffers);
   std::vector<VkWriteDescriptorSet> writes(entry.buffers);
@@ -224,31 +234,31 @@ Status VulkanProgram::record(const VulkanDispatch &dispatch, uint64_t number) {
     writes[i].descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
     writes[i].pBufferInfo = &infos[i];
   }
-  state.UpdateDescriptorSets(state.device, entry.buffers, writes.data(), 0,
-                             nullptr);
+  state.vkUpdateDescriptorSets(state.device, entry.buffers, writes.data(), 0,
+                               nullptr);
   VkCommandBuffer commands = state.commands;
-  state.CmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE,
-                        pipeline.pipeline);
-  state.CmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE,
-                              pipeline.layout, 0, 1, &set, 0, nullptr);
+  state.vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE,
+                          pipeline.pipeline);
+  state.vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE,
+                                pipeline.layout, 0, 1, &set, 0, nullptr);
   std::vector<int32_t> sizes(dispatch.sizes.begin(), dispatch.sizes.end());
   if (!sizes.empty())
-    state.CmdPushConstants(commands, pipeline.layout,
-                           VK_SHADER_STAGE_COMPUTE_BIT, 0,
-                           uint32_t(sizes.size() * 4), sizes.data());
+    state.vkCmdPushConstants(commands, pipeline.layout,
+                             VK_SHADER_STAGE_COMPUTE_BIT, 0,
+                             uint32_t(sizes.size() * 4), sizes.data());
   uint64_t groups = (dispatch.elements + workgroupSize - 1) / workgroupSize;
   uint64_t most = state.properties.limits.maxComputeWorkGroupCount[0];
-  state.CmdDispatch(commands, uint32_t(std::min(groups, most)), 1, 1);
+  state.vkCmdDispatch(commands, uint32_t(std::min(groups, most)), 1, 1);
   // What comes next, on the device or the host, sees what was written.
   VkMemoryBarrier barrier = {};
   barrier.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER;
   barrier.srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT;
   barrier.dstAccessMask = VK_ACCESS_SHADER_READ_BIT |
                           VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_HOST_READ_BIT;
-  state.CmdPipelineBarrier(commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
-                           VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT |
-                               VK_PIPELINE_STAGE_HOST_BIT,
-                           0, 1, &barrier, 0, nullptr, 0, nullptr);
+  state.vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+                             VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT |
+                                 VK_PIPELINE_STAGE_HOST_BIT,
+                             0, 1, &barrier, 0, nullptr, 0, nullptr);
   return {};
 }
 
@@ -259,9 +269,9 @@ struct Run {
   explicit Run(VulkanState &state) : state(state) {}
   ~Run() {
     if (fence)
-      state.DestroyFence(state.device, fence, nullptr);
+      state.vkDestroyFence(state.device, fence, nullptr);
     if (pool)
-      state.DestroyDescriptorPool(state.device, pool, nullptr);
+      state.vkDestroyDescriptorPool(state.device, pool, nullptr);
   }
   VulkanState &state;
   VkDescriptorPool pool = VK_NULL_HANDLE;
@@ -289,39 +299,40 @@ Status VulkanProgram::run(const std::vector<VulkanDispatch> &dispatches) {
   pool.maxSets = sets;
   pool.poolSizeCount = 1;
   pool.pPoolSizes = &poolSize;
-  DLRT_RETURN_IF_ERROR(toStatus(
-      state.CreateDescriptorPool(state.device, &pool, nullptr, &resources.pool),
-      "vkCreateDescriptorPool"));
+  DLRT_RETURN_IF_ERROR(
+      toStatus(state.vkCreateDescriptorPool(state.device, &pool, nullptr,
+                                            &resources.pool),
+               "vkCreateDescriptorPool"));
 
   DLRT_RETURN_IF_ERROR(
-      toStatus(state.ResetCommandPool(state.device, state.commandPool, 0),
+      toStatus(state.vkResetCommandPool(state.device, state.commandPool, 0),
                "vkResetCommandPool"));
   VkCommandBufferBeginInfo begin = {};
   begin.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO;
   begin.flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT;
   DLRT_RETURN_IF_ERROR(
-      toStatus(state.BeginCommandBuffer(state.commands, &begin),
+      toStatus(state.vkBeginCommandBuffer(state.commands, &begin),
                "vkBeginCommandBuffer"));
   for (const VulkanDispatch &dispatch : dispatches)
     if (dispatch.elements)
       DLRT_RETURN_IF_ERROR(record(dispatch, toNumber(resources.pool)));
   DLRT_RETURN_IF_ERROR(
-      toStatus(state.EndCommandBuffer(state.commands), "vkEndCommandBuffer"));
+      toStatus(state.vkEndCommandBuffer(state.commands), "vkEndCommandBuffer"));
 
   VkFenceCreateInfo fence = {};
   fence.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO;
   DLRT_RETURN_IF_ERROR(toStatus(
-      state.CreateFence(state.device, &fence, nullptr, &resources.fence),
+      state.vkCreateFence(state.device, &fence, nullptr, &resources.fence),
       "vkCreateFence"));
   VkSubmitInfo submit = {};
   submit.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO;
   submit.commandBufferCount = 1;
   submit.pCommandBuffers = &state.commands;
   DLRT_RETURN_IF_ERROR(
-      toStatus(state.QueueSubmit(state.queue, 1, &submit, resources.fence),
+      toStatus(state.vkQueueSubmit(state.queue, 1, &submit, resources.fence),
                "vkQueueSubmit"));
-  return toStatus(state.WaitForFences(state.device, 1, &resources.fence,
-                                      VK_TRUE,
-                                      std::numeric_limits<uint64_t>::max()),
+  return toStatus(state.vkWaitForFences(state.device, 1, &resources.fence,
+                                        VK_TRUE,
+                                        std::numeric_limits<uint64_t>::max()),
                   "vkWaitForFences");
 }

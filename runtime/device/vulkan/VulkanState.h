@@ -64,7 +64,7 @@ namespace dlrt {
 struct VulkanState {
   void *library = nullptr;
   PFN_vkGetInstanceProcAddr getInstanceProcAddr = nullptr;
-#define DLRT_DECLARE(name) PFN_vk##name name = nullptr;
+#define DLRT_DECLARE(name) PFN_vk##name vk##name = nullptr;
   DLRT_VULKAN_INSTANCE_FUNCTIONS(DLRT_DECLARE)
   DLRT_VULKAN_DEVICE_FUNCTIONS(DLRT_DECLARE)
 #undef DLRT_DECLARE
