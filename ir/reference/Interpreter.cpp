@@ -122,7 +122,7 @@ FailureOr<Shape> Arguments::getShape(Value value) const {
   auto shape = evaluateShape(cast<RankedTensorType>(value.getType()), symbols);
   if (!shape)
     return value.getDefiningOp()->emitOpError(
-               "has a result of no known shape: ")
+               "has a result whose shape is not known or negative: ")
            << value.getType();
   return *shape;
 }
