@@ -80,6 +80,15 @@ std::optional<Contraction> Contraction::match(linalg::GenericOp op) {
     else
       result.outerLanes.push_back(d);
   }
+  // Of several row loops, those that run once are no rows.
+  for (size_t i = 0; i < result.rows.size() && result.rows.size() > 1;)
+    if (ranges[result.rows[i]] == 1) {
+      result.batch.push_back(result.rows[i]);
+      result.rows.erase(result.rows.begin() + i);
+    } else {
+      ++i;
+    }
+  llvm::sort(result.batch);
   op.getReductionDims(result.reduced);
   return result;
 }
@@ -291,7 +300,10 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
                  return {};
                });
     };
-    nest(0, zero);
+    emitter.emitByBorder(op, dims, {}, [&]() -> SmallVector<Value> {
+      nest(0, zero);
+      return {};
+    });
   };
   // Copies `length` (at most a vector of) lanes, with a mask if they are fewer.
   auto copyRun = [&](Value at, Value length) {

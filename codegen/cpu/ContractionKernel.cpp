@@ -118,6 +118,7 @@ Value ContractionEmitter::pack(OpOperand *operand, ArrayRef<unsigned> order,
 
 LogicalResult ContractionEmitter::run() {
   outputs = kernel.getOutputs();
+  kernel.countOperations(op);
   if (!c.rows.empty())
     rowLoop = c.rows.back();
   SmallVector<unsigned> blockedRows;

@@ -16,7 +16,7 @@
 #include "codegen/cpu/LaneIndex.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "llvm/ADT/SmallSet.h"
+#include "llvm/ADT/SmallPtrSet.h"
 
 namespace mlir::dl::cpu {
 
@@ -66,6 +66,19 @@ public:
   /// on, given positions that carry their dependencies.
   void collectDependencies(Value tensor, ArrayRef<LaneIndex> position,
                            SmallVectorImpl<uint64_t> &sets);
+
+  /// Whether everything that `op` reads through a padded operand, over all of its
+  /// reduced dimensions, lies inside of the border, so that no element needs a
+  /// check; null where no operand is padded. `dims` holds the other positions.
+  Value isInsideBorder(linalg::GenericOp op, Position dims);
+
+  /// Runs `body` twice: without checks of borders where isInsideBorder holds,
+  /// with them elsewhere; once where no operand is padded. The results are those
+  /// of `body`.
+  SmallVector<Value> emitByBorder(linalg::GenericOp op,
+                                  ArrayRef<LaneIndex> dims,
+                                  TypeRange resultTypes,
+                                  function_ref<SmallVector<Value>()> body);
 
   /// A scalar value of the kernel function (sizes, indices) in the new function.
   Value scalar(Value value);
@@ -157,6 +170,8 @@ private:
                      function_ref<void(Value, ArrayRef<LaneIndex>)> visit);
 
   SmallVector<Known, 0> known;
+  /// Padded tensors that are read inside of their borders only.
+  llvm::SmallPtrSet<Operation *, 2> unchecked;
   bool hasFailed = false;
 };
 

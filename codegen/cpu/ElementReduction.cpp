@@ -126,6 +126,17 @@ SmallVector<Element> ElementEmitter::reduceByLane(linalg::GenericOp op,
         read(init.get(), mapPosition(op.getMatchingIndexingMap(&init), dims));
     initial.push_back(isVector ? toVector(element) : element.value);
   }
+  // Short loops of known lengths, windows above all, are unrolled: offsets and
+  // masks become constants.
+  constexpr int64_t kUnrolled = 32;
+  int64_t steps = 1;
+  for (unsigned d : reduced) {
+    int64_t range = op.getStaticLoopRanges()[d];
+    steps = ShapedType::isDynamic(range) || steps > kUnrolled ? kUnrolled + 1
+                                                              : steps * range;
+  }
+  bool unroll = steps <= kUnrolled;
+
   Value zero = index.constant(0), one = index.constant(1);
   std::function<SmallVector<Value>(unsigned, ValueRange)> nest =
       [&](unsigned depth, ValueRange carried) -> SmallVector<Value> {
@@ -143,7 +154,14 @@ SmallVector<Element> ElementEmitter::reduceByLane(linalg::GenericOp op,
     }
     unsigned d = reduced[depth];
     Value extent = loopSize(op, d);
-    // Reductions that do not depend on this loop are done ahead of it.
+    if (unroll) {
+      SmallVector<Value> values(carried);
+      for (int64_t i = 0; i < *IndexBuilder::getConstant(extent); ++i) {
+        dims[d] = index.uniform(index.constant(i), ~uint64_t(0));
+        values = nest(depth + 1, values);
+      }
+      return values;
+    }
     return emitLoop(builder, loc, zero, extent, one, carried,
                     [&](Value i, ValueRange inner) {
                       dims[d] = index.uniform(i, ~uint64_t(0));
@@ -159,7 +177,10 @@ SmallVector<Element> ElementEmitter::reduceByLane(linalg::GenericOp op,
         hoistReductions(operand->get(),
                         mapPosition(op.getMatchingIndexingMap(operand), dims),
                         uint64_t(1) << 63);
-    for (Value value : nest(0, initial))
+    SmallVector<Value> values =
+        emitByBorder(op, dims, ValueRange(initial).getTypes(),
+                     [&] { return nest(0, initial); });
+    for (Value value : values)
       results.push_back({value, isVector});
   }
   return results;

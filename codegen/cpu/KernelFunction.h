@@ -51,6 +51,9 @@ public:
   /// be generated.
   LogicalResult finish();
 
+  /// Counts the multiplications and additions of a contraction, for profiles.
+  void countOperations(linalg::GenericOp contraction);
+
   func::FuncOp source;
   func::FuncOp function;
   const MachineModel &machine;
@@ -74,6 +77,7 @@ private:
   Value begin, end, scratch;
   Value tiles;        // tiles of the calls of emitTiles so far
   Value scratchBytes; // handed out so far
+  Value operations;   // of the contractions; null if there are none
 };
 
 /// Ways to generate a kernel. Each checks whether it applies, generates the body
