@@ -37,7 +37,8 @@ public:
     for (Operation *op : graph.getOps())
       if (getKind(op) == FusionKind::Reduction && graph.isFree(op))
         addReduction(op);
-    for (Operation *op : graph.getOps())
+    // Users first: they may take in what is broadcast to them.
+    for (Operation *op : llvm::reverse(graph.getOps()))
       if (getKind(op) == FusionKind::Elementwise && graph.isFree(op) &&
           !isCheapMovement(op))
         addElementwise(op);

@@ -84,7 +84,7 @@ void KernelBuilder::addCaptures() {
   for (Value value : captures)
     if (!views.count(value)) {
       View &view = views[value];
-      view.sizeType = getKernelElementType(typeOf(value).getElementType());
+      view.sizesType = getKernelType(typeOf(value));
       std::optional<SmallVector<AffineExpr>> values = getSizeValues(value);
       for (AffineExpr expr : *values)
         view.sizes.push_back(getSizeValue(expr));
@@ -302,8 +302,26 @@ static Value createScalarOperand(OpBuilder &builder, Location loc,
                                  const View &view) {
   if (view.splat)
     return arith::ConstantOp::create(builder, loc, view.splat);
-  return arith::IndexCastOp::create(builder, loc, view.sizeType,
+  return arith::IndexCastOp::create(builder, loc,
+                                    view.sizesType.getElementType(),
                                     view.sizes.front());
+}
+
+/// The place, in row-major order, of the element of a static tensor that a body
+/// reads through `map` (of dimensions and zeros).
+static Value createPosition(OpBuilder &builder, Location loc,
+                            RankedTensorType type, AffineMap map) {
+  Value position = arith::ConstantIndexOp::create(builder, loc, 0);
+  for (auto [expr, size] : llvm::zip(map.getResults(), type.getShape())) {
+    Value extent = arith::ConstantIndexOp::create(builder, loc, size);
+    position = arith::MulIOp::create(builder, loc, position, extent);
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    if (!dim)
+      continue;
+    Value at = linalg::IndexOp::create(builder, loc, dim.getPosition());
+    position = arith::AddIOp::create(builder, loc, position, at);
+  }
+  return position;
 }
 
 /// The element of a tensor of sizes that stands at position `at`.
@@ -317,7 +335,8 @@ static Value createSizesElement(OpBuilder &builder, Location loc,
           builder, loc, arith::CmpIPredicate::eq, at, number);
       result = arith::SelectOp::create(builder, loc, isHere, size, result);
     }
-  return arith::IndexCastOp::create(builder, loc, view.sizeType, result);
+  return arith::IndexCastOp::create(
+      builder, loc, view.sizesType.getElementType(), result);
 }
 
 linalg::GenericOp
@@ -372,14 +391,8 @@ KernelBuilder::createGeneric(Location loc, ArrayRef<Loop> loops,
             inputs.push_back(createScalarOperand(b, at, view));
             continue;
           }
-          Value position =
-              isa<AffineDimExpr>(map.getResult(0))
-                  ? linalg::IndexOp::create(
-                        b, at,
-                        cast<AffineDimExpr>(map.getResult(0)).getPosition())
-                        .getResult()
-                  : getIndex(0);
-          inputs.push_back(createSizesElement(b, at, view, position));
+          inputs.push_back(createSizesElement(
+              b, at, view, createPosition(b, at, view.sizesType, map)));
         }
         SmallVector<Value> yielded =
             body(b, at, inputs, arguments.take_back(inits.size()));

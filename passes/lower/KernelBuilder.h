@@ -17,13 +17,13 @@ namespace mlir::dl::lower {
 
 /// How a dl value is read in the kernel. Either element (d0, ..) is element
 /// map(d0, ..) of `tensor`; or all elements are `splat`; or the value holds
-/// sizes: element i is the index value sizes[i] (one for all in rank 0).
+/// sizes: its elements, in order, are the index values `sizes`.
 struct View {
   Value tensor;
   AffineMap map;
   TypedAttr splat;
   SmallVector<Value> sizes;
-  Type sizeType; // of the elements of `sizes`
+  RankedTensorType sizesType; // what `sizes` are a tensor of
 };
 
 /// A loop of a structured op: its size, and whether it reduces.

@@ -92,7 +92,8 @@ class Lower : public ::dl::impl::LowerBase<Lower> {
   StringAttr enter(OwningOpRef<func::FuncOp> function, StringRef stem) {
     std::string text;
     llvm::raw_string_ostream stream(text);
-    function->print(stream, OpPrintingFlags().useLocalScope());
+    function->print(
+        stream, OpPrintingFlags().useLocalScope().enableDebugInfo(false));
     auto [entry, isNew] = kernels.try_emplace(text);
     if (isNew) {
       std::string name = (stem + "_" + Twine(kernels.size() - 1)).str();

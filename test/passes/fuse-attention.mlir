@@ -1,0 +1,35 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// RUN: dl-opt --dl-fuse -split-input-file %s | FileCheck %s
+
+// Product, mask, softmax, product: one kernel.
+
+// CHECK: dl.fused {
+// CHECK-NEXT: dl.transpose
+// CHECK-NEXT: dl.matmul
+// CHECK-NEXT: dl.add
+// CHECK-NEXT: dl.softmax
+// CHECK-NEXT: dl.matmul
+// CHECK-NEXT: dl.yield
+// CHECK-NOT: dl.fused
+func.func @attention(%q: tensor<2x8x4xf32>, %k: tensor<2x8x4xf32>, %v: tensor<2x8x4xf32>, %m: tensor<8x8xf32>) -> tensor<2x8x4xf32> {
+  %0 = dl.transpose %k {permutation = array<i64: 0, 2, 1>} : (tensor<2x8x4xf32>) -> tensor<2x4x8xf32>
+  %1 = dl.matmul %q, %0 : (tensor<2x8x4xf32>, tensor<2x4x8xf32>) -> tensor<2x8x8xf32>
+  %2 = dl.add %1, %m : (tensor<2x8x8xf32>, tensor<8x8xf32>) -> tensor<2x8x8xf32>
+  %3 = dl.softmax %2 {axis = 2 : i64} : (tensor<2x8x8xf32>) -> tensor<2x8x8xf32>
+  %4 = dl.matmul %3, %v : (tensor<2x8x8xf32>, tensor<2x8x4xf32>) -> tensor<2x8x4xf32>
+  return %4 : tensor<2x8x4xf32>
+}
+
+// -----
+
+// The weights are asked for: three kernels.
+
+// CHECK-COUNT-3: dl.fused
+func.func @weights(%q: tensor<2x8x4xf32>, %k: tensor<2x4x8xf32>, %v: tensor<2x8x4xf32>) -> (tensor<2x8x4xf32>, tensor<2x8x8xf32>) {
+  %1 = dl.matmul %q, %k : (tensor<2x8x4xf32>, tensor<2x4x8xf32>) -> tensor<2x8x8xf32>
+  %3 = dl.softmax %1 {axis = 2 : i64} : (tensor<2x8x8xf32>) -> tensor<2x8x8xf32>
+  %4 = dl.matmul %3, %v : (tensor<2x8x8xf32>, tensor<2x8x4xf32>) -> tensor<2x8x4xf32>
+  return %4, %3 : tensor<2x8x4xf32>, tensor<2x8x8xf32>
+}

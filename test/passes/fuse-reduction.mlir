@@ -1,0 +1,65 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// RUN: dl-opt --dl-fuse -split-input-file %s | FileCheck %s
+
+// A normalization is one kernel with the residual sum before it, which is used
+// again and so is a result.
+
+// CHECK: %[[R:.*]]:2 = dl.fused {
+// CHECK-NEXT: dl.add
+// CHECK-NEXT: dl.reduce
+// CHECK-NEXT: dl.sub
+// CHECK-NEXT: dl.mul
+// CHECK-NEXT: dl.reduce
+// CHECK-NEXT: dl.rsqrt
+// CHECK-NEXT: dl.mul
+// CHECK-NEXT: dl.yield
+// CHECK: return %[[R]]#1, %[[R]]#0
+func.func @norm(%a: tensor<4x8xf32>, %b: tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
+  %0 = dl.add %a, %b : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  %1 = dl.reduce sum, %0 {axes = array<i64: 1>, keepdims = true} : (tensor<4x8xf32>) -> tensor<4x1xf32>
+  %2 = dl.sub %0, %1 : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xf32>
+  %3 = dl.mul %2, %2 : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  %4 = dl.reduce sum, %3 {axes = array<i64: 1>, keepdims = true} : (tensor<4x8xf32>) -> tensor<4x1xf32>
+  %5 = dl.rsqrt %4 : (tensor<4x1xf32>) -> tensor<4x1xf32>
+  %6 = dl.mul %2, %5 : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xf32>
+  return %6, %0 : tensor<4x8xf32>, tensor<4x8xf32>
+}
+
+// -----
+
+// Reductions over other dimensions are kernels of their own; what is looked up for
+// one of them alone is read there.
+
+// CHECK: dl.fused {
+// CHECK-NEXT: dl.gather
+// CHECK-NEXT: dl.reduce
+// CHECK-NEXT: dl.yield
+// CHECK: dl.fused {
+// CHECK-NEXT: dl.reduce
+func.func @axes(%a: tensor<9x8xf32>, %i: tensor<4xi64>, %b: tensor<4x8xf32>) -> (tensor<4xf32>, tensor<8xf32>) {
+  %0 = dl.gather %a, %i {axis = 0 : i64} : (tensor<9x8xf32>, tensor<4xi64>) -> tensor<4x8xf32>
+  %1 = dl.reduce sum, %0 {axes = array<i64: 1>} : (tensor<4x8xf32>) -> tensor<4xf32>
+  %2 = dl.reduce sum, %b {axes = array<i64: 0>} : (tensor<4x8xf32>) -> tensor<8xf32>
+  return %1, %2 : tensor<4xf32>, tensor<8xf32>
+}
+
+// -----
+
+// Windows take in their border and what follows.
+
+// CHECK: dl.fused {
+// CHECK-NEXT: dl.pad
+// CHECK-NEXT: dl.window_reduce
+// CHECK-NEXT: dl.mul
+// CHECK-NEXT: dl.yield
+// CHECK-NOT: dl.fused
+func.func @pool(%x: tensor<1x3x8xf32>) -> tensor<1x3x4xf32> {
+  %z = dl.constant dense<0.0> : tensor<f32>
+  %c = dl.constant dense<0.5> : tensor<f32>
+  %0 = dl.pad constant, %x, %z {low = affine_map<() -> (0, 0, 1)>} : (tensor<1x3x8xf32>, tensor<f32>) -> tensor<1x3x9xf32>
+  %1 = dl.window_reduce sum, %0 {window = array<i64: 3>, strides = array<i64: 2>, dilations = array<i64: 1>} : (tensor<1x3x9xf32>) -> tensor<1x3x4xf32>
+  %2 = dl.mul %1, %c : (tensor<1x3x4xf32>, tensor<f32>) -> tensor<1x3x4xf32>
+  return %2 : tensor<1x3x4xf32>
+}

@@ -1,0 +1,66 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// RUN: dl-opt --dl-lower -split-input-file %s | FileCheck %s
+
+// Slices, splits of dimensions, borders.
+
+// CHECK: tensor.extract_slice %arg0[%arg1, 0] [3, 8] [1, 1]
+// CHECK: tensor.expand_shape {{.*}} {{\[\[}}0], [1, 2]] output_shape [3, 2, 4]
+// CHECK: tensor.pad {{.*}} low[0, 0, 1] high[0, 0, 2]
+func.func @move(%x: tensor<?x8xf32, #dl.dims<()[s0] -> (s0 + 3, 8)>>) -> tensor<3x2x7xf32> attributes {dl.symbols = ["n"]} {
+  %z = dl.constant dense<0.0> : tensor<f32>
+  %0 = dl.fused {
+    %1 = dl.slice %x {offsets = affine_map<()[s0] -> (s0, 0)>, strides = array<i64: 1, 1>} : (tensor<?x8xf32, #dl.dims<()[s0] -> (s0 + 3, 8)>>) -> tensor<3x8xf32>
+    %2 = dl.reshape %1 : (tensor<3x8xf32>) -> tensor<3x2x4xf32>
+    %3 = dl.pad constant, %2, %z {low = affine_map<() -> (0, 0, 1)>} : (tensor<3x2x4xf32>, tensor<f32>) -> tensor<3x2x7xf32>
+    dl.yield %3 : tensor<3x2x7xf32>
+  } : tensor<3x2x7xf32>
+  return %0 : tensor<3x2x7xf32>
+}
+
+// -----
+
+// A negative count cuts; a negative stride reads backwards.
+
+// CHECK: #[[BACK:.*]] = affine_map<(d0) -> (d0 * -2 + 7)>
+// CHECK: linalg.generic {indexing_maps = [#[[BACK]]
+// CHECK: tensor.extract_slice {{.*}}[1] [3] [1]
+// CHECK: tensor.pad {{.*}} low[0] high[1]
+func.func @cut(%x: tensor<8xf32>) -> tensor<4xf32> {
+  %z = dl.constant dense<0.0> : tensor<f32>
+  %0 = dl.fused {
+    %1 = dl.slice %x {offsets = affine_map<() -> (7)>, strides = array<i64: -2>} : (tensor<8xf32>) -> tensor<4xf32>
+    %2 = dl.pad constant, %1, %z {low = affine_map<() -> (-1)>} : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    dl.yield %2 : tensor<4xf32>
+  } : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+// CHECK: %[[POS:.*]] = arith.minsi
+// CHECK: tensor.extract %arg0
+func.func @reflect(%x: tensor<8xf32>) -> tensor<12xf32> {
+  %z = dl.constant dense<0.0> : tensor<f32>
+  %0 = dl.fused {
+    %1 = dl.pad reflect, %x, %z {low = affine_map<() -> (2)>} : (tensor<8xf32>, tensor<f32>) -> tensor<12xf32>
+    dl.yield %1 : tensor<12xf32>
+  } : tensor<12xf32>
+  return %0 : tensor<12xf32>
+}
+
+// -----
+
+// Pieces go into the destination one after the other.
+
+// CHECK: %[[A:.*]] = tensor.insert_slice %arg0 into %arg2[0, 0] [2, 3] [1, 1]
+// CHECK: %[[B:.*]] = tensor.insert_slice %arg1 into %[[A]][2, 0] [1, 3] [1, 1]
+// CHECK: return %[[B]]
+func.func @concat(%a: tensor<2x3xf32>, %b: tensor<1x3xf32>) -> tensor<3x3xf32> {
+  %0 = dl.fused {
+    %1 = dl.concat %a, %b {axis = 0 : i64} : (tensor<2x3xf32>, tensor<1x3xf32>) -> tensor<3x3xf32>
+    dl.yield %1 : tensor<3x3xf32>
+  } : tensor<3x3xf32>
+  return %0 : tensor<3x3xf32>
+}

@@ -1,0 +1,46 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// RUN: dl-opt --dl-simplify-arithmetic %s | FileCheck %s
+
+// CHECK-LABEL: func.func @divide
+// CHECK: dl.constant dense<1.250000e-01>
+// CHECK: dl.mul
+// CHECK: dl.div
+func.func @divide(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %a = dl.constant dense<8.0> : tensor<f32>
+  %b = dl.constant dense<3.0> : tensor<f32>
+  %0 = dl.div %x, %a : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %1 = dl.div %x, %b : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  return %0, %1 : tensor<4xf32>, tensor<4xf32>
+}
+
+// Both scales go behind the product and become one.
+
+// CHECK-LABEL: func.func @scale
+// CHECK: %[[C:.*]] = dl.constant dense<2.500000e-01>
+// CHECK: %[[T:.*]] = dl.transpose %arg1
+// CHECK: %[[P:.*]] = dl.matmul %arg0, %[[T]]
+// CHECK: dl.mul %[[P]], %[[C]]
+func.func @scale(%q: tensor<8x4xf32>, %k: tensor<8x4xf32>) -> tensor<8x8xf32> {
+  %c = dl.constant dense<0.5> : tensor<f32>
+  %0 = dl.mul %q, %c : (tensor<8x4xf32>, tensor<f32>) -> tensor<8x4xf32>
+  %1 = dl.mul %k, %c : (tensor<8x4xf32>, tensor<f32>) -> tensor<8x4xf32>
+  %2 = dl.transpose %1 {permutation = array<i64: 1, 0>} : (tensor<8x4xf32>) -> tensor<4x8xf32>
+  %3 = dl.matmul %0, %2 : (tensor<8x4xf32>, tensor<4x8xf32>) -> tensor<8x8xf32>
+  return %3 : tensor<8x8xf32>
+}
+
+// What computes the operand takes the scale in.
+
+// CHECK-LABEL: func.func @computed
+// CHECK: dl.exp
+// CHECK: dl.mul
+// CHECK: dl.matmul
+func.func @computed(%q: tensor<8x4xf32>, %k: tensor<4x8xf32>) -> tensor<8x8xf32> {
+  %c = dl.constant dense<0.5> : tensor<f32>
+  %0 = dl.exp %q : (tensor<8x4xf32>) -> tensor<8x4xf32>
+  %1 = dl.mul %0, %c : (tensor<8x4xf32>, tensor<f32>) -> tensor<8x4xf32>
+  %2 = dl.matmul %1, %k : (tensor<8x4xf32>, tensor<4x8xf32>) -> tensor<8x8xf32>
+  return %2 : tensor<8x8xf32>
+}

@@ -1,0 +1,55 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// RUN: dl-opt --dl-sink-reshapes --canonicalize %s | FileCheck %s
+
+// Bias and residual meet the product in its own shape.
+
+// CHECK-LABEL: func.func @elementwise
+// CHECK: dl.matmul
+// CHECK: dl.add {{.*}} : (tensor<1x16x49xf32>, tensor<1x16x1xf32>) -> tensor<1x16x49xf32>
+// CHECK: dl.add {{.*}} -> tensor<1x16x49xf32>
+// CHECK: dl.reduce {{.*}} {axes = array<i64: 2>, keepdims = true} : (tensor<1x16x49xf32>) -> tensor<1x16x1xf32>
+// CHECK: dl.reshape {{.*}} -> tensor<1x16x1x1xf32>
+func.func @elementwise(%w: tensor<16x8xf32>, %x: tensor<1x8x49xf32>, %b: tensor<16x1x1xf32>, %r: tensor<1x16x7x7xf32>) -> tensor<1x16x1x1xf32> {
+  %0 = dl.matmul %w, %x : (tensor<16x8xf32>, tensor<1x8x49xf32>) -> tensor<1x16x49xf32>
+  %1 = dl.reshape %0 : (tensor<1x16x49xf32>) -> tensor<1x16x7x7xf32>
+  %2 = dl.add %1, %b : (tensor<1x16x7x7xf32>, tensor<16x1x1xf32>) -> tensor<1x16x7x7xf32>
+  %3 = dl.add %2, %r : (tensor<1x16x7x7xf32>, tensor<1x16x7x7xf32>) -> tensor<1x16x7x7xf32>
+  %4 = dl.reduce sum, %3 {axes = array<i64: 2, 3>, keepdims = true} : (tensor<1x16x7x7xf32>) -> tensor<1x16x1x1xf32>
+  return %4 : tensor<1x16x1x1xf32>
+}
+
+// Broadcast along a part of a dimension: the reshape stays.
+
+// CHECK-LABEL: func.func @part
+// CHECK: dl.reshape
+// CHECK: dl.add {{.*}} -> tensor<1x16x7x7xf32>
+func.func @part(%w: tensor<16x8xf32>, %x: tensor<1x8x49xf32>, %b: tensor<7x1xf32>) -> tensor<1x16x7x7xf32> {
+  %0 = dl.matmul %w, %x : (tensor<16x8xf32>, tensor<1x8x49xf32>) -> tensor<1x16x49xf32>
+  %1 = dl.reshape %0 : (tensor<1x16x49xf32>) -> tensor<1x16x7x7xf32>
+  %2 = dl.add %1, %b : (tensor<1x16x7x7xf32>, tensor<7x1xf32>) -> tensor<1x16x7x7xf32>
+  return %2 : tensor<1x16x7x7xf32>
+}
+
+// Rows become one dimension, and softmax over columns follows.
+
+// CHECK-LABEL: func.func @rows
+// CHECK: dl.matmul {{.*}} : (tensor<?x8xf32, #dl.dims<()[s0] -> (s0 * 4, 8)>>, tensor<8x3xf32>)
+// CHECK: dl.softmax {{.*}} {axis = 1 : i64}
+// CHECK: dl.reshape
+func.func @rows(%x: tensor<?x4x8xf32, #dl.dims<()[s0] -> (s0, 4, 8)>>, %w: tensor<8x3xf32>) -> tensor<?x4x3xf32, #dl.dims<()[s0] -> (s0, 4, 3)>> attributes {dl.symbols = ["n"]} {
+  %0 = dl.matmul %x, %w : (tensor<?x4x8xf32, #dl.dims<()[s0] -> (s0, 4, 8)>>, tensor<8x3xf32>) -> tensor<?x4x3xf32, #dl.dims<()[s0] -> (s0, 4, 3)>>
+  %1 = dl.softmax %0 {axis = 2 : i64} : (tensor<?x4x3xf32, #dl.dims<()[s0] -> (s0, 4, 3)>>) -> tensor<?x4x3xf32, #dl.dims<()[s0] -> (s0, 4, 3)>>
+  return %1 : tensor<?x4x3xf32, #dl.dims<()[s0] -> (s0, 4, 3)>>
+}
+
+// Only a dimension of size 1 moves.
+
+// CHECK-LABEL: func.func @units
+// CHECK: dl.reshape %arg0
+// CHECK-NOT: dl.transpose
+func.func @units(%x: tensor<1x4x8xf32>) -> tensor<4x1x8xf32> {
+  %0 = dl.transpose %x {permutation = array<i64: 1, 0, 2>} : (tensor<1x4x8xf32>) -> tensor<4x1x8xf32>
+  return %0 : tensor<4x1x8xf32>
+}
