@@ -25,12 +25,14 @@ public:
 
   Offset<fb::Entry> build(llvm::ArrayRef<const char *> targets) {
     std::vector<Offset<fb::Symbol>> symbols;
+    symbols.reserve(program.symbols.size());
     for (const SymbolDesc &symbol : program.symbols)
       symbols.push_back(fb::CreateSymbol(builder, text(symbol.name),
                                          symbol.input, symbol.axis));
     auto inputs = builder.CreateVector(addValues(program.inputs));
     auto outputs = builder.CreateVector(addValues(program.outputs));
     std::vector<Offset<fb::Check>> checks;
+    checks.reserve(program.checks.size());
     for (const CheckDesc &check : program.checks)
       checks.push_back(fb::CreateCheck(
           builder,
@@ -75,6 +77,7 @@ private:
 
   std::vector<int32_t> formulas(const std::vector<FormulaId> &ids) {
     std::vector<int32_t> result;
+    result.reserve(ids.size());
     for (FormulaId id : ids)
       result.push_back(formula(id));
     return result;
@@ -141,6 +144,7 @@ private:
       return fb::CreateStep(builder, fb::Action_Dispatch, dispatch.Union());
     }
     std::vector<Offset<fb::TensorType>> types;
+    types.reserve(step.types.size());
     for (const TensorDesc &type : step.types)
       types.push_back(addType(type));
     auto function = text(step.function);
@@ -153,6 +157,7 @@ private:
 
   std::vector<Offset<fb::Step>> addSteps(const std::vector<Step> &steps) {
     std::vector<Offset<fb::Step>> result;
+    result.reserve(steps.size());
     for (const Step &step : steps)
       result.push_back(addStep(step));
     return result;
@@ -223,6 +228,7 @@ std::vector<char> dl::package::buildHeader(const HeaderInput &input) {
   for (const Program &program : input.programs)
     entries.push_back(EntryBuilder(builder, program).build(targets));
   std::vector<Offset<fb::Kernel>> kernels;
+  kernels.reserve(input.package.kernelNames.size());
   for (const std::string &name : input.package.kernelNames)
     kernels.push_back(
         fb::CreateKernel(builder, builder.CreateSharedString(name)));

@@ -34,16 +34,20 @@ public:
   MemoryPlan plan() {
     Order best;
     double bestCost = std::numeric_limits<double>::infinity();
-    // Time is quadratic in the items: of very many, only the best picks are
-    // tried.
-    constexpr size_t kManyItems = 1500;
+    // Time is quadratic in the items: of very many, the best picks alone are
+    // tried, and the last sample, which has the largest sizes.
+    constexpr size_t kManyItems = 1000;
+    bool many = items.size() >= kManyItems;
     std::vector<Pick> picks{Pick::LargestFirst, Pick::LargestAreaFirst};
-    if (items.size() < kManyItems)
+    if (!many)
       picks.insert(picks.end(), {Pick::LongestFirst, Pick::InTime});
-    for (const std::vector<int64_t> &sizes : samples)
+    for (size_t sample = many ? samples.size() - 1 : 0; sample < samples.size();
+         ++sample)
       for (Pick pick : picks)
         for (bool bestFit : {true, false}) {
-          Order order = layOut(sizes, pick, bestFit);
+          if (many && !bestFit)
+            continue;
+          Order order = layOut(samples[sample], pick, bestFit);
           double cost = getCost(order);
           if (cost < bestCost) {
             bestCost = cost;

@@ -70,8 +70,8 @@ TEST(Formulas, DoesNotFoldWhatOverflows) {
 
 // Random formulas, evaluated beside a direct computation.
 TEST(Formulas, KeepTheirValue) {
-  std::mt19937 random(1);
-  for (int round = 0; round < 2000; ++round) {
+  for (unsigned round = 0; round < 2000; ++round) {
+    std::mt19937 random(round);
     Formulas f;
     std::vector<int64_t> symbols;
     std::vector<std::pair<FormulaId, int64_t>> pool;

@@ -21,6 +21,7 @@ TEST(MemoryPlan, NothingNeedsNothing) {
 TEST(MemoryPlan, StaticChainTakesTwoBuffers) {
   Formulas f;
   std::vector<PlanItem> items;
+  items.reserve(10);
   for (int i = 0; i < 10; ++i)
     items.push_back({i, i + 1, f.constant(1000)});
   MemoryPlan plan = planMemory(f, items);
@@ -45,6 +46,7 @@ TEST(MemoryPlan, SymbolicChainTakesTwoBuffers) {
   Formulas f;
   FormulaId n = f.symbol(0);
   std::vector<PlanItem> items;
+  items.reserve(10);
   for (int i = 0; i < 10; ++i)
     items.push_back({i, i + 1, f.scale(n, 3072)});
   MemoryPlan plan = planMemory(f, items);
@@ -73,10 +75,10 @@ TEST(MemoryPlan, MixedSizesShareMemory) {
 // Random lifetimes and sizes, static and symbolic, against the verifier for
 // random values of the symbols.
 TEST(MemoryPlan, RandomItemsNeverOverlap) {
-  std::mt19937 random(3);
   double worst = 0, sum = 0;
   int plans = 0;
-  for (int round = 0; round < 400; ++round) {
+  for (unsigned round = 0; round < 400; ++round) {
+    std::mt19937 random(round);
     Formulas f;
     std::vector<FormulaId> symbols{f.symbol(0), f.symbol(1), f.symbol(2)};
     bool symbolic = round % 2;
@@ -97,9 +99,9 @@ TEST(MemoryPlan, RandomItemsNeverOverlap) {
     }
     MemoryPlan plan = planMemory(f, items);
     for (int binding = 0; binding < 20; ++binding) {
-      std::vector<int64_t> values;
-      for (int i = 0; i < 3; ++i)
-        values.push_back(random() % (binding < 5 ? 3 : 600));
+      std::vector<int64_t> values(3);
+      for (int64_t &value : values)
+        value = random() % (binding < 5 ? 3 : 600);
       std::string error;
       ASSERT_TRUE(verifyMemoryPlan(f, items, plan, values, error)) << error;
       auto all = f.evaluate(values).value();
@@ -135,8 +137,9 @@ TEST(MemoryPlan, VerifierFindsOverlap) {
 TEST(MemoryPlan, ManyItemsTakeLittleTime) {
   // As a training step: forward values stay until the backward pass.
   Formulas f;
-  std::vector<PlanItem> items;
   constexpr int kLayers = 1500;
+  std::vector<PlanItem> items;
+  items.reserve(kLayers);
   for (int i = 0; i < kLayers; ++i)
     items.push_back({i, 2 * kLayers - i, f.constant(64 * (1 + i % 7))});
   MemoryPlan plan = planMemory(f, items);

@@ -124,8 +124,10 @@ private:
 /// A folder that goes with the test.
 class Folder {
 public:
-  Folder() { llvm::sys::fs::createUniqueDirectory("dl-package", path); }
-  ~Folder() { llvm::sys::fs::remove_directories(path); }
+  Folder() {
+    EXPECT_FALSE(llvm::sys::fs::createUniqueDirectory("dl-package", path));
+  }
+  ~Folder() { (void)llvm::sys::fs::remove_directories(path); }
 
   std::string operator/(llvm::StringRef name) const {
     return (path + "/" + name).str();

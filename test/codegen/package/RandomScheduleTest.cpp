@@ -171,8 +171,8 @@ private:
       outputs.push_back(
           {newName(), random() % 3 ? inputs[0].shape : pick(shapes)});
     std::string kernel = "@k" + std::to_string(counter++);
-    std::string names, operands, types, plainTypes, plainResults, resultTypes,
-        results, inPlace;
+    std::string operands, types, plainTypes, plainResults, resultTypes, results,
+        inPlace;
     auto append = [](std::string &list, const std::string &item) {
       list += (list.empty() ? "" : ", ") + item;
     };
@@ -439,6 +439,7 @@ private:
         continue;
       }
       std::vector<std::pair<uint8_t *, size_t>> args;
+      args.reserve(step.args.size());
       for (const View &view : step.args)
         args.push_back(resolve(view));
       if (step.kind == Step::Kind::Copy) {

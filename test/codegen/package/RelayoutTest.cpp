@@ -113,10 +113,10 @@ Shape randomPermutation(size_t rank, std::mt19937 &random) {
 } // namespace
 
 TEST(Relayout, RandomChains) {
-  std::mt19937 random(7);
   const unsigned widths[] = {1, 2, 4, 8, 16};
   int packed = 0, reshaped = 0;
-  for (int round = 0; round < 600; ++round) {
+  for (unsigned round = 0; round < 600; ++round) {
+    std::mt19937 random(round);
     Tensor tensor;
     size_t rank = 1 + random() % 4;
     for (size_t i = 0; i < rank; ++i)
