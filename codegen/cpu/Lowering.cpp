@@ -26,8 +26,8 @@ void addLoweringPasses(OpPassManager &manager, const CpuTarget &target) {
   manager.addPass(createLowerVectorsPass());
   manager.addPass(memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());
-  // No canonicalization of vectors from here on: it takes the rows of a large vector
-  // apart into elements.
+  // No canonicalization of vectors from here on: it takes the rows of a large
+  // vector apart into elements.
   manager.addPass(createCSEPass());
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(createConvertKernelsToLLVMPass());
