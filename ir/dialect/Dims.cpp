@@ -24,6 +24,10 @@ public:
 
   explicit Polynomial(MLIRContext *context) : context(context) {}
 
+  /// Whether a factor left the range of 64 bits, or terms became too many to be
+  /// of use; what has been built is then meaningless.
+  bool isInvalid() const { return invalid; }
+
   Terms build(AffineExpr expr) {
     switch (expr.getKind()) {
     case AffineExprKind::Constant: {
@@ -43,12 +47,17 @@ public:
     case AffineExprKind::Mul: {
       auto product = cast<AffineBinaryOpExpr>(expr);
       Terms a = build(product.getLHS()), b = build(product.getRHS()), result;
+      constexpr size_t kMaxTerms = 4096;
+      if (a.size() * b.size() > kMaxTerms) {
+        invalid = true;
+        return {};
+      }
       for (auto &[left, x] : a)
         for (auto &[right, y] : b) {
           std::vector<unsigned> both(left);
           both.insert(both.end(), right.begin(), right.end());
           llvm::sort(both);
-          accumulate(result, both, x * y);
+          accumulate(result, both, multiply(x, y));
         }
       return result;
     }
@@ -107,9 +116,17 @@ private:
     return atoms.size() - 1;
   }
 
-  static void accumulate(Terms &terms, const std::vector<unsigned> &monomial,
-                         int64_t factor) {
-    if ((terms[monomial] += factor) == 0)
+  int64_t multiply(int64_t a, int64_t b) {
+    int64_t product;
+    invalid |= llvm::MulOverflow(a, b, product);
+    return product;
+  }
+
+  void accumulate(Terms &terms, const std::vector<unsigned> &monomial,
+                  int64_t factor) {
+    int64_t &sum = terms[monomial];
+    invalid |= llvm::AddOverflow(sum, factor, sum);
+    if (sum == 0)
       terms.erase(monomial);
   }
 
@@ -162,9 +179,9 @@ private:
 
   /// The quotient (or remainder) where each term has the divisor, which is one
   /// term, as a factor.
-  static std::optional<Terms> divideExactly(AffineExprKind kind,
-                                            const Terms &numerator,
-                                            const Terms &denominator) {
+  std::optional<Terms> divideExactly(AffineExprKind kind,
+                                     const Terms &numerator,
+                                     const Terms &denominator) {
     if (denominator.size() != 1)
       return std::nullopt;
     const auto &[divisor, divisorFactor] = *denominator.begin();
@@ -236,9 +253,9 @@ private:
                               : AffineConstantExpr(nullptr);
       if (innerDivisor && innerDivisor.getValue() > 0) {
         Terms numerator = build(inner.getLHS());
-        accumulate(numerator, {}, innerDivisor.getValue() * constant);
+        accumulate(numerator, {}, multiply(innerDivisor.getValue(), constant));
         return divideByConstant(AffineExprKind::FloorDiv, numerator,
-                                innerDivisor.getValue() * divisor);
+                                multiply(innerDivisor.getValue(), divisor));
       }
     }
     return makeAtom(AffineExprKind::FloorDiv, rest, {{{}, divisor}});
@@ -246,6 +263,7 @@ private:
 
   MLIRContext *context;
   SmallVector<AffineExpr> atoms;
+  bool invalid = false;
 };
 
 } // namespace
@@ -254,7 +272,8 @@ AffineExpr mlir::dl::simplify(AffineExpr expr) {
   if (isa<AffineConstantExpr, AffineSymbolExpr>(expr))
     return expr;
   Polynomial polynomial(expr.getContext());
-  return polynomial.toExpr(polynomial.build(expr));
+  Polynomial::Terms terms = polynomial.build(expr);
+  return polynomial.isInvalid() ? expr : polynomial.toExpr(terms);
 }
 
 bool mlir::dl::provablyEqual(AffineExpr a, AffineExpr b) {

@@ -12,10 +12,20 @@ using namespace mlir::dl;
 
 bool mlir::dl::isSmallConstant(RankedTensorType type) {
   constexpr int64_t kMaxFloats = 64, kMaxIntegers = 256;
-  return type.hasStaticShape() &&
-         type.getNumElements() <= (isa<FloatType>(type.getElementType())
-                                       ? kMaxFloats
-                                       : kMaxIntegers);
+  if (!type.hasStaticShape())
+    return false;
+  if (llvm::is_contained(type.getShape(), 0))
+    return true;
+  int64_t limit =
+      isa<FloatType>(type.getElementType()) ? kMaxFloats : kMaxIntegers;
+  int64_t count = 1;
+  for (int64_t size : type.getShape()) {
+    // Checked before multiplying, which could overflow.
+    if (size > limit / count)
+      return false;
+    count *= size;
+  }
+  return true;
 }
 
 SmallVector<int64_t> mlir::dl::getStridedIndices(ArrayRef<int64_t> shape,
@@ -82,7 +92,7 @@ mlir::dl::pickElements(Attribute operand, RankedTensorType type,
   if (!operand || !type.hasStaticShape())
     return {};
   if (auto splat = dyn_cast<SplatElementsAttr>(operand);
-      splat && type.getNumElements() != 0)
+      splat && !llvm::is_contained(type.getShape(), 0))
     return splat.resizeSplat(type);
   if (!isSmallConstant(type) || !positions)
     return {};
@@ -317,7 +327,7 @@ private:
 static std::optional<bool> areSplats(ArrayRef<Attribute> operands,
                                      RankedTensorType type) {
   if (!llvm::all_of(operands, Elements::isKnown) || !type.hasStaticShape() ||
-      type.getNumElements() == 0 ||
+      llvm::is_contained(type.getShape(), 0) ||
       !isa<FloatType, IntegerType>(type.getElementType()) ||
       type.getElementTypeBitWidth() > 64)
     return std::nullopt;

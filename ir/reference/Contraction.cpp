@@ -17,15 +17,15 @@ using namespace mlir::dl::reference;
 
 /// result += lhs * rhs for matrices m x k and k x n.
 template <typename T>
-static void multiply(const T *lhs, const T *rhs, T *result, int64_t m,
-                     int64_t n, int64_t k) {
+static void multiplyMatrices(const T *lhs, const T *rhs, T *result, int64_t m,
+                             int64_t n, int64_t k) {
   for (int64_t i = 0; i < m; ++i)
     for (int64_t j = 0; j < k; ++j) {
       T factor = lhs[i * k + j];
       const T *from = rhs + j * n;
       T *to = result + i * n;
       for (int64_t c = 0; c < n; ++c)
-        to[c] += factor * from[c];
+        to[c] = add(to[c], multiply(factor, from[c]));
     }
 }
 
@@ -55,7 +55,7 @@ static Tensor matmulAs(const Tensor &lhs, const Tensor &rhs,
       i += at * x;
       j += at * y;
     }
-    multiply(a.data() + i * m * k, b.data() + j * k * n, to, m, n, k);
+    multiplyMatrices(a.data() + i * m * k, b.data() + j * k * n, to, m, n, k);
     to += m * n;
   });
   return Tensor::store<T>(lhs.getElementType(), shape, results);
@@ -169,7 +169,8 @@ static Tensor convAs(ConvOp op, const Tensor &input, const Tensor &filter,
             [&](int64_t big, int64_t small, int64_t k, int64_t count) {
               T factor = factors[k];
               for (int64_t i = 0; i < count; ++i)
-                to[small + i] += factor * from[big + i * step];
+                to[small + i] =
+                    add(to[small + i], multiply(factor, from[big + i * step]));
             });
       }
   return Tensor::store<T>(input.getElementType(), shape, results);
@@ -222,7 +223,8 @@ static Tensor convTransposeAs(ConvTransposeOp op, const Tensor &input,
             [&](int64_t big, int64_t small, int64_t k, int64_t count) {
               T factor = factors[k];
               for (int64_t i = 0; i < count; ++i)
-                to[big + i * step] += factor * from[small + i];
+                to[big + i * step] =
+                    add(to[big + i * step], multiply(factor, from[small + i]));
             });
       }
   return Tensor::store<T>(input.getElementType(), shape, results);

@@ -125,9 +125,9 @@ template <typename T> static T combine(ScatterKind kind, T old, T update) {
   case ScatterKind::Set:
     return update;
   case ScatterKind::Add:
-    return old + update;
+    return add(old, update);
   case ScatterKind::Mul:
-    return old * update;
+    return multiply(old, update);
   case ScatterKind::Max:
     return old > update || old != old ? old : update;
   case ScatterKind::Min:

@@ -67,14 +67,13 @@ mlir::dl::reference::evaluate(AffineExpr expr, ArrayRef<int64_t> symbols) {
   auto b = evaluate(binary.getRHS(), symbols);
   if (!a || !b)
     return std::nullopt;
-  switch (expr.getKind()) {
-  case AffineExprKind::Add:
-    return *a + *b;
-  case AffineExprKind::Mul:
-    return *a * *b;
-  default:
-    break;
-  }
+  int64_t result;
+  if (expr.getKind() == AffineExprKind::Add)
+    return llvm::AddOverflow(*a, *b, result) ? std::nullopt
+                                             : std::optional(result);
+  if (expr.getKind() == AffineExprKind::Mul)
+    return llvm::MulOverflow(*a, *b, result) ? std::nullopt
+                                             : std::optional(result);
   if (*b <= 0)
     return std::nullopt;
   int64_t floor = llvm::divideFloorSigned(*a, *b);
@@ -256,10 +255,8 @@ public:
     if (!rule)
       return op->emitOpError("has no reference implementation");
     for (Type type : op->getResultTypes())
-      if (!Tensor::isSupported(getElementTypeOrSelf(type)))
-        return op->emitOpError("has a result of an element type that the "
-                               "reference does not support: ")
-               << type;
+      if (failed(checkSupported(op, cast<RankedTensorType>(type))))
+        return failure();
     auto run = [&](Block &block, ArrayRef<Tensor> arguments) {
       return runBlock(block, arguments);
     };
@@ -274,6 +271,21 @@ public:
   }
 
 private:
+  /// A result must have a known element type and fit into memory.
+  LogicalResult checkSupported(Operation *op, RankedTensorType type) {
+    if (!Tensor::isSupported(type.getElementType()))
+      return op->emitOpError("has a result of an element type that the "
+                             "reference does not support: ")
+             << type;
+    constexpr int64_t kMaxElements = int64_t(1) << 36;
+    int64_t count = 1;
+    for (int64_t size : evaluateShape(type, symbols).value_or(Shape()))
+      if (llvm::MulOverflow(count, size, count) || count > kMaxElements)
+        return op->emitOpError("has a result of more than ")
+               << kMaxElements << " elements: " << type;
+    return success();
+  }
+
   /// An op's result must have the shape that its type says, where it says one.
   LogicalResult checkShape(Operation *op, RankedTensorType type,
                            const Tensor &result) {

@@ -41,8 +41,8 @@ FailureOr<Tensors> interpret(func::FuncOp function, ArrayRef<Tensor> inputs,
 FailureOr<Tensors> interpretOp(Operation *op, ArrayRef<Tensor> operands,
                                ArrayRef<int64_t> symbols);
 
-/// The value of an expression over symbols; nothing where it divides by zero or
-/// uses a symbol that has no value.
+/// The value of an expression over symbols; nothing where it divides by zero,
+/// leaves the range of 64 bits or uses a symbol that has no value.
 std::optional<int64_t> evaluate(AffineExpr expr, ArrayRef<int64_t> symbols);
 
 } // namespace mlir::dl::reference

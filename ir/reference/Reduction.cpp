@@ -48,22 +48,6 @@ public:
   }
 
 private:
-  // Integers wrap, which is defined for unsigned ones.
-  static T add(T a, T b) {
-    if constexpr (std::is_same_v<T, int64_t>)
-      return static_cast<T>(static_cast<uint64_t>(a) +
-                            static_cast<uint64_t>(b));
-    else
-      return a + b;
-  }
-  static T multiply(T a, T b) {
-    if constexpr (std::is_same_v<T, int64_t>)
-      return static_cast<T>(static_cast<uint64_t>(a) *
-                            static_cast<uint64_t>(b));
-    else
-      return a * b;
-  }
-
   static T getNeutral(ReduceKind kind, Type elementType) {
     if (kind == ReduceKind::Sum || kind == ReduceKind::Prod)
       return kind == ReduceKind::Prod;

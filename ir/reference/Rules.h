@@ -82,6 +82,20 @@ void addIndexingRules(RuleTable &table);
 void addMovementRules(RuleTable &table);
 void addReductionRules(RuleTable &table);
 
+/// Sum and product; of integers, modulo 2^64.
+template <typename T> T add(T a, T b) {
+  if constexpr (std::is_same_v<T, int64_t>)
+    return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+  else
+    return a + b;
+}
+template <typename T> T multiply(T a, T b) {
+  if constexpr (std::is_same_v<T, int64_t>)
+    return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+  else
+    return a * b;
+}
+
 /// Calls `body` with each index of a shape, in row-major order.
 void forEachIndex(ArrayRef<int64_t> shape,
                   function_ref<void(ArrayRef<int64_t> index)> body);

@@ -107,6 +107,14 @@ TEST_F(DimsTest, KeepsTheValue) {
   }
 }
 
+TEST_F(DimsTest, LeavesWhatOverflows) {
+  AffineExpr large = (a * (int64_t(1) << 40)) * ((b + 1) * (int64_t(1) << 40));
+  EXPECT_EQ(simplify(large), large);
+  EXPECT_FALSE(reference::evaluate(large, {1, 1}));
+  EXPECT_FALSE(provablyLessEqual(large, a));
+  EXPECT_FALSE(reference::evaluate(a + b, {INT64_MAX, 1}));
+}
+
 TEST_F(DimsTest, ProvesOnlyWhatHolds) {
   EXPECT_TRUE(provablyLessEqual(a, a + b));
   EXPECT_TRUE(provablyLessEqual(constant(0), a * b));

@@ -81,3 +81,12 @@ func.func @large() -> (tensor<65x65xf32>, tensor<300xi64>) {
   %s = dl.reshape %c : (tensor<3x100xi64>) -> tensor<300xi64>
   return %r, %s : tensor<65x65xf32>, tensor<300xi64>
 }
+
+// Counts that do not fit into 64 bits are large, too.
+// CHECK-LABEL: func.func @huge
+func.func @huge(%i: tensor<2x1xi64>) -> tensor<4294967296x4294967296x2xi64> {
+  %a = dl.constant dense<[1, 2]> : tensor<2xi64>
+  // CHECK: dl.broadcast
+  %r = dl.broadcast %a : (tensor<2xi64>) -> tensor<4294967296x4294967296x2xi64>
+  return %r : tensor<4294967296x4294967296x2xi64>
+}

@@ -212,6 +212,14 @@ func.func @wide() attributes {dl.symbols = []} {
 
 // -----
 
+func.func @large() attributes {dl.symbols = []} {
+  // expected-error @+1 {{has a result of more than 68719476736 elements: 'tensor<1000000x1000000xf32>'}}
+  %0 = dl.constant dense<1.0> : tensor<1000000x1000000xf32>
+  return
+}
+
+// -----
+
 func.func @unbound_size() attributes {} {
   // expected-error @+1 {{uses a symbol without a value, or divides by zero, in affine_map<()[s0, s1, s2] -> (s2)>}}
   %0 = dl.sizes <()[s0, s1, s2] -> (s2)> : tensor<i64>
