@@ -10,8 +10,8 @@
 
 namespace mlir::dl {
 
-/// Whether a value is a constant, or one that is only reshaped and transposed: its
-/// elements are then put in order on the way into the module's file.
+/// Whether a value is a constant, or one that is only reshaped and transposed:
+/// its elements are then put in order on the way into the module's file.
 inline bool isStoredConstant(Value value) {
   Operation *op = value.getDefiningOp();
   while (isa_and_nonnull<ReshapeOp, TransposeOp>(op))

@@ -37,8 +37,8 @@ mlir::dl::getSplitDims(RankedTensorType from, RankedTensorType to) {
   return groups;
 }
 
-std::optional<SmallVector<int64_t>>
-mlir::dl::getKeptDims(RankedTensorType from, RankedTensorType to) {
+std::optional<SmallVector<int64_t>> mlir::dl::getKeptDims(RankedTensorType from,
+                                                          RankedTensorType to) {
   SmallVector<AffineExpr> source = getDims(from), target = getDims(to);
   SmallVector<int64_t> kept(source.size(), -1);
   size_t next = 0;

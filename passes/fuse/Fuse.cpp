@@ -63,7 +63,8 @@ private:
     return true;
   }
 
-  /// Takes in elementwise ops of the dimensions of `type` that follow the group.
+  /// Takes in elementwise ops of the dimensions of `type` that follow the
+  /// group.
   void addFollowing(Group *group, Type type) {
     for (size_t i = 0; i < group->ops.size(); ++i)
       for (Operation *user : graph.getUsers(group->ops[i]))
@@ -90,8 +91,7 @@ private:
 
   /// scores -> normalization of rows -> product with another tensor.
   void addAttention(Operation *normalizer) {
-    auto type =
-        dyn_cast<RankedTensorType>(normalizer->getResult(0).getType());
+    auto type = dyn_cast<RankedTensorType>(normalizer->getResult(0).getType());
     Operation *producer = normalizer->getOperand(0).getDefiningOp();
     Operation *second = getOnlyUser(normalizer);
     Group *scores = producer ? graph.getGroup(producer) : nullptr;
@@ -162,8 +162,7 @@ private:
     Group *group = graph.createGroup(GroupKind::Elementwise, op);
     Type type = op->getResult(0).getType();
     auto belongs = [&](Operation *other) {
-      return graph.isFree(other) &&
-             getKind(other) == FusionKind::Elementwise &&
+      return graph.isFree(other) && getKind(other) == FusionKind::Elementwise &&
              !isCheapMovement(other) &&
              haveEqualDims(other->getResult(0).getType(), type);
     };
@@ -195,8 +194,7 @@ private:
       for (Value operand : group->ops[i]->getOperands()) {
         Operation *producer = operand.getDefiningOp();
         Group *other = producer ? graph.getGroup(producer) : nullptr;
-        if (!other || other == group ||
-            other->kind != GroupKind::Elementwise ||
+        if (!other || other == group || other->kind != GroupKind::Elementwise ||
             other->ops.size() + group->ops.size() > kMaxGroup)
           continue;
         bool isPrivate = llvm::all_of(other->ops, [&](Operation *member) {

@@ -31,8 +31,7 @@ Graph::Graph(Block &block) : block(block) {
     for (Value input : getInputs(op)) {
       Operation *producer = input.getDefiningOp();
       auto found = index.find(producer);
-      if (found != index.end() &&
-          !llvm::is_contained(users[found->second], op))
+      if (found != index.end() && !llvm::is_contained(users[found->second], op))
         users[found->second].push_back(op);
     }
 }
@@ -73,7 +72,8 @@ bool Graph::isUsedOnlyIn(Operation *op, const Group *group) const {
   });
 }
 
-/// Whether a path starts at the ops `from`, leaves {a, b, single} and comes back.
+/// Whether a path starts at the ops `from`, leaves {a, b, single} and comes
+/// back.
 bool Graph::hasOuterPath(ArrayRef<Operation *> from, const Group *a,
                          const Group *b, Operation *single) const {
   auto isInside = [&](Operation *op) {

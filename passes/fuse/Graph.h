@@ -12,8 +12,16 @@
 namespace mlir::dl::fuse {
 
 /// What a group is built around; a group takes in ops as its kind allows.
-enum class GroupKind { Contraction, Attention, Reduction, Window, Elementwise,
-                       Movement, Assembly, Opaque };
+enum class GroupKind {
+  Contraction,
+  Attention,
+  Reduction,
+  Window,
+  Elementwise,
+  Movement,
+  Assembly,
+  Opaque
+};
 
 struct Group {
   GroupKind kind;
@@ -72,9 +80,9 @@ private:
   std::vector<std::unique_ptr<Group>> groups;
 };
 
-/// Decides what is copied into the groups, puts every op that computes into one,
-/// and replaces the groups by `dl.fused` ops, in an order that respects their
-/// dependences.
+/// Decides what is copied into the groups, puts every op that computes into
+/// one, and replaces the groups by `dl.fused` ops, in an order that respects
+/// their dependences.
 void buildRegions(Graph &graph);
 
 } // namespace mlir::dl::fuse

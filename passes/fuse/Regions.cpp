@@ -55,7 +55,8 @@ bool RegionBuilder::mayCopy(Operation *op, const Group *group) {
     return isCheapMovement(op) && reachesMovement(op, group);
   if (isCheapMovement(op))
     return true;
-  // Indices are looked up by one group, not by several, and not again and again.
+  // Indices are looked up by one group, not by several, and not again and
+  // again.
   return isIndirect(op) && graph.isUsedOnlyIn(op, group) &&
          group->kind != GroupKind::Contraction &&
          group->kind != GroupKind::Attention &&
@@ -189,9 +190,8 @@ void RegionBuilder::place(Operation *op) {
     locations.push_back(member->getLoc());
   OpBuilder builder(context);
   builder.setInsertionPointToEnd(&block);
-  auto fused =
-      FusedOp::create(builder, FusedLoc::get(context, locations),
-                      ValueRange(results).getTypes());
+  auto fused = FusedOp::create(builder, FusedLoc::get(context, locations),
+                               ValueRange(results).getTypes());
   Block &body = fused.getBody().emplaceBlock();
   builder.setInsertionPointToStart(&body);
   IRMapping mapping;

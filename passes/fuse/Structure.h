@@ -19,16 +19,16 @@ bool haveEqualDims(Type a, Type b);
 /// For a reduction of whole dimensions: its axes. Nothing for other reductions.
 std::optional<SmallVector<int64_t>> getReducedAxes(Operation *op);
 
-/// Whether `type` has the dimensions of `full` without `axes`, or with size 1 in
-/// their place.
+/// Whether `type` has the dimensions of `full` without `axes`, or with size 1
+/// in their place.
 bool isReducedShape(Type type, RankedTensorType full, ArrayRef<int64_t> axes);
 
 /// Whether a reduction's result has its operand's shape, and `axis` is the only
 /// one that it reduces.
 bool normalizesAlong(Operation *op, int64_t axis);
 
-/// Whether a contraction is a batch of plain float32 matrix products, no leading
-/// dimension broadcast.
+/// Whether a contraction is a batch of plain float32 matrix products, no
+/// leading dimension broadcast.
 bool isPlainProduct(Operation *op);
 
 /// Whether a movement op costs no more than index arithmetic for each element

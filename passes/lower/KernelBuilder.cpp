@@ -130,8 +130,8 @@ LogicalResult KernelBuilder::addResults() {
   for (auto [i, value] : llvm::enumerate(yield->getOperands())) {
     BlockArgument destination = entry->getArgument(firstDestination + i);
     const View &view = views[value];
-    bool isFirst = !llvm::is_contained(yield->getOperands().take_front(i),
-                                       value);
+    bool isFirst =
+        !llvm::is_contained(yield->getOperands().take_front(i), value);
     bool isResult = view.tensor && view.map.isIdentity() &&
                     view.tensor.getDefiningOp() && isFirst &&
                     view.tensor.getType() == destination.getType() &&
@@ -235,12 +235,11 @@ Value KernelBuilder::getDestination(Value value) {
 
 Value KernelBuilder::materialize(Location loc, RankedTensorType type,
                                  const View &view, Value destination) {
-  return createMap(
-      loc, getDims(type), view,
-      builder.getMultiDimIdentityMap(type.getRank()), destination,
-      [](OpBuilder &, Location, ValueRange inputs, ValueRange) {
-        return SmallVector<Value>(inputs);
-      });
+  return createMap(loc, getDims(type), view,
+                   builder.getMultiDimIdentityMap(type.getRank()), destination,
+                   [](OpBuilder &, Location, ValueRange inputs, ValueRange) {
+                     return SmallVector<Value>(inputs);
+                   });
 }
 
 Value KernelBuilder::getTensor(Value value) {
@@ -250,10 +249,9 @@ Value KernelBuilder::getTensor(Value value) {
     return getTensorView(value).tensor;
   if (view.tensor && view.map.isIdentity())
     return view.tensor;
-  Value tensor =
-      materialize(value.getLoc(), typeOf(value), view,
-                  createEmpty(value.getLoc(), getDims(typeOf(value)),
-                              type.getElementType()));
+  Value tensor = materialize(value.getLoc(), typeOf(value), view,
+                             createEmpty(value.getLoc(), getDims(typeOf(value)),
+                                         type.getElementType()));
   setTensor(value, tensor);
   return tensor;
 }
@@ -302,9 +300,8 @@ static Value createScalarOperand(OpBuilder &builder, Location loc,
                                  const View &view) {
   if (view.splat)
     return arith::ConstantOp::create(builder, loc, view.splat);
-  return arith::IndexCastOp::create(builder, loc,
-                                    view.sizesType.getElementType(),
-                                    view.sizes.front());
+  return arith::IndexCastOp::create(
+      builder, loc, view.sizesType.getElementType(), view.sizes.front());
 }
 
 /// The place, in row-major order, of the element of a static tensor that a body
@@ -335,8 +332,8 @@ static Value createSizesElement(OpBuilder &builder, Location loc,
           builder, loc, arith::CmpIPredicate::eq, at, number);
       result = arith::SelectOp::create(builder, loc, isHere, size, result);
     }
-  return arith::IndexCastOp::create(
-      builder, loc, view.sizesType.getElementType(), result);
+  return arith::IndexCastOp::create(builder, loc,
+                                    view.sizesType.getElementType(), result);
 }
 
 linalg::GenericOp

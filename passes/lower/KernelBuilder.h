@@ -36,7 +36,8 @@ class KernelBuilder {
 public:
   explicit KernelBuilder(FusedOp group);
 
-  /// Generates the whole kernel; failure is reported at the op that has no rule.
+  /// Generates the whole kernel; failure is reported at the op that has no
+  /// rule.
   LogicalResult run();
 
   FusedOp group;
@@ -60,7 +61,8 @@ public:
   /// The value as a tensor of its own shape, copied if it has to be.
   Value getTensor(Value value);
 
-  /// The value's view over a tensor, never a scalar: for operands of contractions.
+  /// The value's view over a tensor, never a scalar: for operands of
+  /// contractions.
   View getTensorView(Value value);
 
   /// A size expression as an index value or attribute.
@@ -74,9 +76,8 @@ public:
   /// destination if the group yields it, otherwise an empty tensor.
   Value getDestination(Value value);
 
-  using Body = function_ref<SmallVector<Value>(OpBuilder &, Location,
-                                               ValueRange inputs,
-                                               ValueRange accumulators)>;
+  using Body = function_ref<SmallVector<Value>(
+      OpBuilder &, Location, ValueRange inputs, ValueRange accumulators)>;
   /// A linalg.generic. Views are composed with `maps`, which go from loops to
   /// positions in the dl values; scalars become values of the body.
   linalg::GenericOp createGeneric(Location loc, ArrayRef<Loop> loops,

@@ -80,8 +80,8 @@ class Lower : public ::dl::impl::LowerBase<Lower> {
     StringAttr name = enter(std::move(function), getStem(group));
     OpBuilder builder(group);
     auto dispatch = DispatchOp::create(
-        builder, loc, group.getResultTypes(),
-        FlatSymbolRefAttr::get(name), kernel.inputs,
+        builder, loc, group.getResultTypes(), FlatSymbolRefAttr::get(name),
+        kernel.inputs,
         AffineMapAttr::get(getSymbolMap(kernel.sizes, &getContext())));
     group.replaceAllUsesWith(dispatch.getResults());
     group.erase();
@@ -92,8 +92,8 @@ class Lower : public ::dl::impl::LowerBase<Lower> {
   StringAttr enter(OwningOpRef<func::FuncOp> function, StringRef stem) {
     std::string text;
     llvm::raw_string_ostream stream(text);
-    function->print(
-        stream, OpPrintingFlags().useLocalScope().enableDebugInfo(false));
+    function->print(stream,
+                    OpPrintingFlags().useLocalScope().enableDebugInfo(false));
     auto [entry, isNew] = kernels.try_emplace(text);
     if (isNew) {
       std::string name = (stem + "_" + Twine(kernels.size() - 1)).str();

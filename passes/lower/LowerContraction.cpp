@@ -53,8 +53,8 @@ static void createSumOfProducts(KernelBuilder &kernel, Operation *op,
     return {createCombine(b, at, ReduceKind::Sum, sumType, accumulators[0],
                           product)};
   };
-  AffineMap outMap = AffineMap::get(loops.size(), 0, layout.getResults(),
-                                    op->getContext());
+  AffineMap outMap =
+      AffineMap::get(loops.size(), 0, layout.getResults(), op->getContext());
   View view;
   view.map = layout;
   view.tensor =
@@ -64,13 +64,13 @@ static void createSumOfProducts(KernelBuilder &kernel, Operation *op,
     View wide;
     wide.tensor = view.tensor;
     wide.map = builder.getMultiDimIdentityMap(dims.size());
-    view.tensor = kernel.createMap(
-        loc, dims, wide, wide.map, destination,
-        [&](OpBuilder &b, Location at, ValueRange inputs,
-            ValueRange) -> SmallVector<Value> {
-          return {createScalarCast(b, at, inputs[0], sumType, elementType,
-                                   true)};
-        });
+    view.tensor =
+        kernel.createMap(loc, dims, wide, wide.map, destination,
+                         [&](OpBuilder &b, Location at, ValueRange inputs,
+                             ValueRange) -> SmallVector<Value> {
+                           return {createScalarCast(b, at, inputs[0], sumType,
+                                                    elementType, true)};
+                         });
   }
   kernel.setView(result, view);
 }
@@ -95,10 +95,10 @@ static void create(KernelBuilder &kernel, MatmulOp op) {
     exprs[exprs.size() - 1] = builder.getAffineDimExpr(n);
     return AffineMap::get(rank + 1, 0, exprs, op.getContext());
   };
-  createSumOfProducts(kernel, op, loops,
-                      {kernel.getTensorView(op.getLhs()),
-                       kernel.getTensorView(op.getRhs())},
-                      {getMap(lhs, rank - 2, rank), getMap(rhs, rank, rank - 1)});
+  createSumOfProducts(
+      kernel, op, loops,
+      {kernel.getTensorView(op.getLhs()), kernel.getTensorView(op.getRhs())},
+      {getMap(lhs, rank - 2, rank), getMap(rhs, rank, rank - 1)});
 }
 
 /// The input with zeros around its spatial dimensions.
@@ -148,8 +148,7 @@ static void create(KernelBuilder &kernel, ConvOp op) {
   int64_t perGroup = filter.getDimSize(0) / (int64_t)op.getGroups();
   AffineExpr zero = builder.getAffineConstantExpr(0);
   AffineExpr inputChannel =
-      op.getGroups() == 1 ? zero
-                          : out[1].floorDiv(perGroup) * channels;
+      op.getGroups() == 1 ? zero : out[1].floorDiv(perGroup) * channels;
   AffineExpr filterChannel = zero;
   if (channels != 1) {
     filterChannel = builder.getAffineDimExpr(loops.size());
@@ -166,13 +165,14 @@ static void create(KernelBuilder &kernel, ConvOp op) {
     filterMap.push_back(k);
   }
   View input = createPadded(kernel, op);
-  createSumOfProducts(
-      kernel, op, loops, {input, kernel.getTensorView(op.getFilter())},
-      {AffineMap::get(loops.size(), 0, inputMap, context),
-       AffineMap::get(loops.size(), 0, filterMap, context)});
+  createSumOfProducts(kernel, op, loops,
+                      {input, kernel.getTensorView(op.getFilter())},
+                      {AffineMap::get(loops.size(), 0, inputMap, context),
+                       AffineMap::get(loops.size(), 0, filterMap, context)});
 }
 
-RuleResult mlir::dl::lower::lowerContraction(KernelBuilder &kernel, Operation *op) {
+RuleResult mlir::dl::lower::lowerContraction(KernelBuilder &kernel,
+                                             Operation *op) {
   if (auto matmul = dyn_cast<MatmulOp>(op))
     return create(kernel, matmul), true;
   if (auto conv = dyn_cast<ConvOp>(op))

@@ -27,7 +27,8 @@ static Value lowerIota(KernelBuilder &kernel, IotaOp op) {
       });
 }
 
-RuleResult mlir::dl::lower::lowerElementwise(KernelBuilder &kernel, Operation *op) {
+RuleResult mlir::dl::lower::lowerElementwise(KernelBuilder &kernel,
+                                             Operation *op) {
   auto fusion = dyn_cast<FusionInterface>(op);
   if (!fusion || fusion.getFusionKind() != FusionKind::Elementwise)
     return false;
@@ -44,15 +45,15 @@ RuleResult mlir::dl::lower::lowerElementwise(KernelBuilder &kernel, Operation *o
         cast<RankedTensorType>(operand.getType()), type));
   }
   bool hasRule = true;
-  Value result = kernel.createMap(
-      op->getLoc(), getDims(type), operands, maps,
-      kernel.getDestination(op->getResult(0)),
-      [&](OpBuilder &builder, Location loc, ValueRange values,
-          ValueRange accumulators) -> SmallVector<Value> {
-        Value value = createScalar(builder, loc, op, values);
-        hasRule &= value != nullptr;
-        return {value ? value : accumulators.front()};
-      });
+  Value result =
+      kernel.createMap(op->getLoc(), getDims(type), operands, maps,
+                       kernel.getDestination(op->getResult(0)),
+                       [&](OpBuilder &builder, Location loc, ValueRange values,
+                           ValueRange accumulators) -> SmallVector<Value> {
+                         Value value = createScalar(builder, loc, op, values);
+                         hasRule &= value != nullptr;
+                         return {value ? value : accumulators.front()};
+                       });
   if (!hasRule)
     return op->emitOpError("has no scalar form");
   kernel.setTensor(op->getResult(0), result);

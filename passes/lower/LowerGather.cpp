@@ -23,8 +23,8 @@ static Value createPosition(OpBuilder &b, Location loc, Value index,
           : Value(arith::IndexCastOp::create(b, loc, b.getIndexType(), index));
   Value zero = arith::ConstantIndexOp::create(b, loc, 0);
   Value one = arith::ConstantIndexOp::create(b, loc, 1);
-  Value isNegative = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
-                                           position, zero);
+  Value isNegative =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, position, zero);
   Value wrapped = arith::AddIOp::create(b, loc, position, size);
   position = arith::SelectOp::create(b, loc, isNegative, wrapped, position);
   Value last = arith::SubIOp::create(b, loc, size, one);
@@ -66,10 +66,10 @@ static void create(KernelBuilder &kernel, GatherOp op) {
                           b, loc, d < axis ? d : d + count - 1)));
     return {tensor::ExtractOp::create(b, loc, source, positions)};
   };
-  kernel.setTensor(
-      op.getResult(),
-      createGather(kernel, op, kernel.getView(op.getIndices()),
-                   AffineMap::get(rank, 0, exprs, op.getContext()), body));
+  kernel.setTensor(op.getResult(),
+                   createGather(kernel, op, kernel.getView(op.getIndices()),
+                                AffineMap::get(rank, 0, exprs, op.getContext()),
+                                body));
 }
 
 static void create(KernelBuilder &kernel, GatherElementsOp op) {

@@ -15,7 +15,8 @@ static RankedTensorType getType(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
-/// `result` is `operand`, read through a map from its positions to the operand's.
+/// `result` is `operand`, read through a map from its positions to the
+/// operand's.
 static void setComposed(KernelBuilder &kernel, Value result, Value operand,
                         AffineMap map) {
   View view = kernel.getView(operand);
@@ -70,9 +71,8 @@ static LogicalResult create(KernelBuilder &kernel, ReshapeOp op) {
     SmallVector<OpFoldResult> zeros(extents.size(), builder.getIndexAttr(0));
     SmallVector<OpFoldResult> ones(extents.size(), builder.getIndexAttr(1));
     source = tensor::ExtractSliceOp::create(
-        builder, op.getLoc(),
-        KernelBuilder::getKernelType(dropUnitDims(from)), source, zeros,
-        extents, ones);
+        builder, op.getLoc(), KernelBuilder::getKernelType(dropUnitDims(from)),
+        source, zeros, extents, ones);
   }
   SmallVector<OpFoldResult> shape;
   for (AffineExpr dim : getDims(to))
@@ -117,7 +117,10 @@ static void create(KernelBuilder &kernel, SliceOp op) {
   if (llvm::all_of(op.getStrides(), [](int64_t s) { return s > 0; })) {
     SmallVector<OpFoldResult> starts, extents, strides;
     for (int64_t d = 0; d < to.getRank(); ++d) {
-      starts.push_back(kernel.getSize(simplify(offsets[d])));
+      // Nothing may be taken from behind the end, where no offset is valid.
+      starts.push_back(to.getDimSize(d) == 0
+                           ? builder.getIndexAttr(0)
+                           : kernel.getSize(simplify(offsets[d])));
       extents.push_back(kernel.getSize(getDim(to, d)));
       strides.push_back(builder.getIndexAttr(op.getStrides()[d]));
     }
@@ -142,16 +145,15 @@ static void create(KernelBuilder &kernel, SliceOp op) {
   SmallVector<Value> starts;
   for (AffineExpr offset : offsets)
     starts.push_back(kernel.getSizeValue(simplify(offset)));
-  kernel.setTensor(
-      op.getResult(),
-      createIndexedCopy(kernel, loc, op.getOperand(), op.getResult(),
-                        [&](OpBuilder &b, unsigned d, Value i) -> Value {
-                          Value step = arith::ConstantIndexOp::create(
-                              b, loc, op.getStrides()[d]);
-                          Value moved = arith::MulIOp::create(b, loc, i, step);
-                          return arith::AddIOp::create(b, loc, moved,
-                                                       starts[d]);
-                        }));
+  kernel.setTensor(op.getResult(),
+                   createIndexedCopy(
+                       kernel, loc, op.getOperand(), op.getResult(),
+                       [&](OpBuilder &b, unsigned d, Value i) -> Value {
+                         Value step = arith::ConstantIndexOp::create(
+                             b, loc, op.getStrides()[d]);
+                         Value moved = arith::MulIOp::create(b, loc, i, step);
+                         return arith::AddIOp::create(b, loc, moved, starts[d]);
+                       }));
 }
 
 /// The position in the operand that a position in the padded tensor repeats.
@@ -171,8 +173,8 @@ static Value createPadPosition(OpBuilder &b, Location loc, PadMode mode,
   auto wrap = [&](Value value, Value divisor) -> Value {
     divisor = arith::MaxSIOp::create(b, loc, divisor, one);
     Value rest = arith::RemSIOp::create(b, loc, value, divisor);
-    Value isNegative = arith::CmpIOp::create(
-        b, loc, arith::CmpIPredicate::slt, rest, zero);
+    Value isNegative =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, rest, zero);
     Value moved = arith::AddIOp::create(b, loc, rest, divisor);
     return arith::SelectOp::create(b, loc, isNegative, moved, rest);
   };
@@ -195,8 +197,7 @@ static void create(KernelBuilder &kernel, PadOp op) {
   if (op.getMode() != PadMode::Constant) {
     SmallVector<Value> low, size;
     for (int64_t d = 0; d < from.getRank(); ++d) {
-      low.push_back(
-          kernel.getSizeValue(simplify(op.getLow().getResult(d))));
+      low.push_back(kernel.getSizeValue(simplify(op.getLow().getResult(d))));
       size.push_back(kernel.getSizeValue(getDim(from, d)));
     }
     kernel.setTensor(
@@ -237,17 +238,17 @@ static void create(KernelBuilder &kernel, PadOp op) {
   RankedTensorType type = KernelBuilder::getKernelType(to);
   if (cuts)
     source = tensor::ExtractSliceOp::create(
-        builder, loc, RankedTensorType::get(cut, type.getElementType()),
-        source, starts, extents, strides);
+        builder, loc, RankedTensorType::get(cut, type.getElementType()), source,
+        starts, extents, strides);
   View value = kernel.getView(op.getValue());
   Value scalar =
       value.splat
           ? Value(arith::ConstantOp::create(builder, loc, value.splat))
           : Value(tensor::ExtractOp::create(
                 builder, loc, kernel.getTensor(op.getValue()), ValueRange()));
-  kernel.setTensor(op.getResult(),
-                   tensor::PadOp::create(builder, loc, type, source, low, high,
-                                         scalar));
+  kernel.setTensor(
+      op.getResult(),
+      tensor::PadOp::create(builder, loc, type, source, low, high, scalar));
 }
 
 //===----------------------------------------------------------------------===//
@@ -291,7 +292,8 @@ static void create(KernelBuilder &kernel, ConcatOp op) {
   kernel.setTensor(op.getResult(), result);
 }
 
-RuleResult mlir::dl::lower::lowerMovement(KernelBuilder &kernel, Operation *op) {
+RuleResult mlir::dl::lower::lowerMovement(KernelBuilder &kernel,
+                                          Operation *op) {
   if (auto transpose = dyn_cast<TransposeOp>(op))
     return create(kernel, transpose), true;
   if (auto broadcast = dyn_cast<BroadcastOp>(op))

@@ -1,7 +1,8 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Reductions: linalg.generic with the parallel loops first, then the reduced ones.
+// Reductions: linalg.generic with the parallel loops first, then the reduced
+// ones.
 
 #include "passes/lower/KernelBuilder.h"
 
@@ -60,8 +61,7 @@ Value mlir::dl::lower::createCombine(OpBuilder &builder, Location loc,
       return arith::MinimumFOp::create(builder, loc, a, b);
     }
   }
-  bool isUnsigned =
-      elementType.isUnsignedInteger() || elementType.isInteger(1);
+  bool isUnsigned = elementType.isUnsignedInteger() || elementType.isInteger(1);
   switch (kind) {
   case ReduceKind::Sum:
     return arith::AddIOp::create(builder, loc, a, b);
@@ -88,10 +88,10 @@ namespace {
 /// The loops of a reduction of a tensor over some of its dimensions.
 struct ReductionLoops {
   SmallVector<Loop> loops;
-  AffineMap input;                // from loops to the reduced tensor
-  AffineMap output;               // from loops to the squeezed result
-  AffineMap kept;                 // from the tensor's positions to the result's
-  SmallVector<AffineExpr> dims;   // of the squeezed result
+  AffineMap input;              // from loops to the reduced tensor
+  AffineMap output;             // from loops to the squeezed result
+  AffineMap kept;               // from the tensor's positions to the result's
+  SmallVector<AffineExpr> dims; // of the squeezed result
 
   ReductionLoops(RankedTensorType type, ArrayRef<int64_t> axes) {
     MLIRContext *context = type.getContext();
@@ -214,8 +214,7 @@ static void create(KernelBuilder &kernel, SoftmaxOp op) {
         kernel.createEmpty(loc, dims, wide),
         [&](OpBuilder &b, Location at, ValueRange inputs,
             ValueRange) -> SmallVector<Value> {
-          Value difference =
-              arith::SubFOp::create(b, at, inputs[0], inputs[1]);
+          Value difference = arith::SubFOp::create(b, at, inputs[0], inputs[1]);
           difference = createScalarCast(b, at, difference,
                                         type.getElementType(), wide, true);
           if (exponential)
@@ -236,12 +235,12 @@ static void create(KernelBuilder &kernel, SoftmaxOp op) {
           ValueRange) -> SmallVector<Value> {
         Value value;
         if (op.getLog())
-          value = arith::SubFOp::create(
-              b, at, inputs[0], math::LogOp::create(b, at, inputs[1]));
+          value = arith::SubFOp::create(b, at, inputs[0],
+                                        math::LogOp::create(b, at, inputs[1]));
         else
           value = arith::DivFOp::create(b, at, inputs[0], inputs[1]);
-        return {createScalarCast(b, at, value, wide, type.getElementType(),
-                                 true)};
+        return {
+            createScalarCast(b, at, value, wide, type.getElementType(), true)};
       });
   kernel.setTensor(op.getResult(), result);
 }
@@ -256,30 +255,28 @@ static void create(KernelBuilder &kernel, ArgReduceOp op) {
   Type elementType = type.getElementType();
   int64_t axis = op.getAxis();
   ReductionLoops loops(type, axis);
-  Value values = kernel.createFill(
-      loc, getNeutral(op.getKind(), elementType),
-      kernel.createEmpty(loc, loops.dims, elementType));
+  Value values =
+      kernel.createFill(loc, getNeutral(op.getKind(), elementType),
+                        kernel.createEmpty(loc, loops.dims, elementType));
   Type i64 = kernel.builder.getI64Type();
   Value target = op.getKeepdims() ? kernel.createEmpty(loc, loops.dims, i64)
                                   : kernel.getDestination(op.getResult());
-  Value indices = kernel.createFill(
-      loc, kernel.builder.getI64IntegerAttr(0), target);
+  Value indices =
+      kernel.createFill(loc, kernel.builder.getI64IntegerAttr(0), target);
   bool isMax = op.getKind() == ReduceKind::Max, isLast = op.getSelectLast();
-  bool isUnsigned =
-      elementType.isUnsignedInteger() || elementType.isInteger(1);
+  bool isUnsigned = elementType.isUnsignedInteger() || elementType.isInteger(1);
   auto isBetter = [&](OpBuilder &b, Location at, Value x, Value y) -> Value {
     if (!isMax)
       std::swap(x, y);
     // x before y: greater, or as great where the last one is wanted.
     if (isa<FloatType>(elementType))
-      return arith::CmpFOp::create(b, at,
-                                   isLast ? arith::CmpFPredicate::OGE
-                                          : arith::CmpFPredicate::OGT,
-                                   x, y);
-    auto predicate = isUnsigned ? (isLast ? arith::CmpIPredicate::uge
-                                          : arith::CmpIPredicate::ugt)
-                                : (isLast ? arith::CmpIPredicate::sge
-                                          : arith::CmpIPredicate::sgt);
+      return arith::CmpFOp::create(
+          b, at, isLast ? arith::CmpFPredicate::OGE : arith::CmpFPredicate::OGT,
+          x, y);
+    auto predicate =
+        isUnsigned
+            ? (isLast ? arith::CmpIPredicate::uge : arith::CmpIPredicate::ugt)
+            : (isLast ? arith::CmpIPredicate::sge : arith::CmpIPredicate::sgt);
     return arith::CmpIOp::create(b, at, predicate, x, y);
   };
   auto body = [&](OpBuilder &b, Location at, ValueRange inputs,
@@ -287,8 +284,8 @@ static void create(KernelBuilder &kernel, ArgReduceOp op) {
     Value index = linalg::IndexOp::create(b, at, loops.loops.size() - 1);
     Value number = arith::IndexCastOp::create(b, at, i64, index);
     Value better = isBetter(b, at, inputs[0], accumulators[0]);
-    Value value = arith::SelectOp::create(b, at, better, inputs[0],
-                                          accumulators[0]);
+    Value value =
+        arith::SelectOp::create(b, at, better, inputs[0], accumulators[0]);
     Value chosen =
         arith::SelectOp::create(b, at, better, number, accumulators[1]);
     return {value, chosen};
@@ -320,29 +317,28 @@ static void create(KernelBuilder &kernel, WindowReduceOp op) {
     input[rank - n + i] =
         input[rank - n + i] * op.getStrides()[i] +
         builder.getAffineDimExpr(rank + i) * op.getDilations()[i];
-    loops.push_back(
-        {builder.getAffineConstantExpr(op.getWindow()[i]), true});
+    loops.push_back({builder.getAffineConstantExpr(op.getWindow()[i]), true});
   }
   SmallVector<AffineExpr> output;
   for (int64_t d = 0; d < rank; ++d)
     output.push_back(builder.getAffineDimExpr(d));
   Type elementType = type.getElementType();
-  Value init =
-      kernel.createFill(loc, getNeutral(op.getKind(), elementType),
-                        kernel.getDestination(op.getResult()));
+  Value init = kernel.createFill(loc, getNeutral(op.getKind(), elementType),
+                                 kernel.getDestination(op.getResult()));
   auto generic = kernel.createGeneric(
       loc, loops, kernel.getTensorView(op.getOperand()),
       AffineMap::get(rank + n, 0, input, builder.getContext()), init,
       AffineMap::get(rank + n, 0, output, builder.getContext()),
       [&](OpBuilder &b, Location at, ValueRange inputs,
           ValueRange accumulators) -> SmallVector<Value> {
-        return {createCombine(b, at, op.getKind(), elementType,
-                              accumulators[0], inputs[0])};
+        return {createCombine(b, at, op.getKind(), elementType, accumulators[0],
+                              inputs[0])};
       });
   kernel.setTensor(op.getResult(), generic.getResult(0));
 }
 
-RuleResult mlir::dl::lower::lowerReduction(KernelBuilder &kernel, Operation *op) {
+RuleResult mlir::dl::lower::lowerReduction(KernelBuilder &kernel,
+                                           Operation *op) {
   if (auto reduce = dyn_cast<ReduceOp>(op))
     return create(kernel, reduce), true;
   if (auto softmax = dyn_cast<SoftmaxOp>(op))

@@ -81,21 +81,21 @@ struct Box {
 } // namespace
 
 /// Nested loops over `sizes` that carry a tensor.
-static Value
-createLoops(KernelBuilder &kernel, Location loc, ArrayRef<AffineExpr> sizes,
-            Value tensor, SmallVector<Value> at,
-            function_ref<Value(ArrayRef<Value>, Value)> body) {
+static Value createLoops(KernelBuilder &kernel, Location loc,
+                         ArrayRef<AffineExpr> sizes, Value tensor,
+                         SmallVector<Value> at,
+                         function_ref<Value(ArrayRef<Value>, Value)> body) {
   if (at.size() == sizes.size())
     return body(at, tensor);
   OpBuilder &b = kernel.builder;
-  auto loop = scf::ForOp::create(
-      b, loc, kernel.getIndex(0), kernel.getSizeValue(sizes[at.size()]),
-      kernel.getIndex(1), tensor);
+  auto loop = scf::ForOp::create(b, loc, kernel.getIndex(0),
+                                 kernel.getSizeValue(sizes[at.size()]),
+                                 kernel.getIndex(1), tensor);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToEnd(loop.getBody());
   at.push_back(loop.getInductionVar());
-  Value next = createLoops(kernel, loc, sizes, loop.getRegionIterArg(0), at,
-                           body);
+  Value next =
+      createLoops(kernel, loc, sizes, loop.getRegionIterArg(0), at, body);
   scf::YieldOp::create(b, loc, next);
   return loop.getResult(0);
 }
@@ -118,26 +118,25 @@ static Value createScatterCombine(OpBuilder &b, Location loc, ScatterKind kind,
 }
 
 /// The index at a place in `indices` as a position below `size`, negative ones
-/// counted from the end; `inRange` becomes false where there is no such position.
+/// counted from the end; `inRange` becomes false where there is no such
+/// position.
 static Value createChecked(KernelBuilder &kernel, Location loc, Value indices,
                            bool isUnsigned, ArrayRef<Value> place, Value size,
                            Value &inRange) {
   OpBuilder &b = kernel.builder;
   Value index = tensor::ExtractOp::create(b, loc, indices, place);
   Type type = b.getIndexType();
-  Value position = isUnsigned
-                       ? Value(arith::IndexCastUIOp::create(b, loc, type, index))
-                       : Value(arith::IndexCastOp::create(b, loc, type, index));
-  Value isNegative =
-      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, position,
-                            kernel.getIndex(0));
+  Value position =
+      isUnsigned ? Value(arith::IndexCastUIOp::create(b, loc, type, index))
+                 : Value(arith::IndexCastOp::create(b, loc, type, index));
+  Value isNegative = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
+                                           position, kernel.getIndex(0));
   Value wrapped = arith::AddIOp::create(b, loc, position, size);
   position = arith::SelectOp::create(b, loc, isNegative, wrapped, position);
-  Value isInside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
-                                         position, size);
-  inRange = inRange
-                ? Value(arith::AndIOp::create(b, loc, inRange, isInside))
-                : isInside;
+  Value isInside =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, position, size);
+  inRange = inRange ? Value(arith::AndIOp::create(b, loc, inRange, isInside))
+                    : isInside;
   return position;
 }
 
@@ -155,8 +154,7 @@ static Value createUpdate(KernelBuilder &kernel, Location loc, Value inRange,
   b.setInsertionPointToStart(branch.thenBlock());
   Box box(kernel, type, positions);
   AffineMap identity = b.getMultiDimIdentityMap(box.dims.size());
-  Value destination =
-      kernel.createEmpty(loc, box.dims, type.getElementType());
+  Value destination = kernel.createEmpty(loc, box.dims, type.getElementType());
   SmallVector<View> operands{getUpdate()};
   if (kind != ScatterKind::Set)
     operands.push_back(box.extract(kernel, loc, tensor));
@@ -182,26 +180,26 @@ static void create(KernelBuilder &kernel, ScatterElementsOp op) {
       getType(op.getIndices()).getElementType().isUnsignedInteger();
   int64_t axis = op.getAxis();
   Value copy = createCopy(kernel, loc, op.getOperand(), op.getResult());
-  Value result = createLoops(
-      kernel, loc, getDims(getType(op.getIndices())), copy, {},
-      [&](ArrayRef<Value> at, Value tensor) {
-        SmallVector<std::pair<int64_t, Value>> place, target;
-        Value inRange;
-        for (auto [d, i] : llvm::enumerate(at)) {
-          place.push_back({d, i});
-          target.push_back({d, i});
-        }
-        target[axis].second = createChecked(
-            kernel, loc, indices, isUnsigned, at,
-            kernel.getSizeValue(getDim(type, axis)), inRange);
-        return createUpdate(
-            kernel, loc, inRange, op.getKind(), type, target,
-            [&] {
-              return Box(kernel, updateType, place)
-                  .extract(kernel, loc, updates);
-            },
-            tensor);
-      });
+  Value result =
+      createLoops(kernel, loc, getDims(getType(op.getIndices())), copy, {},
+                  [&](ArrayRef<Value> at, Value tensor) {
+                    SmallVector<std::pair<int64_t, Value>> place, target;
+                    Value inRange;
+                    for (auto [d, i] : llvm::enumerate(at)) {
+                      place.push_back({d, i});
+                      target.push_back({d, i});
+                    }
+                    target[axis].second = createChecked(
+                        kernel, loc, indices, isUnsigned, at,
+                        kernel.getSizeValue(getDim(type, axis)), inRange);
+                    return createUpdate(
+                        kernel, loc, inRange, op.getKind(), type, target,
+                        [&] {
+                          return Box(kernel, updateType, place)
+                              .extract(kernel, loc, updates);
+                        },
+                        tensor);
+                  });
   kernel.setTensor(op.getResult(), result);
 }
 
@@ -218,8 +216,7 @@ static void create(KernelBuilder &kernel, ScatterNdOp op) {
   tuples.pop_back();
   Value copy = createCopy(kernel, loc, op.getOperand(), op.getResult());
   Value result = createLoops(
-      kernel, loc, tuples, copy, {},
-      [&](ArrayRef<Value> at, Value tensor) {
+      kernel, loc, tuples, copy, {}, [&](ArrayRef<Value> at, Value tensor) {
         SmallVector<std::pair<int64_t, Value>> place, target;
         for (auto [d, i] : llvm::enumerate(at))
           place.push_back({d, i});
@@ -228,9 +225,9 @@ static void create(KernelBuilder &kernel, ScatterNdOp op) {
           SmallVector<Value> part(at);
           part.push_back(kernel.getIndex(d));
           target.push_back(
-              {d, createChecked(kernel, loc, indices, isUnsigned, part,
-                                kernel.getSizeValue(getDim(type, d)),
-                                inRange)});
+              {d,
+               createChecked(kernel, loc, indices, isUnsigned, part,
+                             kernel.getSizeValue(getDim(type, d)), inRange)});
         }
         return createUpdate(
             kernel, loc, inRange, op.getKind(), type, target,
@@ -257,7 +254,8 @@ static void create(KernelBuilder &kernel, CumsumOp op) {
           ? kernel.createFill(loc, getNeutral(ReduceKind::Sum, elementType),
                               kernel.getDestination(op.getResult()))
           : createCopy(kernel, loc, op.getOperand(), op.getResult());
-  Value size = kernel.getSizeValue(getDim(type, axis)), one = kernel.getIndex(1);
+  Value size = kernel.getSizeValue(getDim(type, axis)),
+        one = kernel.getIndex(1);
   auto loop = scf::ForOp::create(b, loc, one, size, one, start);
   {
     OpBuilder::InsertionGuard guard(b);
@@ -287,7 +285,8 @@ static void create(KernelBuilder &kernel, CumsumOp op) {
   kernel.setTensor(op.getResult(), loop.getResult(0));
 }
 
-RuleResult mlir::dl::lower::lowerSequential(KernelBuilder &kernel, Operation *op) {
+RuleResult mlir::dl::lower::lowerSequential(KernelBuilder &kernel,
+                                            Operation *op) {
   if (auto scatter = dyn_cast<ScatterElementsOp>(op))
     return create(kernel, scatter), true;
   if (auto scatter = dyn_cast<ScatterNdOp>(op))

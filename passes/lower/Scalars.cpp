@@ -3,8 +3,8 @@
 
 // Elementwise ops on one element.
 
-#include "passes/lower/KernelBuilder.h"
 #include "mlir/IR/Matchers.h"
+#include "passes/lower/KernelBuilder.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -67,8 +67,9 @@ struct Scalars {
     return make<arith::SelectOp>(condition, a, b);
   }
 
-  /// Integer divisors that the processor would trap on (0, and -1 for the lowest
-  /// dividend) are replaced; lanes past the end of a tensor may hold any value.
+  /// Integer divisors that the processor would trap on (0, and -1 for the
+  /// lowest dividend) are replaced; lanes past the end of a tensor may hold any
+  /// value.
   Value safeDivisor(Value b) {
     Value one = constantLike(1, b);
     Value isBad = compare(Predicate::Eq, b, constantLike(0, b));
@@ -98,8 +99,8 @@ struct Scalars {
     Value zero = constantLike(0, a);
     Value differ = make<arith::XOrIOp>(compare(Predicate::Lt, rest, zero),
                                        compare(Predicate::Lt, b, zero));
-    Value isOff = make<arith::AndIOp>(compare(Predicate::Ne, rest, zero),
-                                      differ);
+    Value isOff =
+        make<arith::AndIOp>(compare(Predicate::Ne, rest, zero), differ);
     Value moved = arithmetic<arith::AddFOp, arith::AddIOp>(rest, b);
     return select(isOff, moved, rest);
   }
@@ -126,14 +127,19 @@ struct Scalars {
     return isFloat() ? make<math::PowFOp>(a, b) : make<math::IPowIOp>(a, b);
   }
 
+  /// Shifting by the width or more (or by a negative count, which is a large
+  /// unsigned one) leaves nothing but, to the right, the sign.
   Value shift(Value a, Value b, bool left) {
-    Value width = constantLike(type.getIntOrFloatBitWidth(), b);
-    Value isFar = make<arith::CmpIOp>(arith::CmpIPredicate::uge, b, width);
+    int64_t width = type.getIntOrFloatBitWidth();
+    if (!left && !isUnsigned())
+      return make<arith::ShRSIOp>(
+          a, make<arith::MinUIOp>(b, constantLike(width - 1, b)));
+    Value isFar = make<arith::CmpIOp>(arith::CmpIPredicate::uge, b,
+                                      constantLike(width, b));
     Value zero = constantLike(0, a);
     Value amount = select(isFar, constantLike(0, b), b);
-    Value shifted = left           ? make<arith::ShLIOp>(a, amount)
-                    : isUnsigned() ? make<arith::ShRUIOp>(a, amount)
-                                   : make<arith::ShRSIOp>(a, amount);
+    Value shifted =
+        left ? make<arith::ShLIOp>(a, amount) : make<arith::ShRUIOp>(a, amount);
     return select(isFar, zero, shifted);
   }
 
@@ -141,8 +147,8 @@ struct Scalars {
     if (isUnsigned())
       return make<arith::MinUIOp>(a, constantLike(1, a));
     Value zero = constantLike(0, a);
-    Value negative = select(compare(Predicate::Lt, a, zero),
-                            constantLike(-1, a), a);
+    Value negative =
+        select(compare(Predicate::Lt, a, zero), constantLike(-1, a), a);
     return select(compare(Predicate::Gt, a, zero), constantLike(1, a),
                   negative);
   }
@@ -180,12 +186,10 @@ struct Scalars {
         .Case<RoundOp>([&](auto) { return make<math::RoundEvenOp>(a); })
         .Case<SqrtOp>([&](auto) { return make<math::SqrtOp>(a); })
         .Case<RsqrtOp>([&](auto) {
-          return make<arith::DivFOp>(constantLike(1, a),
-                                     make<math::SqrtOp>(a));
+          return make<arith::DivFOp>(constantLike(1, a), make<math::SqrtOp>(a));
         })
-        .Case<ReciprocalOp>([&](auto) {
-          return make<arith::DivFOp>(constantLike(1, a), a);
-        })
+        .Case<ReciprocalOp>(
+            [&](auto) { return make<arith::DivFOp>(constantLike(1, a), a); })
         .Case<ExpOp>([&](auto) { return make<math::ExpOp>(a); })
         .Case<LogOp>([&](auto) { return make<math::LogOp>(a); })
         .Case<SinOp>([&](auto) { return make<math::SinOp>(a); })
@@ -300,8 +304,8 @@ Value mlir::dl::lower::createScalarCast(OpBuilder &builder, Location loc,
                            scalars.constantLike(0, value));
   if (fromFloat && toFloat) {
     if (toBits == 8 && saturate) {
-      double limit = APFloat::getLargest(toFloat.getFloatSemantics())
-                         .convertToDouble();
+      double limit =
+          APFloat::getLargest(toFloat.getFloatSemantics()).convertToDouble();
       value = scalars.make<arith::MinimumFOp>(
           value, scalars.constantLike(limit, value));
       value = scalars.make<arith::MaximumFOp>(

@@ -16,10 +16,10 @@ using namespace mlir::dl;
 
 namespace {
 
-/// A convolution whose window is one element, without padding, strides or groups,
-/// is a matrix product over the channels: of the filter [M, C] and the input as
-/// [N, C, positions]. With a single position, it is the input [N, C] times the
-/// transposed filter.
+/// A convolution whose window is one element, without padding, strides or
+/// groups, is a matrix product over the channels: of the filter [M, C] and the
+/// input as [N, C, positions]. With a single position, it is the input [N, C]
+/// times the transposed filter.
 struct Convert : OpRewritePattern<ConvOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -51,13 +51,13 @@ struct Convert : OpRewritePattern<ConvOp> {
     if (positions == 1) {
       Value input = ReshapeOp::create(
           rewriter, loc, getTensorType({n, c}, element), op.getInput());
-      Value turned = TransposeOp::create(rewriter, loc, filter,
-                                         ArrayRef<int64_t>{1, 0});
+      Value turned =
+          TransposeOp::create(rewriter, loc, filter, ArrayRef<int64_t>{1, 0});
       product = MatmulOp::create(rewriter, loc, input, turned);
     } else {
-      Value input = ReshapeOp::create(
-          rewriter, loc, getTensorType({n, c, positions}, element),
-          op.getInput());
+      Value input = ReshapeOp::create(rewriter, loc,
+                                      getTensorType({n, c, positions}, element),
+                                      op.getInput());
       product = MatmulOp::create(rewriter, loc, filter, input);
     }
     rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), product);

@@ -62,8 +62,8 @@ struct Scaled {
   std::optional<APFloat> factor;
 };
 
-/// matmul(a * c, b) -> matmul(a, b) * c, where a is only moved to here, so that the
-/// product reads it where it lies. A permutation may stand between.
+/// matmul(a * c, b) -> matmul(a, b) * c, where a is only moved to here, so that
+/// the product reads it where it lies. A permutation may stand between.
 struct ScaleAfterProduct : OpRewritePattern<MatmulOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -84,8 +84,8 @@ struct ScaleAfterProduct : OpRewritePattern<MatmulOp> {
       scaled.factor = getSplatFloat(factor);
       // What computes the operand takes the factor in at no cost.
       auto producer = operand.getDefiningOp<FusionInterface>();
-      bool moves = !producer ||
-                   producer.getFusionKind() == FusionKind::Movement;
+      bool moves =
+          !producer || producer.getFusionKind() == FusionKind::Movement;
       if (scaled.factor && moves &&
           operand.getType() == scaled.product.getType())
         return scaled;
@@ -99,7 +99,8 @@ struct ScaleAfterProduct : OpRewritePattern<MatmulOp> {
       Scaled scaled = match(operand.get());
       if (!scaled.factor)
         continue;
-      Location loc = rewriter.getFusedLoc({op.getLoc(), scaled.product.getLoc()});
+      Location loc =
+          rewriter.getFusedLoc({op.getLoc(), scaled.product.getLoc()});
       Value plain = scaled.operand;
       if (scaled.transpose)
         plain = TransposeOp::create(rewriter, scaled.transpose.getLoc(), plain,
@@ -108,9 +109,8 @@ struct ScaleAfterProduct : OpRewritePattern<MatmulOp> {
       operands[operand.getOperandNumber()] = plain;
       Value result = MatmulOp::create(rewriter, op.getLoc(), op.getType(),
                                       operands[0], operands[1]);
-      Value factor = createScalar(rewriter, loc,
-                                  getElementTypeOrSelf(op.getType()),
-                                  *scaled.factor);
+      Value factor = createScalar(
+          rewriter, loc, getElementTypeOrSelf(op.getType()), *scaled.factor);
       rewriter.replaceOpWithNewOp<MulOp>(op, op.getType(), result, factor);
       return success();
     }
@@ -133,8 +133,8 @@ struct MergeScales : OpRewritePattern<MulOp> {
       return rewriter.notifyMatchFailure(op, "no product of numbers");
     innerFactor->multiply(*outerFactor, APFloat::rmNearestTiesToEven);
     Location loc = rewriter.getFusedLoc({op.getLoc(), inner.getLoc()});
-    Value factor = createScalar(rewriter, loc, getElementTypeOrSelf(op.getType()),
-                                *innerFactor);
+    Value factor = createScalar(
+        rewriter, loc, getElementTypeOrSelf(op.getType()), *innerFactor);
     Value product =
         MulOp::create(rewriter, loc, op.getType(), inner.getLhs(), factor);
     rewriter.replaceOp(op, product);

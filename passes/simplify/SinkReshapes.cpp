@@ -1,7 +1,8 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Reshapes that stand between ops which could be one kernel are moved after them.
+// Reshapes that stand between ops which could be one kernel are moved after
+// them.
 
 #include "ir/dialect/Dims.h"
 #include "passes/Passes.h"
@@ -26,8 +27,8 @@ static FusionKind getKind(Operation *op) {
   return interface ? interface.getFusionKind() : FusionKind::Opaque;
 }
 
-/// A reshape of a value that a kernel could go on with: the result of a contraction,
-/// reduction or elementwise op. Null for other values.
+/// A reshape of a value that a kernel could go on with: the result of a
+/// contraction, reduction or elementwise op. Null for other values.
 static ReshapeOp getSinkable(Value value) {
   auto reshape = value.getDefiningOp<ReshapeOp>();
   if (!reshape)
@@ -49,8 +50,8 @@ static SmallVector<int64_t, 2> dropUnits(ArrayRef<int64_t> group,
   return real;
 }
 
-/// Whether ops that are not moved keep using the reshaped value: these should find
-/// the reduced one in the same shape.
+/// Whether ops that are not moved keep using the reshaped value: these should
+/// find the reduced one in the same shape.
 static bool isWholeUsed(ReshapeOp reshape) {
   return reshape->hasOneUse() || getSinkable(reshape.getResult());
 }
@@ -67,8 +68,7 @@ struct SinkThroughElementwise : RewritePattern {
   /// together as in `from`; nothing where it is broadcast along a part of one.
   static std::optional<SmallVector<AffineExpr>>
   getJoinedDims(RankedTensorType operand, RankedTensorType from,
-                RankedTensorType to,
-                ArrayRef<SmallVector<int64_t, 2>> groups) {
+                RankedTensorType to, ArrayRef<SmallVector<int64_t, 2>> groups) {
     int64_t missing = to.getRank() - operand.getRank();
     SmallVector<AffineExpr> dims;
     AffineExpr one = getAffineConstantExpr(1, operand.getContext());
@@ -141,14 +141,13 @@ struct SinkThroughElementwise : RewritePattern {
     state.addTypes(getTensorType(getDims(from), resultType.getElementType()));
     state.addAttributes(op->getAttrs());
     Operation *moved = rewriter.create(state);
-    rewriter.replaceOpWithNewOp<ReshapeOp>(op, resultType,
-                                           moved->getResult(0));
+    rewriter.replaceOpWithNewOp<ReshapeOp>(op, resultType, moved->getResult(0));
     return success();
   }
 };
 
-/// reduce(reshape(x)) -> reshape(reduce(x)) where the reduced dimensions are whole
-/// dimensions of x.
+/// reduce(reshape(x)) -> reshape(reduce(x)) where the reduced dimensions are
+/// whole dimensions of x.
 struct SinkThroughReduce : OpRewritePattern<ReduceOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -165,18 +164,17 @@ struct SinkThroughReduce : OpRewritePattern<ReduceOp> {
     SmallVector<int64_t> axes;
     for (auto [i, group] : llvm::enumerate(*groups)) {
       SmallVector<int64_t, 2> real = dropUnits(group, reshape);
-      size_t reduced = llvm::count_if(real, [&](int64_t d) {
-        return llvm::is_contained(op.getAxes(), d);
-      });
+      size_t reduced = llvm::count_if(
+          real, [&](int64_t d) { return llvm::is_contained(op.getAxes(), d); });
       if (reduced != 0 && reduced != real.size())
         return rewriter.notifyMatchFailure(op, "a part of a dimension is "
                                                "reduced");
       if (reduced)
         axes.push_back(i);
     }
-    Value reduced = ReduceOp::create(rewriter, op.getLoc(), op.getKind(),
-                                     reshape.getOperand(), axes,
-                                     op.getKeepdims());
+    Value reduced =
+        ReduceOp::create(rewriter, op.getLoc(), op.getKind(),
+                         reshape.getOperand(), axes, op.getKeepdims());
     rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), reduced);
     return success();
   }
@@ -226,8 +224,7 @@ struct FlattenRows : OpRewritePattern<MatmulOp> {
         rewriter, op.getLoc(),
         getTensorType({simplify(rows), dims.back()}, lhs.getElementType()),
         op.getLhs());
-    Value product =
-        MatmulOp::create(rewriter, op.getLoc(), flat, op.getRhs());
+    Value product = MatmulOp::create(rewriter, op.getLoc(), flat, op.getRhs());
     rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), product);
     return success();
   }

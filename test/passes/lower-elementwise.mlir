@@ -71,3 +71,17 @@ func.func @casts(%a: tensor<4xf32>) -> tensor<4xui8> {
   } : tensor<4xui8>
   return %0 : tensor<4xui8>
 }
+
+// -----
+
+// A signed number keeps its sign however far it is shifted.
+
+// CHECK: %[[N:.*]] = arith.minui
+// CHECK: arith.shrsi %in, %[[N]]
+func.func @shift(%a: tensor<4xi8>, %b: tensor<4xi8>) -> tensor<4xi8> {
+  %0 = dl.fused {
+    %1 = dl.shr %a, %b : (tensor<4xi8>, tensor<4xi8>) -> tensor<4xi8>
+    dl.yield %1 : tensor<4xi8>
+  } : tensor<4xi8>
+  return %0 : tensor<4xi8>
+}

@@ -64,3 +64,17 @@ func.func @concat(%a: tensor<2x3xf32>, %b: tensor<1x3xf32>) -> tensor<3x3xf32> {
   } : tensor<3x3xf32>
   return %0 : tensor<3x3xf32>
 }
+
+// -----
+
+// Nothing, taken from behind the end.
+
+// CHECK: tensor.extract_slice %arg0[0] [0] [1]
+func.func @nothing(%x: tensor<8xf32>) -> tensor<0xf32> {
+  %0 = dl.fused {
+    %1 = dl.slice %x {offsets = affine_map<() -> (8)>, strides = array<i64: 1>} : (tensor<8xf32>) -> tensor<0xf32>
+    %2 = dl.exp %1 : (tensor<0xf32>) -> tensor<0xf32>
+    dl.yield %2 : tensor<0xf32>
+  } : tensor<0xf32>
+  return %0 : tensor<0xf32>
+}
