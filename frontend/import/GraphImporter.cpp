@@ -19,12 +19,12 @@ GraphImporter::GraphImporter(std::shared_ptr<Model> model,
       module(module), context(module.getContext()), builder(context),
       symbols(options.dims, context) {
   for (const onnx::TensorProto &tensor : graph.initializer())
-    initializers[tensor.name()] = &tensor;
+    scope.initializers[tensor.name()] = &tensor;
   for (const onnx::ValueInfoProto &info : graph.value_info())
-    declared[info.name()] = &info.type();
+    scope.declared[info.name()] = &info.type();
   for (const onnx::ValueInfoProto &info : graph.output()) {
-    declared[info.name()] = &info.type();
-    outputs.insert(info.name());
+    scope.declared[info.name()] = &info.type();
+    scope.outputs.insert(info.name());
   }
 }
 
@@ -111,7 +111,7 @@ GraphImporter::getInputType(const onnx::ValueInfoProto &input) {
 LogicalResult GraphImporter::importInputs() {
   SmallVector<const onnx::ValueInfoProto *> inputs;
   for (const onnx::ValueInfoProto &input : graph.input())
-    if (!initializers.count(input.name()))
+    if (!scope.initializers.count(input.name()))
       inputs.push_back(&input);
   // Plain names first: an expression may use the name of a later input.
   for (const onnx::ValueInfoProto *input : inputs)
@@ -127,7 +127,7 @@ LogicalResult GraphImporter::importInputs() {
       continue;
     types.push_back(type);
     names.push_back(input->name());
-    values[input->name()] = function.front().addArgument(
+    scope.values[input->name()] = function.front().addArgument(
         type, NameLoc::get(builder.getStringAttr(input->name()),
                            mlir::dl::getFileLoc(model->path, context)));
   }
@@ -146,191 +146,23 @@ LogicalResult GraphImporter::importInputs() {
 }
 
 Value GraphImporter::getValue(StringRef name) {
-  auto known = values.find(name);
-  if (known != values.end())
+  auto known = scope.values.find(name);
+  if (known != scope.values.end())
     return known->second;
-  auto tensor = initializers.find(name);
-  if (tensor == initializers.end())
+  auto tensor = scope.initializers.find(name);
+  if (tensor == scope.initializers.end())
     return Value();
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(&function.front());
   Location loc = NameLoc::get(builder.getStringAttr(name),
                               mlir::dl::getFileLoc(model->path, context));
-  return values[name] = mlir::dl::ConstantOp::create(
+  return scope.values[name] = mlir::dl::ConstantOp::create(
              builder, loc, getElements(model, *tensor->second, context));
 }
 
 //===----------------------------------------------------------------------===//
-// Nodes
+// Outputs
 //===----------------------------------------------------------------------===//
-
-std::string
-GraphImporter::explainMissingRule(const onnx::NodeProto &node) const {
-  if (StringRef(node.domain()).starts_with(kUnknownDomain))
-    return "there is no such operator";
-  for (const onnx::AttributeProto &attribute : node.attribute())
-    if (attribute.has_g() || attribute.graphs_size())
-      return "operators with nested graphs are not supported";
-  for (const onnx::FunctionProto &called : model->proto->functions())
-    if (called.name() == node.op_type() && called.domain() == node.domain())
-      return "the function is for other operator sets than the model";
-  return "the operator is not supported";
-}
-
-void GraphImporter::importNode(const onnx::NodeProto &node,
-                               const onnx::GraphProto &owner) {
-  int64_t opset = getOpset(*model->proto, node.domain());
-  StringRef domain = node.domain();
-  domain.consume_front(kUnknownDomain);
-  std::string op =
-      domain.empty() ? node.op_type() : (domain + "." + node.op_type()).str();
-  std::string name = getNodeName(node);
-  Location loc = mlir::dl::getNodeLoc(
-      {model->path, owner.name(), name, op, opset}, context);
-
-  outcome.reset();
-  ImportRule rule = rules.find(node.domain(), node.op_type(), opset);
-  bool isBranch = node.domain().empty() && node.op_type() == "If";
-  bool poisoned = llvm::any_of(node.input(), [&](const std::string &input) {
-    return !input.empty() && !getValue(input);
-  });
-  if (!rule && !isBranch) {
-    (void)fail(/*isInvalid=*/false, explainMissingRule(node));
-  } else if (!poisoned) {
-    NodeContext nodeContext(*this, builder, loc, node, opset);
-    bool succeeded = mlir::succeeded(isBranch ? importBranch(nodeContext)
-                                              : rule(nodeContext));
-    if (!succeeded && !outcome)
-      (void)fail(/*isInvalid=*/false, "this form of it is not supported");
-    for (const std::string &output : node.output())
-      if (!outcome && !output.empty() && !values.count(output))
-        (void)fail(/*isInvalid=*/false,
-                   "its output '" + output + "' is not supported");
-  }
-  if (!outcome && !poisoned)
-    return;
-  if (outcome && outcome->isInvalid) {
-    hasErrors = true;
-    emitError(loc) << outcome->reason;
-  } else if (outcome) {
-    unsupported.push_back(describeNode(owner, node, opset) + ": " +
-                          outcome->reason);
-  }
-  poisonOutputs(node);
-}
-
-LogicalResult GraphImporter::importBranch(NodeContext &node) {
-  std::optional<SmallVector<int64_t>> condition = node.intValues(node.input(0));
-  if (!condition || condition->size() != 1)
-    return node.unsupported("its condition depends on data");
-  const onnx::GraphProto *branch =
-      node.getGraph(condition->front() ? "then_branch" : "else_branch");
-  if (!branch || branch->output_size() < node.node.output_size())
-    return node.invalid("it has no branch with an output for each of its own");
-  SmallVector<StringRef> names;
-  for (const onnx::TensorProto &tensor : branch->initializer()) {
-    if (!node.getElementType(tensor.data_type()))
-      return failure();
-    initializers[tensor.name()] = &tensor;
-    names.push_back(tensor.name());
-  }
-  for (const onnx::NodeProto &inner : branch->node()) {
-    importNode(inner, *branch);
-    names.append(inner.output().begin(), inner.output().end());
-  }
-  // What a node of the branch had to report, it has reported.
-  outcome.reset();
-  for (int i = 0, e = node.node.output_size(); i < e; ++i) {
-    Value value = getValue(branch->output(i).name());
-    if (!node.hasOutput(i))
-      continue;
-    if (!value)
-      values[node.node.output(i)] = Value();
-    else if (failed(setValue(node, node.node.output(i), value)))
-      return failure();
-  }
-  // Another branch may use the same names.
-  for (StringRef name : names) {
-    values.erase(name);
-    initializers.erase(name);
-  }
-  return success();
-}
-
-LogicalResult GraphImporter::fail(bool isInvalid, const Twine &reason) {
-  if (!outcome)
-    outcome = Failure{isInvalid, reason.str()};
-  return mlir::failure();
-}
-
-void GraphImporter::poisonOutputs(const onnx::NodeProto &node) {
-  for (const std::string &output : node.output())
-    if (!output.empty())
-      values[output] = createPlaceholder(output);
-}
-
-Value GraphImporter::createPlaceholder(StringRef name) {
-  if (!hasInferredTypes) {
-    hasInferredTypes = true;
-    inferTypes(*model);
-    for (const onnx::ValueInfoProto &info : graph.value_info())
-      declared.try_emplace(info.name(), &info.type());
-  }
-  const onnx::TypeProto *type = declared.lookup(name);
-  if (!type || !type->has_tensor_type() || !type->tensor_type().has_shape())
-    return Value();
-  Type elementType = getElementType(type->tensor_type().elem_type(), context);
-  if (!elementType)
-    return Value();
-  SmallVector<AffineExpr> dims;
-  for (const auto &dim : type->tensor_type().shape().dim()) {
-    AffineExpr expr = dim.has_dim_value()
-                          ? builder.getAffineConstantExpr(dim.dim_value())
-                          : symbols.parse(dim.dim_param());
-    auto constant = dyn_cast_or_null<AffineConstantExpr>(expr);
-    if (!expr || (constant && constant.getValue() < 0))
-      return Value();
-    dims.push_back(expr);
-  }
-  return UnrealizedConversionCastOp::create(
-             builder, function.getLoc(),
-             TypeRange(mlir::dl::getTensorType(dims, elementType)),
-             ValueRange())
-      .getResult(0);
-}
-
-LogicalResult GraphImporter::setValue(NodeContext &node, StringRef name,
-                                      Value value) {
-  auto type = cast<RankedTensorType>(value.getType());
-  values[name] = value;
-  const onnx::TypeProto *expected = declared.lookup(name);
-  if (!expected || !expected->has_tensor_type())
-    return success();
-  const onnx::TypeProto_Tensor &tensor = expected->tensor_type();
-  Type elementType = getElementType(tensor.elem_type(), context);
-  if (elementType && elementType != type.getElementType())
-    return node.invalid("its output '" + name + "' is declared as " +
-                        getDataTypeName(tensor.elem_type()) +
-                        ", which it is not");
-  // The shapes of intermediate values are hints, and often out of date; those
-  // of outputs are what callers rely on.
-  if (!outputs.contains(name) || !tensor.has_shape())
-    return success();
-  if (tensor.shape().dim_size() != type.getRank())
-    return node.invalid("its output '" + name + "' is declared with rank " +
-                        Twine(tensor.shape().dim_size()) + ", but has rank " +
-                        Twine(type.getRank()));
-  for (int i = 0, e = tensor.shape().dim_size(); i < e; ++i) {
-    const auto &dim = tensor.shape().dim(i);
-    if (dim.has_dim_value() && dim.dim_value() >= 0 &&
-        failed(node.requireEqual(mlir::dl::getDim(type, i),
-                                 builder.getAffineConstantExpr(dim.dim_value()),
-                                 "dimension " + Twine(i) + " of its output '" +
-                                     name + "' is declared otherwise")))
-      return mlir::failure();
-  }
-  return success();
-}
 
 void GraphImporter::addCheck(bool orLess, AffineExpr a, AffineExpr b,
                              const Twine &message) {
@@ -343,10 +175,6 @@ void GraphImporter::addCheck(bool orLess, AffineExpr a, AffineExpr b,
   if (!llvm::is_contained(checks, check))
     checks.push_back(check);
 }
-
-//===----------------------------------------------------------------------===//
-// Outputs
-//===----------------------------------------------------------------------===//
 
 LogicalResult GraphImporter::importOutputs() {
   SmallVector<Value> results;

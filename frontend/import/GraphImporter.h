@@ -14,6 +14,7 @@
 #include "llvm/ADT/StringSet.h"
 
 namespace onnx {
+class FunctionProto;
 class TypeProto;
 class ValueInfoProto;
 } // namespace onnx
@@ -62,16 +63,28 @@ private:
   mlir::RankedTensorType getInputType(const onnx::ValueInfoProto &input);
   mlir::AffineExpr getInputDim(const onnx::ValueInfoProto &input, int i);
   mlir::LogicalResult checkInitializers();
-  /// `owner` is the graph that the node stands in.
+  /// Imports a node and reports what it cannot import. `owner` is the graph
+  /// that the node stands in.
   void importNode(const onnx::NodeProto &node, const onnx::GraphProto &owner);
+  /// Imports a node whose inputs are there; on failure, `outcome` tells why.
+  mlir::LogicalResult tryNode(const onnx::NodeProto &node, mlir::Location loc);
   /// An If whose condition is known: the nodes of the branch that is taken.
   mlir::LogicalResult importBranch(NodeContext &node);
+  /// An operator without a rule: the nodes of the function by which ONNX
+  /// defines it.
+  mlir::LogicalResult importBody(NodeContext &node);
+  mlir::LogicalResult importBodyNodes(mlir::Location loc);
+  int64_t getOpsetOf(const onnx::NodeProto &node) const;
+  /// Whether an input of the node is what a failed node would have defined.
+  bool isPoisoned(const onnx::NodeProto &node);
   /// Why there is no rule for a node.
   std::string explainMissingRule(const onnx::NodeProto &node) const;
+  /// Gives the outputs of a failed node values of the types that the model
+  /// declares or ONNX infers, so that the nodes that follow can be looked at;
+  /// null where the type is not known.
   void poisonOutputs(const onnx::NodeProto &node);
-  /// A value of the type that ONNX's inference gives, so that the nodes that
-  /// follow a failed one can be looked at; null where it gives none.
-  mlir::Value createPlaceholder(llvm::StringRef name);
+  mlir::Value createPlaceholder(const onnx::TypeProto &type);
+  std::vector<onnx::TypeProto> getInputTypes(const onnx::NodeProto &node);
   mlir::LogicalResult importOutputs();
   mlir::LogicalResult finish();
   mlir::InFlightDiagnostic emitModelError();
@@ -85,16 +98,23 @@ private:
   mlir::func::FuncOp function;
   Symbols symbols;
 
-  llvm::StringMap<mlir::Value> values;
-  llvm::StringMap<const onnx::TensorProto *> initializers;
-  /// Types that the model declares for outputs and intermediate values.
-  llvm::StringMap<const onnx::TypeProto *> declared;
-  llvm::StringSet<> outputs;
+  /// What names stand for, in the graph or in the body of an operator.
+  struct Scope {
+    llvm::StringMap<mlir::Value> values;
+    llvm::StringMap<const onnx::TensorProto *> initializers;
+    /// Types that the model declares for outputs and intermediate values.
+    llvm::StringMap<const onnx::TypeProto *> declared;
+    llvm::StringSet<> outputs;
+    /// The function whose body it is; null in the graph.
+    const onnx::FunctionProto *body = nullptr;
+    unsigned depth = 0;
+  };
+  Scope scope;
+
   llvm::SmallVector<mlir::Attribute> checks;
 
   std::optional<Failure> outcome;
   bool hasErrors = false;
-  bool hasInferredTypes = false;
   std::vector<std::string> unsupported;
 };
 

@@ -354,6 +354,25 @@ static Value joinDirections(NodeContext &context, ArrayRef<Value> values,
                            : context.create<ConcatOp>(apart, axis);
 }
 
+/// Whether input `i`, if there is one, has these dimensions.
+static LogicalResult requireShape(NodeContext &context, size_t i,
+                                  ArrayRef<AffineExpr> dims) {
+  Value value = context.input(i);
+  if (!value)
+    return success();
+  if (NodeContext::rank(value) != static_cast<int64_t>(dims.size()))
+    return context.invalid("its input " + Twine(i) + " has rank " +
+                           Twine(NodeContext::rank(value)) + ", expected " +
+                           Twine(dims.size()));
+  for (auto [axis, dim] : llvm::enumerate(dims))
+    if (failed(context.requireEqual(NodeContext::dim(value, axis), dim,
+                                    "dimension " + Twine(axis) +
+                                        " of its input " + Twine(i) +
+                                        " does not fit")))
+      return failure();
+  return success();
+}
+
 /// Reads the sizes from X and R; failure, with the node reported, where they do
 /// not fit the rest.
 static LogicalResult readSequence(Recurrence &of, int64_t numDirections,
@@ -390,6 +409,18 @@ static LogicalResult readSequence(Recurrence &of, int64_t numDirections,
     lengths = context.cast(lengths, context.builder.getI64Type());
     of.lengths = context.reshape(lengths, {of.batch, context.constantExpr(1)});
   }
+  AffineExpr width = context.constantExpr(of.hidden);
+  SmallVector<AffineExpr, 3> state = {directions, of.batch, width};
+  if (batchFirst)
+    std::swap(state[0], state[1]);
+  const std::pair<size_t, SmallVector<AffineExpr, 3>> optional[] = {
+      {3, {directions, rows * 2}},
+      {5, state},
+      {6, state},
+      {7, {directions, width * 3}}};
+  for (auto &[i, dims] : optional)
+    if (failed(requireShape(context, i, dims)))
+      return failure();
   if (context.hasAttr("clip"))
     of.clip = context.getFloat("clip", 0);
   return success();

@@ -72,13 +72,8 @@ using HasRule =
     llvm::function_ref<bool(llvm::StringRef, llvm::StringRef, int64_t)>;
 
 /// Checks the model's structure and operators, raises it to kOldestOpset, and
-/// replaces calls of functions by their bodies: the model's own functions, and
-/// operators that ONNX defines by functions and no rule imports.
+/// replaces calls of its functions by their bodies.
 llvm::Error prepareModel(Model &model, HasRule hasRule);
-
-/// Adds to the graph's value_info the types that ONNX's inference finds, as far
-/// as it comes.
-void inferTypes(Model &model);
 
 /// Calls `visit` for each tensor: initializers, attributes, and those in nested
 /// graphs and functions. Stops at the first error.

@@ -1,9 +1,10 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "frontend/onnx/FunctionBodies.h"
+#include "frontend/onnx/Model.h"
 #include "frontend/onnx/TensorData.h"
 #include "onnx/checker.h"
+#include "onnx/inliner/inliner.h"
 #include "onnx/onnx_pb.h"
 #include "onnx/version_converter/convert.h"
 #include "llvm/ADT/SmallString.h"
@@ -146,42 +147,6 @@ private:
 } // namespace
 
 //===----------------------------------------------------------------------===//
-// Inputs
-//===----------------------------------------------------------------------===//
-
-/// Whether a node leaves out no input that its operator needs. ONNX's checker
-/// counts inputs, and an empty name counts as one.
-static Error checkInputs(const onnx::GraphProto &graph,
-                         const onnx::NodeProto &node, int64_t opset) {
-  const onnx::OpSchema *schema = onnx::OpSchemaRegistry::Schema(
-      node.op_type(), static_cast<int>(opset), node.domain());
-  if (!schema || schema->inputs().empty())
-    return Error::success();
-  for (int i = 0, e = node.input_size(); i < e; ++i) {
-    size_t last = schema->inputs().size() - 1;
-    const auto &input = schema->inputs()[std::min<size_t>(i, last)];
-    if (node.input(i).empty() && input.GetOption() != onnx::OpSchema::Optional)
-      return modelError(describeNode(graph, node, opset) + ": its input " +
-                        llvm::Twine(i) + ", '" + input.GetName() +
-                        "', is missing");
-  }
-  return Error::success();
-}
-
-static Error checkInputs(const onnx::ModelProto &model,
-                         const onnx::GraphProto &graph) {
-  for (const onnx::NodeProto &node : graph.node()) {
-    if (Error error = checkInputs(graph, node, getOpset(model, node.domain())))
-      return error;
-    for (const onnx::AttributeProto &attribute : node.attribute())
-      if (attribute.has_g())
-        if (Error error = checkInputs(model, attribute.g()))
-          return error;
-  }
-  return Error::success();
-}
-
-//===----------------------------------------------------------------------===//
 // ONNX's checker
 //===----------------------------------------------------------------------===//
 
@@ -253,6 +218,41 @@ static Error runChecker(Model &model) {
 }
 
 //===----------------------------------------------------------------------===//
+// Functions of the model
+//===----------------------------------------------------------------------===//
+
+/// Names of the nodes by their outputs.
+static llvm::StringMap<std::string> getOwners(const onnx::GraphProto &graph) {
+  llvm::StringMap<std::string> owners;
+  for (const onnx::NodeProto &node : graph.node())
+    for (const std::string &output : node.output())
+      if (!output.empty())
+        owners[output] = getNodeName(node);
+  return owners;
+}
+
+/// Replaces calls by bodies, whose nodes get the name of the node that called
+/// the function: the body of a call ends with the nodes that define the call's
+/// outputs.
+static void inlineFunctions(onnx::ModelProto &model) {
+  onnx::GraphProto &graph = *model.mutable_graph();
+  llvm::StringMap<std::string> owners = getOwners(graph);
+  onnx::inliner::InlineLocalFunctions(model, /*convert_version=*/true);
+  std::string owner;
+  for (int i = graph.node_size() - 1; i >= 0; --i) {
+    onnx::NodeProto &node = *graph.mutable_node(i);
+    bool isOwned = false;
+    for (const std::string &output : node.output())
+      if (auto found = owners.find(output); found != owners.end()) {
+        owner = found->second;
+        isOwned = true;
+      }
+    if (!isOwned || node.name().empty())
+      node.set_name(owner);
+  }
+}
+
+//===----------------------------------------------------------------------===//
 // The way of a model
 //===----------------------------------------------------------------------===//
 
@@ -264,13 +264,11 @@ Error dl::frontend::prepareModel(Model &model, HasRule hasRule) {
     UnknownOperators(proto, hasRule).move();
     if (Error error = checkNames(proto))
       return error;
-    if (Error error = checkInputs(proto, proto.graph()))
-      return error;
     if (Error error = runChecker(model))
       return error;
 
     if (proto.functions_size()) {
-      inlineFunctions(model);
+      inlineFunctions(proto);
       UnknownOperators(proto, hasRule).move();
     }
     int64_t opset = getOpset(proto, "");
@@ -283,7 +281,6 @@ Error dl::frontend::prepareModel(Model &model, HasRule hasRule) {
                           ": " + cleanMessage(exception.what()));
       }
     }
-    expandOperators(model, hasRule);
   } catch (const std::exception &exception) {
     return modelError(cleanMessage(exception.what()));
   }

@@ -199,6 +199,15 @@ def main(folder):
             weights=[numpy_helper.from_array(np.array([1, 1, 1 << 40, 8]), "s")],
         ),
     )
+    for name, bias in {"recurrent_rank": [8], "recurrent_shape": [1, 9]}.items():
+        write(
+            name,
+            model(
+                [helper.make_node("LSTM", ["x", "w", "r", "b"], ["y"], name="n", hidden_size=1)],
+                inputs=[value("x", [3, 2, 5]), value("w", [1, 4, 5]), value("r", [1, 4, 1]), value("b", bias)],
+                outputs=[value("y", None)],
+            ),
+        )
     write("unknown_attribute", model([helper.make_node("Relu", ["x"], ["y"], name="n", colour=3)]))
     write("attribute_type", model([helper.make_node("Softmax", ["x"], ["y"], name="n", axis=1.5)]))
 

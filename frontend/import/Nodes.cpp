@@ -1,0 +1,302 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The import of one node: by its rule, by the branch that it takes, or by the
+// function that defines it.
+
+#include "frontend/import/Constants.h"
+#include "frontend/import/GraphImporter.h"
+#include "frontend/onnx/Schema.h"
+#include "frontend/onnx/TensorData.h"
+#include "ir/dialect/Locations.h"
+#include "onnx/onnx_pb.h"
+
+using namespace dl::frontend;
+using namespace mlir;
+using llvm::StringRef;
+using llvm::Twine;
+
+/// Functions that define operators use operators that functions define.
+static constexpr unsigned kMaxDepth = 16;
+
+//===----------------------------------------------------------------------===//
+// Nodes
+//===----------------------------------------------------------------------===//
+
+int64_t GraphImporter::getOpsetOf(const onnx::NodeProto &node) const {
+  int64_t opset = getOpset(*model->proto, node.domain());
+  if (opset || !scope.body)
+    return opset;
+  for (const onnx::OperatorSetIdProto &import : scope.body->opset_import())
+    if (import.domain() == node.domain())
+      return import.version();
+  return 0;
+}
+
+bool GraphImporter::isPoisoned(const onnx::NodeProto &node) {
+  return llvm::any_of(node.input(), [&](const std::string &input) {
+    return !input.empty() && !getValue(input);
+  });
+}
+
+std::string
+GraphImporter::explainMissingRule(const onnx::NodeProto &node) const {
+  if (StringRef(node.domain()).starts_with(kUnknownDomain))
+    return "there is no such operator";
+  for (const onnx::AttributeProto &attribute : node.attribute())
+    if (attribute.has_g() || attribute.graphs_size())
+      return "operators with nested graphs are not supported";
+  for (const onnx::FunctionProto &called : model->proto->functions())
+    if (called.name() == node.op_type() && called.domain() == node.domain())
+      return "the function is for other operator sets than the model";
+  return "the operator is not supported";
+}
+
+void GraphImporter::importNode(const onnx::NodeProto &node,
+                               const onnx::GraphProto &owner) {
+  int64_t opset = getOpsetOf(node);
+  StringRef domain = node.domain();
+  domain.consume_front(kUnknownDomain);
+  std::string op =
+      domain.empty() ? node.op_type() : (domain + "." + node.op_type()).str();
+  std::string name = getNodeName(node);
+  Location loc = mlir::dl::getNodeLoc(
+      {model->path, owner.name(), name, op, opset}, context);
+
+  outcome.reset();
+  bool poisoned = isPoisoned(node);
+  if (!poisoned) {
+    if (succeeded(tryNode(node, loc)))
+      return;
+  } else if (!rules.find(node.domain(), node.op_type(), opset)) {
+    // The types of its inputs are not known; that there is no rule is.
+    if (!isDefinedByFunction(node, opset) && node.op_type() != "If")
+      (void)fail(/*isInvalid=*/false, explainMissingRule(node));
+  }
+  if (outcome && outcome->isInvalid) {
+    hasErrors = true;
+    emitError(loc) << outcome->reason;
+  } else if (outcome) {
+    unsupported.push_back(describeNode(owner, node, opset) + ": " +
+                          outcome->reason);
+  }
+  poisonOutputs(node);
+}
+
+LogicalResult GraphImporter::fail(bool isInvalid, const Twine &reason) {
+  if (!outcome)
+    outcome = Failure{isInvalid, reason.str()};
+  return failure();
+}
+
+LogicalResult GraphImporter::tryNode(const onnx::NodeProto &node,
+                                     Location loc) {
+  int64_t opset = getOpsetOf(node);
+  if (std::string missing = findMissingInput(node, opset); !missing.empty())
+    return fail(/*isInvalid=*/true, "its input " + missing + ", is missing");
+  NodeContext nodeContext(*this, builder, loc, node, opset);
+  LogicalResult result = failure();
+  if (ImportRule rule = rules.find(node.domain(), node.op_type(), opset))
+    result = rule(nodeContext);
+  else if (node.domain().empty() && node.op_type() == "If")
+    result = importBranch(nodeContext);
+  else
+    result = importBody(nodeContext);
+  if (failed(result))
+    return fail(/*isInvalid=*/false, "this form of it is not supported");
+  for (const std::string &output : node.output())
+    if (!output.empty() && !scope.values.count(output))
+      return fail(/*isInvalid=*/false,
+                  "its output '" + output + "' is not supported");
+  return success();
+}
+
+LogicalResult GraphImporter::setValue(NodeContext &node, StringRef name,
+                                      Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  scope.values[name] = value;
+  const onnx::TypeProto *expected = scope.declared.lookup(name);
+  if (!expected || !expected->has_tensor_type())
+    return success();
+  const onnx::TypeProto_Tensor &tensor = expected->tensor_type();
+  Type elementType = getElementType(tensor.elem_type(), context);
+  if (elementType && elementType != type.getElementType())
+    return node.invalid("its output '" + name + "' is declared as " +
+                        getDataTypeName(tensor.elem_type()) +
+                        ", which it is not");
+  // The shapes of intermediate values are hints, and often out of date; those
+  // of outputs are what callers rely on.
+  if (!scope.outputs.contains(name) || !tensor.has_shape())
+    return success();
+  if (tensor.shape().dim_size() != type.getRank())
+    return node.invalid("its output '" + name + "' is declared with rank " +
+                        Twine(tensor.shape().dim_size()) + ", but has rank " +
+                        Twine(type.getRank()));
+  for (int i = 0, e = tensor.shape().dim_size(); i < e; ++i) {
+    const auto &dim = tensor.shape().dim(i);
+    if (dim.has_dim_value() && dim.dim_value() >= 0 &&
+        failed(node.requireEqual(mlir::dl::getDim(type, i),
+                                 builder.getAffineConstantExpr(dim.dim_value()),
+                                 "dimension " + Twine(i) + " of its output '" +
+                                     name + "' is declared otherwise")))
+      return mlir::failure();
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Failed nodes
+//===----------------------------------------------------------------------===//
+
+std::vector<onnx::TypeProto>
+GraphImporter::getInputTypes(const onnx::NodeProto &node) {
+  std::vector<onnx::TypeProto> types;
+  for (const std::string &input : node.input()) {
+    types.emplace_back();
+    Value value = input.empty() ? Value() : getValue(input);
+    if (!value)
+      continue;
+    auto type = cast<RankedTensorType>(value.getType());
+    onnx::TypeProto_Tensor &tensor = *types.back().mutable_tensor_type();
+    for (int32_t dataType = 1; onnx::TensorProto_DataType_IsValid(dataType);
+         ++dataType)
+      if (::dl::frontend::getElementType(dataType, context) ==
+          type.getElementType())
+        tensor.set_elem_type(dataType);
+    onnx::TensorShapeProto &shape = *tensor.mutable_shape();
+    for (int64_t size : type.getShape()) {
+      auto *dim = shape.add_dim();
+      if (!ShapedType::isDynamic(size))
+        dim->set_dim_value(size);
+    }
+  }
+  return types;
+}
+
+void GraphImporter::poisonOutputs(const onnx::NodeProto &node) {
+  // ONNX's inference trusts a node's attributes: a wrong node is not shown to
+  // it.
+  std::vector<onnx::TypeProto> inferred(node.output_size());
+  if (outcome && !outcome->isInvalid)
+    inferred = inferOutputTypes(node, getOpsetOf(node), getInputTypes(node));
+  for (int i = 0; i < node.output_size(); ++i) {
+    const std::string &name = node.output(i);
+    if (name.empty())
+      continue;
+    const onnx::TypeProto *type = scope.declared.lookup(name);
+    scope.values[name] = createPlaceholder(type ? *type : inferred[i]);
+  }
+}
+
+Value GraphImporter::createPlaceholder(const onnx::TypeProto &type) {
+  if (!type.has_tensor_type() || !type.tensor_type().has_shape())
+    return Value();
+  Type elementType =
+      ::dl::frontend::getElementType(type.tensor_type().elem_type(), context);
+  if (!elementType)
+    return Value();
+  SmallVector<AffineExpr> dims;
+  for (const auto &dim : type.tensor_type().shape().dim()) {
+    AffineExpr expr = dim.has_dim_value()
+                          ? builder.getAffineConstantExpr(dim.dim_value())
+                          : symbols.parse(dim.dim_param());
+    auto constant = dyn_cast_or_null<AffineConstantExpr>(expr);
+    if (!expr || (constant && constant.getValue() < 0))
+      return Value();
+    dims.push_back(expr);
+  }
+  return UnrealizedConversionCastOp::create(
+             builder, function.getLoc(),
+             TypeRange(mlir::dl::getTensorType(dims, elementType)),
+             ValueRange())
+      .getResult(0);
+}
+
+//===----------------------------------------------------------------------===//
+// Branches
+//===----------------------------------------------------------------------===//
+
+LogicalResult GraphImporter::importBranch(NodeContext &node) {
+  std::optional<SmallVector<int64_t>> condition = node.intValues(node.input(0));
+  if (!condition || condition->size() != 1)
+    return node.unsupported("its condition depends on data");
+  const onnx::GraphProto *branch =
+      node.getGraph(condition->front() ? "then_branch" : "else_branch");
+  if (!branch || branch->output_size() < node.node.output_size())
+    return node.invalid("it has no branch with an output for each of its own");
+  SmallVector<StringRef> names;
+  for (const onnx::TensorProto &tensor : branch->initializer()) {
+    if (!node.getElementType(tensor.data_type()))
+      return failure();
+    scope.initializers[tensor.name()] = &tensor;
+    names.push_back(tensor.name());
+  }
+  for (const onnx::NodeProto &inner : branch->node()) {
+    importNode(inner, *branch);
+    names.append(inner.output().begin(), inner.output().end());
+  }
+  // What a node of the branch had to report, it has reported.
+  outcome.reset();
+  for (int i = 0, e = node.node.output_size(); i < e; ++i) {
+    if (!node.hasOutput(i))
+      continue;
+    Value value = getValue(branch->output(i).name());
+    if (!value)
+      scope.values[node.node.output(i)] = Value();
+    else if (failed(setValue(node, node.node.output(i), value)))
+      return failure();
+  }
+  // Another branch may use the same names.
+  for (StringRef name : names) {
+    scope.values.erase(name);
+    scope.initializers.erase(name);
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Functions that define operators
+//===----------------------------------------------------------------------===//
+
+LogicalResult GraphImporter::importBodyNodes(Location loc) {
+  for (const onnx::NodeProto &inner : scope.body->node()) {
+    if (isPoisoned(inner))
+      return fail(/*isInvalid=*/false, "its definition uses a value that is "
+                                       "not supported");
+    if (succeeded(tryNode(inner, loc)))
+      continue;
+    outcome->reason =
+        "in its definition, " + inner.op_type() + ": " + outcome->reason;
+    return failure();
+  }
+  return success();
+}
+
+LogicalResult GraphImporter::importBody(NodeContext &node) {
+  std::unique_ptr<onnx::FunctionProto> body;
+  if (scope.depth < kMaxDepth)
+    body = buildBody(node.node, node.opset, getInputTypes(node.node));
+  if (!body)
+    return node.unsupported(explainMissingRule(node.node));
+  Scope inner;
+  inner.body = body.get();
+  inner.depth = scope.depth + 1;
+  for (int i = 0; i < body->input_size(); ++i)
+    if (Value value = node.input(i))
+      inner.values[body->input(i)] = value;
+
+  std::swap(scope, inner);
+  LogicalResult result = importBodyNodes(node.loc);
+  SmallVector<Value> results;
+  for (int i = 0; i < body->output_size() && succeeded(result); ++i)
+    results.push_back(getValue(body->output(i)));
+  std::swap(scope, inner);
+
+  if (failed(result))
+    return failure();
+  for (auto [i, value] : llvm::enumerate(results))
+    if (node.hasOutput(i) &&
+        (!value || failed(setValue(node, node.node.output(i), value))))
+      return failure();
+  return success();
+}

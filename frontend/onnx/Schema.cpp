@@ -1,0 +1,127 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "frontend/onnx/Schema.h"
+#include "onnx/defs/function.h"
+#include "onnx/defs/schema.h"
+#include "onnx/onnx_pb.h"
+#include "onnx/shape_inference/attribute_binder.h"
+#include "onnx/shape_inference/implementation.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace dl::frontend;
+
+static const onnx::OpSchema *getSchema(const onnx::NodeProto &node,
+                                       int64_t opset) {
+  return onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(opset),
+                                        node.domain());
+}
+
+std::string dl::frontend::findMissingInput(const onnx::NodeProto &node,
+                                           int64_t opset) {
+  const onnx::OpSchema *schema = getSchema(node, opset);
+  if (!schema)
+    return "";
+  size_t count = node.input_size();
+  for (auto [i, parameter] : llvm::enumerate(schema->inputs()))
+    if (parameter.GetOption() == onnx::OpSchema::Single &&
+        (i >= count || node.input(static_cast<int>(i)).empty()))
+      return std::to_string(i) + ", '" + parameter.GetName() + "'";
+  if (schema->inputs().empty() ||
+      schema->inputs().back().GetOption() != onnx::OpSchema::Variadic)
+    return "";
+  for (size_t i = schema->inputs().size() - 1; i < count; ++i)
+    if (node.input(static_cast<int>(i)).empty())
+      return std::to_string(i) + ", '" + schema->inputs().back().GetName() +
+             "'";
+  return "";
+}
+
+bool dl::frontend::isDefinedByFunction(const onnx::NodeProto &node,
+                                       int64_t opset) {
+  const onnx::OpSchema *schema = getSchema(node, opset);
+  return schema &&
+         (schema->HasFunction() || schema->HasContextDependentFunction());
+}
+
+/// Bodies refer to the attributes that a node leaves at ONNX's defaults.
+static void addDefaults(onnx::NodeProto &node, const onnx::OpSchema &schema) {
+  for (auto &[name, attribute] : schema.attributes()) {
+    bool isGiven = llvm::any_of(node.attribute(), [&name = name](auto &given) {
+      return given.name() == name;
+    });
+    if (!isGiven &&
+        attribute.default_value.type() != onnx::AttributeProto::UNDEFINED)
+      *node.add_attribute() = attribute.default_value;
+  }
+}
+
+template <class Nodes>
+static void clearNames(Nodes &nodes, const llvm::StringSet<> &names) {
+  for (onnx::NodeProto &node : nodes) {
+    for (std::string &input : *node.mutable_input())
+      if (names.contains(input))
+        input.clear();
+    for (onnx::AttributeProto &attribute : *node.mutable_attribute())
+      if (attribute.has_g())
+        clearNames(*attribute.mutable_g()->mutable_node(), names);
+  }
+}
+
+std::unique_ptr<onnx::FunctionProto>
+dl::frontend::buildBody(const onnx::NodeProto &node, int64_t opset,
+                        const std::vector<onnx::TypeProto> &inputs) {
+  const onnx::OpSchema *schema = getSchema(node, opset);
+  if (!schema)
+    return nullptr;
+  try {
+    onnx::NodeProto call = node;
+    addDefaults(call, *schema);
+    auto body = std::make_unique<onnx::FunctionProto>();
+    int version = static_cast<int>(opset);
+    if (const onnx::FunctionProto *fixed = schema->GetFunction(version, false))
+      *body = *fixed;
+    else if (!schema->HasContextDependentFunction() ||
+             !schema->BuildContextDependentFunction(
+                 onnx::FunctionBodyBuildContextImpl(call, inputs), *body,
+                 version))
+      return nullptr;
+    onnx::internal::AttributeBinder::BindAttributes(call, *body);
+    llvm::StringSet<> absent;
+    for (int i = 0; i < body->input_size(); ++i)
+      if (i >= call.input_size() || call.input(i).empty())
+        absent.insert(body->input(i));
+    clearNames(*body->mutable_node(), absent);
+    return body;
+  } catch (const std::exception &) {
+    return nullptr;
+  }
+}
+
+std::vector<onnx::TypeProto>
+dl::frontend::inferOutputTypes(const onnx::NodeProto &node, int64_t opset,
+                               std::vector<onnx::TypeProto> inputs) {
+  std::vector<onnx::TypeProto> outputs(node.output_size());
+  const onnx::OpSchema *schema = getSchema(node, opset);
+  if (!schema || !schema->has_type_and_shape_inference_function())
+    return outputs;
+  try {
+    onnx::NodeProto copy = node;
+    std::unordered_map<std::string, onnx::TypeProto *> types;
+    for (auto [name, type] : llvm::zip(node.input(), inputs))
+      if (type.value_case() != onnx::TypeProto::VALUE_NOT_SET)
+        types[name] = &type;
+    onnx::ShapeInferenceOptions options(/*check_type=*/false,
+                                        /*strict_mode=*/0,
+                                        /*data_prop=*/false);
+    onnx::shape_inference::InferenceContextImpl context(copy, types, {}, {},
+                                                        options);
+    schema->GetTypeAndShapeInferenceFunction()(context);
+    for (int i = 0; i < node.output_size(); ++i)
+      outputs[i] = *context.getOutputType(i);
+  } catch (const std::exception &) {
+    // What it cannot infer stays open.
+  }
+  return outputs;
+}
