@@ -88,6 +88,21 @@ Value Arithmetic::iota(AffineExpr size, int64_t axis, int64_t rank,
                                       axis);
 }
 
+Value Arithmetic::constant(ArrayRef<double> values, ArrayRef<int64_t> shape,
+                           Type type) const {
+  const llvm::fltSemantics &semantics =
+      cast<FloatType>(type).getFloatSemantics();
+  SmallVector<APFloat> rounded;
+  rounded.reserve(values.size());
+  for (double value : values) {
+    bool losesInfo;
+    rounded.emplace_back(value);
+    rounded.back().convert(semantics, APFloat::rmNearestTiesToEven, &losesInfo);
+  }
+  return context.constant(
+      DenseElementsAttr::get(RankedTensorType::get(shape, type), rounded));
+}
+
 SmallVector<int64_t> frontend::range(int64_t begin, int64_t end) {
   SmallVector<int64_t> numbers;
   for (int64_t i = begin; i < end; ++i)

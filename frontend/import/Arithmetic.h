@@ -107,6 +107,10 @@ public:
                               std::forward<Attributes>(attributes)...);
   }
 
+  /// A constant of these numbers, rounded to a float type.
+  mlir::Value constant(llvm::ArrayRef<double> values,
+                       llvm::ArrayRef<int64_t> shape, mlir::Type type) const;
+
   /// Demands that the shapes broadcast.
   mlir::LogicalResult checkBroadcast(mlir::ValueRange values) const;
 

@@ -84,4 +84,5 @@ void frontend::addContractionRules(RuleTable &table) {
   addConvolutionRules(table);
   addEinsumRules(table);
   addQuantizationRules(table);
+  addSignalRules(table);
 }

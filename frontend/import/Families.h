@@ -16,10 +16,13 @@ void addActivationRules(RuleTable &table);
 /// Movement.
 void addSlicingRules(RuleTable &table);
 void addResizeRules(RuleTable &table);
+/// Indexing.
+void addSamplingRules(RuleTable &table);
 /// Contraction.
 void addConvolutionRules(RuleTable &table);
 void addEinsumRules(RuleTable &table);
 void addQuantizationRules(RuleTable &table);
+void addSignalRules(RuleTable &table);
 /// Reduction.
 void addSelectionRules(RuleTable &table);
 

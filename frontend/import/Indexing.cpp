@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "frontend/import/Arithmetic.h"
+#include "frontend/import/Families.h"
 #include "frontend/import/Sizes.h"
 
 namespace frontend = dl::frontend;
@@ -120,6 +121,30 @@ static LogicalResult importGatherND(NodeContext &context) {
   return context.setResults(context.create<GatherNdOp>(x, indices, batch));
 }
 
+/// The entries along an axis, or of the flattened operand, for which a constant
+/// condition holds.
+static LogicalResult importCompress(NodeContext &context) {
+  Value x = context.input(0);
+  auto condition = context.intValues(context.input(1));
+  if (!condition)
+    return context.unsupported("the shape of its result depends on data");
+  int64_t axis = 0;
+  if (context.hasAttr("axis")) {
+    auto given = getAxis(context);
+    if (!given)
+      return failure();
+    axis = *given;
+  } else {
+    x = context.reshape(x, getNumElements(NodeContext::type(x)));
+  }
+  SmallVector<int64_t> kept;
+  for (auto [i, holds] : llvm::enumerate(*condition))
+    if (holds)
+      kept.push_back(i);
+  return context.setResults(
+      context.create<GatherOp>(x, context.intConstant(kept), axis));
+}
+
 //===----------------------------------------------------------------------===//
 // Scatter
 //===----------------------------------------------------------------------===//
@@ -205,6 +230,7 @@ static LogicalResult importTensorScatter(NodeContext &context) {
 
 void frontend::addIndexingRules(RuleTable &table) {
   const std::pair<StringRef, ImportRule> rules[] = {
+      {"Compress", importCompress},
       {"Gather", importGather},
       {"GatherElements", importGatherElements},
       {"GatherND", importGatherND},
@@ -215,4 +241,5 @@ void frontend::addIndexingRules(RuleTable &table) {
   };
   for (auto [op, rule] : rules)
     table.add(op, rule);
+  addSamplingRules(table);
 }

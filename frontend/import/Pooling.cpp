@@ -110,11 +110,8 @@ static Value buildCounts(NodeContext &context, ArrayRef<int64_t> counts,
                          size_t i, size_t rank, Type type) {
   SmallVector<int64_t> shape(rank, 1);
   shape[i] = counts.size();
-  SmallVector<Attribute> values;
-  for (int64_t count : counts)
-    values.push_back(FloatAttr::get(type, static_cast<double>(count)));
-  return context.constant(
-      DenseElementsAttr::get(RankedTensorType::get(shape, type), values));
+  SmallVector<double> values(counts.begin(), counts.end());
+  return Arithmetic(context).constant(values, shape, type);
 }
 
 /// Divides the sums of windows by the number of positions that count: those of

@@ -151,8 +151,8 @@ static Value sumTaps(NodeContext &context, Value x, const Axis &of,
     Value part =
         context.create<GatherOp>(x, context.intConstant(positions), of.axis);
     if (taps.count > 1)
-      part = math.mul(part, buildFloats(context, weights, shape,
-                                        NodeContext::elementType(x)));
+      part = math.mul(
+          part, math.constant(weights, shape, NodeContext::elementType(x)));
     sum = sum ? math.add(sum, part) : part;
   }
   return sum;
@@ -171,8 +171,8 @@ static Value multiplyTaps(NodeContext &context, Value x, const Axis &of,
   std::swap(toLast[of.axis], toLast.back());
   Value product =
       buildMatmul(context, context.transpose(x, toLast),
-                  buildFloats(context, matrix, {of.input, of.output},
-                              NodeContext::elementType(x)));
+                  Arithmetic(context).constant(matrix, {of.input, of.output},
+                                               NodeContext::elementType(x)));
   return context.transpose(product, toLast);
 }
 

@@ -6,6 +6,7 @@
 #include "frontend/import/Arithmetic.h"
 #include "frontend/import/Families.h"
 #include "frontend/import/Sizes.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 
 namespace frontend = dl::frontend;
 using namespace dl::frontend;
@@ -54,20 +55,56 @@ static LogicalResult importArgReduce(NodeContext &context) {
       context.getInt("select_last_index", 0) != 0));
 }
 
-static LogicalResult importCumSum(NodeContext &context) {
-  Value x = context.input(0);
-  auto given = getKnownInts(context, context.input(1), "the axis");
+/// The axis of CumSum and CumProd, their second input.
+static std::optional<int64_t> getAxisInput(NodeContext &context) {
+  auto given = getKnownInt(context, context.input(1), "the axis");
   if (!given)
-    return failure();
-  if (given->size() != 1)
-    return context.invalid("its axis has " + Twine(given->size()) +
-                           " elements, expected 1");
-  auto axis = context.normalizeAxis(given->front(), NodeContext::rank(x));
+    return std::nullopt;
+  return context.normalizeAxis(*given, NodeContext::rank(context.input(0)));
+}
+
+static LogicalResult importCumSum(NodeContext &context) {
+  auto axis = getAxisInput(context);
   if (!axis)
     return failure();
-  return context.setResults(
-      context.create<CumsumOp>(x, *axis, context.getInt("exclusive", 0) != 0,
-                               context.getInt("reverse", 0) != 0));
+  return context.setResults(context.create<CumsumOp>(
+      context.input(0), *axis, context.getInt("exclusive", 0) != 0,
+      context.getInt("reverse", 0) != 0));
+}
+
+/// A scan along the axis, which carries the product so far.
+static LogicalResult importCumProd(NodeContext &context) {
+  Arithmetic math(context);
+  Value x = context.input(0);
+  auto axis = getAxisInput(context);
+  if (!axis)
+    return failure();
+  OpBuilder &builder = context.builder;
+  SmallVector<int64_t> toFront = range(0, NodeContext::rank(x)), back;
+  toFront.erase(toFront.begin() + *axis);
+  toFront.insert(toFront.begin(), *axis);
+  back = invertPermutationVector(toFront);
+  Value sequence = context.transpose(x, toFront);
+  if (!sequence)
+    return failure();
+  Type type = NodeContext::elementType(x);
+  SmallVector<AffineExpr> slice = NodeContext::dims(sequence);
+  slice.erase(slice.begin());
+  Value initial = context.broadcast(context.splat(1, type), slice);
+  auto scan = ScanOp::create(
+      builder, context.loc, TypeRange{initial.getType(), sequence.getType()},
+      initial, sequence, context.getInt("reverse", 0) != 0);
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    Block *body = builder.createBlock(&scan.getBody());
+    Value product = body->addArgument(initial.getType(), context.loc);
+    Value element = body->addArgument(initial.getType(), context.loc);
+    Value next = math.mul(product, element);
+    bool isExclusive = context.getInt("exclusive", 0) != 0;
+    YieldOp::create(builder, context.loc,
+                    ValueRange{next, isExclusive ? product : next});
+  }
+  return context.setResults(context.transpose(scan.getResult(1), back));
 }
 
 static LogicalResult importTopK(NodeContext &context) {
@@ -96,6 +133,7 @@ void frontend::addSelectionRules(RuleTable &table) {
   const std::pair<StringRef, ImportRule> rules[] = {
       {"ArgMax", importArgReduce<ReduceKind::Max>},
       {"ArgMin", importArgReduce<ReduceKind::Min>},
+      {"CumProd", importCumProd},
       {"CumSum", importCumSum},
       {"Hardmax", importHardmax},
       {"LogSoftmax", importSoftmax<true>},

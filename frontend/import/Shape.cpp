@@ -253,7 +253,6 @@ static LogicalResult refuseDataDependentShape(NodeContext &context) {
 
 void frontend::addShapeRules(RuleTable &table) {
   const std::pair<StringRef, ImportRule> rules[] = {
-      {"Compress", refuseDataDependentShape},
       {"Constant", importConstant},
       {"ConstantOfShape", importConstantOfShape},
       {"Expand", importExpand},

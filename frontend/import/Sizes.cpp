@@ -43,6 +43,18 @@ frontend::getKnownInts(NodeContext &context, Value value, StringRef what) {
   return values;
 }
 
+std::optional<int64_t> frontend::getKnownInt(NodeContext &context, Value value,
+                                             StringRef what) {
+  auto values = getKnownInts(context, value, what);
+  if (!values)
+    return std::nullopt;
+  if (values->size() == 1)
+    return values->front();
+  (void)context.invalid(what + " has " + Twine(values->size()) +
+                        " elements, expected 1");
+  return std::nullopt;
+}
+
 std::optional<AffineExpr> frontend::getExtent(NodeContext &context,
                                               AffineExpr low, AffineExpr high,
                                               int64_t step) {

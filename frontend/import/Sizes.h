@@ -24,6 +24,10 @@ getKnownSize(NodeContext &context, mlir::Value value, llvm::StringRef what);
 std::optional<llvm::SmallVector<int64_t>>
 getKnownInts(NodeContext &context, mlir::Value value, llvm::StringRef what);
 
+/// The one element of an integer tensor that must be constant, likewise.
+std::optional<int64_t> getKnownInt(NodeContext &context, mlir::Value value,
+                                   llvm::StringRef what);
+
 /// max(ceil((high - low) / step), 0), step > 0. Where it cannot be seen that
 /// the difference is not negative, low <= high is demanded when the model runs.
 std::optional<mlir::AffineExpr> getExtent(NodeContext &context,
