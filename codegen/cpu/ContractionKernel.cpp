@@ -20,10 +20,16 @@ bool mlir::dl::cpu::isContractionKernel(func::FuncOp source) {
   if (isSequential || contractions.size() != 1)
     return false;
   const Contraction &contraction = contractions.front();
+  // Sliding windows without rows (depthwise convolutions) reuse nothing that is
+  // packed: plain loops read each window where it is.
+  linalg::GenericOp op = contraction.op;
+  if (contraction.rows.empty() &&
+      !op.getMatchingIndexingMap(contraction.laneSide)
+           .isProjectedPermutation())
+    return false;
   // A single column has no use for lanes: rows are then reduced along memory.
   int64_t lanes = 1;
-  SmallVector<int64_t> ranges =
-      linalg::GenericOp(contraction.op).getStaticLoopRanges();
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
   for (unsigned d : contraction.lanes)
     lanes = ShapedType::isDynamic(ranges[d]) ? ShapedType::kDynamic
                                              : lanes * ranges[d];

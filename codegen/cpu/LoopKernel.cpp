@@ -249,16 +249,26 @@ static bool reducesAlongMemory(Value tensor, const ElementEmitter &emitter) {
     return false;
   if (auto generic = dyn_cast<linalg::GenericOp>(op);
       generic && isReduction(generic)) {
+    // An operand whose last dimension moves with the result's last one, as the
+    // input of a sliding window, gives each lane its own reduction.
+    AffineMap out = generic.getMatchingIndexingMap(generic.getDpsInitOperand(0));
+    bool alongReduced = false, alongResult = false;
     for (OpOperand *operand : generic.getDpsInputOperands()) {
       AffineMap map = generic.getMatchingIndexingMap(operand);
       if (!map.getNumResults() ||
           generic.getMatchingBlockArgument(operand).use_empty())
         continue;
-      auto dim = dyn_cast<AffineDimExpr>(map.getResults().back());
-      if (dim && ::mlir::linalg::isReductionIterator(
-                     generic.getIteratorTypesArray()[dim.getPosition()]))
-        return true;
+      AffineExpr last = map.getResults().back();
+      auto dim = dyn_cast<AffineDimExpr>(last);
+      alongReduced |=
+          dim && ::mlir::linalg::isReductionIterator(
+                     generic.getIteratorTypesArray()[dim.getPosition()]);
+      if (out.getNumResults())
+        if (auto lastOut = dyn_cast<AffineDimExpr>(out.getResults().back()))
+          alongResult |= last.isFunctionOfDim(lastOut.getPosition());
     }
+    if (alongReduced && !alongResult)
+      return true;
     return false;
   }
   return llvm::any_of(op->getOperands(), [&](Value operand) {
