@@ -94,6 +94,9 @@ LogicalResult GraphImporter::tryNode(const onnx::NodeProto &node,
   int64_t opset = getOpsetOf(node);
   if (std::string missing = findMissingInput(node, opset); !missing.empty())
     return fail(/*isInvalid=*/true, "its input " + missing + ", is missing");
+  if (std::string wrong = findWrongType(node, opset, getInputTypes(node));
+      !wrong.empty())
+    return fail(/*isInvalid=*/true, wrong);
   NodeContext nodeContext(*this, builder, loc, node, opset);
   LogicalResult result = failure();
   if (ImportRule rule = rules.find(node.domain(), node.op_type(), opset))

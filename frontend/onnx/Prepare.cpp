@@ -9,6 +9,7 @@
 #include "onnx/version_converter/convert.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 #include <map>
 
 using namespace dl::frontend;
@@ -252,6 +253,27 @@ static void inlineFunctions(onnx::ModelProto &model) {
   }
 }
 
+/// Whether inputs of the model that list sizes are as short as a rank. ONNX's
+/// inference, which is a part of its conversion, makes a dimension for each
+/// entry.
+static Error checkSizeLists(const onnx::ModelProto &model) {
+  constexpr int64_t kMaxRank = 4096;
+  llvm::StringSet<> tooLong;
+  for (const onnx::ValueInfoProto &input : model.graph().input())
+    if (input.type().tensor_type().shape().dim_size() == 1 &&
+        input.type().tensor_type().shape().dim(0).dim_value() > kMaxRank)
+      tooLong.insert(input.name());
+  for (const onnx::NodeProto &node : model.graph().node())
+    if (node.op_type() == "ConstantOfShape" || node.op_type() == "Expand" ||
+        node.op_type() == "Reshape" || node.op_type() == "Tile")
+      if (node.input_size() && tooLong.contains(*node.input().rbegin()))
+        return modelError(
+            describeNode(model.graph(), node, getOpset(model, "")) +
+            ": its input '" + *node.input().rbegin() + "' lists more than " +
+            llvm::Twine(kMaxRank) + " sizes");
+  return Error::success();
+}
+
 //===----------------------------------------------------------------------===//
 // The way of a model
 //===----------------------------------------------------------------------===//
@@ -273,6 +295,8 @@ Error dl::frontend::prepareModel(Model &model, HasRule hasRule) {
     }
     int64_t opset = getOpset(proto, "");
     if (opset && opset < kOldestOpset) {
+      if (Error error = checkSizeLists(proto))
+        return error;
       try {
         proto = onnx::version_conversion::ConvertVersion(proto, kOldestOpset);
       } catch (const std::exception &exception) {

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "frontend/onnx/Schema.h"
+#include "frontend/onnx/TensorData.h"
+#include "onnx/defs/data_type_utils.h"
 #include "onnx/defs/function.h"
 #include "onnx/defs/schema.h"
 #include "onnx/onnx_pb.h"
@@ -9,6 +11,7 @@
 #include "onnx/shape_inference/implementation.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSet.h"
+#include <map>
 
 using namespace dl::frontend;
 
@@ -35,6 +38,39 @@ std::string dl::frontend::findMissingInput(const onnx::NodeProto &node,
     if (node.input(static_cast<int>(i)).empty())
       return std::to_string(i) + ", '" + schema->inputs().back().GetName() +
              "'";
+  return "";
+}
+
+std::string
+dl::frontend::findWrongType(const onnx::NodeProto &node, int64_t opset,
+                            const std::vector<onnx::TypeProto> &inputs) {
+  const onnx::OpSchema *schema = getSchema(node, opset);
+  if (!schema || schema->inputs().empty())
+    return "";
+  auto describe = [](size_t i, const std::string &name,
+                     const onnx::TypeProto &type) {
+    return std::to_string(i) + ", '" + name + "', has elements of the type " +
+           getDataTypeName(type.tensor_type().elem_type());
+  };
+  // The first input of each type variable.
+  std::map<std::string, size_t> first;
+  for (auto [i, type] : llvm::enumerate(inputs)) {
+    size_t last = schema->inputs().size() - 1;
+    const auto &parameter = schema->inputs()[std::min(i, last)];
+    if (!type.has_tensor_type())
+      continue;
+    if (!parameter.GetTypes().count(onnx::Utils::DataTypeUtils::ToType(type)))
+      return "its input " + describe(i, parameter.GetName(), type) +
+             ", which the operator does not take";
+    if (i > last && !parameter.GetIsHomogeneous())
+      continue;
+    auto [bound, isFirst] = first.try_emplace(parameter.GetTypeStr(), i);
+    if (!isFirst && inputs[bound->second].tensor_type().elem_type() !=
+                        type.tensor_type().elem_type())
+      return "its input " + describe(i, parameter.GetName(), type) +
+             ", its input " + std::to_string(bound->second) + " of " +
+             getDataTypeName(inputs[bound->second].tensor_type().elem_type());
+  }
   return "";
 }
 

@@ -23,6 +23,12 @@ namespace dl::frontend {
 /// where there is none. ONNX's checker counts an empty name as an input.
 std::string findMissingInput(const onnx::NodeProto &node, int64_t opset);
 
+/// What is wrong with the types of a node's inputs (one for each that it lists,
+/// without a value for absent ones); empty where they are types that the
+/// operator takes, and equal where they must be.
+std::string findWrongType(const onnx::NodeProto &node, int64_t opset,
+                          const std::vector<onnx::TypeProto> &inputs);
+
 /// Whether ONNX defines the operator by a function, for some types at least.
 bool isDefinedByFunction(const onnx::NodeProto &node, int64_t opset);
 

@@ -199,6 +199,16 @@ def main(folder):
             weights=[numpy_helper.from_array(np.array([1, 1, 1 << 40, 8]), "s")],
         ),
     )
+    write("wrong_type", model([helper.make_node("Sin", ["x"], ["y"], name="n")], inputs=[value("x", [4], TensorProto.INT64)]))
+    write(
+        "size_list",
+        model(
+            [helper.make_node("Expand", ["x", "s"], ["y"], name="n")],
+            inputs=[value("x", [4]), value("s", [1 << 40], TensorProto.INT64)],
+            outputs=[value("y", None)],
+            opset=9,
+        ),
+    )
     for name, bias in {"recurrent_rank": [8], "recurrent_shape": [1, 9]}.items():
         write(
             name,
