@@ -57,12 +57,14 @@ def FoldConstants : Pass<"dl-fold-constants"> {
 }
 
 def SimplifyArithmetic : Pass<"dl-simplify-arithmetic"> {
-  let summary = "rewrite arithmetic with constants into cheaper forms";
+  let summary = "rewrite arithmetic into cheaper forms";
   let description = [{
     - `x / c -> x * (1 / c)` where the inverse of the number is exact;
     - `matmul(a * c, b) -> matmul(a, b) * c` for a number c and a value a that is
       not computed but moved, so that the product reads it where it lies;
-    - `(x * c) * d -> x * (c * d)` for numbers c and d.
+    - `(x * c) * d -> x * (c * d)` for numbers c and d;
+    - `matmul(v, transpose(p)) -> transpose(matmul(p, transpose(v)))` where p is
+      the result of a normalization, so that attention is found in one form.
 
     Example:
     ```mlir

@@ -20,7 +20,10 @@ public:
     for (Group *group : graph.getGroups())
       addCopies(group);
     groupMovement();
-    for (Operation *op : order())
+    SmallVector<Operation *> ordered = order();
+    for (Group *group : graph.getGroups())
+      copy(group);
+    for (Operation *op : ordered)
       place(op);
     for (Operation *op : llvm::reverse(graph.getOps()))
       if (op->use_empty() && !op->hasTrait<OpTrait::IsTerminator>() &&
@@ -35,9 +38,12 @@ private:
   void addCopiesOf(Operation *op, Group *group);
   void groupMovement();
   SmallVector<Operation *> order();
+  void copy(Group *group);
   void place(Operation *op);
 
   Graph &graph;
+  /// Bodies of the groups' regions, until these exist.
+  DenseMap<Group *, Block *> bodies;
 };
 
 } // namespace
@@ -53,6 +59,9 @@ bool RegionBuilder::mayCopy(Operation *op, const Group *group) {
   // A reshape outside costs nothing: it is copied to get at what is behind it.
   if (isa<ReshapeOp>(op))
     return isCheapMovement(op) && reachesMovement(op, group);
+  // Reductions read their operand several times, along its last dimension.
+  if (group->kind == GroupKind::Reduction && permutesLastDim(op))
+    return false;
   if (isCheapMovement(op))
     return true;
   // Indices are looked up by one group, not by several, and not again and
@@ -160,6 +169,21 @@ SmallVector<Operation *> RegionBuilder::order() {
   return result;
 }
 
+/// Copies what the group reads through, and lets its members use the copies.
+/// All groups do so before the first one is placed, which changes uses.
+void RegionBuilder::copy(Group *group) {
+  Block *body = bodies[group] = new Block;
+  OpBuilder builder(group->ops.front()->getContext());
+  builder.setInsertionPointToEnd(body);
+  IRMapping mapping;
+  for (Operation *copied : group->copies)
+    builder.clone(*copied, mapping);
+  for (Operation *member : group->ops)
+    for (OpOperand &operand : member->getOpOperands())
+      if (Value mapped = mapping.lookupOrNull(operand.get()))
+        operand.set(mapped);
+}
+
 void RegionBuilder::place(Operation *op) {
   Block &block = graph.block;
   Group *group = graph.getGroup(op);
@@ -171,8 +195,7 @@ void RegionBuilder::place(Operation *op) {
   llvm::sort(members, [&](Operation *a, Operation *b) {
     return graph.getPosition(a) < graph.getPosition(b);
   });
-  // Results: what is used outside. A copy elsewhere uses the operands of the op
-  // that it is copied from, which then still stands outside.
+  // Results: what is used outside, by copies of other groups, too.
   SmallVector<Value> results;
   for (Operation *member : members)
     for (Value value : member->getResults())
@@ -192,21 +215,15 @@ void RegionBuilder::place(Operation *op) {
   builder.setInsertionPointToEnd(&block);
   auto fused = FusedOp::create(builder, FusedLoc::get(context, locations),
                                ValueRange(results).getTypes());
-  Block &body = fused.getBody().emplaceBlock();
-  builder.setInsertionPointToStart(&body);
-  IRMapping mapping;
-  for (Operation *copy : group->copies)
-    builder.clone(*copy, mapping);
+  Block *body = bodies[group];
+  fused.getBody().push_back(body);
   for (Operation *member : members)
-    member->moveBefore(&body, body.end());
-  for (Operation *member : members)
-    for (OpOperand &operand : member->getOpOperands())
-      operand.set(mapping.lookupOrDefault(operand.get()));
+    member->moveBefore(body, body->end());
   for (auto [value, result] : llvm::zip(results, fused.getResults()))
     value.replaceUsesWithIf(result, [&](OpOperand &use) {
       return !fused->isAncestor(use.getOwner());
     });
-  builder.setInsertionPointToEnd(&body);
+  builder.setInsertionPointToEnd(body);
   YieldOp::create(builder, fused.getLoc(), results);
 }
 

@@ -101,10 +101,14 @@ bool mlir::dl::fuse::isExpensive(Operation *op) {
 }
 
 bool mlir::dl::fuse::permutesOuterDims(Operation *op) {
+  return isa<TransposeOp>(op) && !permutesLastDim(op);
+}
+
+bool mlir::dl::fuse::permutesLastDim(Operation *op) {
   auto transpose = dyn_cast<TransposeOp>(op);
   if (!transpose)
     return false;
   ArrayRef<int64_t> permutation = transpose.getPermutation();
   return !permutation.empty() &&
-         permutation.back() == static_cast<int64_t>(permutation.size()) - 1;
+         permutation.back() != static_cast<int64_t>(permutation.size()) - 1;
 }

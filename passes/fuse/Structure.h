@@ -44,6 +44,9 @@ bool isExpensive(Operation *op);
 /// Whether a permutation of dimensions that leaves the last one in place.
 bool permutesOuterDims(Operation *op);
 
+/// Whether a permutation of dimensions makes another one the last.
+bool permutesLastDim(Operation *op);
+
 /// Whether a movement op puts pieces together, each stored by itself.
 bool assembles(Operation *op);
 

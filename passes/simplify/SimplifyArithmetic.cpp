@@ -142,14 +142,48 @@ struct MergeScales : OpRewritePattern<MulOp> {
   }
 };
 
+/// matmul(v, transpose(p)) -> transpose(matmul(p, transpose(v))) for weights p
+/// that a normalization of rows has made: as the left operand, they need not be
+/// stored.
+struct WeightsToTheLeft : OpRewritePattern<MatmulOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(MatmulOp op,
+                                PatternRewriter &rewriter) const override {
+    auto turned = op.getRhs().getDefiningOp<TransposeOp>();
+    if (!turned)
+      return rewriter.notifyMatchFailure(op, "nothing is transposed");
+    int64_t rank = turned.getPermutation().size();
+    SmallVector<int64_t> swap = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+    std::swap(swap[rank - 1], swap[rank - 2]);
+    auto weights = turned.getOperand().getDefiningOp<FusionInterface>();
+    if (turned.getPermutation() != ArrayRef<int64_t>(swap) || !weights ||
+        weights.getFusionKind() != FusionKind::Reduction ||
+        weights->getOperand(0).getType() != weights->getResult(0).getType() ||
+        op.getLhs().getType().getRank() != rank)
+      return rewriter.notifyMatchFailure(op, "no normalized weights");
+    SmallVector<AffineExpr> left = getDims(op.getLhs().getType());
+    SmallVector<AffineExpr> right = getDims(op.getRhs().getType());
+    if (ArrayRef<AffineExpr>(left).drop_back(2) !=
+        ArrayRef<AffineExpr>(right).drop_back(2))
+      return rewriter.notifyMatchFailure(op, "leading dimensions differ");
+    Value values =
+        TransposeOp::create(rewriter, turned.getLoc(), op.getLhs(), swap);
+    Value product =
+        MatmulOp::create(rewriter, op.getLoc(), turned.getOperand(), values);
+    rewriter.replaceOpWithNewOp<TransposeOp>(op, op.getType(), product, swap);
+    return success();
+  }
+};
+
 class SimplifyArithmetic
     : public ::dl::impl::SimplifyArithmeticBase<SimplifyArithmetic> {
   using SimplifyArithmeticBase::SimplifyArithmeticBase;
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<DivisionByPowerOfTwo, ScaleAfterProduct, MergeScales>(
-        &getContext());
+    patterns.add<DivisionByPowerOfTwo, ScaleAfterProduct, MergeScales,
+                 WeightsToTheLeft>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -56,6 +56,14 @@ static bool isWholeUsed(ReshapeOp reshape) {
   return reshape->hasOneUse() || getSinkable(reshape.getResult());
 }
 
+/// Replaces an op by the moved one and, after it, what `reshape` stood for.
+static void replaceWithReshape(PatternRewriter &rewriter, Operation *op,
+                               ReshapeOp reshape, Value moved) {
+  rewriter.replaceOp(op, ReshapeOp::create(rewriter, reshape.getLoc(),
+                                           op->getResult(0).getType(), moved)
+                             .getResult());
+}
+
 namespace {
 
 /// f(reshape(x), y) -> reshape(f(x, reshape(y))) for elementwise f, where the
@@ -175,7 +183,7 @@ struct SinkThroughReduce : OpRewritePattern<ReduceOp> {
     Value reduced =
         ReduceOp::create(rewriter, op.getLoc(), op.getKind(),
                          reshape.getOperand(), axes, op.getKeepdims());
-    rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), reduced);
+    replaceWithReshape(rewriter, op, reshape, reduced);
     return success();
   }
 };
@@ -199,7 +207,7 @@ struct SinkThroughSoftmax : OpRewritePattern<SoftmaxOp> {
         continue;
       Value moved = SoftmaxOp::create(rewriter, op.getLoc(),
                                       reshape.getOperand(), i, op.getLog());
-      rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), moved);
+      replaceWithReshape(rewriter, op, reshape, moved);
       return success();
     }
     return rewriter.notifyMatchFailure(op, "the axis is a part of a dimension");

@@ -1,7 +1,7 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// RUN: dl-opt --dl-fuse -split-input-file %s | FileCheck %s
+// RUN: dl-opt --phase=fuse -split-input-file %s | FileCheck %s
 
 // A contraction takes in all that follows elementwise, several paths included; a
 // value that is also used elsewhere is a second result.

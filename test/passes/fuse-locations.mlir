@@ -7,8 +7,9 @@
 // reads through it.
 
 // CHECK-LABEL: func.func @main
+// CHECK: dl.dispatch {{.*}} loc("t")
 // CHECK: dl.dispatch {{.*}} loc(fused["t", "m", "a"])
-// CHECK: dl.dispatch {{.*}} loc(fused["t", "s", "e"])
+// CHECK: dl.dispatch {{.*}} loc(fused["s", "e"])
 func.func @main(%x: tensor<4x8xf32>, %w: tensor<4x2xf32>) -> (tensor<8x2xf32>, tensor<8xf32>) {
   %0 = dl.transpose %x {permutation = array<i64: 1, 0>} : (tensor<4x8xf32>) -> tensor<8x4xf32> loc("t")
   %1 = dl.matmul %0, %w : (tensor<8x4xf32>, tensor<4x2xf32>) -> tensor<8x2xf32> loc("m")

@@ -63,3 +63,17 @@ func.func @pool(%x: tensor<1x3x8xf32>) -> tensor<1x3x4xf32> {
   %2 = dl.mul %1, %c : (tensor<1x3x4xf32>, tensor<f32>) -> tensor<1x3x4xf32>
   return %2 : tensor<1x3x4xf32>
 }
+
+// -----
+
+// Rows that lie across memory are put in order first.
+
+// CHECK: %[[T:.*]] = dl.fused {
+// CHECK-NEXT: dl.transpose
+// CHECK-NEXT: dl.yield
+// CHECK: dl.softmax %[[T]]
+func.func @columns(%x: tensor<4x8xf32>) -> tensor<8x4xf32> {
+  %0 = dl.transpose %x {permutation = array<i64: 1, 0>} : (tensor<4x8xf32>) -> tensor<8x4xf32>
+  %1 = dl.softmax %0 {axis = 1 : i64} : (tensor<8x4xf32>) -> tensor<8x4xf32>
+  return %1 : tensor<8x4xf32>
+}

@@ -44,3 +44,17 @@ func.func @computed(%q: tensor<8x4xf32>, %k: tensor<4x8xf32>) -> tensor<8x8xf32>
   %2 = dl.matmul %1, %k : (tensor<8x4xf32>, tensor<4x8xf32>) -> tensor<8x8xf32>
   return %2 : tensor<8x8xf32>
 }
+
+// Weights of attention come first.
+
+// CHECK-LABEL: func.func @weights
+// CHECK: %[[P:.*]] = dl.softmax
+// CHECK: %[[V:.*]] = dl.transpose %arg1
+// CHECK: %[[R:.*]] = dl.matmul %[[P]], %[[V]]
+// CHECK: dl.transpose %[[R]]
+func.func @weights(%s: tensor<1x8x6xf32>, %v: tensor<1x4x6xf32>) -> tensor<1x4x8xf32> {
+  %0 = dl.softmax %s {axis = 2 : i64} : (tensor<1x8x6xf32>) -> tensor<1x8x6xf32>
+  %1 = dl.transpose %0 {permutation = array<i64: 0, 2, 1>} : (tensor<1x8x6xf32>) -> tensor<1x6x8xf32>
+  %2 = dl.matmul %v, %1 : (tensor<1x4x6xf32>, tensor<1x6x8xf32>) -> tensor<1x4x8xf32>
+  return %2 : tensor<1x4x8xf32>
+}
