@@ -66,7 +66,13 @@ private:
     math::populateExtendToSupportedTypesPatterns(patterns, converter);
     ConversionTarget target(*context);
     math::populateExtendToSupportedTypesConversionTarget(target, converter);
-    return applyPartialConversion(getOperation(), target, std::move(patterns));
+    if (failed(applyPartialConversion(getOperation(), target,
+                                      std::move(patterns))))
+      return failure();
+    // A rounding whose value is only extended again folds away: within a
+    // kernel, what is computed in f32 stays in f32. Conversions that the model
+    // asks for do not carry the flag that allows it.
+    return applyPatternsGreedily(getOperation(), RewritePatternSet(context));
   }
 
   /// Conversions from and to bf16 become integer arithmetic: the CPU's own

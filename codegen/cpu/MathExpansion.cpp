@@ -33,7 +33,7 @@ public:
     Type type = value.getType();
     if (getElementTypeOrSelf(type).getIntOrFloatBitWidth() == 16)
       value = arith::ExtFOp::create(
-          builder, withElement(type, builder.getF32Type()), value);
+          builder, withElement(type, builder.getF32Type()), value, mayFold());
     Num number(builder, value);
     return precision == Precision::Double ? number.toWidth(64) : number;
   }
@@ -45,7 +45,7 @@ public:
     Value value = number.toWidth(32).get();
     if (value.getType() == type)
       return value;
-    return arith::TruncFOp::create(builder, type, value);
+    return arith::TruncFOp::create(builder, type, value, {}, mayFold());
   }
 
   static Type withElement(Type type, Type element) {
@@ -55,6 +55,12 @@ public:
   }
 
 private:
+  /// Rounding to 16 bits and extending again may be left out.
+  arith::FastMathFlagsAttr mayFold() {
+    return arith::FastMathFlagsAttr::get(builder.getContext(),
+                                         arith::FastMathFlags::contract);
+  }
+
   ImplicitLocOpBuilder builder;
   Precision precision;
 };

@@ -41,3 +41,19 @@ func.func @sqrt(%a: f16) -> f16 {
   %r = math.sqrt %a : f16
   return %r : f16
 }
+
+// What is computed in f32 within a kernel is rounded once, at its end; a conversion
+// that the model asks for is kept.
+// CHECK-LABEL: func.func @chain
+// CHECK: arith.extf {{.*}} : f16 to f32
+// CHECK: arith.addf {{.*}} : f32
+// CHECK-NOT: arith.truncf
+// CHECK: arith.mulf {{.*}} : f32
+// CHECK: arith.truncf {{.*}} : f32 to f16
+// CHECK: arith.extf {{.*}} : f16 to f32
+func.func @chain(%a: f16) -> f32 {
+  %0 = arith.addf %a, %a : f16
+  %1 = arith.mulf %0, %a : f16
+  %2 = arith.extf %1 : f16 to f32
+  return %2 : f32
+}

@@ -146,7 +146,10 @@ private:
     ParserConfig config(&context);
     module = parseSourceString<ModuleOp>((*buffer)->getBuffer(), config,
                                          options.input);
-    return success(bool(module));
+    if (!module)
+      return failure();
+    isLibrary = isKernelLibrary();
+    return success();
   }
 
   /// Where the module stands: the phase that made it.
@@ -181,24 +184,27 @@ private:
     return success();
   }
 
+  /// Whether the input is a file of kernels alone: no model, no dl op.
+  bool isKernelLibrary() {
+    if (frontend::isModelFile(options.input))
+      return false;
+    return !module
+                ->walk([](Operation *op) {
+                  return isa<mlir::dl::DlDialect>(op->getDialect())
+                             ? WalkResult::interrupt()
+                             : WalkResult::advance();
+                })
+                .wasInterrupted();
+  }
+
   /// Collects the kernels. In a file of kernels alone, every function is one.
   void findKernels() {
-    bool isLibrary = true;
-    for (auto function : module->getOps<func::FuncOp>())
-      isLibrary &= !function.getBody()
-                        .walk([](Operation *op) {
-                          return isa<mlir::dl::DlDialect>(op->getDialect())
-                                     ? WalkResult::interrupt()
-                                     : WalkResult::advance();
-                        })
-                        .wasInterrupted();
     for (auto function : module->getOps<func::FuncOp>()) {
       if (isLibrary && !function.isExternal() && function.isPublic())
         function->setAttr(cpu::kKernelAttr, UnitAttr::get(&context));
       if (function->hasAttr(cpu::kKernelAttr))
         kernels.push_back(function.getSymName().str());
     }
-    hasEntry = !isLibrary;
   }
 
   /// The machine that strategies choose by. One schedule serves all levels of a
@@ -296,7 +302,7 @@ private:
   }
 
   LogicalResult writeModuleFile() {
-    if (!hasEntry)
+    if (isLibrary)
       return fail(options.input)
              << "a module has an entry function; for kernels alone there are "
                 "--emit=object, asm and llvm";
@@ -328,7 +334,7 @@ private:
   TimingScope &timing;
   OwningOpRef<ModuleOp> module;
   std::vector<std::string> kernels;
-  bool hasEntry = false;
+  bool isLibrary = false;
   cpu::EmitStatistics statistics;
   std::string summary;
 };
