@@ -47,8 +47,7 @@ struct Taps {
 //===----------------------------------------------------------------------===//
 
 /// The position of the operand that position `x` of the result stands for.
-static std::optional<double> getSource(const ResizeMode &mode, const Axis &of,
-                                       double x) {
+static double getSource(const ResizeMode &mode, const Axis &of, double x) {
   double in = static_cast<double>(of.input), out = of.scale * in;
   if (mode.coordinates == "align_corners")
     return out == 1 ? 0 : x * (in - 1) / (out - 1);
@@ -62,12 +61,10 @@ static std::optional<double> getSource(const ResizeMode &mode, const Axis &of,
     double adjustment = static_cast<double>(of.output) / out;
     return in / 2 * (1 - adjustment) + (x + 0.5) / of.scale - 0.5;
   }
-  if (mode.coordinates == "tf_crop_and_resize") {
-    double extent = (of.roiEnd - of.roiBegin) * (in - 1);
-    return of.roiBegin * (in - 1) +
-           (out == 1 ? extent / 2 : x * extent / (out - 1));
-  }
-  return std::nullopt;
+  // tf_crop_and_resize
+  double extent = (of.roiEnd - of.roiBegin) * (in - 1);
+  return of.roiBegin * (in - 1) +
+         (out == 1 ? extent / 2 : x * extent / (out - 1));
 }
 
 /// Keys' cubic kernel.
@@ -97,7 +94,7 @@ static Taps getTaps(const ResizeMode &mode, const Axis &of) {
   bool isNearest = mode.interpolation == "nearest";
   taps.count = isNearest ? 1 : 2 - 2 * first;
   for (int64_t x = 0; x < of.output; ++x) {
-    double source = *getSource(mode, of, static_cast<double>(x));
+    double source = getSource(mode, of, static_cast<double>(x));
     taps.isOutside.push_back(source < 0 ||
                              source > static_cast<double>(of.input - 1));
     auto clamp = [&](int64_t at) {
@@ -236,9 +233,17 @@ static FailureOr<ResizeMode> getMode(NodeContext &context) {
       mode.interpolation != "cubic")
     return context.invalid("mode is '" + Twine(mode.interpolation) +
                            "', expected nearest, linear or cubic");
-  if (!getSource(mode, Axis{0, 1, 1, 1}, 0))
+  constexpr StringRef known[] = {"align_corners",      "asymmetric",
+                                 "half_pixel",         "half_pixel_symmetric",
+                                 "pytorch_half_pixel", "tf_crop_and_resize"};
+  if (!llvm::is_contained(known, mode.coordinates))
     return context.invalid("coordinate_transformation_mode '" +
                            Twine(mode.coordinates) + "' is not known");
+  constexpr StringRef roundings[] = {"round_prefer_floor", "round_prefer_ceil",
+                                     "floor", "ceil"};
+  if (!llvm::is_contained(roundings, mode.nearest))
+    return context.invalid("nearest_mode '" + Twine(mode.nearest) +
+                           "' is not known");
   return mode;
 }
 
