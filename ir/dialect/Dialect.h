@@ -56,8 +56,9 @@ constexpr llvm::StringLiteral kOutputNamesAttr = "dl.output_names";
 /// (or `a <= b`) is false is refused with the message.
 constexpr llvm::StringLiteral kChecksAttr = "dl.checks";
 
-/// True when two lists of types agree in element types and ranks, and no static
-/// dimension contradicts another.
+/// True when two lists of types agree in element types and ranks, and no
+/// dimension contradicts another: differs by a constant, whatever the symbols
+/// are.
 bool areCompatible(TypeRange a, TypeRange b);
 
 } // namespace mlir::dl

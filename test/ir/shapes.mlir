@@ -130,3 +130,15 @@ func.func @compare(%x: !x) attributes {dl.symbols = ["n"]} {
   %0 = dl.compare lt, %x, %x : (!x, !x) -> tensor<3x3xi1>
   return
 }
+
+// -----
+
+// Expressions that differ by a constant contradict each other.
+!x = tensor<?xf32, #dl.dims<()[s0] -> (s0)>>
+!y = tensor<?xf32, #dl.dims<()[s0] -> (s0 + 1)>>
+func.func @contradiction(%x: !x) attributes {dl.symbols = ["n"]} {
+  // expected-error @+2 {{inferred type(s) 'tensor<?xf32, #dl.dims<()[s0] -> (s0)>>' are incompatible}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.exp %x : (!x) -> !y
+  return
+}

@@ -185,12 +185,12 @@ func.func @scan_stacked(%x: tensor<?xf32, #dl.dims<()[s0] -> (s0)>> {dl.value = 
 
 // -----
 
-func.func @scan_slices(%x: tensor<?x?xf32, #dl.dims<()[s0, s1] -> (s0, s1)>> {dl.value = dense<0.0> : tensor<2x3xf32>}) attributes {dl.symbols = ["n", "m"]} {
+func.func @scan_slices(%x: tensor<?x?xf32, #dl.dims<()[s0, s1] -> (s0, s1)>> {dl.value = dense<0.0> : tensor<2x3xf32>}, %y: tensor<?xf32, #dl.dims<()[s0, s1, s2] -> (s2)>> {dl.value = dense<0.0> : tensor<4xf32>}) attributes {dl.symbols = ["n", "m", "k"]} {
   // expected-error @+1 {{slice 0 has another shape than its stacked result 0}}
   %0 = dl.scan states() inputs(%x) {
   ^bb0(%a: tensor<?xf32, #dl.dims<()[s0, s1] -> (s1)>>):
     dl.yield %a : tensor<?xf32, #dl.dims<()[s0, s1] -> (s1)>>
-  } : (tensor<?x?xf32, #dl.dims<()[s0, s1] -> (s0, s1)>>) -> tensor<?x?xf32, #dl.dims<()[s0, s1] -> (s0, s1 + 1)>>
+  } : (tensor<?x?xf32, #dl.dims<()[s0, s1] -> (s0, s1)>>) -> tensor<?x?xf32, #dl.dims<()[s0, s1, s2] -> (s0, s2)>>
   return
 }
 
