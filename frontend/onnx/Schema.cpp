@@ -158,6 +158,7 @@ dl::frontend::inferOutputTypes(const onnx::NodeProto &node, int64_t opset,
       outputs[i] = *context.getOutputType(i);
   } catch (const std::exception &) {
     // What it cannot infer stays open.
+    return outputs;
   }
   return outputs;
 }

@@ -107,7 +107,7 @@ public:
   bool rewrite(Message message, StringRef bytes, std::string &out,
                unsigned depth) {
     if (depth > kMaxDepth)
-      return fail(bytes.data(), "messages are nested too deep");
+      return fail(bytes.begin(), "messages are nested too deep");
     if (message == Message::Tensor)
       return rewriteTensor(bytes, out);
     while (!bytes.empty()) {
