@@ -109,11 +109,33 @@ static Value createIndexedCopy(
                           kernel.getDestination(result), body);
 }
 
+/// The map of a slice that takes, along each dimension, everything or the
+/// element at one known position; null for other slices.
+static AffineMap getPositionMap(SliceOp op) {
+  RankedTensorType from = op.getOperand().getType();
+  RankedTensorType to = getType(op.getResult());
+  MLIRContext *context = op.getContext();
+  SmallVector<AffineExpr> exprs;
+  for (int64_t d = 0; d < to.getRank(); ++d) {
+    AffineExpr offset = simplify(op.getOffsets().getResult(d));
+    bool isWhole = offset == 0 && op.getStrides()[d] == 1 &&
+                   provablyEqual(getDim(from, d), getDim(to, d));
+    bool isPosition = to.getDimSize(d) == 1 && !from.isDynamicDim(d) &&
+                      isa<AffineConstantExpr>(offset);
+    if (!isWhole && !isPosition)
+      return {};
+    exprs.push_back(isWhole ? getAffineDimExpr(d, context) : offset);
+  }
+  return AffineMap::get(to.getRank(), 0, exprs, context);
+}
+
 static void create(KernelBuilder &kernel, SliceOp op) {
   Location loc = op.getLoc();
   OpBuilder &builder = kernel.builder;
   RankedTensorType to = getType(op.getResult());
   ArrayRef<AffineExpr> offsets = op.getOffsets().getResults();
+  if (AffineMap map = getPositionMap(op))
+    return setComposed(kernel, op.getResult(), op.getOperand(), map);
   if (llvm::all_of(op.getStrides(), [](int64_t s) { return s > 0; })) {
     SmallVector<OpFoldResult> starts, extents, strides;
     for (int64_t d = 0; d < to.getRank(); ++d) {

@@ -78,3 +78,19 @@ func.func @nothing(%x: tensor<8xf32>) -> tensor<0xf32> {
   } : tensor<0xf32>
   return %0 : tensor<0xf32>
 }
+
+// -----
+
+// One position of a dimension is an index map.
+
+// CHECK: #[[AT:.*]] = affine_map<(d0, d1) -> (2, d1)>
+// CHECK-NOT: tensor.extract_slice
+// CHECK: linalg.generic {indexing_maps = [#[[AT]]{{.*}} ins(%arg0
+func.func @position(%x: tensor<4x8xf32>) -> tensor<1x8xf32> {
+  %0 = dl.fused {
+    %1 = dl.slice %x {offsets = affine_map<() -> (2, 0)>, strides = array<i64: 1, 1>} : (tensor<4x8xf32>) -> tensor<1x8xf32>
+    %2 = dl.exp %1 : (tensor<1x8xf32>) -> tensor<1x8xf32>
+    dl.yield %2 : tensor<1x8xf32>
+  } : tensor<1x8xf32>
+  return %0 : tensor<1x8xf32>
+}
