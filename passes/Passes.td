@@ -105,7 +105,8 @@ def SinkReshapes : Pass<"dl-sink-reshapes"> {
     A reshape that splits dimensions, or adds or drops some of size 1, moves from
     the operand of an elementwise op or reduction to its result. A permutation that
     moves only dimensions of size 1 becomes a reshape. A product of a tensor with
-    one matrix becomes a product of two matrices, between reshapes.
+    one matrix becomes a product of two matrices, between reshapes. Concatenations
+    that are stacked become one.
 
     Example:
     ```mlir

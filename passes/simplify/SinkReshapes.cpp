@@ -238,6 +238,37 @@ struct FlattenRows : OpRewritePattern<MatmulOp> {
   }
 };
 
+/// Concatenations that are stacked, concat(reshape(concat(a, b)), ..) along the
+/// leading dimension each, are one: every piece is stored once.
+struct MergeStackedConcats : OpRewritePattern<ConcatOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ConcatOp op,
+                                PatternRewriter &rewriter) const override {
+    SmallVector<Value> pieces;
+    SmallVector<Location> locations{op.getLoc()};
+    for (Value input : op.getInputs()) {
+      auto reshape = input.getDefiningOp<ReshapeOp>();
+      auto inner =
+          reshape ? reshape.getOperand().getDefiningOp<ConcatOp>() : ConcatOp();
+      if (op.getAxis() != 0 || !inner || inner.getAxis() != 0 ||
+          !inner->hasOneUse() || !reshape->hasOneUse())
+        return rewriter.notifyMatchFailure(op, "not stacked");
+      // The reshape only adds the dimension along which they are stacked.
+      SmallVector<AffineExpr> dims = getDims(typeOf(reshape.getResult()));
+      if (dims.front() != 1 || ArrayRef<AffineExpr>(dims).drop_front() !=
+                                   ArrayRef<AffineExpr>(getDims(typeOf(inner))))
+        return rewriter.notifyMatchFailure(op, "not stacked");
+      llvm::append_range(pieces, inner.getInputs());
+      locations.append({reshape.getLoc(), inner.getLoc()});
+    }
+    Value merged = ConcatOp::create(rewriter, rewriter.getFusedLoc(locations),
+                                    pieces, op.getAxis());
+    rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), merged);
+    return success();
+  }
+};
+
 /// A permutation that only moves dimensions of size 1 is a reshape.
 struct TransposeToReshape : OpRewritePattern<TransposeOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -264,7 +295,8 @@ class SinkReshapes : public ::dl::impl::SinkReshapesBase<SinkReshapes> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<SinkThroughElementwise, SinkThroughReduce, SinkThroughSoftmax,
-                 FlattenRows, TransposeToReshape>(&getContext());
+                 FlattenRows, MergeStackedConcats, TransposeToReshape>(
+        &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -53,3 +53,17 @@ func.func @units(%x: tensor<1x4x8xf32>) -> tensor<4x1x8xf32> {
   %0 = dl.transpose %x {permutation = array<i64: 1, 0, 2>} : (tensor<1x4x8xf32>) -> tensor<4x1x8xf32>
   return %0 : tensor<4x1x8xf32>
 }
+
+// Stacked concatenations store each piece once.
+
+// CHECK-LABEL: func.func @stack
+// CHECK: dl.concat %arg0, %arg1, %arg1, %arg0 {axis = 0 : i64} {{.*}} -> tensor<4x4xf32>
+// CHECK: dl.reshape {{.*}} -> tensor<2x2x4xf32>
+func.func @stack(%a: tensor<1x4xf32>, %b: tensor<1x4xf32>) -> tensor<2x2x4xf32> {
+  %0 = dl.concat %a, %b {axis = 0 : i64} : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<2x4xf32>
+  %1 = dl.concat %b, %a {axis = 0 : i64} : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<2x4xf32>
+  %2 = dl.reshape %0 : (tensor<2x4xf32>) -> tensor<1x2x4xf32>
+  %3 = dl.reshape %1 : (tensor<2x4xf32>) -> tensor<1x2x4xf32>
+  %4 = dl.concat %2, %3 {axis = 0 : i64} : (tensor<1x2x4xf32>, tensor<1x2x4xf32>) -> tensor<2x2x4xf32>
+  return %4 : tensor<2x2x4xf32>
+}
