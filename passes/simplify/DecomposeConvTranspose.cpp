@@ -3,11 +3,11 @@
 
 // Transposed convolutions as ordinary ones.
 //
-// Result positions o = s * q + r of one remainder r read only the filter elements
-// k with (r + p - k * d) divisible by the stride s; with those, in reverse order,
-// it is a convolution of stride 1 (Shi et al., "Is the deconvolution layer the same
-// as a convolutional layer?", 2016). The s results of each dimension are then
-// interleaved.
+// Result positions o = s * q + r of one remainder r read only the filter
+// elements k with (r + p - k * d) divisible by the stride s; with those, in
+// reverse order, it is a convolution of stride 1 (Shi et al., "Is the
+// deconvolution layer the same as a convolutional layer?", 2016). The s results
+// of each dimension are then interleaved.
 
 #include "ir/dialect/Dialect.h"
 #include "ir/dialect/Dims.h"
@@ -123,21 +123,21 @@ struct Decompose : OpRewritePattern<ConvTransposeOp> {
       phaseDims.push_back(simplify(
           (resultDims[i + 2] + (strides[i] - 1)).floorDiv(strides[i])));
 
-    int64_t count = std::accumulate(strides.begin(), strides.end(),
-                                    int64_t(1), std::multiplies<>());
+    int64_t count = std::accumulate(strides.begin(), strides.end(), int64_t(1),
+                                    std::multiplies<>());
     SmallVector<Value> parts;
     for (int64_t number = 0; number < count; ++number) {
       SmallVector<Phase> phases(spatial);
       bool isZero = false, needsCut = false;
       int64_t rest = number;
       for (unsigned i = spatial; i-- > 0;) {
-        auto phase = getPhase(rest % strides[i], strides[i],
-                              filterType.getDimSize(i + 2),
-                              op.getDilations()[i], op.getPadsLow()[i],
-                              inputDims[i + 2], phaseDims[i + 2]);
+        auto phase =
+            getPhase(rest % strides[i], strides[i],
+                     filterType.getDimSize(i + 2), op.getDilations()[i],
+                     op.getPadsLow()[i], inputDims[i + 2], phaseDims[i + 2]);
         if (!phase)
-          return rewriter.notifyMatchFailure(
-              op, "the padding depends on a symbol");
+          return rewriter.notifyMatchFailure(op,
+                                             "the padding depends on a symbol");
         phases[i] = *phase;
         rest /= strides[i];
         isZero |= phase->taps.empty();
@@ -152,8 +152,8 @@ struct Decompose : OpRewritePattern<ConvTransposeOp> {
         parts.push_back(BroadcastOp::create(rewriter, loc, type, zero));
         continue;
       }
-      Value filter = getFilter(rewriter, loc, op.getFilter(), phases,
-                               op.getGroups());
+      Value filter =
+          getFilter(rewriter, loc, op.getFilter(), phases, op.getGroups());
       SmallVector<int64_t> low, high, dilations, ones(spatial, 1);
       SmallVector<AffineExpr> offsets(2, getAffineConstantExpr(0, context));
       SmallVector<AffineExpr> cutDims(inputDims);
@@ -193,8 +193,8 @@ struct Decompose : OpRewritePattern<ConvTransposeOp> {
     for (Value &part : parts)
       part = ReshapeOp::create(rewriter, loc, getTensorType(stacked, element),
                                part);
-    Value all = ConcatOp::create(rewriter, loc, parts,
-                                 rewriter.getI64IntegerAttr(2));
+    Value all =
+        ConcatOp::create(rewriter, loc, parts, rewriter.getI64IntegerAttr(2));
     SmallVector<AffineExpr> split(phaseDims.begin(), phaseDims.begin() + 2);
     SmallVector<AffineExpr> joined = split;
     SmallVector<int64_t> permutation{0, 1};
