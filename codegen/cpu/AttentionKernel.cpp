@@ -1,8 +1,9 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Kernels in which a contraction's result passes through reductions over its last
-// dimension into the contracted dimension of a second contraction: attention.
+// Kernels in which a contraction's result passes through reductions over its
+// last dimension into the contracted dimension of a second contraction:
+// attention.
 //
 // For a block of rows, the scores stay in this thread's scratch from the first
 // product to the second, so that the matrix of all scores never exists.
@@ -30,8 +31,7 @@ public:
   AttentionEmitter(KernelFunction &kernel, Attention attention)
       : kernel(kernel), scores(std::move(attention.scores)),
         mix(std::move(attention.mix)), emitter(kernel.emitter),
-        index(kernel.emitter.index), builder(kernel.builder),
-        loc(kernel.loc) {}
+        index(kernel.emitter.index), builder(kernel.builder), loc(kernel.loc) {}
 
   LogicalResult run();
 
@@ -71,16 +71,15 @@ std::optional<Attention> Attention::match(func::FuncOp source) {
   linalg::GenericOp firstOp = first.op, secondOp = second.op;
   Value weights = second.rowSide->get();
   AffineMap map = secondOp.getMatchingIndexingMap(second.rowSide);
-  AffineMap out =
-      firstOp.getMatchingIndexingMap(firstOp.getDpsInitOperand(0));
+  AffineMap out = firstOp.getMatchingIndexingMap(firstOp.getDpsInitOperand(0));
   if (!dependsOn(weights, firstOp) ||
       dependsOn(second.laneSide->get(), firstOp) ||
       weights.getType() != firstOp->getResult(0).getType() ||
-      !map.isProjectedPermutation() ||
-      first.lanes.size() != 1 || first.rows.size() != 1 ||
-      !first.outerLanes.empty() || first.reduced.size() != 1 ||
-      second.rows.size() != 1 || second.reduced.size() != 1 ||
-      second.lanes.size() != 1 || !second.outerLanes.empty())
+      !map.isProjectedPermutation() || first.lanes.size() != 1 ||
+      first.rows.size() != 1 || !first.outerLanes.empty() ||
+      first.reduced.size() != 1 || second.rows.size() != 1 ||
+      second.reduced.size() != 1 || second.lanes.size() != 1 ||
+      !second.outerLanes.empty())
     return std::nullopt;
   unsigned rank = map.getNumResults();
   if (rank < 2 || map.getDimPosition(rank - 1) != second.reduced[0] ||
@@ -154,8 +153,8 @@ LogicalResult AttentionEmitter::run() {
   paddedColumns = index.mul(panels, panelWidth);
   Value depth = emitter.loopSize(op, scores.reduced[0]);
   keys = kernel.allocateScratch(f32, index.mul(paddedColumns, depth));
-  blockMemory = kernel.allocateScratch(
-      f32, index.constant(rows * vectors * width));
+  blockMemory =
+      kernel.allocateScratch(f32, index.constant(rows * vectors * width));
   for (size_t i = 0; i < stages.size(); ++i)
     stageMemory.push_back(kernel.allocateScratch(
         f32, index.mul(paddedColumns, index.constant(rows))));
@@ -180,14 +179,14 @@ LogicalResult AttentionEmitter::run() {
              [&](Value panel, ValueRange) -> SmallVector<Value> {
                ElementEmitter::Scope scope(emitter);
                Value first = index.mul(panel, panelWidth);
-               packPanel(kernel, scores, dims, keys, index.mul(first, depth),
-                         first, index.min(panelWidth, index.sub(columns, first)),
-                         vectors);
+               packPanel(
+                   kernel, scores, dims, keys, index.mul(first, depth), first,
+                   index.min(panelWidth, index.sub(columns, first)), vectors);
                return {};
              });
     Value done = index.constant(0);
-    for (int64_t step : rows == 1 ? SmallVector<int64_t>{1}
-                                  : SmallVector<int64_t>{rows, 1}) {
+    for (int64_t step :
+         rows == 1 ? SmallVector<int64_t>{1} : SmallVector<int64_t>{rows, 1}) {
       Value left = index.sub(rowCount, done);
       Value limit = index.add(
           done, index.sub(left, index.rem(left, index.constant(step))));
@@ -256,38 +255,37 @@ void AttentionEmitter::emitRows(Position at, Value row, int64_t rows) {
   Position dims = scorePosition(scores, out, at);
   Value depth = emitter.loopSize(scoresOp, scores.reduced[0]);
   KernelFunction::Output first{stages[0], stageBuffer(0), 0};
-  emitLoop(
-      builder, loc, zero, index.ceilDiv(columns, panelWidth), one, {},
-      [&](Value panel, ValueRange) -> SmallVector<Value> {
-        ElementEmitter::Scope scope(emitter);
-        Value column = index.mul(panel, panelWidth);
-        Value base = index.mul(column, depth);
-        SmallVector<Value> block = emitBlock(
-            kernel, rows, vectors, depth,
-            [&](int64_t i, Value k) {
-              Position position = dims;
-              position[scores.rows[0]] =
-                  index.uniform(index.add(row, index.constant(i)));
-              position[scores.reduced[0]] = index.uniform(k);
-              return emitter
-                  .read(scores.rowSide->get(),
-                        emitter.mapPosition(rowMap, position))
-                  .value;
-            },
-            [&](int64_t j, Value k) -> Value {
-              Value offset = index.add(
-                  index.add(base, index.mul(k, panelWidth)),
-                  index.constant(j * width));
-              return vector::LoadOp::create(builder, loc, type, keys,
-                                            ValueRange{offset});
-            });
-        storeBlock(kernel, blockMemory, block, rows, vectors);
-        emitEpilogue(kernel, scores, first, dims, scores.rows[0], row,
-                     rowsValue, column,
-                     index.min(panelWidth, index.sub(columns, column)),
-                     columns, blockMemory, vectors);
-        return {};
-      });
+  emitLoop(builder, loc, zero, index.ceilDiv(columns, panelWidth), one, {},
+           [&](Value panel, ValueRange) -> SmallVector<Value> {
+             ElementEmitter::Scope scope(emitter);
+             Value column = index.mul(panel, panelWidth);
+             Value base = index.mul(column, depth);
+             SmallVector<Value> block = emitBlock(
+                 kernel, rows, vectors, depth,
+                 [&](int64_t i, Value k) {
+                   Position position = dims;
+                   position[scores.rows[0]] =
+                       index.uniform(index.add(row, index.constant(i)));
+                   position[scores.reduced[0]] = index.uniform(k);
+                   return emitter
+                       .read(scores.rowSide->get(),
+                             emitter.mapPosition(rowMap, position))
+                       .value;
+                 },
+                 [&](int64_t j, Value k) -> Value {
+                   Value offset =
+                       index.add(index.add(base, index.mul(k, panelWidth)),
+                                 index.constant(j * width));
+                   return vector::LoadOp::create(builder, loc, type, keys,
+                                                 ValueRange{offset});
+                 });
+             storeBlock(kernel, blockMemory, block, rows, vectors);
+             emitEpilogue(kernel, scores, first, dims, scores.rows[0], row,
+                          rowsValue, column,
+                          index.min(panelWidth, index.sub(columns, column)),
+                          columns, blockMemory, vectors);
+             return {};
+           });
   emitter.buffers[stages[0]] = first.buffer;
   for (size_t i = 1; i < stages.size(); ++i) {
     Buffer buffer = stageBuffer(i);
@@ -330,15 +328,14 @@ void AttentionEmitter::emitRows(Position at, Value row, int64_t rows) {
                   index.uniform(index.add(lane, index.constant(j * width)));
               position[mix.lanes[0]].stride = 1;
               emitter.mask = whole ? Value() : masks[j];
-              Value vector = emitter.toVector(
-                  emitter.read(mix.laneSide->get(),
-                               emitter.mapPosition(laneMap, position)));
+              Value vector = emitter.toVector(emitter.read(
+                  mix.laneSide->get(), emitter.mapPosition(laneMap, position)));
               emitter.mask = Value();
               return vector;
             });
         storeBlock(kernel, blockMemory, block, rows, vectors);
-        emitEpilogue(kernel, mix, outputs, mixDims, mix.rows[0], row,
-                     rowsValue, lane, count, lanes, blockMemory, vectors);
+        emitEpilogue(kernel, mix, outputs, mixDims, mix.rows[0], row, rowsValue,
+                     lane, count, lanes, blockMemory, vectors);
         return {};
       });
   for (Value stage : stages)

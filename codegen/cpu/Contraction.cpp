@@ -147,12 +147,11 @@ BlockSize mlir::dl::cpu::chooseBlock(int64_t rows, int64_t lanes,
                                      const MachineModel &machine) {
   // 24 accumulators, with what the operands need, fill 32 registers; with 16
   // registers 12 do.
-  static constexpr BlockSize kWide[] = {{12, 2}, {8, 3}, {6, 4}, {4, 6},
-                                        {14, 2}, {10, 2}, {8, 2}, {4, 4},
-                                        {24, 1}, {16, 1}, {2, 8}, {1, 8},
-                                        {1, 4}, {4, 2}, {2, 4}};
+  static constexpr BlockSize kWide[] = {
+      {12, 2}, {8, 3},  {6, 4}, {4, 6}, {14, 2}, {10, 2}, {8, 2}, {4, 4},
+      {24, 1}, {16, 1}, {2, 8}, {1, 8}, {1, 4},  {4, 2},  {2, 4}};
   static constexpr BlockSize kNarrow[] = {{6, 2}, {4, 3}, {12, 1}, {8, 1},
-                                          {4, 2}, {2, 4}, {1, 8}, {1, 4}};
+                                          {4, 2}, {2, 4}, {1, 8},  {1, 4}};
   ArrayRef<BlockSize> sizes = machine.vectorRegisters >= 32
                                   ? ArrayRef<BlockSize>(kWide)
                                   : ArrayRef<BlockSize>(kNarrow);
@@ -166,8 +165,8 @@ BlockSize mlir::dl::cpu::chooseBlock(int64_t rows, int64_t lanes,
     // Cycles for one contracted position: a multiply-add each, but not fewer
     // than the loads or than the latency of an accumulator allow.
     double multiplies = size.rows * size.vectors;
-    double cycles = std::max({multiplies, double(size.vectors + size.rows / 2.0),
-                              4.0});
+    double cycles =
+        std::max({multiplies, double(size.vectors + size.rows / 2.0), 4.0});
     double blocks = double(llvm::divideCeil(rows, size.rows)) *
                     llvm::divideCeil(lanes, size.vectors * machine.vectorLanes);
     double cost = blocks * (cycles + 0.5);
@@ -205,19 +204,18 @@ mlir::dl::cpu::emitBlock(KernelFunction &kernel, int64_t rows, int64_t vectors,
       arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
   SmallVector<Value> start(rows * vectors, zero);
   return emitLoop(
-      builder, loc, emitter.index.constant(0), depth,
-      emitter.index.constant(1), start, [&](Value k, ValueRange carried) {
+      builder, loc, emitter.index.constant(0), depth, emitter.index.constant(1),
+      start, [&](Value k, ValueRange carried) {
         ElementEmitter::Scope scope(emitter);
         SmallVector<Value> next(carried), lanes;
         for (int64_t j = 0; j < vectors; ++j)
           lanes.push_back(readLanes(j, k));
         for (int64_t i = 0; i < rows; ++i) {
-          Value row = vector::BroadcastOp::create(builder, loc, type,
-                                                  readRow(i, k));
+          Value row =
+              vector::BroadcastOp::create(builder, loc, type, readRow(i, k));
           for (int64_t j = 0; j < vectors; ++j)
-            next[i * vectors + j] =
-                vector::FMAOp::create(builder, loc, row, lanes[j],
-                                      carried[i * vectors + j]);
+            next[i * vectors + j] = vector::FMAOp::create(
+                builder, loc, row, lanes[j], carried[i * vectors + j]);
         }
         return next;
       });
@@ -236,8 +234,8 @@ void mlir::dl::cpu::storeBlock(KernelFunction &kernel, Value memory,
 // Packing
 //===----------------------------------------------------------------------===//
 
-/// Whether the lane side's trailing dimensions are the loops of the lanes, so that
-/// all of them lie in memory as one.
+/// Whether the lane side's trailing dimensions are the loops of the lanes, so
+/// that all of them lie in memory as one.
 static bool readsLanesAsOne(const Contraction &contraction) {
   linalg::GenericOp op = contraction.op;
   if (!isa<BlockArgument>(contraction.laneSide->get()))
@@ -259,8 +257,8 @@ static bool readsLanesAsOne(const Contraction &contraction) {
 
 void mlir::dl::cpu::packPanel(KernelFunction &kernel,
                               const Contraction &contraction, Position dims,
-                              Value panel, Value base, Value first,
-                              Value count, int64_t vectors) {
+                              Value panel, Value base, Value first, Value count,
+                              int64_t vectors) {
   OpBuilder &builder = kernel.builder;
   Location loc = kernel.loc;
   ElementEmitter &emitter = kernel.emitter;
@@ -275,16 +273,14 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
   auto copyColumn = [&](Value at) {
     std::function<void(size_t, Value)> nest = [&](size_t depth, Value row) {
       if (depth == contraction.reduced.size()) {
-        Element element =
-            emitter.read(contraction.laneSide->get(),
-                         emitter.mapPosition(map, dims));
+        Element element = emitter.read(contraction.laneSide->get(),
+                                       emitter.mapPosition(map, dims));
         Value offset =
             index.add(base, index.add(index.mul(row, panelWidth), at));
         Value vector = emitter.toVector(element);
         if (emitter.mask)
-          vector::MaskedStoreOp::create(builder, loc, panel,
-                                        ValueRange{offset}, emitter.mask,
-                                        vector);
+          vector::MaskedStoreOp::create(builder, loc, panel, ValueRange{offset},
+                                        emitter.mask, vector);
         else
           vector::StoreOp::create(builder, loc, vector, panel,
                                   ValueRange{offset});
@@ -310,9 +306,8 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
     auto known = IndexBuilder::getConstant(length);
     if (known && *known == width)
       return copyColumn(at);
-    Value isFull = arith::CmpIOp::create(builder, loc,
-                                         arith::CmpIPredicate::eq, length,
-                                         index.constant(width));
+    Value isFull = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                         length, index.constant(width));
     auto ifOp = scf::IfOp::create(builder, loc, isFull,
                                   /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(builder);
@@ -358,8 +353,8 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
   }
   // Lanes cross the ends of rows: copy run by run, each within one row.
   SmallVector<Value> sizes = group.sizes;
-  auto loop = scf::WhileOp::create(builder, loc, TypeRange{index.constant(0).getType()},
-                                   ValueRange{zero});
+  auto loop = scf::WhileOp::create(
+      builder, loc, TypeRange{index.constant(0).getType()}, ValueRange{zero});
   OpBuilder::InsertionGuard guard(builder);
   Block *before = builder.createBlock(&loop.getBefore(), {},
                                       {builder.getIndexType()}, {loc});
@@ -370,8 +365,7 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
                                      {builder.getIndexType()}, {loc});
   Value at = after->getArgument(0);
   ElementEmitter::Scope scope(emitter);
-  SmallVector<Value> position =
-      kernel.delinearize(index.add(first, at), sizes);
+  SmallVector<Value> position = kernel.delinearize(index.add(first, at), sizes);
   for (auto [d, value] : llvm::zip(contraction.lanes, position))
     dims[d] = index.uniform(value);
   dims[last].stride = 1;
@@ -385,11 +379,13 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
 // What follows
 //===----------------------------------------------------------------------===//
 
-void mlir::dl::cpu::emitEpilogue(
-    KernelFunction &kernel, const Contraction &contraction,
-    ArrayRef<KernelFunction::Output> outputs, Position dims, int rowLoop,
-    Value row, Value rows, Value first, Value count, Value laneCount,
-    Value memory, int64_t vectors) {
+void mlir::dl::cpu::emitEpilogue(KernelFunction &kernel,
+                                 const Contraction &contraction,
+                                 ArrayRef<KernelFunction::Output> outputs,
+                                 Position dims, int rowLoop, Value row,
+                                 Value rows, Value first, Value count,
+                                 Value laneCount, Value memory,
+                                 int64_t vectors) {
   OpBuilder &builder = kernel.builder;
   Location loc = kernel.loc;
   ElementEmitter &emitter = kernel.emitter;
@@ -423,8 +419,8 @@ void mlir::dl::cpu::emitEpilogue(
           builder, loc, emitter.vectorType(builder.getI1Type()),
           ValueRange{index.sub(count, lane)});
     Value at = index.add(index.mul(i, index.constant(panelWidth)), lane);
-    Value sum = vector::LoadOp::create(builder, loc, type, memory,
-                                       ValueRange{at});
+    Value sum =
+        vector::LoadOp::create(builder, loc, type, memory, ValueRange{at});
     Position position = emitter.mapPosition(out, dims);
     emitter.remember(op->getResult(0), position, {sum, true});
     SmallVector<Element> elements;
@@ -448,11 +444,9 @@ void mlir::dl::cpu::emitEpilogue(
   auto known = IndexBuilder::getConstant(laneCount);
   if (known && *known % panelWidth == 0)
     return emitRows(false);
-  Value isFull =
-      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, count,
-                            index.constant(panelWidth));
-  auto ifOp =
-      scf::IfOp::create(builder, loc, isFull, /*withElseRegion=*/true);
+  Value isFull = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                       count, index.constant(panelWidth));
+  auto ifOp = scf::IfOp::create(builder, loc, isFull, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(ifOp.thenBlock());
   emitRows(false);

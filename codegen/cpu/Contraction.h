@@ -4,10 +4,10 @@
 // Contractions (matrix products, convolutions): their structure, and the
 // register-blocked inner loop that all kernels with a contraction share.
 //
-// One operand, the row side, is read element by element and broadcast; the other,
-// the lane side, is read as vectors. A block of `rows` x `vectors` accumulators
-// stays in registers while the contracted dimensions run. See Goto and van de
-// Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008.
+// One operand, the row side, is read element by element and broadcast; the
+// other, the lane side, is read as vectors. A block of `rows` x `vectors`
+// accumulators stays in registers while the contracted dimensions run. See Goto
+// and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008.
 
 #ifndef DL_CODEGEN_CPU_CONTRACTION_H
 #define DL_CODEGEN_CPU_CONTRACTION_H
@@ -30,8 +30,8 @@ struct Contraction {
   /// result's last dimension belongs to one operand alone.
   static std::optional<Contraction> match(linalg::GenericOp op);
 
-  /// The operand as an argument of the kernel that is constant in every call and
-  /// indexed by plain dimensions; null otherwise.
+  /// The operand as an argument of the kernel that is constant in every call
+  /// and indexed by plain dimensions; null otherwise.
   static BlockArgument getConstantArgument(linalg::GenericOp op,
                                            OpOperand *operand);
 };
@@ -48,36 +48,36 @@ struct BlockSize {
 BlockSize chooseBlock(int64_t rows, int64_t lanes, const MachineModel &machine);
 
 /// Runs the contracted loop: returns rows x vectors accumulators, row by row.
-/// `readRow(i, k)` gives element i of the row side, `readLanes(j, k)` vector j of
-/// the lane side.
-SmallVector<Value>
-emitBlock(KernelFunction &kernel, int64_t rows, int64_t vectors, Value depth,
-          function_ref<Value(int64_t, Value)> readRow,
-          function_ref<Value(int64_t, Value)> readLanes);
+/// `readRow(i, k)` gives element i of the row side, `readLanes(j, k)` vector j
+/// of the lane side.
+SmallVector<Value> emitBlock(KernelFunction &kernel, int64_t rows,
+                             int64_t vectors, Value depth,
+                             function_ref<Value(int64_t, Value)> readRow,
+                             function_ref<Value(int64_t, Value)> readLanes);
 
-/// Keeps a block of accumulators in memory (rows of `vectors` vectors) while the
-/// operations that follow the contraction read it.
+/// Keeps a block of accumulators in memory (rows of `vectors` vectors) while
+/// the operations that follow the contraction read it.
 void storeBlock(KernelFunction &kernel, Value memory, ArrayRef<Value> block,
                 int64_t rows, int64_t vectors);
 
 /// Copies the lane side of one panel (`vectors` vectors of lanes from flat
-/// position `first`, of which `count` are valid) to element `base` of `panel`: for
-/// each contracted position, one row of vectors. `dims` holds the positions of the
-/// other loops.
+/// position `first`, of which `count` are valid) to element `base` of `panel`:
+/// for each contracted position, one row of vectors. `dims` holds the positions
+/// of the other loops.
 void packPanel(KernelFunction &kernel, const Contraction &contraction,
-               Position dims, Value panel, Value base, Value first,
-               Value count, int64_t vectors);
+               Position dims, Value panel, Value base, Value first, Value count,
+               int64_t vectors);
 
-/// Computes and stores `outputs` for a block of results that storeBlock keeps in
-/// `memory`: `rows` rows from `row` of loop `rowLoop` (-1: one row), `count` lanes
-/// from flat position `first` of `laneCount`.
+/// Computes and stores `outputs` for a block of results that storeBlock keeps
+/// in `memory`: `rows` rows from `row` of loop `rowLoop` (-1: one row), `count`
+/// lanes from flat position `first` of `laneCount`.
 void emitEpilogue(KernelFunction &kernel, const Contraction &contraction,
                   ArrayRef<KernelFunction::Output> outputs, Position dims,
                   int rowLoop, Value row, Value rows, Value first, Value count,
                   Value laneCount, Value memory, int64_t vectors);
 
-/// Whether `value` is `root`'s result after elementwise operations, if any, over
-/// the same iteration space.
+/// Whether `value` is `root`'s result after elementwise operations, if any,
+/// over the same iteration space.
 bool followsElementwise(Value value, linalg::GenericOp root);
 
 /// Whether `value` is computed from `op`'s result.

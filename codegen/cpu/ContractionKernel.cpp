@@ -24,8 +24,7 @@ bool mlir::dl::cpu::isContractionKernel(func::FuncOp source) {
   // packed: plain loops read each window where it is.
   linalg::GenericOp op = contraction.op;
   if (contraction.rows.empty() &&
-      !op.getMatchingIndexingMap(contraction.laneSide)
-           .isProjectedPermutation())
+      !op.getMatchingIndexingMap(contraction.laneSide).isProjectedPermutation())
     return false;
   // A single column has no use for lanes: rows are then reduced along memory.
   int64_t lanes = 1;
@@ -147,13 +146,12 @@ LogicalResult ContractionEmitter::run() {
     packedLanes = pack(c.laneSide, ordered(c.outerLanes, c.lanes.back()),
                        c.lanes.back(), panelWidth);
   if (rowLoop >= 0)
-    packedRows =
-        pack(c.rowSide,
-             ordered(ArrayRef<unsigned>(c.rows).drop_back(), rowLoop), rowLoop,
-             block.rows);
+    packedRows = pack(c.rowSide,
+                      ordered(ArrayRef<unsigned>(c.rows).drop_back(), rowLoop),
+                      rowLoop, block.rows);
   Type f32 = builder.getF32Type();
-  blockScratch = kernel.allocateScratch(
-      f32, index.constant(block.rows * panelWidth));
+  blockScratch =
+      kernel.allocateScratch(f32, index.constant(block.rows * panelWidth));
   if (!packedLanes)
     panelScratch = kernel.allocateScratch(
         f32, index.mul(depth, index.constant(panelWidth)));
@@ -166,8 +164,7 @@ LogicalResult ContractionEmitter::run() {
   SmallVector<unsigned> outer(c.batch);
   llvm::append_range(outer, c.outerLanes);
   SmallVector<Value> outerSizes = sizesOf(outer);
-  outerSizes.push_back(
-      index.ceilDiv(laneCount, index.constant(panelWidth)));
+  outerSizes.push_back(index.ceilDiv(laneCount, index.constant(panelWidth)));
   Value tiles = index.constant(1);
   for (Value size : outerSizes)
     tiles = index.mul(tiles, size);
@@ -196,15 +193,14 @@ void ContractionEmitter::emitPanel(Position dims, Value panelNumber) {
     llvm::append_range(leading, c.outerLanes);
     for (unsigned d : leading)
       if (map.isFunctionOfDim(d))
-        number = index.add(index.mul(number, emitter.loopSize(op, d)),
-                           dims[d].base);
-    number = index.add(
-        index.mul(number, index.ceilDiv(laneCount, panelWidth)), panelNumber);
+        number =
+            index.add(index.mul(number, emitter.loopSize(op, d)), dims[d].base);
+    number = index.add(index.mul(number, index.ceilDiv(laneCount, panelWidth)),
+                       panelNumber);
     panelBase = index.mul(number, index.mul(depth, panelWidth));
     panel = packedLanes;
   } else {
-    packPanel(kernel, c, dims, panelScratch, zero, first, count,
-              block.vectors);
+    packPanel(kernel, c, dims, panelScratch, zero, first, count, block.vectors);
   }
   // The remaining row loops, outside of the blocked one.
   SmallVector<unsigned> outerRows;
@@ -280,8 +276,7 @@ void ContractionEmitter::emitOneBlock(Position dims, Value row, int64_t rows,
     SmallVector<Value> ks = kernel.delinearize(k, sizesOf(c.reduced));
     for (auto [d, value] : llvm::zip(c.reduced, ks))
       position[d] = index.uniform(value);
-    return emitter
-        .read(c.rowSide->get(), emitter.mapPosition(rowMap, position))
+    return emitter.read(c.rowSide->get(), emitter.mapPosition(rowMap, position))
         .value;
   };
   Value rowBase;
@@ -293,12 +288,11 @@ void ContractionEmitter::emitOneBlock(Position dims, Value row, int64_t rows,
     llvm::append_range(leading, ArrayRef<unsigned>(c.rows).drop_back());
     for (unsigned d : leading)
       if (rowMap.isFunctionOfDim(d))
-        number = index.add(index.mul(number, emitter.loopSize(op, d)),
-                           dims[d].base);
+        number =
+            index.add(index.mul(number, emitter.loopSize(op, d)), dims[d].base);
     Value blockRows = index.constant(block.rows);
     Value blocks = index.ceilDiv(emitter.loopSize(op, rowLoop), blockRows);
-    number =
-        index.add(index.mul(number, blocks), index.div(row, blockRows));
+    number = index.add(index.mul(number, blocks), index.div(row, blockRows));
     rowBase = index.mul(number, index.mul(depth, blockRows));
   } else if (rowScratch) {
     rowMemory = rowScratch;
@@ -312,9 +306,8 @@ void ContractionEmitter::emitOneBlock(Position dims, Value row, int64_t rows,
                      builder, loc,
                      readRowElement(index.add(row, index.constant(i)), k),
                      rowScratch,
-                     ValueRange{index.add(
-                         index.mul(k, index.constant(rows)),
-                         index.constant(i))});
+                     ValueRange{index.add(index.mul(k, index.constant(rows)),
+                                          index.constant(i))});
                return {};
              });
   }
@@ -326,8 +319,7 @@ void ContractionEmitter::emitOneBlock(Position dims, Value row, int64_t rows,
         Value at = index.add(
             index.add(rowBase, index.mul(k, index.constant(rowStride))),
             index.constant(i));
-        return memref::LoadOp::create(builder, loc, rowMemory,
-                                      ValueRange{at});
+        return memref::LoadOp::create(builder, loc, rowMemory, ValueRange{at});
       },
       [&](int64_t j, Value k) -> Value {
         Value at = index.add(
@@ -341,8 +333,7 @@ void ContractionEmitter::emitOneBlock(Position dims, Value row, int64_t rows,
                laneCount, blockScratch, block.vectors);
 }
 
-LogicalResult
-mlir::dl::cpu::emitContractionKernel(KernelFunction &kernel) {
+LogicalResult mlir::dl::cpu::emitContractionKernel(KernelFunction &kernel) {
   SmallVector<Contraction, 0> contractions = findContractions(kernel.source);
   return ContractionEmitter(kernel, contractions.front()).run();
 }

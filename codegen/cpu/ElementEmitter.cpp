@@ -58,9 +58,9 @@ Element ElementEmitter::read(Value tensor, ArrayRef<LaneIndex> position) {
     // Keep the generated code well formed until the failure is reported.
     hasFailed = true;
     Type type = cast<ShapedType>(tensor.getType()).getElementType();
-    element = {arith::ConstantOp::create(builder, loc,
-                                         builder.getZeroAttr(type)),
-               false};
+    element = {
+        arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type)),
+        false};
   }
   remember(tensor, position, element);
   return element;
@@ -168,8 +168,7 @@ Value ElementEmitter::toVector(Element element) {
 
 Element ElementEmitter::cloneScalarOp(Operation *op,
                                       ArrayRef<Element> operands) {
-  bool isVector =
-      llvm::any_of(operands, [](Element e) { return e.isVector; });
+  bool isVector = llvm::any_of(operands, [](Element e) { return e.isVector; });
   SmallVector<Value> values;
   for (Element operand : operands)
     values.push_back(isVector ? toVector(operand) : operand.value);
@@ -182,9 +181,9 @@ Element ElementEmitter::cloneScalarOp(Operation *op,
   return {clone->getResult(0), isVector};
 }
 
-SmallVector<Element>
-ElementEmitter::emitBody(linalg::GenericOp op, ArrayRef<LaneIndex> dims,
-                         ArrayRef<Element> accumulators) {
+SmallVector<Element> ElementEmitter::emitBody(linalg::GenericOp op,
+                                              ArrayRef<LaneIndex> dims,
+                                              ArrayRef<Element> accumulators) {
   Block *body = op.getBody();
   DenseMap<Value, Element> values;
   unsigned numInputs = op.getNumDpsInputs();
@@ -214,8 +213,8 @@ ElementEmitter::emitBody(linalg::GenericOp op, ArrayRef<LaneIndex> dims,
         at.push_back(toIndex(get(i)));
       values[extract.getResult()] = read(extract.getTensor(), at);
     } else if (auto dim = dyn_cast<tensor::DimOp>(inner)) {
-      values[dim.getResult()] = {
-          size(dim.getSource(), *dim.getConstantIndex()), false};
+      values[dim.getResult()] = {size(dim.getSource(), *dim.getConstantIndex()),
+                                 false};
     } else if (isa<arith::ConstantOp>(inner)) {
       values[inner.getResult(0)] = {builder.clone(inner)->getResult(0), false};
     } else if (OpTrait::hasElementwiseMappableTraits(&inner) &&
@@ -271,9 +270,9 @@ ElementEmitter::moveToSource(Operation *op, ArrayRef<LaneIndex> position) {
       for (int64_t d : group) {
         if (expand.getResultType().getDimSize(d) == 1)
           continue;
-        linear = linear ? index.add(index.mul(*linear, size(expand, d)),
-                                    position[d])
-                        : position[d];
+        linear =
+            linear ? index.add(index.mul(*linear, size(expand, d)), position[d])
+                   : position[d];
       }
       at.push_back(linear ? *linear : index.uniform(index.constant(0)));
     }
@@ -311,8 +310,8 @@ Element ElementEmitter::readList(tensor::FromElementsOp op,
   LaneIndex linear = index.uniform(index.constant(0));
   RankedTensorType type = op.getType();
   for (auto [d, lane] : llvm::enumerate(position))
-    linear = index.add(index.mul(linear, index.constant(type.getDimSize(d))),
-                       lane);
+    linear =
+        index.add(index.mul(linear, index.constant(type.getDimSize(d))), lane);
   Element at = indexElement(linear);
   Element result{scalar(op.getElements().front()), false};
   for (auto [i, value] : llvm::enumerate(op.getElements())) {
@@ -407,8 +406,7 @@ Value ElementEmitter::size(Value tensor, unsigned dimension) {
     return size(style.getTiedOpOperand(cast<OpResult>(tensor))->get(),
                 dimension);
   if (auto loop = dyn_cast_or_null<scf::ForOp>(op))
-    return size(loop.getTiedLoopInit(cast<OpResult>(tensor))->get(),
-                dimension);
+    return size(loop.getTiedLoopInit(cast<OpResult>(tensor))->get(), dimension);
   emitError(tensor.getLoc()) << "the size of a tensor is not known";
   hasFailed = true;
   return index.constant(0);

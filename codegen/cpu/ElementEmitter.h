@@ -5,10 +5,11 @@
 //
 // A kernel function is a graph of structured operations on tensors. Instead of
 // tiling, vectorizing and bufferizing each operation, the emitter starts at an
-// element (or a vector of them) that must be stored, and generates the code that
-// computes it: index maps are composed, bodies are cloned with vector types, and
-// memory is read only at the kernel's arguments. So every fused operation costs
-// its arithmetic alone, and movement costs index arithmetic that mostly folds.
+// element (or a vector of them) that must be stored, and generates the code
+// that computes it: index maps are composed, bodies are cloned with vector
+// types, and memory is read only at the kernel's arguments. So every fused
+// operation costs its arithmetic alone, and movement costs index arithmetic
+// that mostly folds.
 
 #ifndef DL_CODEGEN_CPU_ELEMENTEMITTER_H
 #define DL_CODEGEN_CPU_ELEMENTEMITTER_H
@@ -44,8 +45,8 @@ public:
   ElementEmitter(OpBuilder &builder, Location loc, int64_t width)
       : index(builder, loc, width), builder(builder), loc(loc) {}
 
-  /// The element of `tensor` at a position; failure is reported at the operation
-  /// that cannot be computed, and gives a null value.
+  /// The element of `tensor` at a position; failure is reported at the
+  /// operation that cannot be computed, and gives a null value.
   Element read(Value tensor, ArrayRef<LaneIndex> position);
 
   /// Stores an element into memory.
@@ -67,20 +68,22 @@ public:
   void collectDependencies(Value tensor, ArrayRef<LaneIndex> position,
                            SmallVectorImpl<uint64_t> &sets);
 
-  /// Whether everything that `op` reads through a padded operand, over all of its
-  /// reduced dimensions, lies inside of the border, so that no element needs a
-  /// check; null where no operand is padded. `dims` holds the other positions.
+  /// Whether everything that `op` reads through a padded operand, over all of
+  /// its reduced dimensions, lies inside of the border, so that no element
+  /// needs a check; null where no operand is padded. `dims` holds the other
+  /// positions.
   Value isInsideBorder(linalg::GenericOp op, Position dims);
 
   /// Runs `body` twice: without checks of borders where isInsideBorder holds,
-  /// with them elsewhere; once where no operand is padded. The results are those
-  /// of `body`.
+  /// with them elsewhere; once where no operand is padded. The results are
+  /// those of `body`.
   SmallVector<Value> emitByBorder(linalg::GenericOp op,
                                   ArrayRef<LaneIndex> dims,
                                   TypeRange resultTypes,
                                   function_ref<SmallVector<Value>()> body);
 
-  /// A scalar value of the kernel function (sizes, indices) in the new function.
+  /// A scalar value of the kernel function (sizes, indices) in the new
+  /// function.
   Value scalar(Value value);
 
   /// The size of a dimension of a tensor value.
@@ -156,8 +159,8 @@ private:
   Element indexElement(const LaneIndex &position);
   LaneIndex toIndex(Element element);
 
-  /// Iteration dimensions of an operation from a position in its result; sizes of
-  /// reduced dimensions are left null.
+  /// Iteration dimensions of an operation from a position in its result; sizes
+  /// of reduced dimensions are left null.
   Position iterationPosition(linalg::GenericOp op, unsigned result,
                              ArrayRef<LaneIndex> position);
 
@@ -165,7 +168,8 @@ private:
   std::optional<std::pair<Value, Position>>
   moveToSource(Operation *op, ArrayRef<LaneIndex> position);
 
-  /// Calls `visit` with the operands that an element needs, and their positions.
+  /// Calls `visit` with the operands that an element needs, and their
+  /// positions.
   void visitOperands(Value tensor, ArrayRef<LaneIndex> position,
                      function_ref<void(Value, ArrayRef<LaneIndex>)> visit);
 
@@ -180,8 +184,8 @@ bool isReduction(linalg::GenericOp op);
 
 /// A loop `for (i = lower; i < upper; i += step)` carrying values.
 SmallVector<Value>
-emitLoop(OpBuilder &builder, Location loc, Value lower, Value upper,
-         Value step, ValueRange carried,
+emitLoop(OpBuilder &builder, Location loc, Value lower, Value upper, Value step,
+         ValueRange carried,
          function_ref<SmallVector<Value>(Value, ValueRange)> body);
 
 } // namespace mlir::dl::cpu

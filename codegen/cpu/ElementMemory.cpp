@@ -22,10 +22,10 @@ static LaneIndex linearize(IndexBuilder &index, const Buffer &buffer,
     if (!buffer.strides.empty())
       stride = buffer.strides[d];
     const LaneIndex &at = position[d];
-    bool flatEnd =
-        index.flat && at.flatPosition + 1 == (int)index.flat->sizes.size() &&
-        at.flatPosition >= 0 && buffer.strides.empty() &&
-        d >= (size_t)at.flatPosition;
+    bool flatEnd = index.flat &&
+                   at.flatPosition + 1 == (int)index.flat->sizes.size() &&
+                   at.flatPosition >= 0 && buffer.strides.empty() &&
+                   d >= (size_t)at.flatPosition;
     // The whole flat group, in order and of the same sizes, is one dimension.
     if (flatEnd) {
       size_t first = d - at.flatPosition;
@@ -65,19 +65,18 @@ Element ElementEmitter::load(const Buffer &buffer, Type elementType,
                false};
   } else {
     VectorType type = vectorType(stored);
-    Value zero = arith::ConstantOp::create(builder, loc,
-                                           builder.getZeroAttr(type));
+    Value zero =
+        arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
     if (!offset.lanes && offset.stride == 1) {
       element.value =
           mask ? Value(vector::MaskedLoadOp::create(
-                     builder, loc, type, buffer.memory,
-                     ValueRange{offset.base}, mask, zero))
-               : Value(vector::LoadOp::create(builder, loc, type,
-                                              buffer.memory,
+                     builder, loc, type, buffer.memory, ValueRange{offset.base},
+                     mask, zero))
+               : Value(vector::LoadOp::create(builder, loc, type, buffer.memory,
                                               ValueRange{offset.base}));
     } else if (!offset.lanes && offset.stride == 2 && !mask) {
-      // Every second element: two vectors, of which the last element is not read,
-      // for it may lie past the end.
+      // Every second element: two vectors, of which the last element is not
+      // read, for it may lie past the end.
       SmallVector<bool> allButLast(width(), true);
       allButLast.back() = false;
       Value mostLanes = arith::ConstantOp::create(
@@ -93,8 +92,7 @@ Element ElementEmitter::load(const Buffer &buffer, Type elementType,
       SmallVector<int64_t> even;
       for (int64_t i = 0; i < width(); ++i)
         even.push_back(2 * i);
-      element.value =
-          vector::ShuffleOp::create(builder, loc, low, high, even);
+      element.value = vector::ShuffleOp::create(builder, loc, low, high, even);
     } else {
       Value lanes = mask;
       if (!lanes)
@@ -102,8 +100,8 @@ Element ElementEmitter::load(const Buffer &buffer, Type elementType,
             builder, loc,
             DenseElementsAttr::get(vectorType(builder.getI1Type()), true));
       element.value = vector::GatherOp::create(
-          builder, loc, type, buffer.memory,
-          ValueRange{index.constant(0)}, index.toVector(offset), lanes, zero);
+          builder, loc, type, buffer.memory, ValueRange{index.constant(0)},
+          index.toVector(offset), lanes, zero);
     }
     element.isVector = true;
   }
@@ -124,8 +122,7 @@ void ElementEmitter::write(const Buffer &buffer, ArrayRef<LaneIndex> position,
   Type given = getElementTypeOrSelf(element.value.getType());
   if (given != stored) { // bool
     Type type = element.isVector ? Type(vectorType(stored)) : stored;
-    element.value =
-        arith::ExtUIOp::create(builder, loc, type, element.value);
+    element.value = arith::ExtUIOp::create(builder, loc, type, element.value);
   }
   if (offset.isUniform() || width() == 1) {
     memref::StoreOp::create(builder, loc, element.value, buffer.memory,

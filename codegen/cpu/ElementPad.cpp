@@ -15,7 +15,7 @@ using namespace mlir::dl::cpu;
 Element ElementEmitter::readPad(tensor::PadOp op,
                                 ArrayRef<LaneIndex> position) {
   Position at;
-  Value inside;    // for all lanes alike
+  Value inside;     // for all lanes alike
   Value laneInside; // vector<Wxi1>
   auto both = [&](Value a, Value b) -> Value {
     return a ? arith::AndIOp::create(builder, loc, a, b) : b;
@@ -35,8 +35,7 @@ Element ElementEmitter::readPad(tensor::PadOp op,
       continue;
     }
     Value extent = size(op.getSource(), d);
-    LaneIndex moved =
-        index.add(lane, index.uniform(index.sub(zero, low)));
+    LaneIndex moved = index.add(lane, index.uniform(index.sub(zero, low)));
     if (unchecked.contains(op)) {
       at.push_back(moved);
       continue;
@@ -45,15 +44,15 @@ Element ElementEmitter::readPad(tensor::PadOp op,
       Value isInside = arith::CmpIOp::create(
           builder, loc, arith::CmpIPredicate::ult, moved.base, extent);
       inside = both(inside, isInside);
-      moved.base = arith::SelectOp::create(builder, loc, isInside, moved.base,
-                                           zero);
+      moved.base =
+          arith::SelectOp::create(builder, loc, isInside, moved.base, zero);
     } else {
       Value extents = vector::BroadcastOp::create(
           builder, loc, vectorType(builder.getIndexType()), extent);
-      laneInside = both(laneInside, arith::CmpIOp::create(
-                                        builder, loc,
-                                        arith::CmpIPredicate::ult,
-                                        index.toVector(moved), extents));
+      laneInside =
+          both(laneInside,
+               arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult,
+                                     index.toVector(moved), extents));
     }
     at.push_back(moved);
   }
@@ -81,14 +80,14 @@ Element ElementEmitter::readPad(tensor::PadOp op,
                                        toVector(element), toVector(border)),
                true};
   if (inside)
-    element.value = arith::SelectOp::create(
-        builder, loc, inside, element.value,
-        element.isVector ? toVector(border) : border.value);
+    element.value = arith::SelectOp::create(builder, loc, inside, element.value,
+                                            element.isVector ? toVector(border)
+                                                             : border.value);
   return element;
 }
 
-/// Whether every factor of the expression is positive, so that it grows with each
-/// dimension.
+/// Whether every factor of the expression is positive, so that it grows with
+/// each dimension.
 static bool isMonotone(AffineExpr expr) {
   bool monotone = true;
   expr.walk([&](AffineExpr e) {
@@ -105,8 +104,7 @@ Value ElementEmitter::isInsideBorder(linalg::GenericOp op, Position dims) {
     bool isReduced = linalg::isReductionIterator(op.getIteratorTypesArray()[d]);
     if (isReduced) {
       lowest[d] = index.uniform(index.constant(0));
-      highest[d] =
-          index.uniform(index.sub(loopSize(op, d), index.constant(1)));
+      highest[d] = index.uniform(index.sub(loopSize(op, d), index.constant(1)));
     } else if (dim.lanes || dim.flatPosition >= 0) {
       return {};
     } else if (dim.base) {
@@ -117,9 +115,9 @@ Value ElementEmitter::isInsideBorder(linalg::GenericOp op, Position dims) {
   }
   Value inside;
   auto require = [&](Value condition) {
-    inside = inside ? Value(arith::AndIOp::create(builder, loc, inside,
-                                                  condition))
-                    : condition;
+    inside = inside
+                 ? Value(arith::AndIOp::create(builder, loc, inside, condition))
+                 : condition;
   };
   for (OpOperand *operand : op.getDpsInputOperands()) {
     auto pad = operand->get().getDefiningOp<tensor::PadOp>();
@@ -138,8 +136,7 @@ Value ElementEmitter::isInsideBorder(linalg::GenericOp op, Position dims) {
       Value lowValue = index.constant(*low);
       require(arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
                                     first, lowValue));
-      require(index.less(
-          last, index.add(lowValue, size(pad.getSource(), d))));
+      require(index.less(last, index.add(lowValue, size(pad.getSource(), d))));
     }
   }
   return inside;

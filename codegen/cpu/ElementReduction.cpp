@@ -53,8 +53,7 @@ static uint64_t getDependencies(ArrayRef<LaneIndex> position) {
   return all;
 }
 
-void ElementEmitter::hoistReductions(Value tensor,
-                                     ArrayRef<LaneIndex> position,
+void ElementEmitter::hoistReductions(Value tensor, ArrayRef<LaneIndex> position,
                                      uint64_t inner) {
   auto generic = tensor.getDefiningOp<linalg::GenericOp>();
   if (generic && isReduction(generic) && !buffers.count(tensor) &&
@@ -114,9 +113,8 @@ Element ElementEmitter::readReduction(linalg::GenericOp op, unsigned result,
 
 SmallVector<Element> ElementEmitter::reduceByLane(linalg::GenericOp op,
                                                   Position dims) {
-  bool isVector = llvm::any_of(dims, [](const LaneIndex &i) {
-    return i.isSet() && !i.isUniform();
-  });
+  bool isVector = llvm::any_of(
+      dims, [](const LaneIndex &i) { return i.isSet() && !i.isUniform(); });
   SmallVector<unsigned> reduced;
   op.getReductionDims(reduced);
 
@@ -245,13 +243,13 @@ Element ElementEmitter::reduceAcrossLanes(linalg::GenericOp op, Position dims,
           [&](Value i, ValueRange inner) {
             SmallVector<Value> next;
             for (int64_t a = 0; a < kAccumulators; ++a)
-              next.push_back(combine(index.add(i, index.constant(a * width())),
-                                     inner[a]));
+              next.push_back(
+                  combine(index.add(i, index.constant(a * width())), inner[a]));
             return next;
           });
       for (int64_t a = 1; a < kAccumulators; ++a)
-        sums[0] = vector::makeArithReduction(builder, loc, kind, sums[0],
-                                             sums[a]);
+        sums[0] =
+            vector::makeArithReduction(builder, loc, kind, sums[0], sums[a]);
       carried = sums[0];
       done = limit;
     }
@@ -271,9 +269,9 @@ Element ElementEmitter::reduceAcrossLanes(linalg::GenericOp op, Position dims,
     builder.setInsertionPointToStart(ifOp.elseBlock());
     scf::YieldOp::create(builder, loc, carried);
     builder.setInsertionPointToStart(ifOp.thenBlock());
-    mask = vector::CreateMaskOp::create(
-        builder, loc, vectorType(builder.getI1Type()),
-        ValueRange{index.sub(extent, limit)});
+    mask = vector::CreateMaskOp::create(builder, loc,
+                                        vectorType(builder.getI1Type()),
+                                        ValueRange{index.sub(extent, limit)});
     Value next = combine(limit, carried);
     scf::YieldOp::create(
         builder, loc,

@@ -40,11 +40,10 @@ LogicalResult mlir::dl::cpu::generateKernels(ModuleOp module,
         return op->emitOpError("has no generic form");
     }
     KernelFunction kernel(source, machine);
-    LogicalResult emitted = isAttentionKernel(source)
-                                ? emitAttentionKernel(kernel)
-                            : isContractionKernel(source)
-                                ? emitContractionKernel(kernel)
-                                : emitLoopKernel(kernel);
+    LogicalResult emitted =
+        isAttentionKernel(source)     ? emitAttentionKernel(kernel)
+        : isContractionKernel(source) ? emitContractionKernel(kernel)
+                                      : emitLoopKernel(kernel);
     if (failed(emitted) || failed(kernel.finish())) {
       kernel.function.erase();
       return source.emitError("the kernel was not generated");
@@ -71,9 +70,9 @@ struct GenerateKernelsPass
     return "turns kernels on tensors into loops over vectors in memory";
   }
   void getDependentDialects(DialectRegistry &registry) const override {
-    registry.insert<arith::ArithDialect, LLVM::LLVMDialect,
-                    memref::MemRefDialect, scf::SCFDialect,
-                    vector::VectorDialect>();
+    registry
+        .insert<arith::ArithDialect, LLVM::LLVMDialect, memref::MemRefDialect,
+                scf::SCFDialect, vector::VectorDialect>();
   }
   void runOnOperation() override {
     MachineModel machine;

@@ -17,10 +17,10 @@ namespace mlir::dl::cpu {
 
 /// Properties of the machine that strategies choose by.
 struct MachineModel {
-  int64_t vectorLanes = 16;    // float32 lanes of a vector register
+  int64_t vectorLanes = 16; // float32 lanes of a vector register
   int64_t vectorRegisters = 32;
-  int64_t l1Bytes = 32 << 10;  // data cache of a core
-  int64_t l2Bytes = 1 << 20;   // cache of a core
+  int64_t l1Bytes = 32 << 10; // data cache of a core
+  int64_t l2Bytes = 1 << 20;  // cache of a core
 };
 
 /// Generates every `dl.kernel` function on tensors of a module; failure is

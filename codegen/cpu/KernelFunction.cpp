@@ -14,8 +14,7 @@ static Type getStoredType(Type type) {
   return type.isInteger(1) ? IntegerType::get(type.getContext(), 8) : type;
 }
 
-KernelFunction::KernelFunction(func::FuncOp source,
-                               const MachineModel &machine)
+KernelFunction::KernelFunction(func::FuncOp source, const MachineModel &machine)
     : source(source), machine(machine), builder(source.getContext()),
       loc(source.getLoc()), emitter(builder, loc, machine.vectorLanes) {
   MLIRContext *context = source.getContext();
@@ -38,11 +37,10 @@ KernelFunction::KernelFunction(func::FuncOp source,
 
   unsigned nextSize = 0, nextBuffer = 0;
   auto nextSizeValue = [&] {
-    Value at = LLVM::GEPOp::create(builder, loc, pointer, builder.getI64Type(),
-                                   sizes,
-                                   ArrayRef<LLVM::GEPArg>{(int32_t)nextSize});
-    Value loaded =
-        LLVM::LoadOp::create(builder, loc, builder.getI64Type(), at);
+    Value at =
+        LLVM::GEPOp::create(builder, loc, pointer, builder.getI64Type(), sizes,
+                            ArrayRef<LLVM::GEPArg>{(int32_t)nextSize});
+    Value loaded = LLVM::LoadOp::create(builder, loc, builder.getI64Type(), at);
     Value size = arith::IndexCastOp::create(builder, loc, indexType, loaded);
     sizeNumbers[size] = nextSize++;
     return size;
@@ -102,15 +100,14 @@ Value KernelFunction::allocateScratch(Type elementType, Value elements) {
   Type stored = getStoredType(elementType);
   int64_t bytes = llvm::divideCeil(stored.getIntOrFloatBitWidth(), 8);
   IndexBuilder &index = emitter.index;
-  Value offset =
-      arith::IndexCastOp::create(builder, loc, builder.getI64Type(),
-                                 scratchBytes);
-  Value pointer = LLVM::GEPOp::create(
-      builder, loc, scratch.getType(), builder.getI8Type(), scratch,
-      ArrayRef<LLVM::GEPArg>{offset});
+  Value offset = arith::IndexCastOp::create(builder, loc, builder.getI64Type(),
+                                            scratchBytes);
+  Value pointer =
+      LLVM::GEPOp::create(builder, loc, scratch.getType(), builder.getI8Type(),
+                          scratch, ArrayRef<LLVM::GEPArg>{offset});
   Value size = index.mul(elements, index.constant(bytes));
-  Value rounded = index.mul(index.ceilDiv(size, index.constant(64)),
-                            index.constant(64));
+  Value rounded =
+      index.mul(index.ceilDiv(size, index.constant(64)), index.constant(64));
   scratchBytes = index.add(scratchBytes, rounded);
   return makeMemory(pointer, stored);
 }
@@ -121,8 +118,8 @@ SmallVector<KernelFunction::Output> KernelFunction::getOutputs() {
   unsigned first = source.getNumArguments() - terminator.getNumOperands();
   SmallVector<Output> outputs;
   for (auto [i, value] : llvm::enumerate(terminator.getOperands()))
-    outputs.push_back({value, emitter.buffers[source.getArgument(first + i)],
-                       (unsigned)i});
+    outputs.push_back(
+        {value, emitter.buffers[source.getArgument(first + i)], (unsigned)i});
   return outputs;
 }
 
@@ -199,9 +196,8 @@ Value KernelFunction::packArgument(BlockArgument argument,
     shape.push_back(d == innerDimension ? llvm::divideCeil(size, tile) : size);
   }
   shape.push_back(tile);
-  packs[argument] = {
-      SmallVector<int64_t>(outerPermutation), innerDimension, tile,
-      RankedTensorType::get(shape, type.getElementType())};
+  packs[argument] = {SmallVector<int64_t>(outerPermutation), innerDimension,
+                     tile, RankedTensorType::get(shape, type.getElementType())};
   return emitter.buffers[argument].memory;
 }
 
@@ -218,11 +214,11 @@ LogicalResult KernelFunction::packOperands() {
     for (dl::DispatchOp op : dispatches) {
       OpBuilder at(op);
       OpOperand &operand = op->getOpOperand(argument.getArgNumber());
-      operand.set(dl::PackOp::create(
-          at, op.getLoc(), pack.type, operand.get(),
-          at.getDenseI64ArrayAttr(pack.outerPermutation),
-          at.getDenseI64ArrayAttr(pack.innerDimension),
-          at.getDenseI64ArrayAttr(pack.tile)));
+      operand.set(
+          dl::PackOp::create(at, op.getLoc(), pack.type, operand.get(),
+                             at.getDenseI64ArrayAttr(pack.outerPermutation),
+                             at.getDenseI64ArrayAttr(pack.innerDimension),
+                             at.getDenseI64ArrayAttr(pack.tile)));
     }
     argument.setType(pack.type);
   }
@@ -252,8 +248,7 @@ LogicalResult KernelFunction::finish() {
   if (operations)
     if (AffineExpr count = toExpr(operations))
       function->setAttr("dl.flops", map(count));
-  SymbolTable::setSymbolVisibility(function,
-                                   SymbolTable::Visibility::Private);
+  SymbolTable::setSymbolVisibility(function, SymbolTable::Visibility::Private);
   source.erase();
   return success();
 }

@@ -35,20 +35,20 @@ public:
   /// Memory in this thread's scratch for `elements` elements, 64-byte aligned.
   Value allocateScratch(Type elementType, Value elements);
 
-  /// Runs `body` for each of `count` tiles that lies in this call's share; tiles
-  /// of successive calls follow one another.
+  /// Runs `body` for each of `count` tiles that lies in this call's share;
+  /// tiles of successive calls follow one another.
   void emitTiles(Value count, function_ref<void(Value)> body);
 
   /// The position's parts of a linear index over some sizes, outermost first.
   SmallVector<Value> delinearize(Value linear, ArrayRef<Value> sizes);
 
-  /// Makes every dispatch pass a constant argument in blocks, as `dl.pack` does.
-  /// Returns the memory of the packed tensor.
+  /// Makes every dispatch pass a constant argument in blocks, as `dl.pack`
+  /// does. Returns the memory of the packed tensor.
   Value packArgument(BlockArgument argument, ArrayRef<int64_t> outerPermutation,
                      int64_t innerDimension, int64_t tile);
 
-  /// Completes the function and erases the source; fails if an element could not
-  /// be generated.
+  /// Completes the function and erases the source; fails if an element could
+  /// not be generated.
   LogicalResult finish();
 
   /// Counts the multiplications and additions of a contraction, for profiles.
@@ -80,8 +80,9 @@ private:
   Value operations;   // of the contractions; null if there are none
 };
 
-/// Ways to generate a kernel. Each checks whether it applies, generates the body
-/// and returns success, or leaves the function as it was and returns failure.
+/// Ways to generate a kernel. Each checks whether it applies, generates the
+/// body and returns success, or leaves the function as it was and returns
+/// failure.
 LogicalResult emitLoopKernel(KernelFunction &kernel);
 LogicalResult emitContractionKernel(KernelFunction &kernel);
 LogicalResult emitAttentionKernel(KernelFunction &kernel);

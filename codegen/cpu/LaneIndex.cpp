@@ -121,8 +121,8 @@ LaneIndex IndexBuilder::resolve(const LaneIndex &index) {
   return result;
 }
 
-SmallVector<LaneIndex>
-IndexBuilder::delinearizeFlat(const FlatGroup &group, uint64_t dependencies) {
+SmallVector<LaneIndex> IndexBuilder::delinearizeFlat(const FlatGroup &group,
+                                                     uint64_t dependencies) {
   LaneIndex rest;
   rest.base = group.base;
   rest.stride = 1;

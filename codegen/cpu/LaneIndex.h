@@ -25,17 +25,15 @@ struct LaneIndex {
   uint64_t dependencies = 0;
 
   bool isSet() const { return base || lanes || flatPosition >= 0; }
-  bool isUniform() const {
-    return !lanes && stride == 0 && flatPosition < 0;
-  }
+  bool isUniform() const { return !lanes && stride == 0 && flatPosition < 0; }
   bool operator==(const LaneIndex &other) const {
     return base == other.base && stride == other.stride &&
            lanes == other.lanes && flatPosition == other.flatPosition;
   }
 };
 
-/// Trailing dimensions that are contiguous in the result, over which lanes run as
-/// over one dimension: lane l stands at flat position base + l.
+/// Trailing dimensions that are contiguous in the result, over which lanes run
+/// as over one dimension: lane l stands at flat position base + l.
 struct FlatGroup {
   Value base;
   SmallVector<Value> sizes; // of the dimensions, outermost first

@@ -1,8 +1,9 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Kernels without a contraction: loops over the elements of the results, rows of
-// reductions, assembly of pieces, and sequential updates (scatter, running sums).
+// Kernels without a contraction: loops over the elements of the results, rows
+// of reductions, assembly of pieces, and sequential updates (scatter, running
+// sums).
 
 #include "codegen/cpu/KernelFunction.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -27,8 +28,8 @@ struct Store {
 
 /// How the elements of a statement are visited.
 struct Schedule {
-  uint64_t inner = 0;      // dimensions inside of the reductions' loops
-  unsigned flatCount = 0;  // trailing dimensions that lanes run over, 0: none
+  uint64_t inner = 0;     // dimensions inside of the reductions' loops
+  unsigned flatCount = 0; // trailing dimensions that lanes run over, 0: none
   bool vectorizeInner = false; // lanes run over the last dimension, inside
 };
 
@@ -58,8 +59,8 @@ private:
   OpBuilder &builder;
   Location loc;
   bool sequential = false;
-  /// In a sequential kernel whose columns (positions in the last dimension) do not
-  /// depend on each other: the range of columns of this tile.
+  /// In a sequential kernel whose columns (positions in the last dimension) do
+  /// not depend on each other: the range of columns of this tile.
   Value firstColumn, endColumn;
   SmallVector<Store, 0> pending;
 };
@@ -175,8 +176,8 @@ void LoopEmitter::flush() {
   }
 }
 
-/// Whether every step of a sequential kernel reads and writes all columns of the
-/// destination, each for itself; then tiles are ranges of columns.
+/// Whether every step of a sequential kernel reads and writes all columns of
+/// the destination, each for itself; then tiles are ranges of columns.
 static bool isColumnwise(func::FuncOp source) {
   auto terminator =
       cast<func::ReturnOp>(source.getBody().front().getTerminator());
@@ -205,11 +206,11 @@ static bool isColumnwise(func::FuncOp source) {
         slice.getSourceType() == type)
       allowed = takesAll(slice, slice.getSourceType(), slice.getResultType());
     if (auto extract = dyn_cast<tensor::ExtractOp>(op))
-      allowed = !isa<scf::ForOp>(extract.getTensor().getParentBlock()
-                                     ->getParentOp());
+      allowed =
+          !isa<scf::ForOp>(extract.getTensor().getParentBlock()->getParentOp());
     if (auto loop = dyn_cast<scf::ForOp>(op))
-      allowed = loop.getNumResults() == 1 &&
-                loop.getResult(0).getType() == type;
+      allowed =
+          loop.getNumResults() == 1 && loop.getResult(0).getType() == type;
     return allowed ? WalkResult::advance() : WalkResult::interrupt();
   });
   return !result.wasInterrupted();
@@ -241,8 +242,8 @@ LogicalResult LoopEmitter::run() {
 // In which order
 //===----------------------------------------------------------------------===//
 
-/// Whether a reduction below `tensor` runs along memory, so that lanes belong to
-/// the reduced dimension.
+/// Whether a reduction below `tensor` runs along memory, so that lanes belong
+/// to the reduced dimension.
 static bool reducesAlongMemory(Value tensor, const ElementEmitter &emitter) {
   Operation *op = tensor.getDefiningOp();
   if (!op || emitter.buffers.count(tensor))
@@ -251,7 +252,8 @@ static bool reducesAlongMemory(Value tensor, const ElementEmitter &emitter) {
       generic && isReduction(generic)) {
     // An operand whose last dimension moves with the result's last one, as the
     // input of a sliding window, gives each lane its own reduction.
-    AffineMap out = generic.getMatchingIndexingMap(generic.getDpsInitOperand(0));
+    AffineMap out =
+        generic.getMatchingIndexingMap(generic.getDpsInitOperand(0));
     bool alongReduced = false, alongResult = false;
     for (OpOperand *operand : generic.getDpsInputOperands()) {
       AffineMap map = generic.getMatchingIndexingMap(operand);
@@ -342,8 +344,8 @@ Schedule LoopEmitter::schedule(ArrayRef<Store> stores, ArrayRef<Value> sizes) {
       if (gathers)
         return false;
       Position dims(generic.getNumLoops());
-      AffineMap map = generic.getIndexingMapMatchingResult(
-          cast<OpResult>(tensor));
+      AffineMap map =
+          generic.getIndexingMapMatchingResult(cast<OpResult>(tensor));
       for (auto [expr, lane] : llvm::zip(map.getResults(), at))
         if (auto dim = dyn_cast<AffineDimExpr>(expr))
           dims[dim.getPosition()] = lane;
