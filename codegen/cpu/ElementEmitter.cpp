@@ -186,6 +186,9 @@ SmallVector<Element> ElementEmitter::emitBody(linalg::GenericOp op,
                                               ArrayRef<Element> accumulators) {
   Block *body = op.getBody();
   DenseMap<Value, Element> values;
+  // Loop positions keep their form, so that rows that are gathered whole are
+  // read as rows.
+  DenseMap<Value, LaneIndex> positions;
   unsigned numInputs = op.getNumDpsInputs();
   for (BlockArgument argument : body->getArguments()) {
     if (argument.use_empty())
@@ -207,10 +210,11 @@ SmallVector<Element> ElementEmitter::emitBody(linalg::GenericOp op,
   for (Operation &inner : body->without_terminator()) {
     if (auto indexOp = dyn_cast<linalg::IndexOp>(inner)) {
       values[indexOp.getResult()] = indexElement(dims[indexOp.getDim()]);
+      positions[indexOp.getResult()] = dims[indexOp.getDim()];
     } else if (auto extract = dyn_cast<tensor::ExtractOp>(inner)) {
       Position at;
       for (Value i : extract.getIndices())
-        at.push_back(toIndex(get(i)));
+        at.push_back(positions.count(i) ? positions[i] : toIndex(get(i)));
       values[extract.getResult()] = read(extract.getTensor(), at);
     } else if (auto dim = dyn_cast<tensor::DimOp>(inner)) {
       values[dim.getResult()] = {size(dim.getSource(), *dim.getConstantIndex()),
