@@ -63,7 +63,7 @@ static FailureOr<std::string> runLinker(ArrayRef<StringRef> objects,
   llvm::sys::path::append(directory, "dl-link-XXXXXX");
   if (!mkdtemp(const_cast<char *>(directory.c_str())))
     return fail(loc, "no temporary folder: " + StringRef(strerror(errno)));
-  llvm::scope_exit remove([&] { fs::remove_directories(directory); });
+  llvm::scope_exit remove([&] { (void)fs::remove_directories(directory); });
   SmallString<128> archive(directory), output(directory);
   llvm::sys::path::append(archive, "kernels.a");
   llvm::sys::path::append(output, "image");
