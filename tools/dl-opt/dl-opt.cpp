@@ -103,6 +103,9 @@ int main(int argc, char **argv) {
   auto &known = llvm::cl::getRegisteredOptions();
   if (auto found = known.find("stop-after"); found != known.end())
     found->second->setArgStr("llvm-stop-after");
+  llvm::cl::SetVersionPrinter([](raw_ostream &output) {
+    output << "dl-opt " DL_VERSION " (LLVM " LLVM_VERSION_STRING ")\n";
+  });
   // LLVM's code generator has an option of this name.
   llvm::cl::getRegisteredOptions().erase("stop-after");
   llvm::cl::OptionCategory category("dl-opt options");
