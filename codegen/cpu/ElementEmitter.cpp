@@ -3,6 +3,7 @@
 
 #include "codegen/cpu/ElementEmitter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -13,6 +14,21 @@ using namespace mlir::dl::cpu;
 
 bool mlir::dl::cpu::isReduction(linalg::GenericOp op) {
   return op.getNumReductionLoops() != 0;
+}
+
+LogicalResult mlir::dl::cpu::generalizeNamedOps(Operation *kernel) {
+  IRRewriter rewriter(kernel->getContext());
+  SmallVector<linalg::LinalgOp> named;
+  kernel->walk([&](linalg::LinalgOp op) {
+    if (!isa<linalg::GenericOp, linalg::FillOp>(op))
+      named.push_back(op);
+  });
+  for (linalg::LinalgOp op : named) {
+    rewriter.setInsertionPoint(op);
+    if (failed(linalg::generalizeNamedOp(rewriter, op)))
+      return op->emitOpError("has no generic form");
+  }
+  return success();
 }
 
 SmallVector<Value> mlir::dl::cpu::emitLoop(

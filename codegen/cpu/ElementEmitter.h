@@ -179,6 +179,10 @@ private:
   bool hasFailed = false;
 };
 
+/// Turns the named structured operations of a kernel, fills excepted, into
+/// generic ones, the form that the emitter reads. Failure is reported.
+LogicalResult generalizeNamedOps(Operation *kernel);
+
 /// Whether an operation reduces.
 bool isReduction(linalg::GenericOp op);
 

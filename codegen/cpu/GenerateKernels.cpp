@@ -27,18 +27,8 @@ LogicalResult mlir::dl::cpu::generateKernels(ModuleOp module,
     if (function->hasAttr("dl.kernel") && !function->hasAttr("dl.signature"))
       kernels.push_back(function);
   for (func::FuncOp source : kernels) {
-    // Named operations become generic ones, so that one form is left.
-    IRRewriter rewriter(source.getContext());
-    SmallVector<linalg::LinalgOp> named;
-    source.walk([&](linalg::LinalgOp op) {
-      if (!isa<linalg::GenericOp, linalg::FillOp>(op))
-        named.push_back(op);
-    });
-    for (linalg::LinalgOp op : named) {
-      rewriter.setInsertionPoint(op);
-      if (failed(linalg::generalizeNamedOp(rewriter, op)))
-        return op->emitOpError("has no generic form");
-    }
+    if (failed(generalizeNamedOps(source)))
+      return failure();
     KernelFunction kernel(source, machine);
     LogicalResult emitted =
         isAttentionKernel(source)     ? emitAttentionKernel(kernel)

@@ -67,25 +67,10 @@ static LogicalResult checkKernel(func::FuncOp kernel,
   return failure(result.wasInterrupted());
 }
 
-/// Named operations become generic ones, so that one form is left.
-static LogicalResult generalize(func::FuncOp kernel) {
-  IRRewriter rewriter(kernel.getContext());
-  SmallVector<linalg::LinalgOp> named;
-  kernel.walk([&](linalg::LinalgOp op) {
-    if (!isa<linalg::GenericOp, linalg::FillOp>(op))
-      named.push_back(op);
-  });
-  for (linalg::LinalgOp op : named) {
-    rewriter.setInsertionPoint(op);
-    if (failed(linalg::generalizeNamedOp(rewriter, op)))
-      return op->emitOpError("has no generic form");
-  }
-  return success();
-}
-
 static LogicalResult generateKernel(func::FuncOp kernel, SymbolTable &functions,
                                     const SpirvTarget &target) {
-  if (failed(generalize(kernel)) || failed(checkKernel(kernel, target)))
+  if (failed(mlir::dl::cpu::generalizeNamedOps(kernel)) ||
+      failed(checkKernel(kernel, target)))
     return failure();
   OpBuilder builder(kernel.getContext());
   Plan plan = choosePlan(kernel);
