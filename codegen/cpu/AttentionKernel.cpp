@@ -280,10 +280,18 @@ void AttentionEmitter::emitRows(Position at, Value row, int64_t rows) {
                                                  ValueRange{offset});
                  });
              storeBlock(kernel, blockMemory, block, rows, vectors);
-             emitEpilogue(kernel, scores, first, dims, scores.rows[0], row,
-                          rowsValue, column,
-                          index.min(panelWidth, index.sub(columns, column)),
-                          columns, blockMemory, vectors);
+             Epilogue epilogue{
+                 kernel,
+                 scores,
+                 first,
+                 dims,
+                 (int)scores.rows[0],
+                 row,
+                 column,
+                 index.min(panelWidth, index.sub(columns, column)),
+                 columns,
+                 vectors};
+             epilogue.emitFromMemory(blockMemory, rowsValue);
              return {};
            });
   emitter.buffers[stages[0]] = first.buffer;
@@ -334,8 +342,9 @@ void AttentionEmitter::emitRows(Position at, Value row, int64_t rows) {
               return vector;
             });
         storeBlock(kernel, blockMemory, block, rows, vectors);
-        emitEpilogue(kernel, mix, outputs, mixDims, mix.rows[0], row, rowsValue,
-                     lane, count, lanes, blockMemory, vectors);
+        Epilogue epilogue{kernel, mix,  outputs, mixDims, (int)mix.rows[0],
+                          row,    lane, count,   lanes,   vectors};
+        epilogue.emitFromMemory(blockMemory, rowsValue);
         return {};
       });
   for (Value stage : stages)

@@ -148,8 +148,8 @@ BlockSize mlir::dl::cpu::chooseBlock(int64_t rows, int64_t lanes,
   // 24 accumulators, with what the operands need, fill 32 registers; with 16
   // registers 12 do.
   static constexpr BlockSize kWide[] = {
-      {12, 2}, {8, 3},  {6, 4}, {4, 6}, {14, 2}, {10, 2}, {8, 2}, {4, 4},
-      {24, 1}, {16, 1}, {2, 8}, {1, 8}, {1, 4},  {4, 2},  {2, 4}};
+      {6, 4}, {8, 3},  {12, 2}, {4, 6}, {14, 2}, {7, 3}, {10, 2}, {8, 2},
+      {4, 4}, {24, 1}, {16, 1}, {2, 8}, {1, 8},  {1, 4}, {4, 2},  {2, 4}};
   static constexpr BlockSize kNarrow[] = {{6, 2}, {4, 3}, {12, 1}, {8, 1},
                                           {4, 2}, {2, 4}, {1, 8},  {1, 4}};
   ArrayRef<BlockSize> sizes = machine.vectorRegisters >= 32
@@ -373,83 +373,4 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
                            index.min(widthValue, index.sub(count, at)));
   copyRun(at, length);
   scf::YieldOp::create(builder, loc, ValueRange{index.add(at, length)});
-}
-
-//===----------------------------------------------------------------------===//
-// What follows
-//===----------------------------------------------------------------------===//
-
-void mlir::dl::cpu::emitEpilogue(KernelFunction &kernel,
-                                 const Contraction &contraction,
-                                 ArrayRef<KernelFunction::Output> outputs,
-                                 Position dims, int rowLoop, Value row,
-                                 Value rows, Value first, Value count,
-                                 Value laneCount, Value memory,
-                                 int64_t vectors) {
-  OpBuilder &builder = kernel.builder;
-  Location loc = kernel.loc;
-  ElementEmitter &emitter = kernel.emitter;
-  IndexBuilder &index = emitter.index;
-  linalg::GenericOp op = contraction.op;
-  int64_t width = emitter.width(), panelWidth = vectors * width;
-  VectorType type = emitter.vectorType(builder.getF32Type());
-  SmallVector<Value> laneSizes;
-  for (unsigned d : contraction.lanes)
-    laneSizes.push_back(emitter.loopSize(op, d));
-  AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-
-  auto emitVector = [&](Value i, int64_t j, bool masked) {
-    ElementEmitter::Scope scope(emitter);
-    Value lane = index.constant(j * width);
-    FlatGroup group;
-    group.base = index.add(first, lane);
-    group.sizes = laneSizes;
-    if (contraction.lanes.size() > 1) {
-      index.flat = &group;
-      for (auto [g, d] : llvm::enumerate(contraction.lanes)) {
-        dims[d] = LaneIndex();
-        dims[d].flatPosition = g;
-      }
-    } else {
-      dims[contraction.lanes.back()] = index.uniform(group.base);
-      dims[contraction.lanes.back()].stride = 1;
-    }
-    if (masked)
-      emitter.mask = vector::CreateMaskOp::create(
-          builder, loc, emitter.vectorType(builder.getI1Type()),
-          ValueRange{index.sub(count, lane)});
-    Value at = index.add(index.mul(i, index.constant(panelWidth)), lane);
-    Value sum =
-        vector::LoadOp::create(builder, loc, type, memory, ValueRange{at});
-    Position position = emitter.mapPosition(out, dims);
-    emitter.remember(op->getResult(0), position, {sum, true});
-    SmallVector<Element> elements;
-    for (const KernelFunction::Output &output : outputs)
-      elements.push_back(emitter.read(output.value, position));
-    for (auto [output, element] : llvm::zip(outputs, elements))
-      emitter.write(output.buffer, position, element);
-    emitter.mask = Value();
-    index.flat = nullptr;
-  };
-  auto emitRows = [&](bool masked) {
-    emitLoop(builder, loc, index.constant(0), rows, index.constant(1), {},
-             [&](Value i, ValueRange) -> SmallVector<Value> {
-               if (rowLoop >= 0)
-                 dims[rowLoop] = index.uniform(index.add(row, i));
-               for (int64_t j = 0; j < vectors; ++j)
-                 emitVector(i, j, masked);
-               return {};
-             });
-  };
-  auto known = IndexBuilder::getConstant(laneCount);
-  if (known && *known % panelWidth == 0)
-    return emitRows(false);
-  Value isFull = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
-                                       count, index.constant(panelWidth));
-  auto ifOp = scf::IfOp::create(builder, loc, isFull, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(ifOp.thenBlock());
-  emitRows(false);
-  builder.setInsertionPointToStart(ifOp.elseBlock());
-  emitRows(true);
 }

@@ -68,13 +68,37 @@ void packPanel(KernelFunction &kernel, const Contraction &contraction,
                Position dims, Value panel, Value base, Value first, Value count,
                int64_t vectors);
 
-/// Computes and stores `outputs` for a block of results that storeBlock keeps
-/// in `memory`: `rows` rows from `row` of loop `rowLoop` (-1: one row), `count`
-/// lanes from flat position `first` of `laneCount`.
-void emitEpilogue(KernelFunction &kernel, const Contraction &contraction,
-                  ArrayRef<KernelFunction::Output> outputs, Position dims,
-                  int rowLoop, Value row, Value rows, Value first, Value count,
-                  Value laneCount, Value memory, int64_t vectors);
+/// What follows a contraction, for one block of its results: computes and
+/// stores `outputs` for rows from `row` of loop `rowLoop` (-1: one row) and
+/// `count` lanes from flat position `first` of `laneCount`. `dims` holds the
+/// positions of the other loops.
+struct Epilogue {
+  KernelFunction &kernel;
+  const Contraction &contraction;
+  ArrayRef<KernelFunction::Output> outputs;
+  Position dims;
+  int rowLoop;
+  Value row, first, count, laneCount;
+  int64_t vectors;
+
+  /// The results are those that storeBlock keeps in `memory`, `rows` rows.
+  void emitFromMemory(Value memory, Value rows);
+  /// The results are `block`, `rows` rows of vectors; those of a panel that is
+  /// not full go through `memory`.
+  void emitFromValues(ArrayRef<Value> block, int64_t rows, Value memory);
+
+private:
+  void emitVector(Value i, int64_t j, bool masked,
+                  function_ref<Value()> getResult);
+  void emitRows(Value memory, Value rows, bool masked);
+  /// Null where every panel is full.
+  Value isFullPanel();
+};
+
+/// Whether what follows is so short that it is generated for each vector of a
+/// block by itself.
+bool isShortEpilogue(const Contraction &contraction,
+                     ArrayRef<KernelFunction::Output> outputs);
 
 /// Whether `value` is `root`'s result after elementwise operations, if any,
 /// over the same iteration space.

@@ -123,24 +123,60 @@ SmallVector<KernelFunction::Output> KernelFunction::getOutputs() {
   return outputs;
 }
 
-void KernelFunction::emitTiles(Value count, function_ref<void(Value)> body) {
+std::pair<Value, Value> KernelFunction::takeTiles(Value count) {
   // This call's tiles are [tiles, tiles + count) of the kernel's.
   IndexBuilder &index = emitter.index;
-  Value zero = index.constant(0), one = index.constant(1);
   Value lower = begin, upper = end;
   if (IndexBuilder::getConstant(tiles) != 0) {
     Value shifted = arith::SubIOp::create(builder, loc, begin, tiles);
-    lower = arith::MaxSIOp::create(builder, loc, shifted, zero);
+    lower = arith::MaxSIOp::create(builder, loc, shifted, index.constant(0));
     upper = arith::SubIOp::create(builder, loc, end, tiles);
   }
   upper = index.min(upper, count);
-  emitLoop(builder, loc, lower, upper, one, {},
+  tiles = index.add(tiles, count);
+  return {lower, upper};
+}
+
+void KernelFunction::emitTiles(Value count, function_ref<void(Value)> body) {
+  auto [lower, upper] = takeTiles(count);
+  emitLoop(builder, loc, lower, upper, emitter.index.constant(1), {},
            [&](Value tile, ValueRange) -> SmallVector<Value> {
              ElementEmitter::Scope scope(emitter);
              body(tile);
              return {};
            });
-  tiles = index.add(tiles, count);
+}
+
+void KernelFunction::emitGroupedTiles(Value groups, Value items,
+                                      function_ref<void(Value)> enter,
+                                      function_ref<void(Value, Value)> body) {
+  IndexBuilder &index = emitter.index;
+  Value zero = index.constant(0), one = index.constant(1);
+  auto [lower, upper] = takeTiles(index.mul(groups, items));
+  // Without items there is no tile, and nothing to divide.
+  Value divisor = items;
+  if (!IndexBuilder::getConstant(items))
+    divisor = arith::MaxSIOp::create(builder, loc, items, one);
+  emitLoop(
+      builder, loc, index.div(lower, divisor),
+      index.ceilDiv(arith::MaxSIOp::create(builder, loc, upper, zero), divisor),
+      one, {},
+      [&, first = lower, last = upper](Value group,
+                                       ValueRange) -> SmallVector<Value> {
+        ElementEmitter::Scope scope(emitter);
+        Value start = index.mul(group, items);
+        Value from =
+            arith::MaxSIOp::create(builder, loc, index.sub(first, start), zero);
+        Value to = index.min(index.sub(last, start), items);
+        enter(group);
+        emitLoop(builder, loc, from, to, one, {},
+                 [&](Value item, ValueRange) -> SmallVector<Value> {
+                   ElementEmitter::Scope inner(emitter);
+                   body(group, item);
+                   return {};
+                 });
+        return {};
+      });
 }
 
 SmallVector<Value> KernelFunction::delinearize(Value linear,

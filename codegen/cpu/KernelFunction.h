@@ -39,6 +39,13 @@ public:
   /// tiles of successive calls follow one another.
   void emitTiles(Value count, function_ref<void(Value)> body);
 
+  /// The same for `groups` times `items` tiles, those of a group in succession:
+  /// `enter` runs for each group of which this call has tiles, before them, and
+  /// `body` for each tile.
+  void emitGroupedTiles(Value groups, Value items,
+                        function_ref<void(Value group)> enter,
+                        function_ref<void(Value group, Value item)> body);
+
   /// The position's parts of a linear index over some sizes, outermost first.
   SmallVector<Value> delinearize(Value linear, ArrayRef<Value> sizes);
 
@@ -68,6 +75,8 @@ private:
     RankedTensorType type;
   };
   LogicalResult packOperands();
+  /// This call's share of the next `count` tiles: first and end.
+  std::pair<Value, Value> takeTiles(Value count);
   Value loadPointer(Value table, int64_t position);
   Value makeMemory(Value pointer, Type elementType);
   AffineExpr toExpr(Value value);

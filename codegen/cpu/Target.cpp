@@ -5,8 +5,10 @@
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/X86TargetParser.h"
+#include <unistd.h>
 
 using namespace llvm;
 
@@ -60,8 +62,24 @@ static std::vector<std::string> getFeatures(StringRef cpu) {
   return features;
 }
 
+/// The second-level cache of the CPUs that differ from most others in it.
+static int64_t getL2Bytes(StringRef cpu) {
+  return StringSwitch<int64_t>(cpu)
+      .Cases({"sapphirerapids", "emeraldrapids", "graniterapids",
+              "graniterapids-d"},
+             2 << 20)
+      .Cases({"haswell", "broadwell", "skylake", "x86-64", "x86-64-v2"},
+             256 << 10)
+      .Cases({"znver1", "znver2", "znver3", "icelake-client", "x86-64-v3"},
+             512 << 10)
+      .Default(1 << 20);
+}
+
 CpuTarget getNativeTarget() {
   CpuTarget target;
+  target.l2Bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  if (target.l2Bytes <= 0)
+    target.l2Bytes = getL2Bytes(sys::getHostCPUName());
   target.cpu = sys::getHostCPUName().str();
   // The features come from the CPU itself: a virtual machine may hide some.
   StringMap<bool> host = sys::getHostCPUFeatures();
@@ -75,7 +93,7 @@ std::optional<CpuTarget> parseTarget(StringRef name, std::string &error) {
   if (name == "native")
     return getNativeTarget();
   if (X86::parseArchX86(name, /*Only64Bit=*/true) != X86::CK_None)
-    return CpuTarget{name.str(), getFeatures(name)};
+    return CpuTarget{name.str(), getFeatures(name), getL2Bytes(name)};
   SmallVector<StringRef> known;
   X86::fillValidCPUArchList(known, /*Only64Bit=*/true);
   llvm::sort(known);

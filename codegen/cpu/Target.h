@@ -24,6 +24,8 @@ struct CpuTarget {
   std::string cpu;
   /// LLVM's names without a sign, sorted: "avx2", "avx512f".
   std::vector<std::string> features;
+  /// Bytes of the cache that each core has for itself. Tiles are sized by it.
+  int64_t l2Bytes = 1 << 20;
 
   bool has(llvm::StringRef feature) const;
   /// Width of the widest vector registers in bits: 512, 256 or 128.

@@ -108,6 +108,7 @@ func.func @matmul(%a: tensor<1024x1024xf32>,
   mlir::dl::cpu::MachineModel machine;
   machine.vectorLanes = target.vectorBits() / 32;
   machine.vectorRegisters = target.has("avx512vl") ? 32 : 16;
+  machine.l2Bytes = target.l2Bytes;
   ASSERT_TRUE(mlir::succeeded(mlir::dl::cpu::generateKernels(*module, machine)))
       << compiler.messages;
   auto image = emitCpuImage(*module, {"matmul"}, compiler.options);

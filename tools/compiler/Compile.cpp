@@ -218,6 +218,7 @@ private:
     mlir::dl::cpu::MachineModel machine;
     machine.vectorLanes = widest->vectorBits() / 32;
     machine.vectorRegisters = widest->has("avx512vl") ? 32 : 16;
+    machine.l2Bytes = widest->l2Bytes;
     return machine;
   }
 

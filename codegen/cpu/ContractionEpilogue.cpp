@@ -1,0 +1,148 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// What follows a contraction in its kernel.
+
+#include "codegen/cpu/Contraction.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::dl::cpu;
+
+bool mlir::dl::cpu::isShortEpilogue(const Contraction &contraction,
+                                    ArrayRef<KernelFunction::Output> outputs) {
+  constexpr unsigned kShort = 8;
+  llvm::SetVector<Operation *> reached;
+  for (const KernelFunction::Output &output : outputs)
+    reached.insert(output.value.getDefiningOp());
+  unsigned count = 0;
+  for (size_t i = 0; i < reached.size(); ++i) {
+    Operation *op = reached[i];
+    if (op == contraction.op)
+      continue;
+    if (auto generic = dyn_cast<linalg::GenericOp>(op))
+      for (Operation &inner : generic.getBody()->without_terminator()) {
+        if (isa<math::MathDialect>(inner.getDialect()) ||
+            isa<arith::DivFOp, tensor::ExtractOp>(inner))
+          return false;
+        ++count;
+      }
+    for (Value operand : op->getOperands())
+      if (Operation *producer = operand.getDefiningOp())
+        reached.insert(producer);
+  }
+  return count <= kShort;
+}
+
+/// Computes and stores vector j of row i.
+void Epilogue::emitVector(Value i, int64_t j, bool masked,
+                          function_ref<Value()> getResult) {
+  OpBuilder &builder = kernel.builder;
+  ElementEmitter &emitter = kernel.emitter;
+  IndexBuilder &index = emitter.index;
+  linalg::GenericOp op = contraction.op;
+  ElementEmitter::Scope scope(emitter);
+  Value lane = index.constant(j * emitter.width());
+  if (rowLoop >= 0)
+    dims[rowLoop] = index.uniform(index.add(row, i));
+  FlatGroup group;
+  group.base = index.add(first, lane);
+  for (unsigned d : contraction.lanes)
+    group.sizes.push_back(emitter.loopSize(op, d));
+  if (contraction.lanes.size() > 1) {
+    index.flat = &group;
+    for (auto [g, d] : llvm::enumerate(contraction.lanes)) {
+      dims[d] = LaneIndex();
+      dims[d].flatPosition = g;
+    }
+  } else {
+    dims[contraction.lanes.back()] = index.uniform(group.base);
+    dims[contraction.lanes.back()].stride = 1;
+  }
+  if (masked)
+    emitter.mask = vector::CreateMaskOp::create(
+        builder, kernel.loc, emitter.vectorType(builder.getI1Type()),
+        ValueRange{index.sub(count, lane)});
+  Position position = emitter.mapPosition(
+      op.getMatchingIndexingMap(op.getDpsInitOperand(0)), dims);
+  emitter.remember(op->getResult(0), position, {getResult(), true});
+  SmallVector<Element> elements;
+  for (const KernelFunction::Output &output : outputs)
+    elements.push_back(emitter.read(output.value, position));
+  for (auto [output, element] : llvm::zip(outputs, elements))
+    emitter.write(output.buffer, position, element);
+  emitter.mask = Value();
+  index.flat = nullptr;
+}
+
+void Epilogue::emitRows(Value memory, Value rows, bool masked) {
+  ElementEmitter &emitter = kernel.emitter;
+  IndexBuilder &index = emitter.index;
+  int64_t width = emitter.width();
+  emitLoop(
+      kernel.builder, kernel.loc, index.constant(0), rows, index.constant(1),
+      {}, [&](Value i, ValueRange) -> SmallVector<Value> {
+        for (int64_t j = 0; j < vectors; ++j)
+          emitVector(i, j, masked, [&]() -> Value {
+            Value at = index.add(index.mul(i, index.constant(vectors * width)),
+                                 index.constant(j * width));
+            return vector::LoadOp::create(
+                kernel.builder, kernel.loc,
+                emitter.vectorType(kernel.builder.getF32Type()), memory,
+                ValueRange{at});
+          });
+        return {};
+      });
+}
+
+Value Epilogue::isFullPanel() {
+  IndexBuilder &index = kernel.emitter.index;
+  int64_t panelWidth = vectors * kernel.emitter.width();
+  auto known = IndexBuilder::getConstant(laneCount);
+  if (known && *known % panelWidth == 0)
+    return {};
+  return arith::CmpIOp::create(kernel.builder, kernel.loc,
+                               arith::CmpIPredicate::eq, count,
+                               index.constant(panelWidth));
+}
+
+void Epilogue::emitFromMemory(Value memory, Value rows) {
+  Value isFull = isFullPanel();
+  if (!isFull)
+    return emitRows(memory, rows, false);
+  OpBuilder &builder = kernel.builder;
+  auto ifOp = scf::IfOp::create(builder, kernel.loc, isFull,
+                                /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(ifOp.thenBlock());
+  emitRows(memory, rows, false);
+  builder.setInsertionPointToStart(ifOp.elseBlock());
+  emitRows(memory, rows, true);
+}
+
+void Epilogue::emitFromValues(ArrayRef<Value> block, int64_t rows,
+                              Value memory) {
+  IndexBuilder &index = kernel.emitter.index;
+  OpBuilder &builder = kernel.builder;
+  auto emitFull = [&] {
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < vectors; ++j)
+        emitVector(index.constant(i), j, false,
+                   [&] { return block[i * vectors + j]; });
+  };
+  Value isFull = isFullPanel();
+  if (!isFull)
+    return emitFull();
+  auto ifOp = scf::IfOp::create(builder, kernel.loc, isFull,
+                                /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(ifOp.thenBlock());
+  emitFull();
+  builder.setInsertionPointToStart(ifOp.elseBlock());
+  storeBlock(kernel, memory, block, rows, vectors);
+  emitRows(memory, index.constant(rows), true);
+}

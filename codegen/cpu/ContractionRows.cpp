@@ -1,0 +1,221 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/cpu/ContractionRows.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+
+using namespace mlir;
+using namespace mlir::dl::cpu;
+
+//===----------------------------------------------------------------------===//
+// Expressions that are sums
+//===----------------------------------------------------------------------===//
+
+/// Adds `factor * expr` to the coefficients of the dimensions and the constant,
+/// the last element; false where the expression is no sum.
+static bool addTerms(AffineExpr expr, int64_t factor,
+                     MutableArrayRef<int64_t> sum) {
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return sum[dim.getPosition()] += factor, true;
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return sum.back() += factor * constant.getValue(), true;
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return false;
+  if (binary.getKind() == AffineExprKind::Add)
+    return addTerms(binary.getLHS(), factor, sum) &&
+           addTerms(binary.getRHS(), factor, sum);
+  auto constant = dyn_cast<AffineConstantExpr>(binary.getRHS());
+  return binary.getKind() == AffineExprKind::Mul && constant &&
+         addTerms(binary.getLHS(), factor * constant.getValue(), sum);
+}
+
+/// For each result of the map, the coefficients of its dimensions, then the
+/// constant; nothing where one is no sum.
+static std::optional<SmallVector<SmallVector<int64_t>>> getSums(AffineMap map) {
+  SmallVector<SmallVector<int64_t>> sums;
+  for (AffineExpr expr : map.getResults()) {
+    sums.emplace_back(map.getNumDims() + 1, 0);
+    if (!addTerms(expr, 1, sums.back()))
+      return std::nullopt;
+  }
+  return sums;
+}
+
+//===----------------------------------------------------------------------===//
+// Memory as it is
+//===----------------------------------------------------------------------===//
+
+std::optional<LinearAccess>
+mlir::dl::cpu::getLinearAccess(KernelFunction &kernel, linalg::GenericOp op,
+                               OpOperand *operand) {
+  IndexBuilder &index = kernel.emitter.index;
+  auto sums = getSums(op.getMatchingIndexingMap(operand));
+  if (!sums)
+    return std::nullopt;
+  unsigned loops = op.getNumLoops();
+  // Each position of the tensor at hand, as a sum over the loops.
+  SmallVector<SmallVector<Value>> positions;
+  for (ArrayRef<int64_t> sum : *sums)
+    positions.push_back(llvm::map_to_vector(
+        sum, [&](int64_t value) { return index.constant(value); }));
+  Value tensor = operand->get();
+  while (auto slice = tensor.getDefiningOp<tensor::ExtractSliceOp>()) {
+    auto toValue = [&](OpFoldResult mixed) {
+      if (auto constant = getConstantIntValue(mixed))
+        return index.constant(*constant);
+      return kernel.emitter.scalar(cast<Value>(mixed));
+    };
+    SmallVector<SmallVector<Value>> next;
+    llvm::SmallBitVector dropped = slice.getDroppedDims();
+    unsigned kept = 0;
+    for (int64_t d = 0; d < slice.getSourceType().getRank(); ++d) {
+      Value offset = toValue(slice.getMixedOffsets()[d]);
+      Value stride = toValue(slice.getMixedStrides()[d]);
+      if (dropped.test(d)) {
+        next.emplace_back(loops + 1, index.constant(0));
+      } else {
+        next.push_back(positions[kept++]);
+        for (Value &term : next.back())
+          term = index.mul(term, stride);
+      }
+      next.back().back() = index.add(next.back().back(), offset);
+    }
+    positions = std::move(next);
+    tensor = slice.getSource();
+  }
+  auto found = kernel.emitter.buffers.find(tensor);
+  if (found == kernel.emitter.buffers.end())
+    return std::nullopt;
+  const Buffer &buffer = found->second;
+  LinearAccess access;
+  access.memory = buffer.memory;
+  SmallVector<Value> terms(loops + 1, index.constant(0));
+  Value stride = index.constant(1);
+  for (size_t d = positions.size(); d-- > 0;) {
+    if (!buffer.strides.empty())
+      stride = buffer.strides[d];
+    for (auto [term, part] : llvm::zip(terms, positions[d]))
+      term = index.add(term, index.mul(part, stride));
+    if (buffer.strides.empty())
+      stride = index.mul(stride, buffer.sizes[d]);
+  }
+  access.base = terms.pop_back_val();
+  if (buffer.offset)
+    access.base = index.add(access.base, buffer.offset);
+  access.strides = std::move(terms);
+  return access;
+}
+
+//===----------------------------------------------------------------------===//
+// Copies
+//===----------------------------------------------------------------------===//
+
+bool StagedOperand::isPossible(linalg::GenericOp op, OpOperand *operand) {
+  auto sums = getSums(op.getMatchingIndexingMap(operand));
+  // Positions grow with the loops, so that a box reads a box.
+  return sums && llvm::all_of(*sums, [](ArrayRef<int64_t> sum) {
+           return llvm::all_of(sum, [](int64_t v) { return v >= 0; });
+         });
+}
+
+std::optional<int64_t> mlir::dl::cpu::getBytesRead(linalg::GenericOp op,
+                                                   OpOperand *operand,
+                                                   ArrayRef<int64_t> extents) {
+  auto sums = getSums(op.getMatchingIndexingMap(operand));
+  if (!sums)
+    return std::nullopt;
+  int64_t bytes = sizeof(float);
+  for (ArrayRef<int64_t> sum : *sums) {
+    int64_t size = 1;
+    for (auto [factor, extent] : llvm::zip(sum.drop_back(), extents))
+      size += std::abs(factor) * (extent - 1);
+    bytes *= size;
+  }
+  return bytes;
+}
+
+/// The size of the box of the operand that a box of loops reads.
+static SmallVector<Value> getSizesRead(IndexBuilder &index,
+                                       linalg::GenericOp op, OpOperand *operand,
+                                       ArrayRef<Value> extent) {
+  SmallVector<Value> sizes;
+  Value one = index.constant(1);
+  auto sums = getSums(op.getMatchingIndexingMap(operand));
+  for (ArrayRef<int64_t> sum : *sums) {
+    Value size = one;
+    for (auto [d, factor] : llvm::enumerate(sum.drop_back()))
+      if (factor)
+        size = index.add(
+            size, index.mul(index.sub(extent[d], one), index.constant(factor)));
+    sizes.push_back(size);
+  }
+  return sizes;
+}
+
+StagedOperand::StagedOperand(KernelFunction &kernel, linalg::GenericOp op,
+                             OpOperand *operand, ArrayRef<Value> extent)
+    : kernel(kernel), op(op), operand(operand) {
+  IndexBuilder &index = kernel.emitter.index;
+  buffer.sizes = getSizesRead(index, op, operand, extent);
+  Value stride = index.constant(1);
+  buffer.strides.resize(buffer.sizes.size());
+  for (size_t d = buffer.sizes.size(); d-- > 0;) {
+    buffer.strides[d] = stride;
+    stride = index.mul(stride, buffer.sizes[d]);
+  }
+  buffer.memory = kernel.allocateScratch(
+      cast<ShapedType>(operand->get().getType()).getElementType(), stride);
+  access.memory = buffer.memory;
+  auto sums = getSums(op.getMatchingIndexingMap(operand));
+  for (unsigned d = 0; d < op.getNumLoops(); ++d) {
+    Value sum = index.constant(0);
+    for (auto [j, terms] : llvm::enumerate(*sums))
+      if (terms[d])
+        sum = index.add(sum,
+                        index.mul(buffer.strides[j], index.constant(terms[d])));
+    access.strides.push_back(sum);
+  }
+}
+
+void StagedOperand::copy(const LoopBox &box) {
+  ElementEmitter &emitter = kernel.emitter;
+  IndexBuilder &index = emitter.index;
+  SmallVector<Value> sizes = getSizesRead(index, op, operand, box.extent);
+  // Where the box starts, in the operand and in the copy.
+  Position start;
+  access.base = index.constant(0);
+  for (unsigned d = 0; d < op.getNumLoops(); ++d)
+    access.base =
+        index.sub(access.base, index.mul(box.lower[d], access.strides[d]));
+  Position lower = llvm::map_to_vector<6>(
+      box.lower, [&](Value value) { return index.uniform(value); });
+  start = emitter.mapPosition(op.getMatchingIndexingMap(operand), lower);
+  Position from(sizes.size()), to(sizes.size());
+  auto move = [&](size_t d, Value i, int64_t stride) {
+    from[d] = index.uniform(index.add(start[d].base, i));
+    to[d] = index.uniform(i);
+    from[d].stride = to[d].stride = stride;
+  };
+  auto moveElements = [&] {
+    emitter.write(buffer, to, emitter.read(operand->get(), from));
+  };
+  std::function<void(size_t)> nest = [&](size_t d) {
+    if (d == sizes.size())
+      return moveElements();
+    if (d + 1 == sizes.size() && IndexBuilder::getConstant(sizes[d]) != 1)
+      return emitter.emitLanes(index.constant(0), sizes[d], [&](Value i) {
+        move(d, i, 1);
+        moveElements();
+      });
+    emitLoop(kernel.builder, kernel.loc, index.constant(0), sizes[d],
+             index.constant(1), {},
+             [&](Value i, ValueRange) -> SmallVector<Value> {
+               ElementEmitter::Scope scope(emitter);
+               move(d, i, 0);
+               nest(d + 1);
+               return {};
+             });
+  };
+  nest(0);
+}

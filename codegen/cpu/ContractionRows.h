@@ -1,0 +1,66 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The row side of a contraction as memory: where each element lies, as a sum of
+// strides of the contraction's loops.
+
+#ifndef DL_CODEGEN_CPU_CONTRACTIONROWS_H
+#define DL_CODEGEN_CPU_CONTRACTIONROWS_H
+
+#include "codegen/cpu/Contraction.h"
+
+namespace mlir::dl::cpu {
+
+/// Memory whose element at a position of the loops is
+/// `memory[base + sum over the loops of position * stride]`.
+struct LinearAccess {
+  Value memory, base;
+  /// For each loop; constant 0 where the element does not depend on it.
+  SmallVector<Value> strides;
+};
+
+/// How `operand` lies in memory, if it is the kernel's memory read through
+/// slices and permutations alone, with expressions that do not divide.
+std::optional<LinearAccess> getLinearAccess(KernelFunction &kernel,
+                                            linalg::GenericOp op,
+                                            OpOperand *operand);
+
+/// Some positions of a contraction's loops: of each loop, those from `lower`,
+/// `extent` of them.
+struct LoopBox {
+  SmallVector<Value> lower, extent;
+};
+
+/// The part of an operand that a box of loops reads, copied to this thread's
+/// scratch, dense. So what is no memory, as a border or a reordered image, is
+/// computed once for all that read it.
+class StagedOperand {
+public:
+  /// Whether an operand can be copied: its indexing expressions are sums.
+  static bool isPossible(linalg::GenericOp op, OpOperand *operand);
+
+  /// Reserves scratch for boxes of `extent`.
+  StagedOperand(KernelFunction &kernel, linalg::GenericOp op,
+                OpOperand *operand, ArrayRef<Value> extent);
+
+  /// Copies what a box reads, no larger than the reserved one. Afterwards,
+  /// loops are at their positions in `access`, whose base is set.
+  void copy(const LoopBox &box);
+
+  LinearAccess access;
+
+private:
+  KernelFunction &kernel;
+  linalg::GenericOp op;
+  OpOperand *operand;
+  Buffer buffer;
+};
+
+/// The bytes that boxes of `extents` positions (of each loop) read of a float32
+/// operand; nothing where an expression divides.
+std::optional<int64_t> getBytesRead(linalg::GenericOp op, OpOperand *operand,
+                                    ArrayRef<int64_t> extents);
+
+} // namespace mlir::dl::cpu
+
+#endif // DL_CODEGEN_CPU_CONTRACTIONROWS_H
