@@ -70,6 +70,8 @@ private:
   /// Asks for an operand with its blocked dimension split and innermost.
   Value pack(OpOperand *operand, ArrayRef<unsigned> order, unsigned blocked,
              int64_t tile);
+  /// Whether the lane side is weights that do not stay in the core's cache.
+  bool isStreaming();
   void chooseRange();
   void chooseDepth();
   void prepareRows();
@@ -147,6 +149,13 @@ int64_t ContractionEmitter::staticExtent(ArrayRef<unsigned> loops) {
   return product;
 }
 
+bool ContractionEmitter::isStreaming() {
+  int64_t lanes = staticExtent(c.lanes), deep = staticExtent(c.reduced);
+  return packedLanes && !ShapedType::isDynamic(lanes) &&
+         !ShapedType::isDynamic(deep) &&
+         lanes * deep * (int64_t)sizeof(float) > kernel.machine.l2Bytes / 2;
+}
+
 Value ContractionEmitter::pack(OpOperand *operand, ArrayRef<unsigned> order,
                                unsigned blocked, int64_t tile) {
   BlockArgument argument = Contraction::getConstantArgument(op, operand);
@@ -205,7 +214,8 @@ void ContractionEmitter::chooseRange() {
     int64_t all = std::max<int64_t>(1, llvm::divideCeil(extent, unit));
     int64_t parts = llvm::divideCeil(all, std::min(units, all));
     // Tiles for several threads, none of them tiny.
-    constexpr int64_t kTiles = 16;
+    // Weights that stream are read again for each range.
+    int64_t kTiles = isStreaming() ? 4 : 16;
     constexpr double kTileFlops = 2e6;
     double flops = 2;
     int64_t others = 1;
@@ -379,10 +389,7 @@ LogicalResult ContractionEmitter::run() {
   }
   // Weights that do not stay in the core's cache: while one panel is at work,
   // the next comes.
-  int64_t lanes = staticExtent(c.lanes), deep = staticExtent(c.reduced);
-  if (packedLanes && !ShapedType::isDynamic(lanes) &&
-      !ShapedType::isDynamic(deep) &&
-      lanes * deep * (int64_t)sizeof(float) > kernel.machine.l2Bytes / 2) {
+  if (isStreaming()) {
     int64_t rowCount = staticExtent(c.rows);
     if (range && !ShapedType::isDynamic(rowCount))
       rowCount = rowCount / staticExtent({(unsigned)rangeLoop}) * range;
