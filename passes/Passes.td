@@ -79,6 +79,49 @@ def SimplifyArithmetic : Pass<"dl-simplify-arithmetic"> {
   }];
 }
 
+def ChannelsLast : Pass<"dl-channels-last"> {
+  let summary = "let convolutions read and write channels last";
+  let description = [{
+    Then the channels that a kernel multiplies with lie together, and its lanes are
+    the channels of the result, whose weights are packed at compile time. Of
+    convolutions in groups, those with one channel in each are taken, of those that
+    read a single position none. Permutations before and after keep the meaning;
+    `dl-sink-transposes` lets them meet.
+
+    Example:
+    ```mlir
+    %0 = dl.conv %x, %w {strides = array<i64: 1>, pads_low = array<i64: 1>, pads_high = array<i64: 1>, dilations = array<i64: 1>} : (tensor<1x8x7xf32>, tensor<16x8x3xf32>) -> tensor<1x16x7xf32>
+    ```
+    becomes
+    ```mlir
+    %1 = dl.transpose %w {permutation = array<i64: 2, 1, 0>} : (tensor<16x8x3xf32>) -> tensor<3x8x16xf32>
+    %2 = dl.transpose %x {permutation = array<i64: 0, 2, 1>} : (tensor<1x8x7xf32>) -> tensor<1x7x8xf32>
+    %3 = dl.conv %2, %1 {channels_last = true, strides = array<i64: 1>, pads_low = array<i64: 1>, pads_high = array<i64: 1>, dilations = array<i64: 1>} : (tensor<1x7x8xf32>, tensor<3x8x16xf32>) -> tensor<1x7x16xf32>
+    %0 = dl.transpose %3 {permutation = array<i64: 0, 2, 1>} : (tensor<1x7x16xf32>) -> tensor<1x16x7xf32>
+    ```
+  }];
+}
+
+def SinkTransposes : Pass<"dl-sink-transposes"> {
+  let summary = "move permutations that put channels first after the ops that use them";
+  let description = [{
+    From operands to the result of elementwise ops, concatenations, slices, borders,
+    reductions, windows, gathers and reshapes. Other operands are permuted the other
+    way, where they are constants, or fewer than those that no longer are.
+
+    Example:
+    ```mlir
+    %0 = dl.transpose %x {permutation = array<i64: 0, 2, 1>} : (tensor<1x7x16xf32>) -> tensor<1x16x7xf32>
+    %1 = dl.tanh %0 : (tensor<1x16x7xf32>) -> tensor<1x16x7xf32>
+    ```
+    becomes
+    ```mlir
+    %0 = dl.tanh %x : (tensor<1x7x16xf32>) -> tensor<1x7x16xf32>
+    %1 = dl.transpose %0 {permutation = array<i64: 0, 2, 1>} : (tensor<1x7x16xf32>) -> tensor<1x16x7xf32>
+    ```
+  }];
+}
+
 def PointwiseConvToMatmul : Pass<"dl-pointwise-conv-to-matmul"> {
   let summary = "make matrix products of convolutions that read one position";
   let description = [{

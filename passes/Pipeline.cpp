@@ -69,6 +69,8 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createDecomposeConvTranspose());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createFoldConstants());
+  manager.addPass(createChannelsLast());
+  manager.addPass(createSinkTransposes());
   manager.addPass(createPointwiseConvToMatmul());
   manager.addPass(createSinkReshapes());
   manager.addPass(createSimplifyArithmetic());

@@ -31,7 +31,9 @@ def Dl_ConvOp : Dl_PureOp<"conv", "Contraction", [Dl_InferTypes]> {
   let description = [{
     `input` is [N, C, spatial..], `filter` [M, C / groups, window..], the result
     [N, M, spatial..]. Outside of the input, within `pads_low` and `pads_high`, is
-    zero. Channel group g of the result reads channel group g of the input.
+    zero. Channel group g of the result reads channel group g of the input. With
+    `channels_last`, the input is [N, spatial.., C], `filter` [window.., C / groups,
+    M], the result [N, spatial.., M]; below, C and M stand for these dimensions.
     Size of a spatial dimension:
     `(size + low + high - (window - 1) * dilation - 1) / stride + 1`, rounded down.
 
@@ -41,7 +43,7 @@ def Dl_ConvOp : Dl_PureOp<"conv", "Contraction", [Dl_InferTypes]> {
     - (C3) `strides` and `dilations` are positive, `pads_low` and `pads_high` not
       negative, with a value for each spatial dimension
     - (C4) `groups` is positive and divides M
-    - (C5) C is `groups` times dimension 1 of `filter`
+    - (C5) C is `groups` times the channels of `filter`
     - (C6) a window, with its dilation, is not larger than the padded input
 
     Example: `%r = dl.conv %x, %w {strides = array<i64: 1, 1>, pads_low = array<i64: 1, 1>, pads_high = array<i64: 1, 1>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x3x8x8xf32>, tensor<16x3x3x3xf32>) -> tensor<1x16x8x8xf32>`
@@ -49,9 +51,26 @@ def Dl_ConvOp : Dl_PureOp<"conv", "Contraction", [Dl_InferTypes]> {
   let arguments = (ins Dl_NumberTensor:$input, Dl_NumberTensor:$filter,
                    DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$pads_low,
                    DenseI64ArrayAttr:$pads_high, DenseI64ArrayAttr:$dilations,
-                   DefaultValuedAttr<I64Attr, "1">:$groups);
+                   DefaultValuedAttr<I64Attr, "1">:$groups,
+                   DefaultValuedAttr<BoolAttr, "false">:$channels_last);
   let results = (outs Dl_Tensor:$result);
   let assemblyFormat = "$input `,` $filter attr-dict `:` functional-type(operands, results)";
+  let extraClassDeclaration = [{
+    /// Where the channels and the first spatial dimension of the input and the
+    /// result stand.
+    int64_t getChannelDim() {
+      return getChannelsLast() ? getInput().getType().getRank() - 1 : 1;
+    }
+    int64_t getFirstSpatialDim() { return getChannelsLast() ? 1 : 2; }
+    /// Where M, C / groups and the first window dimension of the filter stand.
+    int64_t getFilterCountDim() {
+      return getChannelsLast() ? getInput().getType().getRank() - 1 : 0;
+    }
+    int64_t getFilterChannelDim() {
+      return getChannelsLast() ? getInput().getType().getRank() - 2 : 1;
+    }
+    int64_t getFirstWindowDim() { return getChannelsLast() ? 0 : 2; }
+  }];
 }
 
 def Dl_ConvTransposeOp : Dl_PureOp<"conv_transpose", "Contraction"> {

@@ -64,6 +64,10 @@ LogicalResult ConvOp::inferReturnTypes(MLIRContext *,
                        input.getElementType(), " and ",
                        filter.getElementType());
   int64_t spatial = input.getRank() - 2, groups = adaptor.getGroups();
+  bool last = adaptor.getChannelsLast();
+  int64_t channelDim = last ? spatial + 1 : 1, firstSpatial = last ? 1 : 2;
+  int64_t countDim = last ? spatial + 1 : 0,
+          filterChannelDim = last ? spatial : 1, firstWindow = last ? 0 : 2;
   auto check = [&](StringRef name, ArrayRef<int64_t> values, int64_t minimum) {
     return checkList(report, "(C3)", name, values, spatial, minimum);
   };
@@ -76,22 +80,23 @@ LogicalResult ConvOp::inferReturnTypes(MLIRContext *,
   auto window = getKnownDims(report, adaptor.getFilter());
   if (failed(dims) || failed(window))
     return failure();
-  if (groups < 1 ||
-      (!filter.isDynamicDim(0) && filter.getDimSize(0) % groups != 0))
+  if (groups < 1 || (!filter.isDynamicDim(countDim) &&
+                     filter.getDimSize(countDim) % groups != 0))
     return report.fail("(C4) expected groups to be positive and to divide the "
                        "filters of ",
                        filter, ", found ", groups);
-  if (contradict((*dims)[1], (*window)[1] * groups))
+  if (contradict((*dims)[channelDim], (*window)[filterChannelDim] * groups))
     return report.fail("(C5) expected the input's channels to be ", groups,
-                       " times dimension 1 of the filter, found ", input,
-                       " and ", filter);
-  (*dims)[1] = (*window)[0];
+                       " times dimension ", filterChannelDim,
+                       " of the filter, found ", input, " and ", filter);
+  (*dims)[channelDim] = (*window)[countDim];
   for (int64_t i = 0; i < spatial; ++i) {
-    AffineExpr &dim = (*dims)[i + 2];
+    AffineExpr &dim = (*dims)[i + firstSpatial];
     auto windowed = inferWindowedDim(
         report, "(C6)",
         dim + adaptor.getPadsLow()[i] + adaptor.getPadsHigh()[i],
-        (*window)[i + 2], adaptor.getStrides()[i], adaptor.getDilations()[i]);
+        (*window)[i + firstWindow], adaptor.getStrides()[i],
+        adaptor.getDilations()[i]);
     if (failed(windowed))
       return failure();
     dim = *windowed;

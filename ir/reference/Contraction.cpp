@@ -146,32 +146,41 @@ static Tensor convAs(ConvOp op, const Tensor &input, const Tensor &filter,
                      ArrayRef<int64_t> shape) {
   std::vector<T> x = input.load<T>(), w = filter.load<T>();
   std::vector<T> results(getNumElements(shape));
-  Window window{input.getShape().drop_front(2),
-                shape.drop_front(2),
-                filter.getShape().drop_front(2),
+  size_t spatial = shape.size() - 2;
+  Window window{input.getShape().slice(op.getFirstSpatialDim(), spatial),
+                shape.slice(op.getFirstSpatialDim(), spatial),
+                filter.getShape().slice(op.getFirstWindowDim(), spatial),
                 op.getStrides(),
                 op.getDilations(),
                 op.getPadsLow()};
   int64_t xSize = getNumElements(window.big),
           ySize = getNumElements(window.small),
           wSize = getNumElements(window.size), step = op.getStrides().back();
-  int64_t channels = filter.getDimSize(1), filters = filter.getDimSize(0),
-          perGroup = filters / op.getGroups();
+  int64_t channels = filter.getDimSize(op.getFilterChannelDim()),
+          filters = filter.getDimSize(op.getFilterCountDim()),
+          perGroup = filters / op.getGroups(),
+          inputs = channels * op.getGroups();
+  // From one position to the next, and from one channel to the next.
+  bool last = op.getChannelsLast();
+  int64_t xStep = last ? inputs : 1, yStep = last ? filters : 1,
+          wStep = last ? channels * filters : 1;
+  int64_t xChannel = last ? 1 : xSize, yChannel = last ? 1 : ySize;
   for (int64_t n = 0; n < shape[0]; ++n)
     for (int64_t m = 0; m < filters; ++m)
       for (int64_t c = 0; c < channels; ++c) {
-        const T *from =
-            x.data() +
-            (n * input.getDimSize(1) + m / perGroup * channels + c) * xSize;
-        const T *factors = w.data() + (m * channels + c) * wSize;
-        T *to = results.data() + (n * filters + m) * ySize;
-        window.forEachRow(
-            [&](int64_t big, int64_t small, int64_t k, int64_t count) {
-              T factor = factors[k];
-              for (int64_t i = 0; i < count; ++i)
-                to[small + i] =
-                    add(to[small + i], multiply(factor, from[big + i * step]));
-            });
+        const T *from = x.data() + n * inputs * xSize +
+                        (m / perGroup * channels + c) * xChannel;
+        const T *factors =
+            w.data() + (last ? c * filters + m : (m * channels + c) * wSize);
+        T *to = results.data() + n * filters * ySize + m * yChannel;
+        window.forEachRow([&](int64_t big, int64_t small, int64_t k,
+                              int64_t count) {
+          T factor = factors[k * wStep];
+          for (int64_t i = 0; i < count; ++i) {
+            T &sum = to[(small + i) * yStep];
+            sum = add(sum, multiply(factor, from[(big + i * step) * xStep]));
+          }
+        });
       }
   return Tensor::store<T>(input.getElementType(), shape, results);
 }
@@ -179,18 +188,23 @@ static Tensor convAs(ConvOp op, const Tensor &input, const Tensor &filter,
 static FailureOr<Tensor> conv(ConvOp op, const Arguments &arguments) {
   const Tensor &input = arguments[0], &filter = arguments[1];
   int64_t groups = op.getGroups();
-  if (failed(checkChannels(op, input.getDimSize(1),
-                           filter.getDimSize(1) * groups)))
+  if (failed(
+          checkChannels(op, input.getDimSize(op.getChannelDim()),
+                        filter.getDimSize(op.getFilterChannelDim()) * groups)))
     return failure();
-  Shape shape = {input.getDimSize(0), filter.getDimSize(0)};
+  Shape shape(input.getShape());
+  shape[op.getChannelDim()] = filter.getDimSize(op.getFilterCountDim());
   for (int64_t i = 0; i < input.getRank() - 2; ++i) {
-    int64_t last = input.getDimSize(i + 2) + op.getPadsLow()[i] +
+    int64_t d = op.getFirstSpatialDim() + i;
+    int64_t last = input.getDimSize(d) + op.getPadsLow()[i] +
                    op.getPadsHigh()[i] -
-                   (filter.getDimSize(i + 2) - 1) * op.getDilations()[i] - 1;
+                   (filter.getDimSize(op.getFirstWindowDim() + i) - 1) *
+                       op.getDilations()[i] -
+                   1;
     if (last < 0)
       return op.emitOpError("the window exceeds dimension ")
-             << i + 2 << " of size " << input.getDimSize(i + 2);
-    shape.push_back(last / op.getStrides()[i] + 1);
+             << d << " of size " << input.getDimSize(d);
+    shape[d] = last / op.getStrides()[i] + 1;
   }
   return input.isFloat() ? convAs<double>(op, input, filter, shape)
                          : convAs<int64_t>(op, input, filter, shape);

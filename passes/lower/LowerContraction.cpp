@@ -111,14 +111,15 @@ static View createPadded(KernelBuilder &kernel, ConvOp op) {
   OpBuilder &builder = kernel.builder;
   Value input = kernel.getTensor(op.getInput());
   auto type = cast<RankedTensorType>(input.getType());
-  SmallVector<OpFoldResult> low(2, builder.getIndexAttr(0)), high(low);
+  SmallVector<OpFoldResult> low(type.getRank(), builder.getIndexAttr(0)),
+      high(low);
   SmallVector<int64_t> shape(type.getShape());
   for (auto [i, before] : llvm::enumerate(op.getPadsLow())) {
-    int64_t after = op.getPadsHigh()[i];
-    low.push_back(builder.getIndexAttr(before));
-    high.push_back(builder.getIndexAttr(after));
-    if (!ShapedType::isDynamic(shape[i + 2]))
-      shape[i + 2] += before + after;
+    int64_t after = op.getPadsHigh()[i], d = op.getFirstSpatialDim() + i;
+    low[d] = builder.getIndexAttr(before);
+    high[d] = builder.getIndexAttr(after);
+    if (!ShapedType::isDynamic(shape[d]))
+      shape[d] += before + after;
   }
   Value zero = arith::ConstantOp::create(
       builder, op.getLoc(), builder.getZeroAttr(type.getElementType()));
@@ -143,27 +144,37 @@ static void create(KernelBuilder &kernel, ConvOp op) {
     out.push_back(builder.getAffineDimExpr(d));
   }
   // Input channel: that of the group, then within it; a single channel in a
-  // group needs no loop.
-  int64_t channels = filter.getDimSize(1);
-  int64_t perGroup = filter.getDimSize(0) / (int64_t)op.getGroups();
+  // group needs no loop. The contracted loops stand in the order of the memory.
+  int64_t channels = filter.getDimSize(op.getFilterChannelDim());
+  int64_t perGroup =
+      filter.getDimSize(op.getFilterCountDim()) / (int64_t)op.getGroups();
   AffineExpr zero = builder.getAffineConstantExpr(0);
-  AffineExpr inputChannel =
-      op.getGroups() == 1 ? zero : out[1].floorDiv(perGroup) * channels;
-  AffineExpr filterChannel = zero;
-  if (channels != 1) {
-    filterChannel = builder.getAffineDimExpr(loops.size());
-    inputChannel = inputChannel + filterChannel;
+  AffineExpr m = out[op.getChannelDim()];
+  SmallVector<AffineExpr> inputMap(rank, zero), filterMap(rank, zero);
+  inputMap[0] = out[0];
+  inputMap[op.getChannelDim()] =
+      op.getGroups() == 1 ? zero : m.floorDiv(perGroup) * channels;
+  filterMap[op.getFilterCountDim()] = m;
+  auto addChannelLoop = [&] {
+    if (channels == 1)
+      return;
+    AffineExpr c = builder.getAffineDimExpr(loops.size());
+    filterMap[op.getFilterChannelDim()] = c;
+    inputMap[op.getChannelDim()] = inputMap[op.getChannelDim()] + c;
     loops.push_back({builder.getAffineConstantExpr(channels), true});
-  }
-  SmallVector<AffineExpr> inputMap{out[0], inputChannel};
-  SmallVector<AffineExpr> filterMap{out[1], filterChannel};
+  };
+  if (!op.getChannelsLast())
+    addChannelLoop();
   for (int64_t i = 0; i + 2 < rank; ++i) {
     AffineExpr k = builder.getAffineDimExpr(loops.size());
-    loops.push_back({getDim(filter, i + 2), true});
-    inputMap.push_back(out[i + 2] * op.getStrides()[i] +
-                       k * op.getDilations()[i]);
-    filterMap.push_back(k);
+    int64_t d = op.getFirstSpatialDim() + i,
+            window = op.getFirstWindowDim() + i;
+    loops.push_back({getDim(filter, window), true});
+    inputMap[d] = out[d] * op.getStrides()[i] + k * op.getDilations()[i];
+    filterMap[window] = k;
   }
+  if (op.getChannelsLast())
+    addChannelLoop();
   View input = createPadded(kernel, op);
   createSumOfProducts(kernel, op, loops,
                       {input, kernel.getTensorView(op.getFilter())},

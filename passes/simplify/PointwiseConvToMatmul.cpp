@@ -19,7 +19,8 @@ namespace {
 /// A convolution whose window is one element, without padding, strides or
 /// groups, is a matrix product over the channels: of the filter [M, C] and the
 /// input as [N, C, positions]. With a single position, it is the input [N, C]
-/// times the transposed filter.
+/// times the transposed filter. With channels last, it is the input as
+/// [positions, C] times the filter [C, M].
 struct Convert : OpRewritePattern<ConvOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -29,9 +30,10 @@ struct Convert : OpRewritePattern<ConvOp> {
     auto filterType = cast<RankedTensorType>(op.getFilter().getType());
     auto isZero = [](int64_t v) { return v == 0; };
     auto isOne = [](int64_t v) { return v == 1; };
-    if (op.getGroups() != 1 || inputType.isDynamicDim(1) ||
-        !llvm::all_of(filterType.getShape().drop_front(2), isOne) ||
-        !llvm::all_of(op.getStrides(), isOne) ||
+    ArrayRef<int64_t> window = filterType.getShape().slice(
+        op.getFirstWindowDim(), inputType.getRank() - 2);
+    if (op.getGroups() != 1 || inputType.isDynamicDim(op.getChannelDim()) ||
+        !llvm::all_of(window, isOne) || !llvm::all_of(op.getStrides(), isOne) ||
         !llvm::all_of(op.getPadsLow(), isZero) ||
         !llvm::all_of(op.getPadsHigh(), isZero))
       return rewriter.notifyMatchFailure(op, "more than one position is read");
@@ -39,6 +41,21 @@ struct Convert : OpRewritePattern<ConvOp> {
     Type element = inputType.getElementType();
     MLIRContext *context = op.getContext();
     SmallVector<AffineExpr> dims = getDims(inputType);
+    if (op.getChannelsLast()) {
+      AffineExpr c = dims.pop_back_val(),
+                 m = getDim(filterType, op.getFilterCountDim());
+      AffineExpr rows = getAffineConstantExpr(1, context);
+      for (AffineExpr dim : dims)
+        rows = rows * dim;
+      Value input = ReshapeOp::create(
+          rewriter, loc, getTensorType({simplify(rows), c}, element),
+          op.getInput());
+      Value filter = ReshapeOp::create(
+          rewriter, loc, getTensorType({c, m}, element), op.getFilter());
+      Value product = MatmulOp::create(rewriter, loc, input, filter);
+      rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), product);
+      return success();
+    }
     AffineExpr positions = getAffineConstantExpr(1, context);
     for (AffineExpr dim : ArrayRef<AffineExpr>(dims).drop_front(2))
       positions = positions * dim;

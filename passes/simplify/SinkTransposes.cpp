@@ -1,0 +1,380 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Permutations that put channels first are moved from operands to results, so
+// that between two ops that want channels last they meet and cancel.
+
+#include "ir/dialect/Dims.h"
+#include "passes/ChannelOrder.h"
+#include "passes/Constants.h"
+#include "passes/Passes.h"
+#include "passes/Reshapes.h"
+
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace dl {
+#define GEN_PASS_DEF_SINKTRANSPOSES
+#include "passes/Passes.h.inc"
+} // namespace dl
+
+using namespace mlir;
+using namespace mlir::dl;
+
+static RankedTensorType typeOf(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+/// The permutation that makes `value`, if it puts channels first and moves what
+/// is computed; null otherwise.
+static TransposeOp getSinkable(Value value) {
+  auto transpose = value.getDefiningOp<TransposeOp>();
+  if (!transpose || typeOf(value).getRank() < 3 || isStoredConstant(value) ||
+      transpose.getPermutation() !=
+          ArrayRef<int64_t>(getChannelsFirstOrder(typeOf(value).getRank())))
+    return {};
+  return transpose;
+}
+
+static SmallVector<int64_t> invert(ArrayRef<int64_t> permutation) {
+  return invertPermutationVector(permutation);
+}
+
+/// `type` with dimension i being what dimension order[i] was.
+static RankedTensorType permute(RankedTensorType type,
+                                ArrayRef<int64_t> order) {
+  SmallVector<AffineExpr> dims = getDims(type);
+  return getTensorType(applyPermutation(dims, order), type.getElementType());
+}
+
+/// Whether permuting `value` moves no element of an activation: a constant, or
+/// one whose dimensions but those of size 1 keep their order.
+static bool isFree(Value value, ArrayRef<int64_t> order) {
+  RankedTensorType type = typeOf(value);
+  if (type.getRank() == 0 || isStoredConstant(value) ||
+      isa_and_nonnull<SizesOp>(value.getDefiningOp()))
+    return true;
+  int64_t missing = order.size() - type.getRank(), last = -1;
+  for (int64_t d : order) {
+    if (d < missing || type.getDimSize(d - missing) == 1)
+      continue;
+    if (d < last)
+      return false;
+    last = d;
+  }
+  return true;
+}
+
+/// `value`, which is broadcast to the rank of `order`, permuted.
+static Value applyOrder(OpBuilder &builder, Location loc, Value value,
+                        ArrayRef<int64_t> order) {
+  if (TransposeOp transpose = getSinkable(value);
+      transpose && invert(transpose.getPermutation()) == order)
+    return transpose.getOperand();
+  RankedTensorType type = typeOf(value);
+  if (type.getRank() == 0)
+    return value;
+  if (type.getRank() < (int64_t)order.size()) {
+    SmallVector<AffineExpr> dims(order.size() - type.getRank(),
+                                 builder.getAffineConstantExpr(1));
+    llvm::append_range(dims, getDims(type));
+    value = ReshapeOp::create(
+        builder, loc, getTensorType(dims, type.getElementType()), value);
+  }
+  return TransposeOp::create(builder, loc, value, order);
+}
+
+/// The permutation to move out of all operands: that of some, where the others
+/// are free or fewer. Null otherwise.
+static TransposeOp chooseSinkable(ValueRange operands, int64_t rank) {
+  TransposeOp found;
+  int64_t sinkable = 0, moved = 0;
+  SmallVector<int64_t> back = invert(getChannelsFirstOrder(rank));
+  for (Value operand : operands) {
+    TransposeOp transpose = getSinkable(operand);
+    if (transpose && typeOf(operand).getRank() == rank) {
+      found = found ? found : transpose;
+      ++sinkable;
+    } else if (!isFree(operand, back)) {
+      ++moved;
+    }
+  }
+  return moved == 0 || moved < sinkable ? found : TransposeOp();
+}
+
+/// Replaces an op by `moved` and the permutation after it.
+static void replaceWithTranspose(PatternRewriter &rewriter, Operation *op,
+                                 TransposeOp transpose, Value moved,
+                                 ArrayRef<int64_t> permutation) {
+  Value result =
+      TransposeOp::create(rewriter, transpose.getLoc(), moved, permutation);
+  rewriter.replaceOp(op, result);
+}
+
+namespace {
+
+/// f(transpose(x), y) -> transpose(f(x, transpose'(y))) for elementwise f.
+struct SinkThroughElementwise : RewritePattern {
+  SinkThroughElementwise(MLIRContext *context)
+      : RewritePattern(MatchAnyOpTypeTag(), 1, context) {}
+
+  LogicalResult matchAndRewrite(Operation *op,
+                                PatternRewriter &rewriter) const override {
+    auto interface = dyn_cast<FusionInterface>(op);
+    if (!interface || op->getNumResults() != 1 || op->getNumOperands() == 0 ||
+        interface.getFusionKind() != FusionKind::Elementwise)
+      return failure();
+    RankedTensorType type = typeOf(op->getResult(0));
+    if (type.getRank() < 3)
+      return failure();
+    TransposeOp transpose = chooseSinkable(op->getOperands(), type.getRank());
+    if (!transpose)
+      return rewriter.notifyMatchFailure(op, "no operand is permuted, or too "
+                                             "many others would be");
+    SmallVector<int64_t> permutation(transpose.getPermutation());
+    SmallVector<int64_t> back = invert(permutation);
+    OperationState state(op->getLoc(), op->getName());
+    for (Value operand : op->getOperands())
+      state.addOperands(applyOrder(rewriter, op->getLoc(), operand, back));
+    state.addTypes(permute(type, back));
+    state.addAttributes(op->getAttrs());
+    Operation *moved = rewriter.create(state);
+    replaceWithTranspose(rewriter, op, transpose, moved->getResult(0),
+                         permutation);
+    return success();
+  }
+};
+
+/// concat(transpose(x), ..) -> transpose(concat(x, ..))
+struct SinkThroughConcat : OpRewritePattern<ConcatOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ConcatOp op,
+                                PatternRewriter &rewriter) const override {
+    int64_t rank = typeOf(op.getResult()).getRank();
+    TransposeOp transpose = chooseSinkable(op.getInputs(), rank);
+    if (!transpose)
+      return rewriter.notifyMatchFailure(op, "too few inputs are permuted");
+    SmallVector<int64_t> permutation(transpose.getPermutation());
+    SmallVector<Value> inputs;
+    for (Value input : op.getInputs())
+      inputs.push_back(
+          applyOrder(rewriter, op.getLoc(), input, invert(permutation)));
+    Value moved = ConcatOp::create(rewriter, op.getLoc(), inputs,
+                                   permutation[op.getAxis()]);
+    replaceWithTranspose(rewriter, op, transpose, moved, permutation);
+    return success();
+  }
+};
+
+/// slice(transpose(x)) -> transpose(slice(x))
+struct SinkThroughSlice : OpRewritePattern<SliceOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(SliceOp op,
+                                PatternRewriter &rewriter) const override {
+    TransposeOp transpose = getSinkable(op.getOperand());
+    if (!transpose)
+      return rewriter.notifyMatchFailure(op, "the operand is not permuted");
+    SmallVector<int64_t> permutation(transpose.getPermutation());
+    SmallVector<int64_t> back = invert(permutation);
+    AffineMap offsets = op.getOffsets();
+    Value moved = SliceOp::create(
+        rewriter, op.getLoc(), permute(typeOf(op.getResult()), back),
+        transpose.getOperand(),
+        AffineMapAttr::get(AffineMap::get(
+            offsets.getNumDims(), offsets.getNumSymbols(),
+            applyPermutation(offsets.getResults(), back), op.getContext())),
+        rewriter.getDenseI64ArrayAttr(applyPermutation(op.getStrides(), back)));
+    replaceWithTranspose(rewriter, op, transpose, moved, permutation);
+    return success();
+  }
+};
+
+/// pad(transpose(x)) -> transpose(pad(x))
+struct SinkThroughPad : OpRewritePattern<PadOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(PadOp op,
+                                PatternRewriter &rewriter) const override {
+    TransposeOp transpose = getSinkable(op.getOperand());
+    if (!transpose)
+      return rewriter.notifyMatchFailure(op, "the operand is not permuted");
+    SmallVector<int64_t> permutation(transpose.getPermutation());
+    SmallVector<int64_t> back = invert(permutation);
+    AffineMap low = op.getLow();
+    Value moved = PadOp::create(
+        rewriter, op.getLoc(), permute(typeOf(op.getResult()), back),
+        op.getMode(), transpose.getOperand(), op.getValue(),
+        AffineMap::get(low.getNumDims(), low.getNumSymbols(),
+                       applyPermutation(low.getResults(), back),
+                       op.getContext()));
+    replaceWithTranspose(rewriter, op, transpose, moved, permutation);
+    return success();
+  }
+};
+
+/// reduce(transpose(x)) -> transpose(reduce(x))
+struct SinkThroughReduce : OpRewritePattern<ReduceOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ReduceOp op,
+                                PatternRewriter &rewriter) const override {
+    TransposeOp transpose = getSinkable(op.getOperand());
+    if (!transpose)
+      return rewriter.notifyMatchFailure(op, "the operand is not permuted");
+    ArrayRef<int64_t> permutation = transpose.getPermutation();
+    SmallVector<int64_t> axes, kept;
+    for (auto [d, from] : llvm::enumerate(permutation)) {
+      bool isReduced = llvm::is_contained(op.getAxes(), (int64_t)d);
+      if (isReduced)
+        axes.push_back(from);
+      if (!isReduced || op.getKeepdims())
+        kept.push_back(from);
+    }
+    llvm::sort(axes);
+    Value moved =
+        ReduceOp::create(rewriter, op.getLoc(), op.getKind(),
+                         transpose.getOperand(), axes, op.getKeepdims());
+    // Where each dimension that is left stands among those that are left.
+    SmallVector<int64_t> sorted(kept), rest;
+    llvm::sort(sorted);
+    for (int64_t d : kept)
+      rest.push_back(llvm::find(sorted, d) - sorted.begin());
+    replaceWithTranspose(rewriter, op, transpose, moved, rest);
+    return success();
+  }
+};
+
+/// softmax(transpose(x)) -> transpose(softmax(x))
+struct SinkThroughSoftmax : OpRewritePattern<SoftmaxOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(SoftmaxOp op,
+                                PatternRewriter &rewriter) const override {
+    TransposeOp transpose = getSinkable(op.getOperand());
+    if (!transpose)
+      return rewriter.notifyMatchFailure(op, "the operand is not permuted");
+    SmallVector<int64_t> permutation(transpose.getPermutation());
+    Value moved =
+        SoftmaxOp::create(rewriter, op.getLoc(), transpose.getOperand(),
+                          permutation[op.getAxis()], op.getLog());
+    replaceWithTranspose(rewriter, op, transpose, moved, permutation);
+    return success();
+  }
+};
+
+/// window_reduce(transpose(x)) -> transpose(window_reduce(x))
+struct SinkThroughWindow : OpRewritePattern<WindowReduceOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(WindowReduceOp op,
+                                PatternRewriter &rewriter) const override {
+    TransposeOp transpose = getSinkable(op.getOperand());
+    if (!transpose)
+      return rewriter.notifyMatchFailure(op, "the operand is not permuted");
+    SmallVector<int64_t> permutation(transpose.getPermutation());
+    SmallVector<int64_t> back = invert(permutation);
+    // Windows of one position in the dimensions before.
+    auto extend = [&](ArrayRef<int64_t> values) {
+      SmallVector<int64_t> all(permutation.size() - values.size(), 1);
+      llvm::append_range(all, values);
+      return applyPermutation(all, back);
+    };
+    Value moved = WindowReduceOp::create(
+        rewriter, op.getLoc(), op.getKind(), transpose.getOperand(),
+        extend(op.getWindow()), extend(op.getStrides()),
+        extend(op.getDilations()));
+    replaceWithTranspose(rewriter, op, transpose, moved, permutation);
+    return success();
+  }
+};
+
+/// gather(transpose(x), indices) -> transpose(gather(x, indices)) for a list of
+/// indices.
+struct SinkThroughGather : OpRewritePattern<GatherOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(GatherOp op,
+                                PatternRewriter &rewriter) const override {
+    TransposeOp transpose = getSinkable(op.getOperand());
+    if (!transpose || typeOf(op.getIndices()).getRank() != 1)
+      return rewriter.notifyMatchFailure(op, "the operand is not permuted, or "
+                                             "dimensions come and go");
+    SmallVector<int64_t> permutation(transpose.getPermutation());
+    Value moved =
+        GatherOp::create(rewriter, op.getLoc(), transpose.getOperand(),
+                         op.getIndices(), permutation[op.getAxis()]);
+    replaceWithTranspose(rewriter, op, transpose, moved, permutation);
+    return success();
+  }
+};
+
+/// reshape(transpose(x)) -> transpose(reshape(x)) where the reshape splits
+/// dimensions, or joins some that are neighbours in x, too.
+struct SinkThroughReshape : OpRewritePattern<ReshapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ReshapeOp op,
+                                PatternRewriter &rewriter) const override {
+    TransposeOp transpose = getSinkable(op.getOperand());
+    if (!transpose)
+      return rewriter.notifyMatchFailure(op, "the operand is not permuted");
+    ArrayRef<int64_t> permutation = transpose.getPermutation();
+    RankedTensorType from = typeOf(transpose.getResult());
+    RankedTensorType to = typeOf(op.getResult());
+    SmallVector<AffineExpr> toDims = getDims(to);
+    // Of each dimension of the result: which one it becomes when those of x are
+    // taken in their order.
+    SmallVector<int64_t> order;
+    if (auto split = getSplitDims(from, to)) {
+      for (int64_t d : invert(permutation))
+        llvm::append_range(order, (*split)[d]);
+    } else if (auto joined = getSplitDims(to, from)) {
+      // The position of each group's first real dimension in x.
+      SmallVector<std::pair<int64_t, int64_t>> starts;
+      for (auto [i, group] : llvm::enumerate(*joined)) {
+        int64_t next = -1, start = -1;
+        for (int64_t d : group) {
+          if (from.getDimSize(d) == 1)
+            continue;
+          if (start < 0)
+            start = permutation[d];
+          else if (permutation[d] != next)
+            return rewriter.notifyMatchFailure(op, "joins what is apart");
+          next = permutation[d] + 1;
+        }
+        if (start < 0)
+          start = permutation[group.front()];
+        starts.push_back({start, i});
+      }
+      llvm::sort(starts);
+      for (auto [start, i] : starts)
+        order.push_back(i);
+    }
+    if (order.size() != toDims.size())
+      return rewriter.notifyMatchFailure(op, "splits and joins");
+    Value moved = ReshapeOp::create(
+        rewriter, op.getLoc(),
+        getTensorType(applyPermutation(toDims, order), to.getElementType()),
+        transpose.getOperand());
+    replaceWithTranspose(rewriter, op, transpose, moved, invert(order));
+    return success();
+  }
+};
+
+class SinkTransposes : public ::dl::impl::SinkTransposesBase<SinkTransposes> {
+  using SinkTransposesBase::SinkTransposesBase;
+
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<SinkThroughElementwise, SinkThroughConcat, SinkThroughSlice,
+                 SinkThroughPad, SinkThroughReduce, SinkThroughSoftmax,
+                 SinkThroughWindow, SinkThroughGather, SinkThroughReshape>(
+        &getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace
