@@ -103,7 +103,9 @@ BlockArgument Contraction::getConstantArgument(linalg::GenericOp op,
       !argument.hasOneUse())
     return {};
   AffineMap map = op.getMatchingIndexingMap(operand);
-  return map.isProjectedPermutation() ? argument : BlockArgument();
+  return map.isProjectedPermutation(/*allowZeroInResults=*/true)
+             ? argument
+             : BlockArgument();
 }
 
 SmallVector<Contraction, 0>

@@ -164,6 +164,13 @@ Value ContractionEmitter::pack(OpOperand *operand, ArrayRef<unsigned> order,
   AffineMap map = op.getMatchingIndexingMap(operand);
   SmallVector<int64_t> permutation;
   int64_t inner = -1;
+  // Dimensions of one position, which no loop moves in, change nothing.
+  for (auto [i, expr] : llvm::enumerate(map.getResults()))
+    if (isa<AffineConstantExpr>(expr)) {
+      if (cast<ShapedType>(argument.getType()).getDimSize(i) != 1)
+        return Value();
+      permutation.push_back(i);
+    }
   for (unsigned d : order) {
     auto position = map.getResultPosition(builder.getAffineDimExpr(d));
     if (!position)

@@ -129,7 +129,10 @@ Value ElementEmitter::isInsideBorder(linalg::GenericOp op, Position dims) {
       auto high = getConstantIntValue(pad.getMixedHighPad()[d]);
       if (low == 0 && high == 0)
         continue;
-      if (!low || !isMonotone(expr))
+      bool isKnown = true;
+      for (unsigned i = 0; i < lowest.size(); ++i)
+        isKnown &= lowest[i].isSet() || !expr.isFunctionOfDim(i);
+      if (!low || !isMonotone(expr) || !isKnown)
         return {};
       Value first = index.evaluate(expr, lowest).base;
       Value last = index.evaluate(expr, highest).base;

@@ -173,12 +173,8 @@ struct Decompose : OpRewritePattern<ConvTransposeOp> {
             AffineMapAttr::get(AffineMap::get(0, 0, offsets, context)),
             rewriter.getDenseI64ArrayAttr(
                 SmallVector<int64_t>(inputType.getRank(), 1)));
-      parts.push_back(ConvOp::create(
-          rewriter, loc, input, filter, rewriter.getDenseI64ArrayAttr(ones),
-          rewriter.getDenseI64ArrayAttr(low),
-          rewriter.getDenseI64ArrayAttr(high),
-          rewriter.getDenseI64ArrayAttr(dilations),
-          rewriter.getI64IntegerAttr(op.getGroups())));
+      parts.push_back(ConvOp::create(rewriter, loc, input, filter, ones, low,
+                                     high, dilations, op.getGroups()));
     }
     if (count == 1) {
       rewriter.replaceOp(op, parts.front());

@@ -311,17 +311,23 @@ struct SinkThroughGather : OpRewritePattern<GatherOp> {
 };
 
 /// reshape(transpose(x)) -> transpose(reshape(x)) where the reshape splits
-/// dimensions, or joins some that are neighbours in x, too.
+/// dimensions, or joins some that are neighbours in x, too. Of a permutation
+/// that does more than to put channels first, that part is moved alone.
 struct SinkThroughReshape : OpRewritePattern<ReshapeOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(ReshapeOp op,
                                 PatternRewriter &rewriter) const override {
-    TransposeOp transpose = getSinkable(op.getOperand());
-    if (!transpose)
+    auto transpose = op.getOperand().getDefiningOp<TransposeOp>();
+    if (!transpose || isStoredConstant(op.getOperand()))
       return rewriter.notifyMatchFailure(op, "the operand is not permuted");
-    ArrayRef<int64_t> permutation = transpose.getPermutation();
     RankedTensorType from = typeOf(transpose.getResult());
+    int64_t rank = from.getRank();
+    SmallVector<int64_t> whole(transpose.getPermutation());
+    if (rank < 3 || whole[0] != 0 || whole[1] != rank - 1)
+      return rewriter.notifyMatchFailure(op, "channels are not put first");
+    SmallVector<int64_t> permutation = getChannelsFirstOrder(rank);
+    SmallVector<int64_t> before = applyPermutation(whole, invert(permutation));
     RankedTensorType to = typeOf(op.getResult());
     SmallVector<AffineExpr> toDims = getDims(to);
     // Of each dimension of the result: which one it becomes when those of x are
@@ -357,7 +363,11 @@ struct SinkThroughReshape : OpRewritePattern<ReshapeOp> {
     Value moved = ReshapeOp::create(
         rewriter, op.getLoc(),
         getTensorType(applyPermutation(toDims, order), to.getElementType()),
-        transpose.getOperand());
+        isIdentityPermutation(before)
+            ? transpose.getOperand()
+            : TransposeOp::create(rewriter, transpose.getLoc(),
+                                  transpose.getOperand(), before)
+                  .getResult());
     replaceWithTranspose(rewriter, op, transpose, moved, invert(order));
     return success();
   }
