@@ -39,7 +39,8 @@ bool mlir::dl::cpu::isContractionKernel(func::FuncOp source) {
   for (unsigned d : contraction.lanes)
     lanes = ShapedType::isDynamic(ranges[d]) ? ShapedType::kDynamic
                                              : lanes * ranges[d];
-  if (lanes >= 0 && lanes < 4)
+  if (lanes >= 0 && lanes < 4 &&
+      op.getMatchingIndexingMap(contraction.rowSide).isProjectedPermutation())
     return false;
   auto terminator =
       cast<func::ReturnOp>(source.getBody().front().getTerminator());
@@ -223,7 +224,7 @@ void ContractionEmitter::chooseRange() {
     // Tiles for several threads, none of them tiny.
     // Weights that stream are read again for each range.
     int64_t kTiles = isStreaming() ? 4 : 16;
-    constexpr double kTileFlops = 2e6;
+    constexpr double kTileFlops = 2.5e5;
     double flops = 2;
     int64_t others = 1;
     for (int64_t size : ranges)
@@ -237,6 +238,9 @@ void ContractionEmitter::chooseRange() {
     int64_t wanted = std::clamp<int64_t>(flops / kTileFlops, 1, kTiles);
     parts = std::max<int64_t>(
         parts, llvm::divideCeil(wanted, std::max<int64_t>(others, 1)));
+    // Even shares for an even number of threads.
+    if (parts > 1 && others % 2)
+      parts = llvm::alignTo(parts, 2);
     parts = std::min(parts, all);
     units = llvm::divideCeil(all, parts);
     if (units >= all)

@@ -183,14 +183,14 @@ void StagedOperand::copy(const LoopBox &box) {
   IndexBuilder &index = emitter.index;
   SmallVector<Value> sizes = getSizesRead(index, op, operand, box.extent);
   // Where the box starts, in the operand and in the copy.
-  Position start;
   access.base = index.constant(0);
   for (unsigned d = 0; d < op.getNumLoops(); ++d)
     access.base =
         index.sub(access.base, index.mul(box.lower[d], access.strides[d]));
   Position lower = llvm::map_to_vector<6>(
       box.lower, [&](Value value) { return index.uniform(value); });
-  start = emitter.mapPosition(op.getMatchingIndexingMap(operand), lower);
+  Position start =
+      emitter.mapPosition(op.getMatchingIndexingMap(operand), lower);
   Position from(sizes.size()), to(sizes.size());
   auto move = [&](size_t d, Value i, int64_t stride) {
     from[d] = index.uniform(index.add(start[d].base, i));

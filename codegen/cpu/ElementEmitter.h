@@ -71,8 +71,9 @@ public:
   /// Whether everything that `op` reads through a padded operand, over all of
   /// its reduced dimensions, lies inside of the border, so that no element
   /// needs a check; null where no operand is padded. `dims` holds the other
-  /// positions.
-  Value isInsideBorder(linalg::GenericOp op, Position dims);
+  /// positions; of loop `block`, the first of `count`.
+  Value isInsideBorder(linalg::GenericOp op, Position dims, int block = -1,
+                       int64_t count = 1);
 
   /// Runs `body` twice: without checks of borders where isInsideBorder holds,
   /// with them elsewhere; once where no operand is padded. The results are
@@ -81,6 +82,15 @@ public:
                                   ArrayRef<LaneIndex> dims,
                                   TypeRange resultTypes,
                                   function_ref<SmallVector<Value>()> body);
+
+  /// Runs `inside` without checks of borders where `condition` holds, `outside`
+  /// elsewhere.
+  void emitByBorder(linalg::GenericOp op, Value condition,
+                    function_ref<void()> inside, function_ref<void()> outside);
+
+  /// Computes the one result of a reduction over a window of known size at
+  /// several positions, side by side, so that what they share is at hand.
+  void reduceTogether(linalg::GenericOp op, ArrayRef<Position> positions);
 
   /// A scalar value of the kernel function (sizes, indices) in the new
   /// function.

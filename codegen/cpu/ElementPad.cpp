@@ -98,7 +98,8 @@ static bool isMonotone(AffineExpr expr) {
   return monotone;
 }
 
-Value ElementEmitter::isInsideBorder(linalg::GenericOp op, Position dims) {
+Value ElementEmitter::isInsideBorder(linalg::GenericOp op, Position dims,
+                                     int block, int64_t count) {
   Position lowest = dims, highest = dims;
   for (auto [d, dim] : llvm::enumerate(dims)) {
     bool isReduced = linalg::isReductionIterator(op.getIteratorTypesArray()[d]);
@@ -112,6 +113,9 @@ Value ElementEmitter::isInsideBorder(linalg::GenericOp op, Position dims) {
       highest[d] = index.uniform(
           index.add(dim.base, index.constant((width() - 1) * dim.stride)));
     }
+    if ((int)d == block)
+      highest[d] =
+          index.uniform(index.add(dim.base, index.constant(count - 1)));
   }
   Value inside;
   auto require = [&](Value condition) {
@@ -121,7 +125,8 @@ Value ElementEmitter::isInsideBorder(linalg::GenericOp op, Position dims) {
   };
   for (OpOperand *operand : op.getDpsInputOperands()) {
     auto pad = operand->get().getDefiningOp<tensor::PadOp>();
-    if (!pad || op.getMatchingBlockArgument(operand).use_empty())
+    if (!pad || op.getMatchingBlockArgument(operand).use_empty() ||
+        buffers.count(pad) || unchecked.contains(pad))
       continue;
     AffineMap map = op.getMatchingIndexingMap(operand);
     for (auto [d, expr] : llvm::enumerate(map.getResults())) {
@@ -173,4 +178,27 @@ ElementEmitter::emitByBorder(linalg::GenericOp op, ArrayRef<LaneIndex> dims,
       unchecked.erase(pad);
   }
   return llvm::to_vector(ValueRange(ifOp.getResults()));
+}
+
+void ElementEmitter::emitByBorder(linalg::GenericOp op, Value condition,
+                                  function_ref<void()> inside,
+                                  function_ref<void()> outside) {
+  auto ifOp =
+      scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  SmallVector<Operation *> added;
+  for (OpOperand *operand : op.getDpsInputOperands())
+    if (auto pad = operand->get().getDefiningOp<tensor::PadOp>())
+      if (unchecked.insert(pad).second)
+        added.push_back(pad);
+  {
+    Scope scope(*this);
+    builder.setInsertionPointToStart(ifOp.thenBlock());
+    inside();
+  }
+  for (Operation *pad : added)
+    unchecked.erase(pad);
+  Scope scope(*this);
+  builder.setInsertionPointToStart(ifOp.elseBlock());
+  outside();
 }

@@ -184,6 +184,41 @@ SmallVector<Element> ElementEmitter::reduceByLane(linalg::GenericOp op,
   return results;
 }
 
+void ElementEmitter::reduceTogether(linalg::GenericOp op,
+                                    ArrayRef<Position> positions) {
+  SmallVector<unsigned> reduced;
+  op.getReductionDims(reduced);
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  OpOperand *init = op.getDpsInitOperand(0);
+  SmallVector<Position, 0> dims;
+  SmallVector<Element> sums;
+  for (const Position &position : positions) {
+    dims.push_back(iterationPosition(op, 0, position));
+    Element start = read(
+        init->get(), mapPosition(op.getMatchingIndexingMap(init), dims.back()));
+    sums.push_back({toVector(start), true});
+  }
+  std::function<void(size_t)> nest = [&](size_t depth) {
+    if (depth < reduced.size()) {
+      for (int64_t i = 0; i < ranges[reduced[depth]]; ++i) {
+        for (Position &at : dims)
+          at[reduced[depth]] = index.uniform(index.constant(i), ~uint64_t(0));
+        nest(depth + 1);
+      }
+      return;
+    }
+    for (auto [at, sum] : llvm::zip(dims, sums)) {
+      Scope scope(*this);
+      SmallVector<Element> next = emitBody(op, at, sum);
+      if (!next.empty())
+        sum = {toVector(next.front()), true};
+    }
+  };
+  nest(0);
+  for (auto [position, sum] : llvm::zip(positions, sums))
+    remember(op->getResult(0), position, sum);
+}
+
 Element ElementEmitter::reduceAcrossLanes(linalg::GenericOp op, Position dims,
                                           Operation *combiner) {
   SmallVector<unsigned> reduced;

@@ -33,6 +33,7 @@ LogicalResult mlir::dl::cpu::generateKernels(ModuleOp module,
     LogicalResult emitted =
         isAttentionKernel(source)     ? emitAttentionKernel(kernel)
         : isContractionKernel(source) ? emitContractionKernel(kernel)
+        : isWindowKernel(source)      ? emitWindowKernel(kernel)
                                       : emitLoopKernel(kernel);
     if (failed(emitted) || failed(kernel.finish())) {
       kernel.function.erase();

@@ -95,10 +95,12 @@ private:
 LogicalResult emitLoopKernel(KernelFunction &kernel);
 LogicalResult emitContractionKernel(KernelFunction &kernel);
 LogicalResult emitAttentionKernel(KernelFunction &kernel);
+LogicalResult emitWindowKernel(KernelFunction &kernel);
 
 /// Whether the source function has the form that the strategy is for.
 bool isContractionKernel(func::FuncOp source);
 bool isAttentionKernel(func::FuncOp source);
+bool isWindowKernel(func::FuncOp source);
 
 } // namespace mlir::dl::cpu
 

@@ -20,6 +20,17 @@ std::optional<int64_t> IndexBuilder::getConstant(Value value) {
   return std::nullopt;
 }
 
+bool LaneIndex::operator==(const LaneIndex &other) const {
+  if (stride != other.stride || lanes != other.lanes ||
+      flatPosition != other.flatPosition)
+    return false;
+  if (base == other.base)
+    return true;
+  auto mine = IndexBuilder::getConstant(base),
+       its = IndexBuilder::getConstant(other.base);
+  return mine && mine == its;
+}
+
 Value IndexBuilder::constant(int64_t value) {
   return arith::ConstantIndexOp::create(builder, loc, value);
 }

@@ -26,10 +26,8 @@ struct LaneIndex {
 
   bool isSet() const { return base || lanes || flatPosition >= 0; }
   bool isUniform() const { return !lanes && stride == 0 && flatPosition < 0; }
-  bool operator==(const LaneIndex &other) const {
-    return base == other.base && stride == other.stride &&
-           lanes == other.lanes && flatPosition == other.flatPosition;
-  }
+  /// Equal constants are equal, whichever ops they come from.
+  bool operator==(const LaneIndex &other) const;
 };
 
 /// Trailing dimensions that are contiguous in the result, over which lanes run

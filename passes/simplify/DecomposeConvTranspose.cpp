@@ -125,6 +125,10 @@ struct Decompose : OpRewritePattern<ConvTransposeOp> {
 
     int64_t count = std::accumulate(strides.begin(), strides.end(), int64_t(1),
                                     std::multiplies<>());
+    if (Value result = mergePhases(op, phaseDims, count, rewriter)) {
+      rewriter.replaceOp(op, result);
+      return success();
+    }
     SmallVector<Value> parts;
     for (int64_t number = 0; number < count; ++number) {
       SmallVector<Phase> phases(spatial);
@@ -208,18 +212,119 @@ struct Decompose : OpRewritePattern<ConvTransposeOp> {
         rewriter, loc, parted, rewriter.getDenseI64ArrayAttr(permutation));
     RankedTensorType joinedType = getTensorType(joined, element);
     Value whole = ReshapeOp::create(rewriter, loc, joinedType, interleaved);
-    if (joinedType != resultType)
-      whole = SliceOp::create(
-          rewriter, loc, resultType, whole,
-          AffineMapAttr::get(AffineMap::get(
-              0, 0,
-              SmallVector<AffineExpr>(resultType.getRank(),
-                                      getAffineConstantExpr(0, context)),
-              context)),
-          rewriter.getDenseI64ArrayAttr(
-              SmallVector<int64_t>(resultType.getRank(), 1)));
-    rewriter.replaceOp(op, whole);
+    rewriter.replaceOp(op, cut(rewriter, loc, resultType, whole));
     return success();
+  }
+
+  /// The first elements of `value` along each dimension.
+  static Value cut(OpBuilder &builder, Location loc, RankedTensorType type,
+                   Value value) {
+    if (value.getType() == type)
+      return value;
+    SmallVector<AffineExpr> zeros(type.getRank(),
+                                  builder.getAffineConstantExpr(0));
+    return SliceOp::create(
+        builder, loc, type, value,
+        AffineMapAttr::get(AffineMap::get(0, 0, zeros, builder.getContext())),
+        builder.getDenseI64ArrayAttr(SmallVector<int64_t>(type.getRank(), 1)));
+  }
+
+  /// All phases as the channels of one convolution, whose window covers those
+  /// of all, with zeros where one has no tap: where there are so few channels
+  /// that most lanes of a vector would be idle. Null where this does not pay or
+  /// does not apply.
+  static Value mergePhases(ConvTransposeOp op, ArrayRef<AffineExpr> phaseDims,
+                           int64_t count, PatternRewriter &rewriter) {
+    constexpr int64_t kLanes = 16; // of a vector, about
+    Location loc = op.getLoc();
+    MLIRContext *context = op.getContext();
+    RankedTensorType inputType = op.getInput().getType(),
+                     filterType = op.getFilter().getType();
+    auto resultType = cast<RankedTensorType>(op.getResult().getType());
+    Type element = resultType.getElementType();
+    size_t spatial = inputType.getRank() - 2;
+    int64_t channels = filterType.getDimSize(1);
+    if (count == 1 || op.getGroups() != 1 || !filterType.hasStaticShape())
+      return {};
+    SmallVector<AffineExpr> inputDims = getDims(inputType);
+    // The phases of each dimension, and the window over all of them.
+    SmallVector<SmallVector<Phase>> phases(spatial);
+    SmallVector<int64_t> low, high, window;
+    int64_t apart = 1, together = 1;
+    for (size_t i = 0; i < spatial; ++i) {
+      int64_t padLow = 0, padHigh = 0, taps = 0;
+      for (int64_t r = 0; r < op.getStrides()[i]; ++r) {
+        auto phase =
+            getPhase(r, op.getStrides()[i], filterType.getDimSize(i + 2),
+                     op.getDilations()[i], op.getPadsLow()[i], inputDims[i + 2],
+                     phaseDims[i + 2]);
+        if (!phase || phase->taps.empty() || phase->dilation != 1)
+          return {};
+        padLow = std::max(padLow, phase->padLow);
+        padHigh = std::max(padHigh, phase->padHigh);
+        taps += phase->taps.size();
+        phases[i].push_back(std::move(*phase));
+      }
+      // A window of w positions has w - 1 more inputs than results.
+      const Phase &first = phases[i].front();
+      low.push_back(padLow);
+      high.push_back(padHigh);
+      window.push_back(padLow + padHigh + first.taps.size() - first.padLow -
+                       first.padHigh);
+      apart *= taps;
+      together *= window.back();
+    }
+    if (together * llvm::divideCeil(count * channels, kLanes) >=
+        apart * llvm::divideCeil(channels, kLanes))
+      return {};
+    Value zero = ConstantOp::create(
+        rewriter, loc,
+        DenseElementsAttr::get(RankedTensorType::get({}, element),
+                               rewriter.getZeroAttr(element)));
+    SmallVector<Value> filters;
+    SmallVector<AffineExpr> split{phaseDims[0]},
+        joined{phaseDims[0], phaseDims[1]};
+    for (int64_t number = 0; number < count; ++number) {
+      SmallVector<Phase> chosen(spatial);
+      int64_t rest = number;
+      for (size_t i = spatial; i-- > 0;) {
+        chosen[i] = phases[i][rest % op.getStrides()[i]];
+        rest /= op.getStrides()[i];
+      }
+      SmallVector<AffineExpr> before(2, getAffineConstantExpr(0, context));
+      SmallVector<int64_t> shape{channels, filterType.getDimSize(0)};
+      for (size_t i = 0; i < spatial; ++i) {
+        before.push_back(
+            getAffineConstantExpr(low[i] - chosen[i].padLow, context));
+        shape.push_back(window[i]);
+      }
+      filters.push_back(
+          PadOp::create(rewriter, loc, RankedTensorType::get(shape, element),
+                        PadMode::Constant,
+                        getFilter(rewriter, loc, op.getFilter(), chosen, 1),
+                        zero, AffineMap::get(0, 0, before, context)));
+    }
+    Value filter = ConcatOp::create(rewriter, loc, filters, /*axis=*/0);
+    Value result = ConvOp::create(
+        rewriter, loc, op.getInput(), filter, SmallVector<int64_t>(spatial, 1),
+        low, high, SmallVector<int64_t>(spatial, 1), /*groups=*/1);
+    // [N, s.., M, q..] to [N, M, q, s, ..], and joined.
+    SmallVector<int64_t> permutation{0, 1 + (int64_t)spatial};
+    for (int64_t stride : op.getStrides())
+      split.push_back(getAffineConstantExpr(stride, context));
+    split.push_back(phaseDims[1]);
+    split.append(phaseDims.begin() + 2, phaseDims.end());
+    for (size_t i = 0; i < spatial; ++i) {
+      permutation.push_back(2 + spatial + i);
+      permutation.push_back(1 + i);
+      joined.push_back(simplify(phaseDims[i + 2] * op.getStrides()[i]));
+    }
+    result =
+        ReshapeOp::create(rewriter, loc, getTensorType(split, element), result);
+    result = TransposeOp::create(rewriter, loc, result, permutation);
+    result = ReshapeOp::create(rewriter, loc, getTensorType(joined, element),
+                               result);
+    return cut(rewriter, loc, resultType, result);
   }
 };
 
