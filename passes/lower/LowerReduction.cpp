@@ -238,7 +238,9 @@ static void create(KernelBuilder &kernel, SoftmaxOp op) {
           value = arith::SubFOp::create(b, at, inputs[0],
                                         math::LogOp::create(b, at, inputs[1]));
         else
-          value = arith::DivFOp::create(b, at, inputs[0], inputs[1]);
+          // The sum is 1 at least.
+          value = arith::DivFOp::create(b, at, inputs[0], inputs[1],
+                                        arith::FastMathFlags::arcp);
         return {
             createScalarCast(b, at, value, wide, type.getElementType(), true)};
       });

@@ -164,8 +164,16 @@ struct Scalars {
   }
   Value sigmoid(Value a) {
     Value one = constantLike(1, a);
-    Value exponential = make<math::ExpOp>(make<arith::NegFOp>(a));
-    return make<arith::DivFOp>(one, make<arith::AddFOp>(one, exponential));
+    Value negated = make<arith::NegFOp>(a);
+    if (a.getType().isF64())
+      return make<arith::DivFOp>(
+          one, make<arith::AddFOp>(one, make<math::ExpOp>(negated)));
+    // With a divisor below 2^126, targets may multiply by an approximate
+    // reciprocal, which is infinite nowhere.
+    negated = make<arith::MinimumFOp>(negated, constantLike(87, a));
+    return arith::DivFOp::create(
+        builder, loc, one, make<arith::AddFOp>(one, make<math::ExpOp>(negated)),
+        arith::FastMathFlags::arcp);
   }
   Value isInfinite(Value a, bool positive, bool negative) {
     double infinity = std::numeric_limits<double>::infinity();
