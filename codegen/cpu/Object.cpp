@@ -68,6 +68,9 @@ static void setTargetAttributes(llvm::Module &module, const CpuTarget &target) {
     function.addFnAttr("target-features", target.featureString());
     function.addFnAttr("prefer-vector-width", width);
     function.addFnAttr("min-legal-vector-width", width);
+    // One Newton step after the estimate, for divisions that allow it (arcp,
+    // ninf).
+    function.addFnAttr("reciprocal-estimates", "vec-divf:1");
     function.addFnAttr("no-trapping-math", "true");
     function.addFnAttr(llvm::Attribute::NoUnwind);
   }

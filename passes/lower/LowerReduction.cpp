@@ -240,7 +240,8 @@ static void create(KernelBuilder &kernel, SoftmaxOp op) {
         else
           // The sum is 1 at least.
           value = arith::DivFOp::create(b, at, inputs[0], inputs[1],
-                                        arith::FastMathFlags::arcp);
+                                        arith::FastMathFlags::arcp |
+                                            arith::FastMathFlags::ninf);
         return {
             createScalarCast(b, at, value, wide, type.getElementType(), true)};
       });

@@ -173,7 +173,7 @@ struct Scalars {
     negated = make<arith::MinimumFOp>(negated, constantLike(87, a));
     return arith::DivFOp::create(
         builder, loc, one, make<arith::AddFOp>(one, make<math::ExpOp>(negated)),
-        arith::FastMathFlags::arcp);
+        arith::FastMathFlags::arcp | arith::FastMathFlags::ninf);
   }
   Value isInfinite(Value a, bool positive, bool negative) {
     double infinity = std::numeric_limits<double>::infinity();
