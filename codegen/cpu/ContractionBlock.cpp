@@ -1,0 +1,228 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The blocks of a contraction's tile: rows x vectors accumulators.
+
+#include "codegen/cpu/ContractionEmitter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::dl::cpu;
+
+void ContractionEmitter::emitRowBlocks(Position dims, BlockBody body) {
+  Value zero = index.constant(0), one = index.constant(1);
+  if (rowLoop < 0)
+    return body(dims, zero, 1, one, zero);
+  auto boundsOf = [&](unsigned d) {
+    return (int)d == rangeLoop ? std::pair(rangeLower, rangeUpper)
+                               : std::pair(zero, emitter.loopSize(op, d));
+  };
+  auto [lower, upper] = boundsOf(rowLoop);
+  Value height = index.constant(block.rows);
+  Value rowsInRow =
+      index.mul(index.ceilDiv(index.sub(upper, lower), height), height);
+  auto loop = [&, first = lower](Position at, Value slot, Value from, Value to,
+                                 int64_t step) {
+    emitLoop(builder, loc, from, to, index.constant(step), {},
+             [&](Value row, ValueRange) -> SmallVector<Value> {
+               ElementEmitter::Scope scope(emitter);
+               Value valid = index.constant(step);
+               if (packedRows)
+                 valid = index.min(valid, index.sub(to, row));
+               Position position = at;
+               position[rowLoop] = index.uniform(row);
+               body(position, row, step, valid,
+                    index.add(slot, index.sub(row, first)));
+               return {};
+             });
+  };
+  auto emitRow = [&, from = lower, to = upper](Position at, Value slot) {
+    // Packed rows are padded to whole blocks; otherwise smaller blocks take
+    // what is left.
+    if (packedRows)
+      return loop(at, slot, from, to, block.rows);
+    SmallVector<int64_t> steps{block.rows};
+    int64_t extent = staticExtent({(unsigned)rowLoop});
+    if (!ShapedType::isDynamic(extent)) {
+      if (extent < block.rows)
+        steps.clear();
+      if (extent % block.rows)
+        steps.push_back(extent % block.rows);
+    } else {
+      for (int64_t step : {block.rows > 6 ? 4 : block.rows / 2, int64_t(1)})
+        if (step > 0 && step < steps.back())
+          steps.push_back(step);
+    }
+    Value done = from;
+    for (int64_t step : steps) {
+      Value left = index.sub(to, done);
+      Value limit = index.add(
+          done, index.sub(left, index.rem(left, index.constant(step))));
+      loop(at, slot, done, limit, step);
+      done = limit;
+    }
+  };
+  std::function<void(size_t, Position, Value)> nest = [&](size_t i, Position at,
+                                                          Value number) {
+    unsigned d = c.rows[i];
+    if (llvm::is_contained(groupLoops, d))
+      return nest(i + 1, at, number);
+    if ((int)d == rowLoop)
+      return emitRow(at, index.mul(number, rowsInRow));
+    auto [from, to] = boundsOf(d);
+    emitLoop(builder, loc, from, to, one, {},
+             [&, start = from, end = to](Value position,
+                                         ValueRange) -> SmallVector<Value> {
+               ElementEmitter::Scope scope(emitter);
+               at[d] = index.uniform(position);
+               Value next = index.add(index.mul(number, index.sub(end, start)),
+                                      index.sub(position, start));
+               nest(i + 1, at, next);
+               return {};
+             });
+  };
+  nest(0, dims, zero);
+}
+
+/// Fetches a part of the next panel: what falls to step `step`, in the piece of
+/// `steps` that starts at `start` of a panel, of the block at `slot`.
+void ContractionEmitter::emitPrefetch(Value slot, Value start, Value step,
+                                      Value steps) {
+  constexpr int64_t kLine = 16; // float32 in a cache line
+  if (!prefetchLines)
+    return;
+  Value number = index.div(slot, index.constant(block.rows));
+  Value line = index.mul(index.add(index.mul(number, steps), step),
+                         index.constant(prefetchLines * kLine));
+  Value panelSize = index.mul(depth, index.constant(panelWidth()));
+  Value at = index.add(index.add(panelBase, panelSize), index.add(start, line));
+  for (int64_t i = 0; i < prefetchLines; ++i)
+    memref::PrefetchOp::create(
+        builder, loc, panel,
+        ValueRange{index.add(at, index.constant(i * kLine))},
+        /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
+}
+
+/// The sums of a block: rows x vectors accumulators, row by row, from `start`
+/// (empty: zero), over positions [firstOuter, endOuter) of the outermost
+/// contracted loop.
+SmallVector<Value> ContractionEmitter::emitSums(Position dims, Value row,
+                                                int64_t height, Value slot,
+                                                ArrayRef<Value> start,
+                                                Value firstOuter,
+                                                Value endOuter) {
+  int64_t vectors = block.vectors;
+  VectorType type = emitter.vectorType(builder.getF32Type());
+  SmallVector<Value> sums(start);
+  if (sums.empty())
+    sums.assign(height * vectors, arith::ConstantOp::create(
+                                      builder, loc, builder.getZeroAttr(type)));
+  Value memory = packedRows, base, between = index.constant(1);
+  if (packedRows) {
+    SmallVector<unsigned> leading(c.batch);
+    llvm::append_range(leading, ArrayRef<unsigned>(c.rows).drop_back());
+    Value height = index.constant(block.rows);
+    Value blocks = index.ceilDiv(emitter.loopSize(op, rowLoop), height);
+    Value at = numberOf(c.rowSide, leading, dims);
+    at = index.add(index.mul(at, blocks), index.div(row, height));
+    base = index.mul(at, index.mul(depth, height));
+  } else {
+    memory = rows->memory;
+    base = rowBase;
+    for (unsigned d : c.rows)
+      base = index.add(base, index.mul(dims[d].base, rows->strides[d]));
+    if (rowLoop >= 0)
+      between = rows->strides[rowLoop];
+  }
+
+  auto emitStep = [&](Value rowAt, Value laneAt, SmallVector<Value> &values) {
+    SmallVector<Value> lanes;
+    for (int64_t j = 0; j < vectors; ++j)
+      lanes.push_back(vector::LoadOp::create(
+          builder, loc, type, panel,
+          ValueRange{index.add(laneAt, index.constant(j * emitter.width()))}));
+    for (int64_t i = 0; i < height; ++i) {
+      Value at = index.add(rowAt, index.mul(between, index.constant(i)));
+      Value element = vector::BroadcastOp::create(
+          builder, loc, type,
+          memref::LoadOp::create(builder, loc, memory, ValueRange{at}));
+      for (int64_t j = 0; j < vectors; ++j)
+        values[i * vectors + j] = vector::FMAOp::create(
+            builder, loc, element, lanes[j], values[i * vectors + j]);
+    }
+  };
+  // Unrolled steps in this piece, and where it starts in a panel.
+  Value innerSteps = index.constant(1);
+  for (const ReducedLoop &loop : ArrayRef<ReducedLoop>(reduced).drop_front())
+    innerSteps = index.mul(innerSteps, loop.extent);
+  Value stepCount =
+      index.div(index.mul(index.sub(endOuter, firstOuter), innerSteps),
+                index.constant(kUnroll));
+  Value pieceStart = index.mul(firstOuter, reduced.front().laneStride);
+  std::function<SmallVector<Value>(size_t, Value, Value, Value, ValueRange)>
+      nest = [&](size_t level, Value rowAt, Value laneAt, Value steps,
+                 ValueRange carried) -> SmallVector<Value> {
+    const ReducedLoop &loop = reduced[level];
+    bool isOuter = level == 0, isInner = level + 1 == reduced.size();
+    Value lower = isOuter ? firstOuter : index.constant(0);
+    Value upper = isOuter ? endOuter : loop.extent;
+    auto rowOf = [&](Value k) {
+      return index.add(rowAt, index.mul(k, loop.rowStride));
+    };
+    auto laneOf = [&](Value k) {
+      return index.add(laneAt, index.mul(k, loop.laneStride));
+    };
+    if (!isInner)
+      return emitLoop(
+          builder, loc, lower, upper, index.constant(1), carried,
+          [&](Value k, ValueRange inner) {
+            Value before = index.add(steps, index.sub(k, lower));
+            return nest(level + 1, rowOf(k), laneOf(k),
+                        index.mul(before, reduced[level + 1].extent), inner);
+          });
+    Value unroll = index.constant(kUnroll);
+    Value length = index.sub(upper, lower);
+    Value limit =
+        index.add(lower, index.sub(length, index.rem(length, unroll)));
+    SmallVector<Value> values = emitLoop(
+        builder, loc, lower, limit, unroll, carried,
+        [&](Value k, ValueRange inner) {
+          Value step = index.add(steps, index.sub(k, lower));
+          emitPrefetch(slot, pieceStart, index.div(step, unroll), stepCount);
+          SmallVector<Value> next(inner);
+          for (int64_t u = 0; u < kUnroll; ++u) {
+            Value at = index.add(k, index.constant(u));
+            emitStep(rowOf(at), laneOf(at), next);
+          }
+          return next;
+        });
+    auto known = IndexBuilder::getConstant(length);
+    if (known) {
+      for (int64_t u = *known / kUnroll * kUnroll; u < *known; ++u) {
+        Value at = index.add(lower, index.constant(u));
+        emitStep(rowOf(at), laneOf(at), values);
+      }
+      return values;
+    }
+    return emitLoop(builder, loc, limit, upper, index.constant(1), values,
+                    [&](Value k, ValueRange inner) {
+                      SmallVector<Value> next(inner);
+                      emitStep(rowOf(k), laneOf(k), next);
+                      return next;
+                    });
+  };
+  return nest(0, base, panelBase, index.constant(0), sums);
+}
+
+void ContractionEmitter::emitResults(Position dims, Value row, int64_t height,
+                                     Value valid, ArrayRef<Value> sums) {
+  Epilogue epilogue{kernel, c,     outputs, dims,      rowLoop,
+                    row,    first, count,   laneCount, block.vectors};
+  if (!packedRows && isShortEpilogue(c, outputs))
+    return epilogue.emitFromValues(sums, height, blockScratch);
+  storeBlock(kernel, blockScratch, sums, height, block.vectors);
+  epilogue.emitFromMemory(blockScratch, valid);
+}

@@ -1,0 +1,96 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Generates a kernel around one contraction; see ContractionKernel.cpp.
+
+#ifndef DL_CODEGEN_CPU_CONTRACTIONEMITTER_H
+#define DL_CODEGEN_CPU_CONTRACTIONEMITTER_H
+
+#include "codegen/cpu/Contraction.h"
+#include "codegen/cpu/ContractionRows.h"
+
+namespace mlir::dl::cpu {
+
+/// A loop over contracted positions: how far one step goes in the memory of the
+/// rows and in a panel.
+struct ReducedLoop {
+  unsigned dimension;
+  Value extent, rowStride, laneStride;
+};
+
+class ContractionEmitter {
+public:
+  ContractionEmitter(KernelFunction &kernel, Contraction contraction)
+      : kernel(kernel), c(std::move(contraction)), op(c.op),
+        emitter(kernel.emitter), index(kernel.emitter.index),
+        builder(kernel.builder), loc(kernel.loc) {}
+
+  LogicalResult run();
+
+private:
+  /// Asks for an operand with its blocked dimension split and innermost.
+  Value pack(OpOperand *operand, ArrayRef<unsigned> order, unsigned blocked,
+             int64_t tile);
+  /// Whether the lane side is weights that do not stay in the core's cache.
+  bool isStreaming();
+  void chooseRange();
+  void chooseDepth();
+  void prepareRows();
+  void findReducedLoops();
+  /// The number of a packed block among those of the leading loops.
+  Value numberOf(OpOperand *operand, ArrayRef<unsigned> leading, Position dims);
+
+  void emitTile(Position dims, Value item);
+  void emitDeepTile(Position dims, Value firstPanel, Value endPanel);
+  void enterPanel(Position dims, Value number);
+  /// Runs `body` for each block of rows of the tile: its rows, a value for
+  /// those that exist, and where it starts among the tile's rows.
+  using BlockBody = function_ref<void(Position dims, Value row, int64_t rows,
+                                      Value valid, Value slot)>;
+  void emitRowBlocks(Position dims, BlockBody body);
+  SmallVector<Value> emitSums(Position dims, Value row, int64_t rows,
+                              Value slot, ArrayRef<Value> start,
+                              Value firstOuter, Value endOuter);
+  void emitResults(Position dims, Value row, int64_t rows, Value valid,
+                   ArrayRef<Value> sums);
+  void emitPrefetch(Value slot, Value start, Value step, Value steps);
+
+  SmallVector<Value> sizesOf(ArrayRef<unsigned> loops);
+  int64_t staticExtent(ArrayRef<unsigned> loops);
+  int64_t panelWidth() { return block.vectors * emitter.width(); }
+
+  KernelFunction &kernel;
+  Contraction c;
+  linalg::GenericOp op;
+  ElementEmitter &emitter;
+  IndexBuilder &index;
+  OpBuilder &builder;
+  Location loc;
+
+  BlockSize block;
+  SmallVector<KernelFunction::Output> outputs;
+  Value packedRows, packedLanes; // memory of packed constant operands
+  Value panelScratch, blockScratch, sumScratch;
+  Value depth, laneCount;
+  SmallVector<unsigned> groupLoops; // row loops of one position in each tile
+  int rowLoop = -1;                 // the row loop that is blocked, or -1
+  int rangeLoop = -1;    // the row loop that is divided among tiles, or -1
+  int64_t range = 0;     // positions of it in a tile; 0: all
+  int64_t depthStep = 0; // outermost contracted positions in a piece; 0: all
+  int64_t panelsInTile = 1;
+  int64_t prefetchLines = 0; // of the next panel, at each step; 0: none
+  std::optional<LinearAccess> rows;
+  std::optional<StagedOperand> staged;
+  SmallVector<ReducedLoop> reduced;
+
+  // Of the tile at hand.
+  Value panel, panelBase, first, count, rowBase, rowsInTile;
+  Value rangeLower, rangeUpper;
+};
+
+/// Contracted positions that are unrolled.
+constexpr int64_t kUnroll = 4;
+
+} // namespace mlir::dl::cpu
+
+#endif // DL_CODEGEN_CPU_CONTRACTIONEMITTER_H

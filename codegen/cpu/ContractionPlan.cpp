@@ -1,0 +1,234 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// How a contraction is divided: tiles, pieces, and where its operands lie.
+
+#include "codegen/cpu/ContractionEmitter.h"
+
+using namespace mlir;
+using namespace mlir::dl::cpu;
+
+SmallVector<Value> ContractionEmitter::sizesOf(ArrayRef<unsigned> loops) {
+  SmallVector<Value> sizes;
+  for (unsigned d : loops)
+    sizes.push_back(emitter.loopSize(op, d));
+  return sizes;
+}
+
+int64_t ContractionEmitter::staticExtent(ArrayRef<unsigned> loops) {
+  int64_t product = 1;
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  for (unsigned d : loops) {
+    if (ShapedType::isDynamic(ranges[d]))
+      return ShapedType::kDynamic;
+    product *= ranges[d];
+  }
+  return product;
+}
+
+bool ContractionEmitter::isStreaming() {
+  int64_t lanes = staticExtent(c.lanes), deep = staticExtent(c.reduced);
+  return packedLanes && !ShapedType::isDynamic(lanes) &&
+         !ShapedType::isDynamic(deep) &&
+         lanes * deep * (int64_t)sizeof(float) > kernel.machine.l2Bytes / 2;
+}
+
+Value ContractionEmitter::pack(OpOperand *operand, ArrayRef<unsigned> order,
+                               unsigned blocked, int64_t tile) {
+  BlockArgument argument = Contraction::getConstantArgument(op, operand);
+  if (!argument)
+    return Value();
+  AffineMap map = op.getMatchingIndexingMap(operand);
+  SmallVector<int64_t> permutation;
+  int64_t inner = -1;
+  // Dimensions of one position, which no loop moves in, change nothing.
+  for (auto [i, expr] : llvm::enumerate(map.getResults()))
+    if (isa<AffineConstantExpr>(expr)) {
+      if (cast<ShapedType>(argument.getType()).getDimSize(i) != 1)
+        return Value();
+      permutation.push_back(i);
+    }
+  for (unsigned d : order) {
+    auto position = map.getResultPosition(builder.getAffineDimExpr(d));
+    if (!position)
+      continue;
+    permutation.push_back(*position);
+    if (d == blocked)
+      inner = *position;
+  }
+  if (inner < 0 || permutation.size() != map.getNumResults())
+    return Value();
+  return kernel.packArgument(argument, permutation, inner, tile);
+}
+
+//===----------------------------------------------------------------------===//
+// Sizes of tiles and pieces
+//===----------------------------------------------------------------------===//
+
+/// Divides the outermost row loop so that what a tile reads of the row side
+/// stays in half of the core's cache, and so that there are tiles enough for
+/// several threads.
+void ContractionEmitter::chooseRange() {
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  if (rowLoop < 0)
+    return;
+  int64_t unit = 1;
+  // What a range of one unit reads, and what one more adds.
+  constexpr int64_t kGuess = 512; // for a size that is not known
+  auto bytesOf = [&](int64_t units) {
+    SmallVector<int64_t> extents;
+    for (int64_t extent : ranges)
+      extents.push_back(ShapedType::isDynamic(extent) ? kGuess : extent);
+    for (unsigned d : llvm::concat<unsigned>(c.batch, groupLoops))
+      extents[d] = 1;
+    if (depthStep)
+      extents[c.reduced.front()] = depthStep;
+    extents[rangeLoop] = units * unit;
+    return getBytesRead(op, c.rowSide, extents).value_or(0);
+  };
+  int64_t budget = kernel.machine.l2Bytes / 2;
+  // The outermost loop of which a tile may take several positions.
+  for (unsigned d : c.rows) {
+    rangeLoop = d;
+    unit = rangeLoop == rowLoop ? block.rows : 1;
+    if (llvm::is_contained(groupLoops, d))
+      continue;
+    if (rangeLoop == rowLoop || (ranges[d] != 1 && bytesOf(1) <= budget))
+      break;
+    groupLoops.push_back(d);
+  }
+  int64_t one = bytesOf(1), step = std::max<int64_t>(bytesOf(2) - one, 1);
+  int64_t units = std::max<int64_t>(1, 1 + (budget - one) / step);
+  int64_t extent = ranges[rangeLoop];
+  if (!ShapedType::isDynamic(extent)) {
+    int64_t all = std::max<int64_t>(1, llvm::divideCeil(extent, unit));
+    int64_t parts = llvm::divideCeil(all, std::min(units, all));
+    // Tiles for several threads, none of them tiny.
+    // Weights that stream are read again for each range.
+    int64_t kTiles = isStreaming() ? 4 : 16;
+    constexpr double kTileFlops = 2.5e5;
+    double flops = 2;
+    int64_t others = 1;
+    for (int64_t size : ranges)
+      flops *= ShapedType::isDynamic(size) ? kGuess : size;
+    for (unsigned d : llvm::concat<unsigned>(c.batch, c.outerLanes))
+      others *= ShapedType::isDynamic(ranges[d]) ? 4 : ranges[d];
+    for (unsigned d : groupLoops) // of a batch, there may be one
+      others *= ShapedType::isDynamic(ranges[d]) ? 1 : ranges[d];
+    int64_t lanes = staticExtent(c.lanes);
+    others *= ShapedType::isDynamic(lanes)
+                  ? 4
+                  : llvm::divideCeil(lanes, panelWidth() * panelsInTile);
+    int64_t wanted = std::clamp<int64_t>(flops / kTileFlops, 1, kTiles);
+    parts = std::max<int64_t>(
+        parts, llvm::divideCeil(wanted, std::max<int64_t>(others, 1)));
+    // Even shares for an even number of threads.
+    if (parts > 1 && others % 2)
+      parts = llvm::alignTo(parts, 2);
+    parts = std::min(parts, all);
+    units = llvm::divideCeil(all, parts);
+    if (units >= all)
+      return;
+  }
+  range = units * unit;
+}
+
+/// Divides a deep contraction so that a piece of a panel stays in a quarter of
+/// the core's cache. A tile then has several panels, which read one piece of
+/// the rows in turn.
+void ContractionEmitter::chooseDepth() {
+  // Rows of which the number is not known go one by one, but the blocked ones.
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  for (unsigned d : c.rows)
+    if ((int)d != rowLoop && ShapedType::isDynamic(ranges[d]))
+      groupLoops.push_back(d);
+  int64_t deep = staticExtent(c.reduced);
+  if (packedRows || rowLoop < 0 || ShapedType::isDynamic(deep))
+    return;
+  // Sums of all rows of a tile are kept: their number must be known or bounded
+  // by the range.
+  SmallVector<unsigned> inTile;
+  for (unsigned d : c.rows)
+    if (!llvm::is_contained(groupLoops, d))
+      inTile.push_back(d);
+  int64_t rowCount = staticExtent(inTile);
+  bool isBounded = inTile.size() == 1;
+  if (ShapedType::isDynamic(rowCount) ? !isBounded : rowCount <= block.rows)
+    return;
+  int64_t bytes = deep * panelWidth() * sizeof(float);
+  int64_t pieces = llvm::divideCeil(bytes, kernel.machine.l2Bytes / 4);
+  int64_t outer = staticExtent({c.reduced.front()});
+  if (pieces <= 1 || outer <= 1)
+    return;
+  depthStep = llvm::divideCeil(outer, std::min(pieces, outer));
+  if (c.reduced.size() == 1)
+    depthStep = llvm::alignTo(depthStep, kUnroll);
+  if (depthStep >= outer) {
+    depthStep = 0;
+    return;
+  }
+  int64_t lanes = staticExtent(c.lanes);
+  if (packedLanes && !ShapedType::isDynamic(lanes))
+    panelsInTile =
+        std::clamp<int64_t>(llvm::divideCeil(lanes, panelWidth()) / 4, 1, 4);
+}
+
+//===----------------------------------------------------------------------===//
+// The row side
+//===----------------------------------------------------------------------===//
+
+void ContractionEmitter::prepareRows() {
+  if (packedRows)
+    return;
+  rows = getLinearAccess(kernel, op, c.rowSide);
+  if (rows)
+    return;
+  if (!StagedOperand::isPossible(op, c.rowSide)) {
+    emitter.fail(op, "the row side's indices are no sums");
+    return;
+  }
+  SmallVector<Value> extent;
+  for (unsigned d = 0; d < op.getNumLoops(); ++d)
+    extent.push_back(emitter.loopSize(op, d));
+  for (unsigned d : llvm::concat<unsigned>(c.batch, groupLoops))
+    extent[d] = index.constant(1);
+  if (range)
+    extent[rangeLoop] = index.constant(range);
+  staged.emplace(kernel, op, c.rowSide, extent);
+  rows = staged->access;
+}
+
+/// The contracted loops, outermost first; two that go through the memory of the
+/// rows as one are one.
+void ContractionEmitter::findReducedLoops() {
+  Value laneStride = index.constant(panelWidth());
+  Value rowStride = index.constant(block.rows);
+  for (unsigned d : llvm::reverse(c.reduced)) {
+    Value extent = emitter.loopSize(op, d);
+    if (packedRows) {
+      reduced.push_back({d, extent, rowStride, laneStride});
+      rowStride = index.mul(rowStride, extent);
+    } else {
+      reduced.push_back({d, extent, rows->strides[d], laneStride});
+    }
+    laneStride = index.mul(laneStride, extent);
+  }
+  std::reverse(reduced.begin(), reduced.end());
+  for (size_t i = reduced.size(); i-- > 1;) {
+    ReducedLoop &outer = reduced[i - 1], &inner = reduced[i];
+    // The outermost loop runs in pieces.
+    if (depthStep && i == 1)
+      continue;
+    auto extent = IndexBuilder::getConstant(inner.extent);
+    auto outerStride = IndexBuilder::getConstant(outer.rowStride);
+    auto innerStride = IndexBuilder::getConstant(inner.rowStride);
+    bool isOne = IndexBuilder::getConstant(outer.extent) == 1;
+    if (!isOne && !(extent && outerStride && innerStride &&
+                    *outerStride == *extent * *innerStride))
+      continue;
+    outer.extent = index.mul(outer.extent, inner.extent);
+    outer.rowStride = inner.rowStride;
+    outer.laneStride = inner.laneStride;
+    reduced.erase(reduced.begin() + i);
+  }
+}
