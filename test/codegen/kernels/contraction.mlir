@@ -39,3 +39,54 @@ func.func private @dense(%x: tensor<24x64xf32>, %w: tensor<64x96xf32> {dl.consta
   return %0 : tensor<24x96xf32>
 }
 {-# dialect_resources: { builtin: { w: "0x0400000000000000", b: "0x0400000000000000" } } #-}
+
+// -----
+
+// A deep product: a piece of a panel at a time, with the sums kept in between, and
+// the next panel on its way.
+
+// CHECK-LABEL: func.func private @deep
+// CHECK: scf.for
+// CHECK: vector.load {{.*}} vector<16xf32>
+// CHECK: memref.prefetch
+// CHECK: vector.fma
+// CHECK: vector.store
+#id = affine_map<(d0, d1) -> (d0, d1)>
+func.func private @deep(%x: tensor<96x8192xf32>, %w: tensor<8192x128xf32> {dl.constant}, %out: tensor<96x128xf32>) -> tensor<96x128xf32> attributes {dl.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %init = linalg.fill ins(%zero : f32) outs(%out : tensor<96x128xf32>) -> tensor<96x128xf32>
+  %r = linalg.matmul ins(%x, %w : tensor<96x8192xf32>, tensor<8192x128xf32>) outs(%init : tensor<96x128xf32>) -> tensor<96x128xf32>
+  return %r : tensor<96x128xf32>
+}
+
+// -----
+
+// A convolution over a padded image: what a tile reads is copied with its border,
+// and the products read the copy.
+
+// CHECK-LABEL: func.func private @conv
+// CHECK: arith.select
+// CHECK: vector.store
+// CHECK: scf.for {{.*}} -> (vector<16xf32>
+// CHECK-NOT: arith.select
+// CHECK: vector.fma
+#image = affine_map<(n, h, w, m, i, j, c) -> (n, h + i, w + j, c)>
+#filter = affine_map<(n, h, w, m, i, j, c) -> (i, j, c, m)>
+#result = affine_map<(n, h, w, m, i, j, c) -> (n, h, w, m)>
+func.func private @conv(%x: tensor<1x14x14x16xf32>, %f: tensor<3x3x16x64xf32> {dl.constant}, %out: tensor<1x14x14x64xf32>) -> tensor<1x14x14x64xf32> attributes {dl.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %p = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] {
+  ^bb0(%a: index, %b: index, %c: index, %d: index):
+    tensor.yield %zero : f32
+  } : tensor<1x14x14x16xf32> to tensor<1x16x16x16xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%out : tensor<1x14x14x64xf32>) -> tensor<1x14x14x64xf32>
+  %r = linalg.generic {indexing_maps = [#image, #filter, #result],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%p, %f : tensor<1x16x16x16xf32>, tensor<3x3x16x64xf32>) outs(%init : tensor<1x14x14x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %acc: f32):
+    %m = arith.mulf %a, %b : f32
+    %s = arith.addf %acc, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<1x14x14x64xf32>
+  return %r : tensor<1x14x14x64xf32>
+}

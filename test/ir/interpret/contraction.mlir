@@ -55,3 +55,25 @@ func.func @conv_transpose_groups() -> tensor<1x4x1xi32> {
   %r = dl.conv_transpose %x, %w {strides = array<i64: 1>, pads_low = array<i64: 0>, dilations = array<i64: 1>, groups = 2 : i64} : (tensor<1x2x1xi32>, tensor<2x2x1xi32>) -> tensor<1x4x1xi32>
   return %r : tensor<1x4x1xi32>
 }
+
+// Channels last: the same convolution as with them first, permuted.
+
+// CHECK{LITERAL}: conv_last: dense<[[[[1, 12], [3, 14]], [[5, 16], [7, 18]]]]> : tensor<1x2x2x2xi32>
+func.func @conv_last() -> tensor<1x2x2x2xi32> {
+  %x = dl.constant dense<[[[[1, 2], [3, 4]], [[5, 6], [7, 8]]]]> : tensor<1x2x2x2xi32>
+  %w = dl.constant dense<[[[[1, 0], [0, 1]]]]> : tensor<1x1x2x2xi32>
+  %b = dl.constant dense<[0, 10]> : tensor<2xi32>
+  %a = dl.conv %x, %w {channels_last = true, strides = array<i64: 1, 1>, pads_low = array<i64: 0, 0>, pads_high = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x2x2x2xi32>, tensor<1x1x2x2xi32>) -> tensor<1x2x2x2xi32>
+  %r = dl.add %a, %b : (tensor<1x2x2x2xi32>, tensor<2xi32>) -> tensor<1x2x2x2xi32>
+  return %r : tensor<1x2x2x2xi32>
+}
+
+// With a border, a stride and groups.
+
+// CHECK{LITERAL}: conv_last_groups: dense<[[[1, 20], [8, 70]]]> : tensor<1x2x2xi32>
+func.func @conv_last_groups() -> tensor<1x2x2xi32> {
+  %x = dl.constant dense<[[[1, 2], [3, 4], [5, 3]]]> : tensor<1x3x2xi32>
+  %w = dl.constant dense<[[[1, 10]], [[1, 10]]]> : tensor<2x1x2xi32>
+  %r = dl.conv %x, %w {channels_last = true, strides = array<i64: 2>, pads_low = array<i64: 1>, pads_high = array<i64: 0>, dilations = array<i64: 1>, groups = 2 : i64} : (tensor<1x3x2xi32>, tensor<2x1x2xi32>) -> tensor<1x2x2xi32>
+  return %r : tensor<1x2x2xi32>
+}

@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+# Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Random products and convolutions, compiled and compared with ONNX Runtime.
+
+    sweep.py --bin BUILD/bin [--seed S] [--models N] [--compile-arg=ARG]...
+
+Each model holds several operations side by side, with weights that are constants or
+inputs, and something elementwise after them. Sizes, windows, strides and borders are
+drawn at random, with a bias to what is special: 1, odd, one more than a vector, more
+than a cache holds. A difference counts against the output's largest magnitude; the
+one that is found is printed with its operation. The last line counts.
+"""
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+SIZES = [1, 2, 3, 5, 7, 8, 15, 16, 17, 24, 31, 33, 48, 64, 65, 100]
+TOLERANCE = 2e-5
+
+
+class Graph:
+    """A model under construction, with the values of its inputs."""
+
+    def __init__(self, random):
+        self.random = random
+        self.nodes, self.inputs, self.outputs, self.weights, self.feed, self.what = [], [], [], [], {}, {}
+
+    def pick(self, values):
+        return int(self.random.choice(values))
+
+    def tensor(self, shape, constant):
+        name = f"t{len(self.feed) + len(self.weights)}"
+        array = self.random.standard_normal(shape).astype(np.float32)
+        if constant:
+            self.weights.append(numpy_helper.from_array(array, name))
+        else:
+            self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+            self.feed[name] = array
+        return name
+
+    def node(self, op, inputs, **attributes):
+        name = f"n{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op, inputs, [name], **attributes))
+        return name
+
+    def finish(self, value, what):
+        """What follows an operation, then an output."""
+        kind = self.pick(range(5))
+        if kind == 1:
+            value = self.node("Relu", [value])
+        elif kind == 2:
+            value = self.node("Mul", [value, self.node("Sigmoid", [value])])
+        elif kind == 3:
+            value = self.node("Add", [value, self.node("Tanh", [value])])
+        self.outputs.append(helper.make_tensor_value_info(value, TensorProto.FLOAT, None))
+        self.what[value] = what
+
+    def matmul(self):
+        m, n = self.pick(SIZES + [200]), self.pick(SIZES + [1, 130, 300])
+        k = self.pick(SIZES + [300, 2100, 5000]) if m * n < 20000 else self.pick(SIZES)
+        batch = [self.pick([2, 3])] if self.random.random() < 0.2 else []
+        constant = self.random.random() < 0.7 and not batch
+        a, b = self.tensor([*batch, m, k], False), self.tensor([*batch, k, n], constant)
+        value = self.node("MatMul", [a, b])
+        if self.random.random() < 0.5:
+            value = self.node("Add", [value, self.tensor([n], True)])
+        self.finish(value, f"MatMul {batch} {m}x{k}x{n}{' constant' if constant else ''}")
+
+    def conv(self):
+        spatial = self.pick([1, 2, 2, 2, 3])
+        limit = {1: 60, 2: 24, 3: 9}[spatial]
+        transposed = self.random.random() < 0.25
+        depthwise = not transposed and self.random.random() < 0.3
+        channels = self.pick([1, 2, 3, 4, 8, 16, 17, 33, 64])
+        filters = channels if depthwise else self.pick([1, 2, 3, 5, 8, 16, 17, 32, 48, 70])
+        window = [self.pick([1, 1, 2, 3, 3, 4, 5]) for _ in range(spatial)]
+        strides = [self.pick([1, 1, 2, 3]) for _ in range(spatial)]
+        dilations = [self.pick([1, 1, 1, 2]) for _ in range(spatial)]
+        reach = [(w - 1) * d + 1 for w, d in zip(window, dilations)]
+        low = [self.pick(range(r)) for r in reach]
+        high = [self.pick(range(r)) for r in reach]
+        size = [max(self.pick(range(1, limit)), r - p - q) for r, p, q in zip(reach, low, high)]
+        if transposed:
+            # The result must not be empty.
+            size = [max(s, 2 + (p + q) // t) for s, p, q, t in zip(size, low, high, strides)]
+        batch = self.pick([1, 1, 2, 3])
+        x = self.tensor([batch, channels, *size], False)
+        constant = self.random.random() < 0.8
+        shape = [channels, filters] if transposed else [filters, 1 if depthwise else channels]
+        inputs = [x, self.tensor([*shape, *window], constant)]
+        if self.random.random() < 0.5:
+            inputs.append(self.tensor([filters], True))
+        attributes = dict(strides=strides, dilations=dilations, pads=[*low, *high], group=channels if depthwise else 1)
+        op = "ConvTranspose" if transposed else "Conv"
+        what = f"{op} {batch}x{channels}x{size} to {filters}, window {window}, {attributes}{' constant' if constant else ''}"
+        value = self.node(op, inputs, **attributes)
+        if spatial == 2 and self.random.random() < 0.3:
+            value = self.node("MaxPool", [value], kernel_shape=[2, 2], pads=[1, 1, 0, 0])
+        self.finish(value, what)
+
+    def model(self):
+        graph = helper.make_graph(self.nodes, "sweep", self.inputs, self.outputs, self.weights)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+
+def check(args, seed, scratch):
+    """The number of outputs that agree, and what is said of the others."""
+    graph = Graph(np.random.default_rng(seed))
+    for _ in range(8):
+        (graph.matmul if graph.random.random() < 0.35 else graph.conv)()
+    model, module = f"{scratch}/model.onnx", f"{scratch}/model.dlm"
+    onnx.save(graph.model(), model)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    names = list(graph.what)
+    wanted = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"]).run(names, graph.feed)
+    files = []
+    for i, array in enumerate(graph.feed.values()):
+        np.save(f"{scratch}/input_{i}.npy", array)
+        files.append(f"--input={scratch}/input_{i}.npy")
+    for command in ([f"{args.bin}/dl-compile", model, "-o", module, *args.compile_arg],
+                    [f"{args.bin}/dl-run", module, *files, f"--output-dir={scratch}/out"]):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        if done.returncode:
+            return 0, [f"{os.path.basename(command[0])}: exit status {done.returncode}: {done.stderr.strip()[:300]}"]
+    passed, bad = 0, []
+    for i, (name, want) in enumerate(zip(names, wanted)):
+        got = np.load(f"{scratch}/out/output_{i}.npy")
+        if got.shape != want.shape:
+            bad.append(f"shape {got.shape}, expected {want.shape}: {graph.what[name]}")
+            continue
+        error = np.abs(got - want).max() / max(np.abs(want).max(), 1e-30) if want.size else 0
+        if error <= TOLERANCE:
+            passed += 1
+        else:
+            bad.append(f"difference {error:.1e}: {graph.what[name]}")
+    return passed, bad
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin", required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--models", type=int, default=8)
+    parser.add_argument("--compile-arg", action="append", default=[])
+    args = parser.parse_args()
+    passed = failed = 0
+    for seed in range(args.seed, args.seed + args.models):
+        with tempfile.TemporaryDirectory() as scratch:
+            good, bad = check(args, seed, scratch)
+        passed, failed = passed + good, failed + len(bad)
+        for line in bad:
+            print(f"seed {seed}: {line}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

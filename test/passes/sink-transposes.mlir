@@ -1,0 +1,91 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// RUN: dl-opt --dl-sink-transposes --canonicalize --split-input-file %s | FileCheck %s
+
+// Bias and residual of convolutions: permutations meet and cancel.
+
+// CHECK-LABEL: func.func @residual
+// CHECK-SAME: %[[A:.*]]: tensor<1x7x5x8xf32>, %[[B:.*]]: tensor<1x7x5x8xf32>
+// CHECK-NEXT: %[[BIAS:.*]] = dl.constant {{.*}} : tensor<1x1x1x8xf32>
+// CHECK-NEXT: %[[SUM:.*]] = dl.add %[[A]], %[[BIAS]]
+// CHECK-NEXT: %[[ALL:.*]] = dl.add %[[SUM]], %[[B]]
+// CHECK-NEXT: return %[[ALL]] : tensor<1x7x5x8xf32>
+func.func @residual(%a: tensor<1x7x5x8xf32>, %b: tensor<1x7x5x8xf32>) -> tensor<1x7x5x8xf32> {
+  %bias = dl.constant dense<[[[1.0]], [[2.0]], [[3.0]], [[4.0]], [[5.0]], [[6.0]], [[7.0]], [[8.0]]]> : tensor<8x1x1xf32>
+  %0 = dl.transpose %a {permutation = array<i64: 0, 3, 1, 2>} : (tensor<1x7x5x8xf32>) -> tensor<1x8x7x5xf32>
+  %1 = dl.transpose %b {permutation = array<i64: 0, 3, 1, 2>} : (tensor<1x7x5x8xf32>) -> tensor<1x8x7x5xf32>
+  %2 = dl.add %0, %bias : (tensor<1x8x7x5xf32>, tensor<8x1x1xf32>) -> tensor<1x8x7x5xf32>
+  %3 = dl.add %2, %1 : (tensor<1x8x7x5xf32>, tensor<1x8x7x5xf32>) -> tensor<1x8x7x5xf32>
+  %4 = dl.transpose %3 {permutation = array<i64: 0, 2, 3, 1>} : (tensor<1x8x7x5xf32>) -> tensor<1x7x5x8xf32>
+  return %4 : tensor<1x7x5x8xf32>
+}
+
+// -----
+
+// What has channels first would have to be permuted: the permutation stays.
+
+// CHECK-LABEL: func.func @mixed
+// CHECK: dl.transpose
+// CHECK: dl.mul {{.*}} -> tensor<1x8x7x5xf32>
+func.func @mixed(%a: tensor<1x7x5x8xf32>, %b: tensor<1x8x7x5xf32>) -> tensor<1x8x7x5xf32> {
+  %0 = dl.transpose %a {permutation = array<i64: 0, 3, 1, 2>} : (tensor<1x7x5x8xf32>) -> tensor<1x8x7x5xf32>
+  %1 = dl.mul %0, %b : (tensor<1x8x7x5xf32>, tensor<1x8x7x5xf32>) -> tensor<1x8x7x5xf32>
+  return %1 : tensor<1x8x7x5xf32>
+}
+
+// -----
+
+// Concatenation, slices and borders.
+
+// CHECK-DAG: affine_map<() -> (0, 1, 0, 2)>
+// CHECK-DAG: affine_map<() -> (0, 3, 0, 0)>
+// CHECK-LABEL: func.func @movement
+// CHECK: dl.concat %arg0, %arg1 {axis = 3 : i64}
+// CHECK: dl.slice {{.*}}strides = array<i64: 1, 2, 1, 1>} {{.*}} -> tensor<1x3x5x9xf32>
+// CHECK: dl.pad constant, {{.*}} -> tensor<1x6x5x9xf32>
+// CHECK-NEXT: dl.transpose {{.*}} -> tensor<1x9x6x5xf32>
+func.func @movement(%a: tensor<1x7x5x8xf32>, %b: tensor<1x7x5x4xf32>) -> tensor<1x9x6x5xf32> {
+  %zero = dl.constant dense<0.0> : tensor<f32>
+  %0 = dl.transpose %a {permutation = array<i64: 0, 3, 1, 2>} : (tensor<1x7x5x8xf32>) -> tensor<1x8x7x5xf32>
+  %1 = dl.transpose %b {permutation = array<i64: 0, 3, 1, 2>} : (tensor<1x7x5x4xf32>) -> tensor<1x4x7x5xf32>
+  %2 = dl.concat %0, %1 {axis = 1 : i64} : (tensor<1x8x7x5xf32>, tensor<1x4x7x5xf32>) -> tensor<1x12x7x5xf32>
+  %3 = dl.slice %2 {offsets = affine_map<() -> (0, 2, 1, 0)>, strides = array<i64: 1, 1, 2, 1>} : (tensor<1x12x7x5xf32>) -> tensor<1x9x3x5xf32>
+  %4 = dl.pad constant, %3, %zero {low = affine_map<() -> (0, 0, 3, 0)>} : (tensor<1x9x3x5xf32>, tensor<f32>) -> tensor<1x9x6x5xf32>
+  return %4 : tensor<1x9x6x5xf32>
+}
+
+// -----
+
+// Reductions, windows, and indices along a dimension.
+
+// CHECK-LABEL: func.func @reductions
+// CHECK-DAG: dl.reduce sum, %arg0 {axes = array<i64: 1, 2>{{.*}} -> tensor<2x8xf32>
+// CHECK-DAG: dl.window_reduce max, %arg0 {{{.*}}window = array<i64: 1, 2, 2, 1>} {{.*}} -> tensor<2x6x4x8xf32>
+// CHECK-DAG: dl.softmax %arg0 {axis = 3 : i64}
+// CHECK-DAG: dl.gather %arg0, %arg1 {axis = 1 : i64} {{.*}} -> tensor<2x3x5x8xf32>
+func.func @reductions(%a: tensor<2x7x5x8xf32>, %i: tensor<3xi64>) -> (tensor<2x8xf32>, tensor<2x8x6x4xf32>, tensor<2x8x7x5xf32>, tensor<2x8x3x5xf32>) {
+  %0 = dl.transpose %a {permutation = array<i64: 0, 3, 1, 2>} : (tensor<2x7x5x8xf32>) -> tensor<2x8x7x5xf32>
+  %1 = dl.reduce sum, %0 {axes = array<i64: 2, 3>} : (tensor<2x8x7x5xf32>) -> tensor<2x8xf32>
+  %2 = dl.window_reduce max, %0 {window = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<2x8x7x5xf32>) -> tensor<2x8x6x4xf32>
+  %3 = dl.softmax %0 {axis = 1 : i64} : (tensor<2x8x7x5xf32>) -> tensor<2x8x7x5xf32>
+  %4 = dl.gather %0, %i {axis = 2 : i64} : (tensor<2x8x7x5xf32>, tensor<3xi64>) -> tensor<2x8x3x5xf32>
+  return %1, %2, %3, %4 : tensor<2x8xf32>, tensor<2x8x6x4xf32>, tensor<2x8x7x5xf32>, tensor<2x8x3x5xf32>
+}
+
+// -----
+
+// Reshapes that split or join neighbours; a permutation that does more than to put
+// channels first is divided.
+
+// CHECK-LABEL: func.func @reshapes
+// CHECK-DAG: dl.reshape %arg0 : (tensor<1x4x6x8xf32>) -> tensor<1x24x8xf32>
+// CHECK-DAG: %[[TURNED:.*]] = dl.transpose %arg1 {permutation = array<i64: 0, 1, 3, 2, 4, 5>}
+// CHECK-DAG: dl.reshape %[[TURNED]] : (tensor<1x3x2x5x2x8xf32>) -> tensor<1x6x10x8xf32>
+func.func @reshapes(%a: tensor<1x4x6x8xf32>, %b: tensor<1x3x5x2x2x8xf32>) -> (tensor<1x8x24xf32>, tensor<1x8x6x10xf32>) {
+  %0 = dl.transpose %a {permutation = array<i64: 0, 3, 1, 2>} : (tensor<1x4x6x8xf32>) -> tensor<1x8x4x6xf32>
+  %1 = dl.reshape %0 : (tensor<1x8x4x6xf32>) -> tensor<1x8x24xf32>
+  %2 = dl.transpose %b {permutation = array<i64: 0, 5, 1, 3, 2, 4>} : (tensor<1x3x5x2x2x8xf32>) -> tensor<1x8x3x2x5x2xf32>
+  %3 = dl.reshape %2 : (tensor<1x8x3x2x5x2xf32>) -> tensor<1x8x6x10xf32>
+  return %1, %3 : tensor<1x8x24xf32>, tensor<1x8x6x10xf32>
+}
