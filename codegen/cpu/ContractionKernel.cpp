@@ -62,6 +62,13 @@ LogicalResult ContractionEmitter::run() {
     blockedRows.push_back(rowLoop);
   block = chooseBlock(staticExtent(blockedRows), staticExtent(c.lanes),
                       kernel.machine);
+  // A single row reads each weight once, so that memory sets the pace: rather
+  // tiles that even out than longer vectors of accumulators.
+  constexpr int64_t kPanels = 16;
+  int64_t lanes = staticExtent(c.lanes);
+  if (block.rows == 1 && !ShapedType::isDynamic(lanes))
+    while (block.vectors > 4 && lanes < kPanels * panelWidth())
+      block.vectors /= 2;
   depth = getExtent(kernel, op, c.reduced);
   laneCount = getExtent(kernel, op, c.lanes);
 
@@ -122,8 +129,10 @@ LogicalResult ContractionEmitter::run() {
                          ? 16
                          : llvm::divideCeil(rowCount, block.rows);
     int64_t lines = block.vectors * kUnroll;
-    prefetchLines =
-        std::clamp<int64_t>(llvm::divideCeil(lines, blocks), 1, lines);
+    // A single block of rows waits for memory all the time.
+    if (blocks > 1)
+      prefetchLines =
+          std::clamp<int64_t>(llvm::divideCeil(lines, blocks), 1, lines);
   }
 
   // Tiles: for each position of the batch and range of rows, all panels.

@@ -69,10 +69,18 @@ void *const *CpuProgram::arguments(const Step &step, const int64_t *iteration) {
 }
 
 void CpuProgram::dispatch(const Step &step, void *const *arguments,
-                          const CpuRun &context) {
+                          const CpuRun &context, bool backward) {
   const int64_t *stepSizes = sizes.data() + step.firstSize;
   int64_t parts =
       std::min<int64_t>(step.count, context.executor->concurrency());
+  if (parts == 1 && backward) {
+    TileShare all;
+    divideTiles(step.count, 1, &all, backward);
+    for (int64_t begin, end; all.take(begin, end);)
+      callKernel(step.kernel, arguments, stepSizes, begin, end,
+                 context.scratch);
+    return;
+  }
   if (parts == 1) {
     callKernel(step.kernel, arguments, stepSizes, 0, step.count,
                context.scratch);
@@ -80,7 +88,7 @@ void CpuProgram::dispatch(const Step &step, void *const *arguments,
   }
   if (parts == 0)
     return;
-  divideTiles(step.count, parts, context.shares);
+  divideTiles(step.count, parts, context.shares, backward);
   Work work = {step.kernel,          arguments,     stepSizes,
                context.shares,       size_t(parts), context.scratch,
                context.scratchStride};
@@ -131,7 +139,8 @@ bool CpuProgram::run(const CpuRun &context) {
       start = Clock::now();
     void *const *current = arguments(step, iteration);
     if (step.kind == Kind::Dispatch)
-      dispatch(step, current, context);
+      dispatch(step, current, context,
+               step.depth > 0 && iteration[step.depth - 1] % 2 != 0);
     else
       call(step, current, context);
     if (context.profile &&

@@ -100,7 +100,9 @@ private:
   class Builder;
 
   void *const *arguments(const Step &step, const int64_t *iteration);
-  void dispatch(const Step &step, void *const *args, const CpuRun &context);
+  /// `backward`: the tiles from the last piece to the first.
+  void dispatch(const Step &step, void *const *args, const CpuRun &context,
+                bool backward);
   void call(const Step &step, void *const *args, const CpuRun &context);
 
   std::vector<Step> steps;
