@@ -105,8 +105,8 @@ def ChannelsLast : Pass<"dl-channels-last"> {
 def SinkTransposes : Pass<"dl-sink-transposes"> {
   let summary = "move permutations that put channels first after the ops that use them";
   let description = [{
-    From operands to the result of elementwise ops, concatenations, slices, borders,
-    reductions, windows, gathers and reshapes. Other operands are permuted the other
+    From operands to the result of elementwise ops, concatenations, broadcasts,
+    slices, borders, reductions, windows, gathers and reshapes. Other operands are permuted the other
     way, where they are constants, or fewer than those that no longer are.
 
     Example:

@@ -167,6 +167,26 @@ struct SinkThroughConcat : OpRewritePattern<ConcatOp> {
   }
 };
 
+/// broadcast(transpose(x)) -> transpose(broadcast(x)) to the same rank
+struct SinkThroughBroadcast : OpRewritePattern<BroadcastOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(BroadcastOp op,
+                                PatternRewriter &rewriter) const override {
+    TransposeOp transpose = getSinkable(op.getOperand());
+    RankedTensorType type = typeOf(op.getResult());
+    if (!transpose || type.getRank() != typeOf(op.getOperand()).getRank())
+      return rewriter.notifyMatchFailure(op, "the operand is not permuted, or "
+                                             "dimensions come before it");
+    SmallVector<int64_t> permutation(transpose.getPermutation());
+    Value moved = BroadcastOp::create(rewriter, op.getLoc(),
+                                      permute(type, invert(permutation)),
+                                      transpose.getOperand());
+    replaceWithTranspose(rewriter, op, transpose, moved, permutation);
+    return success();
+  }
+};
+
 /// slice(transpose(x)) -> transpose(slice(x))
 struct SinkThroughSlice : OpRewritePattern<SliceOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -316,6 +336,41 @@ struct SinkThroughGather : OpRewritePattern<GatherOp> {
 struct SinkThroughReshape : OpRewritePattern<ReshapeOp> {
   using OpRewritePattern::OpRewritePattern;
 
+  /// The dimensions of `to` in the order in which those of x stand that they
+  /// come from, where dimension i of `from` is dimension permutation[i] of x;
+  /// nothing where a reshape of x cannot make them.
+  static std::optional<SmallVector<int64_t>>
+  getOrder(ArrayRef<int64_t> permutation, RankedTensorType from,
+           RankedTensorType to) {
+    SmallVector<int64_t> order;
+    if (auto split = getSplitDims(from, to)) {
+      for (int64_t d : invert(permutation))
+        llvm::append_range(order, (*split)[d]);
+    } else if (auto joined = getSplitDims(to, from)) {
+      // Where each group starts in x, by its first real dimension.
+      SmallVector<std::pair<int64_t, int64_t>> starts;
+      for (auto [i, group] : llvm::enumerate(*joined)) {
+        int64_t next = -1, start = -1;
+        for (int64_t d : group) {
+          if (from.getDimSize(d) == 1)
+            continue;
+          if (start < 0)
+            start = permutation[d];
+          else if (permutation[d] != next)
+            return std::nullopt; // what is apart in x
+          next = permutation[d] + 1;
+        }
+        starts.push_back({start < 0 ? permutation[group.front()] : start, i});
+      }
+      llvm::sort(starts);
+      for (auto [start, i] : starts)
+        order.push_back(i);
+    }
+    if ((int64_t)order.size() != to.getRank())
+      return std::nullopt;
+    return order;
+  }
+
   LogicalResult matchAndRewrite(ReshapeOp op,
                                 PatternRewriter &rewriter) const override {
     auto transpose = op.getOperand().getDefiningOp<TransposeOp>();
@@ -330,36 +385,21 @@ struct SinkThroughReshape : OpRewritePattern<ReshapeOp> {
     SmallVector<int64_t> before = applyPermutation(whole, invert(permutation));
     RankedTensorType to = typeOf(op.getResult());
     SmallVector<AffineExpr> toDims = getDims(to);
-    // Of each dimension of the result: which one it becomes when those of x are
-    // taken in their order.
-    SmallVector<int64_t> order;
-    if (auto split = getSplitDims(from, to)) {
-      for (int64_t d : invert(permutation))
-        llvm::append_range(order, (*split)[d]);
-    } else if (auto joined = getSplitDims(to, from)) {
-      // The position of each group's first real dimension in x.
-      SmallVector<std::pair<int64_t, int64_t>> starts;
-      for (auto [i, group] : llvm::enumerate(*joined)) {
-        int64_t next = -1, start = -1;
-        for (int64_t d : group) {
-          if (from.getDimSize(d) == 1)
-            continue;
-          if (start < 0)
-            start = permutation[d];
-          else if (permutation[d] != next)
-            return rewriter.notifyMatchFailure(op, "joins what is apart");
-          next = permutation[d] + 1;
-        }
-        if (start < 0)
-          start = permutation[group.front()];
-        starts.push_back({start, i});
-      }
-      llvm::sort(starts);
-      for (auto [start, i] : starts)
-        order.push_back(i);
+    auto found = getOrder(permutation, from, to);
+    if (!found) {
+      // Joins dimensions and adds some of size 1.
+      RankedTensorType between = dropUnitDims(to);
+      if (auto first = getOrder(permutation, from, between))
+        found = getOrder(invert(*first), between, to);
     }
-    if (order.size() != toDims.size())
+    if (!found)
       return rewriter.notifyMatchFailure(op, "splits and joins");
+    SmallVector<int64_t> order = *found;
+    // A dimension of size 1 may stand anywhere: a batch of one stays in front.
+    if (to.getDimSize(0) == 1) {
+      llvm::erase(order, 0);
+      order.insert(order.begin(), 0);
+    }
     Value moved = ReshapeOp::create(
         rewriter, op.getLoc(),
         getTensorType(applyPermutation(toDims, order), to.getElementType()),
@@ -378,10 +418,10 @@ class SinkTransposes : public ::dl::impl::SinkTransposesBase<SinkTransposes> {
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<SinkThroughElementwise, SinkThroughConcat, SinkThroughSlice,
-                 SinkThroughPad, SinkThroughReduce, SinkThroughSoftmax,
-                 SinkThroughWindow, SinkThroughGather, SinkThroughReshape>(
-        &getContext());
+    patterns.add<SinkThroughElementwise, SinkThroughConcat,
+                 SinkThroughBroadcast, SinkThroughSlice, SinkThroughPad,
+                 SinkThroughReduce, SinkThroughSoftmax, SinkThroughWindow,
+                 SinkThroughGather, SinkThroughReshape>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -89,3 +89,21 @@ func.func @reshapes(%a: tensor<1x4x6x8xf32>, %b: tensor<1x3x5x2x2x8xf32>) -> (te
   %3 = dl.reshape %2 : (tensor<1x8x3x2x5x2xf32>) -> tensor<1x8x6x10xf32>
   return %1, %3 : tensor<1x8x24xf32>, tensor<1x8x6x10xf32>
 }
+
+// -----
+
+// Repeating elements, as in a resized image.
+
+// CHECK-LABEL: func.func @repeat
+// CHECK: dl.broadcast {{.*}} : (tensor<1x4x1x6x8xf32>) -> tensor<1x4x2x6x8xf32>
+// CHECK: dl.broadcast {{.*}} : (tensor<1x8x6x1x8xf32>) -> tensor<1x8x6x2x8xf32>
+// CHECK: dl.transpose {{.*}} -> tensor<1x8x8x12xf32>
+func.func @repeat(%a: tensor<1x4x6x8xf32>) -> tensor<1x8x8x12xf32> {
+  %0 = dl.transpose %a {permutation = array<i64: 0, 3, 1, 2>} : (tensor<1x4x6x8xf32>) -> tensor<1x8x4x6xf32>
+  %1 = dl.reshape %0 : (tensor<1x8x4x6xf32>) -> tensor<1x8x4x1x6xf32>
+  %2 = dl.broadcast %1 : (tensor<1x8x4x1x6xf32>) -> tensor<1x8x4x2x6xf32>
+  %3 = dl.reshape %2 : (tensor<1x8x4x2x6xf32>) -> tensor<1x8x8x6x1xf32>
+  %4 = dl.broadcast %3 : (tensor<1x8x8x6x1xf32>) -> tensor<1x8x8x6x2xf32>
+  %5 = dl.reshape %4 : (tensor<1x8x8x6x2xf32>) -> tensor<1x8x8x12xf32>
+  return %5 : tensor<1x8x8x12xf32>
+}
