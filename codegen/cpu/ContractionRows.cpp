@@ -191,6 +191,13 @@ void StagedOperand::copy(const LoopBox &box) {
       box.lower, [&](Value value) { return index.uniform(value); });
   Position start =
       emitter.mapPosition(op.getMatchingIndexingMap(operand), lower);
+  // Lanes run along the last dimension; where that is short, along the one
+  // before, and the last one is outside of it.
+  SmallVector<size_t> order =
+      llvm::to_vector(llvm::seq<size_t>(0, sizes.size()));
+  auto last = IndexBuilder::getConstant(sizes.back());
+  if (sizes.size() > 1 && last && *last > 1 && *last < emitter.width() / 2)
+    std::swap(order[order.size() - 1], order[order.size() - 2]);
   Position from(sizes.size()), to(sizes.size());
   auto move = [&](size_t d, Value i, int64_t stride) {
     from[d] = index.uniform(index.add(start[d].base, i));
@@ -200,20 +207,21 @@ void StagedOperand::copy(const LoopBox &box) {
   auto moveElements = [&] {
     emitter.write(buffer, to, emitter.read(operand->get(), from));
   };
-  std::function<void(size_t)> nest = [&](size_t d) {
-    if (d == sizes.size())
+  std::function<void(size_t)> nest = [&](size_t i) {
+    if (i == order.size())
       return moveElements();
-    if (d + 1 == sizes.size() && IndexBuilder::getConstant(sizes[d]) != 1)
-      return emitter.emitLanes(index.constant(0), sizes[d], [&](Value i) {
-        move(d, i, 1);
+    size_t d = order[i];
+    if (i + 1 == order.size() && IndexBuilder::getConstant(sizes[d]) != 1)
+      return emitter.emitLanes(index.constant(0), sizes[d], [&](Value at) {
+        move(d, at, 1);
         moveElements();
       });
     emitLoop(kernel.builder, kernel.loc, index.constant(0), sizes[d],
              index.constant(1), {},
-             [&](Value i, ValueRange) -> SmallVector<Value> {
+             [&](Value at, ValueRange) -> SmallVector<Value> {
                ElementEmitter::Scope scope(emitter);
-               move(d, i, 0);
-               nest(d + 1);
+               move(d, at, 0);
+               nest(i + 1);
                return {};
              });
   };
