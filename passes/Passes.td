@@ -42,7 +42,9 @@ def FoldConstants : Pass<"dl-fold-constants"> {
     Ops whose operands are constants of up to about a million elements are
     replaced by their results, as the reference interpreter gives them, unless the
     result is much larger than the operands. Reshaped and transposed constants
-    stay: their elements are put in order while the module is written.
+    stay: their elements are put in order while the module is written. A slice whose
+    elements lie together in a stored constant becomes a constant over the same
+    memory.
 
     Example:
     ```mlir

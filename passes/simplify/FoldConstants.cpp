@@ -5,6 +5,8 @@
 #include "passes/Constants.h"
 #include "passes/Passes.h"
 
+#include "mlir/IR/DialectResourceBlobManager.h"
+
 namespace dl {
 #define GEN_PASS_DEF_FOLDCONSTANTS
 #include "passes/Passes.h.inc"
@@ -91,6 +93,53 @@ static void fold(Operation *op) {
   op->erase();
 }
 
+/// A slice whose elements lie together in a stored constant, as one expert of
+/// several that are stacked, is a constant over the same memory; null for
+/// others.
+static Value sliceInPlace(SliceOp op) {
+  auto constant = op.getOperand().getDefiningOp<ConstantOp>();
+  auto resource = constant
+                      ? dyn_cast<DenseResourceElementsAttr>(constant.getValue())
+                      : DenseResourceElementsAttr();
+  RankedTensorType from = op.getOperand().getType();
+  auto to = cast<RankedTensorType>(op.getType());
+  Type element = from.getElementType();
+  if (!resource || !element.isIntOrFloat() ||
+      element.getIntOrFloatBitWidth() % 8 || !from.hasStaticShape() ||
+      !to.hasStaticShape() || to.getNumElements() == 0)
+    return {};
+  AsmResourceBlob *blob = resource.getRawHandle().getBlob();
+  int64_t size = element.getIntOrFloatBitWidth() / 8;
+  if (!blob || (int64_t)blob->getData().size() != from.getNumElements() * size)
+    return {};
+  // Outside of one dimension a single position, inside of it all.
+  int64_t first = 0;
+  bool isWhole = true;
+  for (int64_t d = from.getRank(), stride = 1; d-- > 0;) {
+    auto offset = dyn_cast<AffineConstantExpr>(op.getOffsets().getResult(d));
+    bool takesAll = to.getDimSize(d) == from.getDimSize(d);
+    if (!offset || (!isWhole && to.getDimSize(d) != 1) ||
+        (op.getStrides()[d] != 1 && to.getDimSize(d) != 1))
+      return {};
+    isWhole &= takesAll;
+    first += offset.getValue() * stride;
+    stride *= from.getDimSize(d);
+  }
+  ArrayRef<char> part =
+      blob->getData().slice(first * size, to.getNumElements() * size);
+  size_t alignment = 1;
+  while (alignment < 64 &&
+         reinterpret_cast<uintptr_t>(part.data()) % (alignment * 2) == 0)
+    alignment *= 2;
+  OpBuilder builder(op);
+  // The whole blob lives as long as the context.
+  auto value = DenseResourceElementsAttr::get(
+      to, (resource.getRawHandle().getKey() + "_part").str(),
+      UnmanagedAsmResourceBlob::allocateWithAlign(part, alignment));
+  return ConstantOp::create(
+      builder, builder.getFusedLoc({constant.getLoc(), op.getLoc()}), value);
+}
+
 namespace {
 
 class FoldConstants : public ::dl::impl::FoldConstantsBase<FoldConstants> {
@@ -99,9 +148,16 @@ class FoldConstants : public ::dl::impl::FoldConstantsBase<FoldConstants> {
   void runOnOperation() override {
     SmallVector<Operation *> ops;
     getOperation()->walk([&](Operation *op) { ops.push_back(op); });
-    for (Operation *op : ops)
+    for (Operation *op : ops) {
+      if (auto slice = dyn_cast<SliceOp>(op))
+        if (Value part = sliceInPlace(slice)) {
+          slice.replaceAllUsesWith(part);
+          slice.erase();
+          continue;
+        }
       if (isWorthFolding(op))
         fold(op);
+    }
   }
 };
 

@@ -19,3 +19,20 @@ func.func @main() -> (tensor<2xf32>, tensor<2xf32>, tensor<1x2xf32>, tensor<6553
   %4 = dl.broadcast %b : (tensor<2xf32>) -> tensor<65536x2xf32>
   return %2, %0, %3, %4 : tensor<2xf32>, tensor<2xf32>, tensor<1x2xf32>, tensor<65536x2xf32>
 }
+
+// One of several stacked matrices is a constant over the same memory; small columns
+// are computed.
+
+// CHECK-LABEL: func.func @stacked
+// CHECK-NOT: dl.slice
+// CHECK: dl.constant dense_resource<w_part> : tensor<1x2x2xf32>
+// CHECK: dl.constant dense<{{\[\[\[}}2.000000e+00], [4.000000e+00]], {{\[\[}}6.000000e+00], [8.000000e+00]]]>
+func.func @stacked() -> (tensor<1x2x2xf32>, tensor<2x2x1xf32>) {
+  %w = dl.constant dense_resource<w> : tensor<2x2x2xf32>
+  %0 = dl.slice %w {offsets = affine_map<() -> (1, 0, 0)>, strides = array<i64: 1, 1, 1>} : (tensor<2x2x2xf32>) -> tensor<1x2x2xf32>
+  %1 = dl.slice %w {offsets = affine_map<() -> (0, 0, 1)>, strides = array<i64: 1, 1, 1>} : (tensor<2x2x2xf32>) -> tensor<2x2x1xf32>
+  return %0, %1 : tensor<1x2x2xf32>, tensor<2x2x1xf32>
+}
+
+// CHECK: w_part: "0x{{[0-9A-F]*}}0000A0400000C0400000E04000000041"
+{-# dialect_resources: { builtin: { w: "0x040000000000803F0000004000004040000080400000A0400000C0400000E04000000041" } } #-}

@@ -3,6 +3,7 @@
 
 #include "test/runtime/Testing.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -54,6 +55,45 @@ TEST(TopK, LargestAndSmallestWithTies) {
   topk({fb::ElementType_F32, {6}, 3, 0, 0}, x, values, indices);
   EXPECT_EQ(values, (std::vector<float>{-1, -1, 1}));
   EXPECT_EQ(indices, (std::vector<int64_t>{4, 5, 0}));
+}
+
+/// Lines of random lengths with many ties, against a stable sort.
+template <typename T>
+void expectSorted(fb::ElementType type, std::vector<T> choice) {
+  uint32_t state = 1;
+  auto next = [&] { return state = state * 1664525u + 1013904223u; };
+  for (int64_t length : {1, 2, 31, 64, 255, 256, 257, 1000})
+    for (int64_t largest : {0, 1}) {
+      std::vector<T> x, values;
+      x.resize(size_t(length));
+      for (T &value : x)
+        value = choice[(next() >> 8) % choice.size()];
+      std::vector<int64_t> order(x.size()), indices;
+      for (size_t i = 0; i < order.size(); ++i)
+        order[i] = int64_t(i);
+      auto above = [](T a, T b) { return a > b || (a != a && b == b); };
+      std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+        T p = x[size_t(a)], q = x[size_t(b)];
+        return largest ? above(p, q) : above(q, p);
+      });
+      int64_t k = (length + 1) / 2;
+      order.resize(size_t(k));
+      topk({type, {length}, k, 0, largest}, x, values, indices);
+      EXPECT_EQ(indices, order) << "of " << length;
+    }
+}
+
+TEST(TopK, AnyLength) {
+  float infinity = std::numeric_limits<float>::infinity();
+  expectSorted<float>(fb::ElementType_F32,
+                      {0.0f, -0.0f, 1.5f, -1.5f, 3e38f, infinity, -infinity,
+                       std::numeric_limits<float>::quiet_NaN(), 1e-40f});
+  expectSorted<int32_t>(fb::ElementType_I32,
+                        {0, 1, -1, INT32_MAX, INT32_MIN, 7});
+  expectSorted<uint32_t>(fb::ElementType_U32,
+                         {0, 1, UINT32_MAX, 0x80000000u, 0x7fffffffu});
+  expectSorted<uint8_t>(fb::ElementType_U8, {0, 1, 127, 128, 255});
+  expectSorted<int64_t>(fb::ElementType_I64, {0, INT64_MAX, INT64_MIN, -5});
 }
 
 TEST(TopK, AnyAxis) {
