@@ -39,7 +39,7 @@ def VerifyPhase : Pass<"dl-verify-phase", "::mlir::ModuleOp"> {
 def FoldConstants : Pass<"dl-fold-constants"> {
   let summary = "compute what follows from constants alone";
   let description = [{
-    Ops whose operands are constants of up to about a million elements are
+    Ops whose operands are constants of up to 16 million elements are
     replaced by their results, as the reference interpreter gives them, unless the
     result is much larger than the operands. Reshaped and transposed constants
     stay: their elements are put in order while the module is written. A slice whose

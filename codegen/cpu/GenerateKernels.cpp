@@ -4,6 +4,7 @@
 // Chooses how each kernel is generated, and the pass that does it.
 
 #include "codegen/cpu/GenerateKernels.h"
+#include "codegen/cpu/InPlace.h"
 #include "codegen/cpu/KernelFunction.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -29,6 +30,7 @@ LogicalResult mlir::dl::cpu::generateKernels(ModuleOp module,
   for (func::FuncOp source : kernels) {
     if (failed(generalizeNamedOps(source)))
       return failure();
+    SmallVector<int64_t> inPlace = findInPlaceInputs(source);
     KernelFunction kernel(source, machine);
     LogicalResult emitted =
         isAttentionKernel(source)     ? emitAttentionKernel(kernel)
@@ -39,6 +41,9 @@ LogicalResult mlir::dl::cpu::generateKernels(ModuleOp module,
       kernel.function.erase();
       return source.emitError("the kernel was not generated");
     }
+    if (llvm::any_of(inPlace, [](int64_t input) { return input >= 0; }))
+      kernel.function->setAttr(
+          "dl.in_place", DenseI64ArrayAttr::get(module.getContext(), inPlace));
   }
   return success();
 }

@@ -15,8 +15,9 @@ namespace dl {
 using namespace mlir;
 using namespace mlir::dl;
 
-/// Operands of more elements are left alone: weights are not for the IR.
-constexpr int64_t kMaxOperand = 1 << 20;
+/// Operands of more elements are left alone: computing them would take long,
+/// and much memory.
+constexpr int64_t kMaxOperand = 1 << 24;
 
 static int64_t getCount(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);

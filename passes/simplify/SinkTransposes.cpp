@@ -25,17 +25,6 @@ static RankedTensorType typeOf(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
-/// The permutation that makes `value`, if it puts channels first and moves what
-/// is computed; null otherwise.
-static TransposeOp getSinkable(Value value) {
-  auto transpose = value.getDefiningOp<TransposeOp>();
-  if (!transpose || typeOf(value).getRank() < 3 || isStoredConstant(value) ||
-      transpose.getPermutation() !=
-          ArrayRef<int64_t>(getChannelsFirstOrder(typeOf(value).getRank())))
-    return {};
-  return transpose;
-}
-
 static SmallVector<int64_t> invert(ArrayRef<int64_t> permutation) {
   return invertPermutationVector(permutation);
 }
@@ -63,6 +52,19 @@ static bool isFree(Value value, ArrayRef<int64_t> order) {
     last = d;
   }
   return true;
+}
+
+/// The permutation that makes `value`, if it puts channels first and moves
+/// elements of what is computed; null otherwise. (Of three dimensions it is its
+/// own inverse: were it moved without need, it would go to and fro.)
+static TransposeOp getSinkable(Value value) {
+  auto transpose = value.getDefiningOp<TransposeOp>();
+  if (!transpose || typeOf(value).getRank() < 3 || isStoredConstant(value) ||
+      transpose.getPermutation() !=
+          ArrayRef<int64_t>(getChannelsFirstOrder(typeOf(value).getRank())) ||
+      isFree(transpose.getOperand(), transpose.getPermutation()))
+    return {};
+  return transpose;
 }
 
 /// `value`, which is broadcast to the rank of `order`, permuted.

@@ -107,3 +107,18 @@ func.func @repeat(%a: tensor<1x4x6x8xf32>) -> tensor<1x8x8x12xf32> {
   %5 = dl.reshape %4 : (tensor<1x8x8x6x2xf32>) -> tensor<1x8x8x12xf32>
   return %5 : tensor<1x8x8x12xf32>
 }
+
+// -----
+
+// A permutation that moves dimensions of size 1 alone stays: it is a reshape.
+
+// CHECK-LABEL: func.func @units
+// CHECK: dl.transpose
+// CHECK-NEXT: dl.tanh
+// CHECK-NEXT: dl.add
+func.func @units(%a: tensor<1x6x1xf32>) -> tensor<1x1x6xf32> {
+  %0 = dl.transpose %a {permutation = array<i64: 0, 2, 1>} : (tensor<1x6x1xf32>) -> tensor<1x1x6xf32>
+  %1 = dl.tanh %0 : (tensor<1x1x6xf32>) -> tensor<1x1x6xf32>
+  %2 = dl.add %0, %1 : (tensor<1x1x6xf32>, tensor<1x1x6xf32>) -> tensor<1x1x6xf32>
+  return %2 : tensor<1x1x6xf32>
+}
