@@ -33,10 +33,11 @@ LogicalResult mlir::dl::cpu::generateKernels(ModuleOp module,
     SmallVector<int64_t> inPlace = findInPlaceInputs(source);
     KernelFunction kernel(source, machine);
     LogicalResult emitted =
-        isAttentionKernel(source)     ? emitAttentionKernel(kernel)
-        : isContractionKernel(source) ? emitContractionKernel(kernel)
-        : isWindowKernel(source)      ? emitWindowKernel(kernel)
-                                      : emitLoopKernel(kernel);
+        isAttentionKernel(source)           ? emitAttentionKernel(kernel)
+        : isWinogradKernel(source, machine) ? emitWinogradKernel(kernel)
+        : isContractionKernel(source)       ? emitContractionKernel(kernel)
+        : isWindowKernel(source)            ? emitWindowKernel(kernel)
+                                            : emitLoopKernel(kernel);
     if (failed(emitted) || failed(kernel.finish())) {
       kernel.function.erase();
       return source.emitError("the kernel was not generated");

@@ -3,6 +3,7 @@
 
 #include "codegen/cpu/KernelFunction.h"
 #include "ir/dialect/Dialect.h"
+#include "ir/dialect/Winograd.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
@@ -233,7 +234,22 @@ Value KernelFunction::packArgument(BlockArgument argument,
   }
   shape.push_back(tile);
   packs[argument] = {SmallVector<int64_t>(outerPermutation), innerDimension,
-                     tile, RankedTensorType::get(shape, type.getElementType())};
+                     tile, RankedTensorType::get(shape, type.getElementType()),
+                     RankedTensorType()};
+  return emitter.buffers[argument].memory;
+}
+
+Value KernelFunction::packWinogradFilter(BlockArgument argument, int64_t tile) {
+  auto type = cast<RankedTensorType>(argument.getType());
+  Type element = type.getElementType();
+  int64_t channels = type.getDimSize(2), count = type.getDimSize(3);
+  auto transformed = RankedTensorType::get(
+      {winograd::kInputs, winograd::kInputs, channels, count}, element);
+  auto packed = RankedTensorType::get(
+      {winograd::kInputs, winograd::kInputs,
+       static_cast<int64_t>(llvm::divideCeil(count, tile)), channels, tile},
+      element);
+  packs[argument] = {{0, 1, 3, 2}, 3, tile, packed, transformed};
   return emitter.buffers[argument].memory;
 }
 
@@ -250,6 +266,9 @@ LogicalResult KernelFunction::packOperands() {
     for (dl::DispatchOp op : dispatches) {
       OpBuilder at(op);
       OpOperand &operand = op->getOpOperand(argument.getArgNumber());
+      if (pack.transformed)
+        operand.set(dl::WinogradFilterOp::create(
+            at, op.getLoc(), pack.transformed, operand.get()));
       operand.set(
           dl::PackOp::create(at, op.getLoc(), pack.type, operand.get(),
                              at.getDenseI64ArrayAttr(pack.outerPermutation),

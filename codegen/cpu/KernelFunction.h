@@ -54,6 +54,11 @@ public:
   Value packArgument(BlockArgument argument, ArrayRef<int64_t> outerPermutation,
                      int64_t innerDimension, int64_t tile);
 
+  /// Makes every dispatch pass a constant filter [3, 3, C, M] as
+  /// `dl.winograd_filter` transforms it, in panels of `tile` lanes: [6, 6,
+  /// panels, C, tile]. Returns the memory.
+  Value packWinogradFilter(BlockArgument argument, int64_t tile);
+
   /// Completes the function and erases the source; fails if an element could
   /// not be generated.
   LogicalResult finish();
@@ -73,6 +78,8 @@ private:
     SmallVector<int64_t> outerPermutation;
     int64_t innerDimension, tile;
     RankedTensorType type;
+    /// What comes before packing: the type of dl.winograd_filter, or null.
+    RankedTensorType transformed;
   };
   LogicalResult packOperands();
   /// This call's share of the next `count` tiles: first and end.
@@ -96,11 +103,13 @@ LogicalResult emitLoopKernel(KernelFunction &kernel);
 LogicalResult emitContractionKernel(KernelFunction &kernel);
 LogicalResult emitAttentionKernel(KernelFunction &kernel);
 LogicalResult emitWindowKernel(KernelFunction &kernel);
+LogicalResult emitWinogradKernel(KernelFunction &kernel);
 
 /// Whether the source function has the form that the strategy is for.
 bool isContractionKernel(func::FuncOp source);
 bool isAttentionKernel(func::FuncOp source);
 bool isWindowKernel(func::FuncOp source);
+bool isWinogradKernel(func::FuncOp source, const MachineModel &machine);
 
 } // namespace mlir::dl::cpu
 

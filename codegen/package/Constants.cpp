@@ -5,6 +5,7 @@
 #include "codegen/package/Hash.h"
 #include "codegen/package/Types.h"
 #include "ir/dialect/Dims.h"
+#include "ir/dialect/Winograd.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include <atomic>
 #include <map>
@@ -62,7 +63,8 @@ bool ConstantData::produce(
 bool Constants::isConstant(mlir::Value value) {
   mlir::Operation *op = value.getDefiningOp();
   while (mlir::isa_and_nonnull<mlir::dl::PackOp, mlir::dl::TransposeOp,
-                               mlir::dl::ReshapeOp>(op))
+                               mlir::dl::ReshapeOp, mlir::dl::WinogradFilterOp>(
+      op))
     op = op->getOperand(0).getDefiningOp();
   return mlir::isa_and_nonnull<mlir::dl::ConstantOp, mlir::dl::SizesOp>(op);
 }
@@ -153,8 +155,36 @@ FailureOr<ConstantData> Constants::readSource(mlir::Operation *op) {
   return data;
 }
 
+/// The transformed filter takes memory until it is written: it is several times
+/// as large as what it is made of.
+FailureOr<ConstantData> Constants::readFilter(mlir::Operation *op) {
+  FailureOr<ConstantData> data = read(op->getOperand(0));
+  if (failed(data))
+    return failure();
+  auto from = mlir::cast<mlir::RankedTensorType>(op->getOperand(0).getType());
+  auto to = mlir::cast<mlir::RankedTensorType>(op->getResult(0).getType());
+  std::vector<float> filter;
+  filter.reserve(from.getNumElements());
+  data->produce(kLargeConstant, [&](llvm::ArrayRef<char> piece) {
+    size_t count = piece.size() / sizeof(float), old = filter.size();
+    filter.resize(old + count);
+    memcpy(filter.data() + old, piece.data(), count * sizeof(float));
+    return true;
+  });
+  data->owned =
+      std::make_shared<std::vector<char>>(to.getNumElements() * sizeof(float));
+  mlir::dl::winograd::transformFilters(
+      filter.data(), from.getDimSize(2) * from.getDimSize(3),
+      reinterpret_cast<float *>(data->owned->data()));
+  data->source = *data->owned;
+  data->layouts = {Layout::identity(to.getShape())};
+  return data;
+}
+
 FailureOr<ConstantData> Constants::read(mlir::Value value) {
   mlir::Operation *op = value.getDefiningOp();
+  if (mlir::isa<mlir::dl::WinogradFilterOp>(op))
+    return readFilter(op);
   if (!mlir::isa<mlir::dl::PackOp, mlir::dl::TransposeOp, mlir::dl::ReshapeOp>(
           op))
     return readSource(op);

@@ -39,8 +39,8 @@ constexpr uint64_t kLargeConstant = 4096;
 
 class Constants {
 public:
-  /// Whether the value is a constant, or one under dl.pack, dl.transpose and
-  /// dl.reshape.
+  /// Whether the value is a constant, or one under dl.pack, dl.transpose,
+  /// dl.reshape and dl.winograd_filter.
   static bool isConstant(mlir::Value value);
 
   /// The number of such a value; equal chains of one attribute are one
@@ -56,6 +56,7 @@ public:
 private:
   mlir::FailureOr<ConstantData> read(mlir::Value value);
   mlir::FailureOr<ConstantData> readSource(mlir::Operation *op);
+  mlir::FailureOr<ConstantData> readFilter(mlir::Operation *op);
 
   std::vector<ConstantData> constants;
   llvm::DenseMap<mlir::Value, int32_t> numbers;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "ir/dialect/Dialect.h"
+#include "ir/dialect/Winograd.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 
 using namespace mlir;
@@ -38,6 +39,23 @@ LogicalResult PackOp::verify() {
   auto expected = RankedTensorType::get(packed, type.getElementType());
   if (getResult().getType() != expected)
     return emitOpError("(P4) expected the result type ")
+           << expected << ", found " << getResult().getType();
+  return success();
+}
+
+LogicalResult WinogradFilterOp::verify() {
+  RankedTensorType type = getOperand().getType();
+  if (!type.hasStaticShape() || type.getRank() != 4 ||
+      !type.getElementType().isF32() || type.getDimSize(0) != winograd::kTaps ||
+      type.getDimSize(1) != winograd::kTaps)
+    return emitOpError("(W1) expected a static [3, 3, C, M] of f32, found ")
+           << type;
+  auto expected =
+      RankedTensorType::get({winograd::kInputs, winograd::kInputs,
+                             type.getDimSize(2), type.getDimSize(3)},
+                            type.getElementType());
+  if (getResult().getType() != expected)
+    return emitOpError("(W2) expected the result type ")
            << expected << ", found " << getResult().getType();
   return success();
 }

@@ -1,6 +1,7 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "ir/dialect/Winograd.h"
 #include "ir/reference/Rules.h"
 
 using namespace mlir;
@@ -159,6 +160,21 @@ static FailureOr<Tensor> pack(PackOp op, const Arguments &arguments) {
   return result;
 }
 
+/// The filters of all channels side by side.
+static FailureOr<Tensor> winogradFilter(WinogradFilterOp op,
+                                        const Arguments &arguments) {
+  const Tensor &operand = arguments[0];
+  auto shape = arguments.getShape(op.getResult());
+  if (failed(shape))
+    return failure();
+  Tensor result(operand.getElementType(), *shape);
+  winograd::transformFilters(
+      reinterpret_cast<const float *>(operand.getData()),
+      operand.getDimSize(2) * operand.getDimSize(3),
+      reinterpret_cast<float *>(result.getMutableData()));
+  return result;
+}
+
 void mlir::dl::reference::addMovementRules(RuleTable &table) {
   table.add(reshape);
   table.add(transpose);
@@ -166,4 +182,5 @@ void mlir::dl::reference::addMovementRules(RuleTable &table) {
   table.add(pad);
   table.add(concat);
   table.add(pack);
+  table.add(winogradFilter);
 }

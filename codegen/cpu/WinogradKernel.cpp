@@ -1,0 +1,568 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Convolutions of 3 x 3 taps by Winograd's minimal filtering (ir/dialect/
+// Winograd.h), with what follows them.
+//
+// A group of tiles is a band of the image: its inputs are transformed once,
+// into 36 matrices of [tiles, channels] in this thread's scratch. A tile of the
+// dispatch is then one panel of output channels: 36 products with the
+// transformed filter, and the transformation back. All of it stays in the
+// core's cache.
+
+#include "codegen/cpu/Contraction.h"
+#include "ir/dialect/Winograd.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::dl::cpu;
+using namespace mlir::dl::winograd;
+
+namespace {
+
+/// Loops of [n, h, w, m] = sum over i, j, c of image[n, h + i, w + j, c] *
+/// filter[i, j, c, m].
+enum Loop : unsigned { N, H, W, M, I, J, C, kLoops };
+
+class WinogradEmitter {
+public:
+  WinogradEmitter(KernelFunction &kernel, Contraction contraction)
+      : kernel(kernel), c(std::move(contraction)), op(c.op),
+        emitter(kernel.emitter), index(kernel.emitter.index),
+        builder(kernel.builder), loc(kernel.loc) {}
+
+  LogicalResult run();
+
+private:
+  Value isInsideBorder(Value row, Value column);
+  void transformInput(Value n, Value firstRow, Value endRow);
+  void transformInputTile(Value n, Value row, Value column, Value tile,
+                          Value channel);
+  void multiply(Value panel, Value tiles);
+  void transformResult(Value n, Value firstRow, Value endRow, Value panel);
+  template <size_t Rows, size_t Columns>
+  SmallVector<Value>
+  apply(const std::array<std::array<double, Columns>, Rows> &matrix,
+        ArrayRef<Value> inputs);
+  Value combine(Value sum, double factor, Value value);
+  int64_t extent(Loop loop) { return op.getStaticLoopRanges()[loop]; }
+  Value loadVector(Value memory, Value at);
+  void storeVector(Value value, Value memory, Value at);
+
+  KernelFunction &kernel;
+  Contraction c;
+  linalg::GenericOp op;
+  ElementEmitter &emitter;
+  IndexBuilder &index;
+  OpBuilder &builder;
+  Location loc;
+
+  SmallVector<KernelFunction::Output> outputs;
+  BlockSize block;
+  int64_t rows, columns; // of tiles in the image
+  int64_t band;          // rows of tiles in a group
+  int64_t paddedChannels;
+  Value filter, inputs, products, results;
+};
+
+/// Contracted positions that are unrolled.
+constexpr int64_t kUnroll = 4;
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Where it applies
+//===----------------------------------------------------------------------===//
+
+/// The convolution, if the kernel is one that could go this way.
+static std::optional<Contraction> match(func::FuncOp source) {
+  if (!isContractionKernel(source))
+    return std::nullopt;
+  Contraction found = findContractions(source).front();
+  linalg::GenericOp op = found.op;
+  if (op.getNumLoops() != kLoops)
+    return std::nullopt;
+  MLIRContext *context = source.getContext();
+  auto d = [&](Loop loop) { return getAffineDimExpr(loop, context); };
+  auto mapOf = [&](ArrayRef<AffineExpr> exprs) {
+    return AffineMap::get(kLoops, 0, exprs, context);
+  };
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  bool isKnown =
+      llvm::all_of(ArrayRef<int64_t>(ranges).drop_front(),
+                   [](int64_t size) { return !ShapedType::isDynamic(size); });
+  if (!isKnown || ranges[I] != kTaps || ranges[J] != kTaps ||
+      op.getMatchingIndexingMap(op.getDpsInitOperand(0)) !=
+          mapOf({d(N), d(H), d(W), d(M)}) ||
+      op.getMatchingIndexingMap(found.rowSide) !=
+          mapOf({d(N), d(H) + d(I), d(W) + d(J), d(C)}) ||
+      op.getMatchingIndexingMap(found.laneSide) !=
+          mapOf({d(I), d(J), d(C), d(M)}) ||
+      !Contraction::getConstantArgument(op, found.laneSide))
+    return std::nullopt;
+  return found;
+}
+
+/// Whether minimal filtering is the faster one by a good margin, in vectors of
+/// multiply-adds: the direct sums against the products, the transformations
+/// (measured: about 100 vector operations for a tile's inputs and as many for
+/// its results), and the larger filter, which comes from afar.
+static bool isFaster(linalg::GenericOp op, const MachineModel &machine) {
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  double lanes = machine.vectorLanes;
+  double images = ShapedType::isDynamic(ranges[N]) ? 1 : ranges[N];
+  double in = ranges[C], out = ranges[M];
+  if (in < lanes || out < lanes || machine.vectorRegisters < 32)
+    return false;
+  double tiles = images * llvm::divideCeil(ranges[H], kResults) *
+                 llvm::divideCeil(ranges[W], kResults);
+  // A multiply-add takes about as long as 8 bytes of a filter that streams.
+  constexpr double kBytes = 8, kShortSums = 1.2, kTransform = 100;
+  double pairs = in * out;
+  double direct =
+      images * ranges[H] * ranges[W] * kTaps * kTaps * pairs / lanes;
+  double products = tiles * kProducts * pairs / lanes;
+  auto filterCost = [&](double taps) {
+    double bytes = taps * pairs * sizeof(float);
+    return bytes > machine.l2Bytes / 2 ? bytes / kBytes : 0;
+  };
+  double minimal = kShortSums * products +
+                   tiles * kTransform * (in + out) / lanes +
+                   filterCost(kProducts);
+  return minimal < 0.8 * (direct + filterCost(kTaps * kTaps));
+}
+
+bool mlir::dl::cpu::isWinogradKernel(func::FuncOp source,
+                                     const MachineModel &machine) {
+  auto found = match(source);
+  return found && isFaster(found->op, machine);
+}
+
+//===----------------------------------------------------------------------===//
+// Transformations
+//===----------------------------------------------------------------------===//
+
+Value WinogradEmitter::loadVector(Value memory, Value at) {
+  return vector::LoadOp::create(builder, loc,
+                                emitter.vectorType(builder.getF32Type()),
+                                memory, ValueRange{at});
+}
+
+void WinogradEmitter::storeVector(Value value, Value memory, Value at) {
+  vector::StoreOp::create(builder, loc, value, memory, ValueRange{at});
+}
+
+/// sum + factor * value; a null sum is zero.
+Value WinogradEmitter::combine(Value sum, double factor, Value value) {
+  if (factor == 0)
+    return sum;
+  VectorType type = emitter.vectorType(builder.getF32Type());
+  auto constant = [&](double number) -> Value {
+    return arith::ConstantOp::create(
+        builder, loc, DenseElementsAttr::get(type, static_cast<float>(number)));
+  };
+  if (!sum)
+    return factor == 1 ? value
+                       : Value(arith::MulFOp::create(builder, loc, value,
+                                                     constant(factor)));
+  if (factor == 1)
+    return arith::AddFOp::create(builder, loc, sum, value);
+  if (factor == -1)
+    return arith::SubFOp::create(builder, loc, sum, value);
+  return vector::FMAOp::create(builder, loc, value, constant(factor), sum);
+}
+
+/// The matrix times the inputs. Neighbouring columns that are equal but for
+/// signs are added and subtracted first, and of two such rows the common parts
+/// computed once: all of these matrices consist of such pairs.
+template <size_t Rows, size_t Columns>
+SmallVector<Value> WinogradEmitter::apply(
+    const std::array<std::array<double, Columns>, Rows> &matrix,
+    ArrayRef<Value> inputs) {
+  // Inputs as sums and differences, with one coefficient for each row.
+  SmallVector<std::pair<Value, std::array<double, Rows>>> terms;
+  auto column = [&](size_t j) {
+    std::array<double, Rows> result;
+    for (size_t i = 0; i < Rows; ++i)
+      result[i] = matrix[i][j];
+    return result;
+  };
+  for (size_t j = 0; j < Columns; ++j) {
+    bool isPair = j + 1 < Columns;
+    std::array<double, Rows> even = column(j), odd = even;
+    bool differs = false;
+    for (size_t i = 0; isPair && i < Rows; ++i) {
+      double a = matrix[i][j], b = matrix[i][j + 1];
+      isPair = a == b || a == -b;
+      (a == b ? odd : even)[i] = 0;
+      differs |= a != b;
+    }
+    if (!isPair || !differs) {
+      terms.push_back({inputs[j], column(j)});
+      continue;
+    }
+    terms.push_back({combine(inputs[j], 1, inputs[j + 1]), even});
+    terms.push_back({combine(inputs[j], -1, inputs[j + 1]), odd});
+    ++j;
+  }
+  SmallVector<Value> results;
+  for (size_t i = 0; i < Rows; ++i) {
+    bool isPair = i + 1 < Rows;
+    for (auto &[value, factors] : terms)
+      isPair = isPair && std::abs(factors[i]) == std::abs(factors[i + 1]);
+    Value same, opposite;
+    for (auto &[value, factors] : terms) {
+      bool flips = isPair && factors[i] != factors[i + 1];
+      Value &part = flips ? opposite : same;
+      part = combine(part, factors[i], value);
+    }
+    if (!isPair || !opposite || !same) {
+      results.push_back(same ? same : opposite);
+      if (isPair && (opposite || same)) {
+        // Two rows that are equal, or each other's negative.
+        Value other = same ? same : combine(Value(), -1, opposite);
+        results.push_back(other);
+        ++i;
+      }
+      continue;
+    }
+    results.push_back(combine(same, 1, opposite));
+    results.push_back(combine(same, -1, opposite));
+    ++i;
+  }
+  return results;
+}
+
+/// Where all inputs of a tile lie inside of the border, so that none needs a
+/// check; null where there is no border.
+Value WinogradEmitter::isInsideBorder(Value row, Value column) {
+  auto pad = c.rowSide->get().getDefiningOp<tensor::PadOp>();
+  if (!pad)
+    return {};
+  Value inside;
+  for (auto [d, tile] : {std::pair(1, row), std::pair(2, column)}) {
+    auto low = getConstantIntValue(pad.getMixedLowPad()[d]);
+    if (!low)
+      return {};
+    Value first = index.mul(tile, index.constant(kResults));
+    Value limit =
+        index.add(emitter.size(pad.getSource(), d), index.constant(*low));
+    Value isAfter = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::sge, first, index.constant(*low));
+    Value isBefore =
+        index.less(index.add(first, index.constant(kInputs - 1)), limit);
+    Value both = arith::AndIOp::create(builder, loc, isAfter, isBefore);
+    inside = inside ? Value(arith::AndIOp::create(builder, loc, inside, both))
+                    : both;
+  }
+  return inside;
+}
+
+/// One vector of channels of one tile, number `tile` of the band.
+void WinogradEmitter::transformInputTile(Value n, Value row, Value column,
+                                         Value tile, Value channel) {
+  Value image = c.rowSide->get();
+  // Tiles at the end reach beyond the image: what they read there is not used.
+  auto positionsFrom = [&](Value number, unsigned dimension) {
+    SmallVector<Value> result;
+    Value last = index.sub(emitter.size(image, dimension), index.constant(1));
+    int64_t all = dimension == 1 ? rows : columns;
+    auto known = IndexBuilder::getConstant(last);
+    bool reaches = !known || kResults * all + kTaps - 1 > *known + 1;
+    for (int64_t i = 0; i < kInputs; ++i) {
+      Value at = index.add(index.mul(number, index.constant(kResults)),
+                           index.constant(i));
+      result.push_back(reaches ? index.min(at, last) : at);
+    }
+    return result;
+  };
+  SmallVector<Value> ys = positionsFrom(row, 1), xs = positionsFrom(column, 2);
+  SmallVector<SmallVector<Value>> half(kInputs);
+  for (int64_t b = 0; b < kInputs; ++b) {
+    SmallVector<Value> read;
+    for (int64_t a = 0; a < kInputs; ++a) {
+      Position at{index.uniform(n), index.uniform(ys[a]), index.uniform(xs[b]),
+                  index.uniform(channel)};
+      at.back().stride = 1;
+      read.push_back(emitter.toVector(emitter.read(image, at)));
+    }
+    for (auto [i, value] : llvm::enumerate(apply(kInput, read)))
+      half[i].push_back(value);
+  }
+  Value place =
+      index.add(index.mul(tile, index.constant(paddedChannels)), channel);
+  for (int64_t i = 0; i < kInputs; ++i)
+    for (auto [j, value] : llvm::enumerate(apply(kInput, half[i])))
+      storeVector(value, inputs,
+                  index.add(place, index.constant((i * kInputs + j) * band *
+                                                  columns * paddedChannels)));
+}
+
+/// The inputs of a band of rows of tiles, to [product, tile, channel].
+void WinogradEmitter::transformInput(Value n, Value firstRow, Value endRow) {
+  Value zero = index.constant(0), one = index.constant(1);
+  emitLoop(builder, loc, firstRow, endRow, one, {},
+           [&](Value row, ValueRange) -> SmallVector<Value> {
+             ElementEmitter::Scope scope(emitter);
+             emitLoop(
+                 builder, loc, zero, index.constant(columns), one, {},
+                 [&](Value column, ValueRange) -> SmallVector<Value> {
+                   ElementEmitter::Scope inner(emitter);
+                   Value tile = index.add(index.mul(index.sub(row, firstRow),
+                                                    index.constant(columns)),
+                                          column);
+                   auto emitTile = [&] {
+                     emitter.emitLanes(
+                         zero, index.constant(extent(C)), [&](Value channel) {
+                           transformInputTile(n, row, column, tile, channel);
+                         });
+                   };
+                   if (Value isInside = isInsideBorder(row, column))
+                     emitter.emitByBorder(op, isInside, emitTile, emitTile);
+                   else
+                     emitTile();
+                   return {};
+                 });
+             return {};
+           });
+}
+
+/// The results of a band for one panel of output channels, with what follows.
+void WinogradEmitter::transformResult(Value n, Value firstRow, Value endRow,
+                                      Value panel) {
+  Value zero = index.constant(0), one = index.constant(1);
+  int64_t width = emitter.width(), panelWidth = block.vectors * width;
+  AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  Value firstLane = index.mul(panel, index.constant(panelWidth));
+  Value endLane = index.min(index.add(firstLane, index.constant(panelWidth)),
+                            index.constant(extent(M)));
+  auto emitTile = [&](Value row, Value column, Value lane) {
+    Value tile = index.add(
+        index.mul(index.sub(row, firstRow), index.constant(columns)), column);
+    Value place = index.add(index.mul(tile, index.constant(panelWidth)),
+                            index.sub(lane, firstLane));
+    // [product, tile, lane]
+    SmallVector<SmallVector<Value>> half(kResults);
+    for (int64_t j = 0; j < kInputs; ++j) {
+      SmallVector<Value> read;
+      for (int64_t i = 0; i < kInputs; ++i)
+        read.push_back(loadVector(
+            products, index.add(place, index.constant((i * kInputs + j) * band *
+                                                      columns * panelWidth))));
+      for (auto [i, value] : llvm::enumerate(apply(kResult, read)))
+        half[i].push_back(value);
+    }
+    for (int64_t i = 0; i < kResults; ++i)
+      for (auto [j, value] : llvm::enumerate(apply(kResult, half[i])))
+        storeVector(value, results, index.constant((i * kResults + j) * width));
+    // Those that lie in the image, one after the other.
+    Value y = index.mul(row, index.constant(kResults));
+    Value x = index.mul(column, index.constant(kResults));
+    auto countOf = [&](Value start, Loop loop) {
+      Value most = index.constant(kResults);
+      if (extent(loop) % kResults == 0)
+        return most;
+      return index.min(most, index.sub(index.constant(extent(loop)), start));
+    };
+    Value height = countOf(y, H), breadth = countOf(x, W);
+    emitLoop(builder, loc, zero, height, one, {},
+             [&](Value i, ValueRange) -> SmallVector<Value> {
+               ElementEmitter::Scope outer(emitter);
+               emitLoop(
+                   builder, loc, zero, breadth, one, {},
+                   [&](Value j, ValueRange) -> SmallVector<Value> {
+                     ElementEmitter::Scope scope(emitter);
+                     Position dims(kLoops);
+                     dims[N] = index.uniform(n);
+                     dims[H] = index.uniform(index.add(y, i));
+                     dims[W] = index.uniform(index.add(x, j));
+                     dims[M] = index.uniform(lane);
+                     dims[M].stride = 1;
+                     Position position = emitter.mapPosition(out, dims);
+                     Value at =
+                         index.add(index.mul(i, index.constant(kResults)), j);
+                     Value sum = loadVector(
+                         results, index.mul(at, index.constant(width)));
+                     emitter.remember(op->getResult(0), position, {sum, true});
+                     SmallVector<Element> elements;
+                     for (const KernelFunction::Output &output : outputs)
+                       elements.push_back(emitter.read(output.value, position));
+                     for (auto [output, element] : llvm::zip(outputs, elements))
+                       emitter.write(output.buffer, position, element);
+                     return {};
+                   });
+               return {};
+             });
+  };
+  emitLoop(builder, loc, firstRow, endRow, one, {},
+           [&](Value row, ValueRange) -> SmallVector<Value> {
+             ElementEmitter::Scope scope(emitter);
+             emitLoop(builder, loc, zero, index.constant(columns), one, {},
+                      [&](Value column, ValueRange) -> SmallVector<Value> {
+                        ElementEmitter::Scope inner(emitter);
+                        emitter.emitLanes(firstLane, endLane, [&](Value lane) {
+                          emitTile(row, column, lane);
+                        });
+                        return {};
+                      });
+             return {};
+           });
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+/// The 36 products of a band's inputs [tiles, channels] with a panel of the
+/// filter [channels, lanes].
+void WinogradEmitter::multiply(Value panel, Value tiles) {
+  Value zero = index.constant(0), one = index.constant(1);
+  int64_t width = emitter.width(), vectors = block.vectors,
+          panelWidth = vectors * width, depth = extent(C);
+  int64_t panels = llvm::divideCeil(extent(M), panelWidth);
+  VectorType type = emitter.vectorType(builder.getF32Type());
+  auto emitBlocks = [&](Value number) {
+    Value inputBase =
+        index.mul(number, index.constant(band * columns * paddedChannels));
+    Value filterBase =
+        index.mul(index.add(index.mul(number, index.constant(panels)), panel),
+                  index.constant(depth * panelWidth));
+    Value productBase =
+        index.mul(number, index.constant(band * columns * panelWidth));
+    auto emitBlock = [&](Value tile, int64_t height) {
+      Value rowBase =
+          index.add(inputBase, index.mul(tile, index.constant(paddedChannels)));
+      auto emitStep = [&](Value k, ValueRange sums) {
+        SmallVector<Value> next(sums), lanes;
+        Value laneBase =
+            index.add(filterBase, index.mul(k, index.constant(panelWidth)));
+        for (int64_t j = 0; j < vectors; ++j)
+          lanes.push_back(loadVector(
+              filter, index.add(laneBase, index.constant(j * width))));
+        for (int64_t i = 0; i < height; ++i) {
+          Value at = index.add(index.add(rowBase, k),
+                               index.constant(i * paddedChannels));
+          Value element = vector::BroadcastOp::create(
+              builder, loc, type,
+              memref::LoadOp::create(builder, loc, inputs, ValueRange{at}));
+          for (int64_t j = 0; j < vectors; ++j)
+            next[i * vectors + j] = vector::FMAOp::create(
+                builder, loc, element, lanes[j], next[i * vectors + j]);
+        }
+        return next;
+      };
+      SmallVector<Value> sums(
+          height * vectors,
+          arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type)));
+      int64_t whole = depth / kUnroll * kUnroll;
+      sums = emitLoop(
+          builder, loc, zero, index.constant(whole), index.constant(kUnroll),
+          sums, [&](Value k, ValueRange carried) {
+            SmallVector<Value> next(carried);
+            for (int64_t u = 0; u < kUnroll; ++u)
+              next = emitStep(index.add(k, index.constant(u)), next);
+            return next;
+          });
+      for (int64_t k = whole; k < depth; ++k)
+        sums = emitStep(index.constant(k), sums);
+      Value place =
+          index.add(productBase, index.mul(tile, index.constant(panelWidth)));
+      for (auto [i, sum] : llvm::enumerate(sums))
+        storeVector(sum, products, index.add(place, index.constant(i * width)));
+    };
+    Value done = zero;
+    SmallVector<int64_t> steps{block.rows};
+    if (rows % band == 0) {
+      if (int64_t rest = band * columns % block.rows)
+        steps.push_back(rest);
+    } else {
+      steps.push_back(1);
+    }
+    for (int64_t step : steps) {
+      Value left = index.sub(tiles, done);
+      Value limit = index.add(
+          done, index.sub(left, index.rem(left, index.constant(step))));
+      emitLoop(builder, loc, done, limit, index.constant(step), {},
+               [&](Value tile, ValueRange) -> SmallVector<Value> {
+                 emitBlock(tile, step);
+                 return {};
+               });
+      done = limit;
+    }
+  };
+  emitLoop(builder, loc, zero, index.constant(kProducts), one, {},
+           [&](Value number, ValueRange) -> SmallVector<Value> {
+             emitBlocks(number);
+             return {};
+           });
+}
+
+//===----------------------------------------------------------------------===//
+// The kernel
+//===----------------------------------------------------------------------===//
+
+LogicalResult WinogradEmitter::run() {
+  outputs = kernel.getOutputs();
+  kernel.countOperations(op);
+  int64_t width = emitter.width();
+  rows = llvm::divideCeil(extent(H), kResults);
+  columns = llvm::divideCeil(extent(W), kResults);
+  paddedChannels = llvm::alignTo(extent(C), width);
+  // A band's transformed inputs take half of the core's cache.
+  int64_t rowBytes = kProducts * columns * paddedChannels * sizeof(float);
+  band = std::clamp<int64_t>(kernel.machine.l2Bytes / 2 / rowBytes, 1, rows);
+  block = chooseBlock(band * columns, extent(M), kernel.machine);
+  int64_t panels = llvm::divideCeil(extent(M), block.vectors * width);
+  // Tiles for several threads; an even division of the rows, where there is
+  // one.
+  constexpr int64_t kTiles = 8;
+  int64_t bands =
+      std::max(llvm::divideCeil(rows, band), llvm::divideCeil(kTiles, panels));
+  bands = std::min<int64_t>(bands, rows);
+  band = llvm::divideCeil(rows, bands);
+  for (int64_t even = band; even > band / 2 && even > 0; --even)
+    if (rows % even == 0) {
+      band = even;
+      break;
+    }
+  block = chooseBlock(band * columns, extent(M), kernel.machine);
+  int64_t panelWidth = block.vectors * width;
+  panels = llvm::divideCeil(extent(M), panelWidth);
+
+  filter = kernel.packWinogradFilter(
+      Contraction::getConstantArgument(op, c.laneSide), panelWidth);
+  Type f32 = builder.getF32Type();
+  inputs = kernel.allocateScratch(
+      f32, index.constant(kProducts * band * columns * paddedChannels));
+  products = kernel.allocateScratch(
+      f32, index.constant(kProducts * band * columns * panelWidth));
+  results =
+      kernel.allocateScratch(f32, index.constant(kResults * kResults * width));
+
+  SmallVector<Value> sizes{emitter.loopSize(op, N),
+                           index.constant(llvm::divideCeil(rows, band))};
+  Value n, firstRow, endRow;
+  kernel.emitGroupedTiles(
+      index.mul(sizes[0], sizes[1]), index.constant(panels),
+      [&](Value group) {
+        SmallVector<Value> at = kernel.delinearize(group, sizes);
+        n = at[0];
+        firstRow = index.mul(at[1], index.constant(band));
+        endRow = index.min(index.add(firstRow, index.constant(band)),
+                           index.constant(rows));
+        transformInput(n, firstRow, endRow);
+      },
+      [&](Value, Value panel) {
+        multiply(panel, index.mul(index.sub(endRow, firstRow),
+                                  index.constant(columns)));
+        transformResult(n, firstRow, endRow, panel);
+      });
+  return success(!emitter.failed());
+}
+
+LogicalResult mlir::dl::cpu::emitWinogradKernel(KernelFunction &kernel) {
+  return WinogradEmitter(kernel, *match(kernel.source)).run();
+}
