@@ -150,8 +150,9 @@ BlockSize mlir::dl::cpu::chooseBlock(int64_t rows, int64_t lanes,
   // 24 accumulators, with what the operands need, fill 32 registers; with 16
   // registers 12 do.
   static constexpr BlockSize kWide[] = {
-      {6, 4}, {8, 3},  {12, 2}, {4, 6}, {14, 2}, {7, 3}, {10, 2}, {8, 2},
-      {4, 4}, {24, 1}, {16, 1}, {2, 8}, {1, 8},  {1, 4}, {4, 2},  {2, 4}};
+      {6, 4},  {8, 3}, {12, 2}, {4, 6}, {14, 2}, {7, 3},
+      {5, 5},  {9, 3}, {10, 2}, {8, 2}, {4, 4},  {24, 1},
+      {16, 1}, {2, 8}, {1, 8},  {1, 4}, {4, 2},  {2, 4}};
   static constexpr BlockSize kNarrow[] = {{6, 2}, {4, 3}, {12, 1}, {8, 1},
                                           {4, 2}, {2, 4}, {1, 8},  {1, 4}};
   ArrayRef<BlockSize> sizes = machine.vectorRegisters >= 32

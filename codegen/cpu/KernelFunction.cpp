@@ -246,10 +246,10 @@ Value KernelFunction::packWinogradFilter(BlockArgument argument, int64_t tile) {
   auto transformed = RankedTensorType::get(
       {winograd::kInputs, winograd::kInputs, channels, count}, element);
   auto packed = RankedTensorType::get(
-      {winograd::kInputs, winograd::kInputs,
-       static_cast<int64_t>(llvm::divideCeil(count, tile)), channels, tile},
+      {static_cast<int64_t>(llvm::divideCeil(count, tile)), winograd::kInputs,
+       winograd::kInputs, channels, tile},
       element);
-  packs[argument] = {{0, 1, 3, 2}, 3, tile, packed, transformed};
+  packs[argument] = {{3, 0, 1, 2}, 3, tile, packed, transformed};
   return emitter.buffers[argument].memory;
 }
 

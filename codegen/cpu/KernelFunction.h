@@ -55,8 +55,8 @@ public:
                      int64_t innerDimension, int64_t tile);
 
   /// Makes every dispatch pass a constant filter [3, 3, C, M] as
-  /// `dl.winograd_filter` transforms it, in panels of `tile` lanes: [6, 6,
-  /// panels, C, tile]. Returns the memory.
+  /// `dl.winograd_filter` transforms it, in panels of `tile` lanes: [panels,
+  /// 6, 6, C, tile]. Returns the memory.
   Value packWinogradFilter(BlockArgument argument, int64_t tile);
 
   /// Completes the function and erases the source; fails if an element could

@@ -38,6 +38,7 @@ public:
 
 private:
   Value isInsideBorder(Value row, Value column);
+  void choosePlan();
   void transformInput(Value n, Value firstRow, Value endRow);
   void transformInputTile(Value n, Value row, Value column, Value tile,
                           Value channel);
@@ -70,6 +71,7 @@ private:
 
 /// Contracted positions that are unrolled.
 constexpr int64_t kUnroll = 4;
+constexpr int64_t kLine = 16; // float32 in a cache line
 
 } // namespace
 
@@ -106,10 +108,20 @@ static std::optional<Contraction> match(func::FuncOp source) {
   return found;
 }
 
+/// Vector operations for the transformation of a tile's inputs, or its results.
+constexpr double kTransform = 100;
+
+/// What reading a filter of so many elements costs, in vectors of
+/// multiply-adds, if it comes from beyond the core's cache.
+static double getFilterCost(double elements, const MachineModel &machine) {
+  constexpr double kBytes = 8; // that come while a vector is multiplied
+  double bytes = elements * sizeof(float);
+  return bytes > machine.l2Bytes / 2 ? bytes / kBytes : 0;
+}
+
 /// Whether minimal filtering is the faster one by a good margin, in vectors of
-/// multiply-adds: the direct sums against the products, the transformations
-/// (measured: about 100 vector operations for a tile's inputs and as many for
-/// its results), and the larger filter, which comes from afar.
+/// multiply-adds: the direct sums against the products, the transformations,
+/// and the larger filter, which comes from afar.
 static bool isFaster(linalg::GenericOp op, const MachineModel &machine) {
   SmallVector<int64_t> ranges = op.getStaticLoopRanges();
   double lanes = machine.vectorLanes;
@@ -119,15 +131,13 @@ static bool isFaster(linalg::GenericOp op, const MachineModel &machine) {
     return false;
   double tiles = images * llvm::divideCeil(ranges[H], kResults) *
                  llvm::divideCeil(ranges[W], kResults);
-  // A multiply-add takes about as long as 8 bytes of a filter that streams.
-  constexpr double kBytes = 8, kShortSums = 1.2, kTransform = 100;
+  constexpr double kShortSums = 1.2;
   double pairs = in * out;
   double direct =
       images * ranges[H] * ranges[W] * kTaps * kTaps * pairs / lanes;
   double products = tiles * kProducts * pairs / lanes;
   auto filterCost = [&](double taps) {
-    double bytes = taps * pairs * sizeof(float);
-    return bytes > machine.l2Bytes / 2 ? bytes / kBytes : 0;
+    return getFilterCost(taps * pairs, machine);
   };
   double minimal = kShortSums * products +
                    tiles * kTransform * (in + out) / lanes +
@@ -422,14 +432,17 @@ void WinogradEmitter::multiply(Value panel, Value tiles) {
   Value zero = index.constant(0), one = index.constant(1);
   int64_t width = emitter.width(), vectors = block.vectors,
           panelWidth = vectors * width, depth = extent(C);
-  int64_t panels = llvm::divideCeil(extent(M), panelWidth);
+  // A filter that streams: its next matrix comes while this one is at work.
+  int64_t blocks = llvm::divideCeil(band * columns, block.rows), lines = 0;
+  if (getFilterCost(double(kProducts) * depth * extent(M), kernel.machine) > 0)
+    lines = llvm::divideCeil(vectors * kUnroll, blocks);
   VectorType type = emitter.vectorType(builder.getF32Type());
   auto emitBlocks = [&](Value number) {
     Value inputBase =
         index.mul(number, index.constant(band * columns * paddedChannels));
-    Value filterBase =
-        index.mul(index.add(index.mul(number, index.constant(panels)), panel),
-                  index.constant(depth * panelWidth));
+    Value filterBase = index.mul(
+        index.add(index.mul(panel, index.constant(kProducts)), number),
+        index.constant(depth * panelWidth));
     Value productBase =
         index.mul(number, index.constant(band * columns * panelWidth));
     auto emitBlock = [&](Value tile, int64_t height) {
@@ -462,6 +475,19 @@ void WinogradEmitter::multiply(Value panel, Value tiles) {
           builder, loc, zero, index.constant(whole), index.constant(kUnroll),
           sums, [&](Value k, ValueRange carried) {
             SmallVector<Value> next(carried);
+            Value step =
+                index.add(index.mul(index.div(tile, index.constant(block.rows)),
+                                    index.constant(depth / kUnroll)),
+                          index.div(k, index.constant(kUnroll)));
+            Value ahead = index.add(
+                index.add(filterBase, index.constant(depth * panelWidth)),
+                index.mul(step, index.constant(lines * kLine)));
+            for (int64_t i = 0; i < lines; ++i)
+              memref::PrefetchOp::create(
+                  builder, loc, filter,
+                  ValueRange{index.add(ahead, index.constant(i * kLine))},
+                  /*isWrite=*/false, /*localityHint=*/2,
+                  /*isDataCache=*/true);
             for (int64_t u = 0; u < kUnroll; ++u)
               next = emitStep(index.add(k, index.constant(u)), next);
             return next;
@@ -504,6 +530,49 @@ void WinogradEmitter::multiply(Value panel, Value tiles) {
 // The kernel
 //===----------------------------------------------------------------------===//
 
+/// Chooses bands and the block: a band's transformed inputs and products take
+/// at most half of the core's cache, each band reads the whole filter, and the
+/// tiles should come out even for two threads.
+void WinogradEmitter::choosePlan() {
+  int64_t width = emitter.width();
+  double filterCost =
+      getFilterCost(kProducts * double(extent(C)) * extent(M), kernel.machine);
+  double best = 0;
+  for (int64_t bands = 1; bands <= rows; ++bands) {
+    int64_t inBand = llvm::divideCeil(rows, bands);
+    if ((int64_t)llvm::divideCeil(rows, inBand) != bands)
+      continue;
+    for (int64_t parts : {1, 2, 4}) {
+      BlockSize candidate = chooseBlock(
+          inBand * columns, llvm::divideCeil(extent(M), parts), kernel.machine);
+      int64_t panels = llvm::divideCeil(extent(M), candidate.vectors * width);
+      int64_t tiles = bands * panels;
+      double bytes = sizeof(float) * kProducts * inBand * columns *
+                     (paddedChannels + candidate.vectors * width);
+      if (bytes > kernel.machine.l2Bytes / 2 && bands < rows)
+        continue;
+      double blocks = llvm::divideCeil(inBand * columns, candidate.rows);
+      // One tile, in vectors of multiply-adds.
+      double cycles = std::max<double>(candidate.rows * candidate.vectors, 8);
+      double work = kProducts * extent(C) * blocks * (cycles + 0.5) +
+                    inBand * columns * kTransform * candidate.vectors;
+      // The filter wants a place in the cache, too.
+      if (bytes > kernel.machine.l2Bytes / 4)
+        work *= 1.25;
+      // The inputs of a band are transformed once for each thread that takes
+      // part in it.
+      double inputs = inBand * columns * kTransform * paddedChannels / width;
+      double cost = llvm::alignTo(tiles, 2) * work +
+                    bands * (filterCost + inputs) + (tiles < 8 ? inputs : 0);
+      if (best == 0 || cost < 0.98 * best) {
+        best = cost;
+        band = inBand;
+        block = candidate;
+      }
+    }
+  }
+}
+
 LogicalResult WinogradEmitter::run() {
   outputs = kernel.getOutputs();
   kernel.countOperations(op);
@@ -511,26 +580,9 @@ LogicalResult WinogradEmitter::run() {
   rows = llvm::divideCeil(extent(H), kResults);
   columns = llvm::divideCeil(extent(W), kResults);
   paddedChannels = llvm::alignTo(extent(C), width);
-  // A band's transformed inputs take half of the core's cache.
-  int64_t rowBytes = kProducts * columns * paddedChannels * sizeof(float);
-  band = std::clamp<int64_t>(kernel.machine.l2Bytes / 2 / rowBytes, 1, rows);
-  block = chooseBlock(band * columns, extent(M), kernel.machine);
-  int64_t panels = llvm::divideCeil(extent(M), block.vectors * width);
-  // Tiles for several threads; an even division of the rows, where there is
-  // one.
-  constexpr int64_t kTiles = 8;
-  int64_t bands =
-      std::max(llvm::divideCeil(rows, band), llvm::divideCeil(kTiles, panels));
-  bands = std::min<int64_t>(bands, rows);
-  band = llvm::divideCeil(rows, bands);
-  for (int64_t even = band; even > band / 2 && even > 0; --even)
-    if (rows % even == 0) {
-      band = even;
-      break;
-    }
-  block = chooseBlock(band * columns, extent(M), kernel.machine);
+  choosePlan();
   int64_t panelWidth = block.vectors * width;
-  panels = llvm::divideCeil(extent(M), panelWidth);
+  int64_t panels = llvm::divideCeil(extent(M), panelWidth);
 
   filter = kernel.packWinogradFilter(
       Contraction::getConstantArgument(op, c.laneSide), panelWidth);

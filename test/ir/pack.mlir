@@ -47,3 +47,28 @@ func.func @result(%x: tensor<3x5xf32>) {
   %0 = dl.pack %x {inner_dims = array<i64: 1>, inner_tiles = array<i64: 2>, outer_perm = array<i64>} : (tensor<3x5xf32>) -> tensor<3x2x2xf32>
   return
 }
+
+// -----
+
+// CHECK-LABEL: func @winograd
+func.func @winograd(%x: tensor<3x3x2x5xf32>) -> tensor<6x6x2x5xf32> {
+  // CHECK: dl.winograd_filter %{{.*}} : (tensor<3x3x2x5xf32>) -> tensor<6x6x2x5xf32>
+  %0 = dl.winograd_filter %x : (tensor<3x3x2x5xf32>) -> tensor<6x6x2x5xf32>
+  return %0 : tensor<6x6x2x5xf32>
+}
+
+// -----
+
+func.func @winograd_operand(%x: tensor<3x2x2x5xf32>) {
+  // expected-error @below {{(W1) expected a static [3, 3, C, M] of f32, found 'tensor<3x2x2x5xf32>'}}
+  %0 = dl.winograd_filter %x : (tensor<3x2x2x5xf32>) -> tensor<6x6x2x5xf32>
+  return
+}
+
+// -----
+
+func.func @winograd_result(%x: tensor<3x3x2x5xf32>) {
+  // expected-error @below {{(W2) expected the result type 'tensor<6x6x2x5xf32>', found 'tensor<4x4x2x5xf32>'}}
+  %0 = dl.winograd_filter %x : (tensor<3x3x2x5xf32>) -> tensor<4x4x2x5xf32>
+  return
+}

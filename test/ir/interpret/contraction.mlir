@@ -77,3 +77,13 @@ func.func @conv_last_groups() -> tensor<1x2x2xi32> {
   %r = dl.conv %x, %w {channels_last = true, strides = array<i64: 2>, pads_low = array<i64: 1>, pads_high = array<i64: 0>, dilations = array<i64: 1>, groups = 2 : i64} : (tensor<1x3x2xi32>, tensor<2x1x2xi32>) -> tensor<1x2x2xi32>
   return %r : tensor<1x2x2xi32>
 }
+
+// A filter of one tap in the corner, g[0][0] = 48: 48 times the product of the first
+// column of G with itself.
+
+// CHECK: winograd_filter: dense<{{\[\[\[\[}}3.000000e+00{{\]\]}}, {{\[\[}}-2.000000e+00{{\]\]}}, {{\[\[}}-2.000000e+00{{\]\]}}, {{\[\[}}5.000000e-01{{\]\]}}, {{\[\[}}5.000000e-01{{\]\]}}, {{\[\[}}0.000000e+00{{\]\]\]}}
+func.func @winograd_filter() -> tensor<6x6x1x1xf32> {
+  %w = dl.constant dense<[[[[48.0]], [[0.0]], [[0.0]]], [[[0.0]], [[0.0]], [[0.0]]], [[[0.0]], [[0.0]], [[0.0]]]]> : tensor<3x3x1x1xf32>
+  %r = dl.winograd_filter %w : (tensor<3x3x1x1xf32>) -> tensor<6x6x1x1xf32>
+  return %r : tensor<6x6x1x1xf32>
+}
