@@ -11,6 +11,7 @@
 // core's cache.
 
 #include "codegen/cpu/Contraction.h"
+#include "codegen/cpu/WinogradTransform.h"
 #include "ir/dialect/Winograd.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -44,11 +45,6 @@ private:
                           Value channel);
   void multiply(Value panel, Value tiles);
   void transformResult(Value n, Value firstRow, Value endRow, Value panel);
-  template <size_t Rows, size_t Columns>
-  SmallVector<Value>
-  apply(const std::array<std::array<double, Columns>, Rows> &matrix,
-        ArrayRef<Value> inputs);
-  Value combine(Value sum, double factor, Value value);
   int64_t extent(Loop loop) { return op.getStaticLoopRanges()[loop]; }
   Value loadVector(Value memory, Value at);
   void storeVector(Value value, Value memory, Value at);
@@ -165,87 +161,6 @@ void WinogradEmitter::storeVector(Value value, Value memory, Value at) {
   vector::StoreOp::create(builder, loc, value, memory, ValueRange{at});
 }
 
-/// sum + factor * value; a null sum is zero.
-Value WinogradEmitter::combine(Value sum, double factor, Value value) {
-  if (factor == 0)
-    return sum;
-  VectorType type = emitter.vectorType(builder.getF32Type());
-  auto constant = [&](double number) -> Value {
-    return arith::ConstantOp::create(
-        builder, loc, DenseElementsAttr::get(type, static_cast<float>(number)));
-  };
-  if (!sum)
-    return factor == 1 ? value
-                       : Value(arith::MulFOp::create(builder, loc, value,
-                                                     constant(factor)));
-  if (factor == 1)
-    return arith::AddFOp::create(builder, loc, sum, value);
-  if (factor == -1)
-    return arith::SubFOp::create(builder, loc, sum, value);
-  return vector::FMAOp::create(builder, loc, value, constant(factor), sum);
-}
-
-/// The matrix times the inputs. Neighbouring columns that are equal but for
-/// signs are added and subtracted first, and of two such rows the common parts
-/// computed once: all of these matrices consist of such pairs.
-template <size_t Rows, size_t Columns>
-SmallVector<Value> WinogradEmitter::apply(
-    const std::array<std::array<double, Columns>, Rows> &matrix,
-    ArrayRef<Value> inputs) {
-  // Inputs as sums and differences, with one coefficient for each row.
-  SmallVector<std::pair<Value, std::array<double, Rows>>> terms;
-  auto column = [&](size_t j) {
-    std::array<double, Rows> result;
-    for (size_t i = 0; i < Rows; ++i)
-      result[i] = matrix[i][j];
-    return result;
-  };
-  for (size_t j = 0; j < Columns; ++j) {
-    bool isPair = j + 1 < Columns;
-    std::array<double, Rows> even = column(j), odd = even;
-    bool differs = false;
-    for (size_t i = 0; isPair && i < Rows; ++i) {
-      double a = matrix[i][j], b = matrix[i][j + 1];
-      isPair = a == b || a == -b;
-      (a == b ? odd : even)[i] = 0;
-      differs |= a != b;
-    }
-    if (!isPair || !differs) {
-      terms.push_back({inputs[j], column(j)});
-      continue;
-    }
-    terms.push_back({combine(inputs[j], 1, inputs[j + 1]), even});
-    terms.push_back({combine(inputs[j], -1, inputs[j + 1]), odd});
-    ++j;
-  }
-  SmallVector<Value> results;
-  for (size_t i = 0; i < Rows; ++i) {
-    bool isPair = i + 1 < Rows;
-    for (auto &[value, factors] : terms)
-      isPair = isPair && std::abs(factors[i]) == std::abs(factors[i + 1]);
-    Value same, opposite;
-    for (auto &[value, factors] : terms) {
-      bool flips = isPair && factors[i] != factors[i + 1];
-      Value &part = flips ? opposite : same;
-      part = combine(part, factors[i], value);
-    }
-    if (!isPair || !opposite || !same) {
-      results.push_back(same ? same : opposite);
-      if (isPair && (opposite || same)) {
-        // Two rows that are equal, or each other's negative.
-        Value other = same ? same : combine(Value(), -1, opposite);
-        results.push_back(other);
-        ++i;
-      }
-      continue;
-    }
-    results.push_back(combine(same, 1, opposite));
-    results.push_back(combine(same, -1, opposite));
-    ++i;
-  }
-  return results;
-}
-
 /// Where all inputs of a tile lie inside of the border, so that none needs a
 /// check; null where there is no border.
 Value WinogradEmitter::isInsideBorder(Value row, Value column) {
@@ -299,13 +214,15 @@ void WinogradEmitter::transformInputTile(Value n, Value row, Value column,
       at.back().stride = 1;
       read.push_back(emitter.toVector(emitter.read(image, at)));
     }
-    for (auto [i, value] : llvm::enumerate(apply(kInput, read)))
+    for (auto [i, value] :
+         llvm::enumerate(transformWinogradInputs(emitter, read)))
       half[i].push_back(value);
   }
   Value place =
       index.add(index.mul(tile, index.constant(paddedChannels)), channel);
   for (int64_t i = 0; i < kInputs; ++i)
-    for (auto [j, value] : llvm::enumerate(apply(kInput, half[i])))
+    for (auto [j, value] :
+         llvm::enumerate(transformWinogradInputs(emitter, half[i])))
       storeVector(value, inputs,
                   index.add(place, index.constant((i * kInputs + j) * band *
                                                   columns * paddedChannels)));
@@ -362,11 +279,13 @@ void WinogradEmitter::transformResult(Value n, Value firstRow, Value endRow,
         read.push_back(loadVector(
             products, index.add(place, index.constant((i * kInputs + j) * band *
                                                       columns * panelWidth))));
-      for (auto [i, value] : llvm::enumerate(apply(kResult, read)))
+      for (auto [i, value] :
+           llvm::enumerate(transformWinogradResults(emitter, read)))
         half[i].push_back(value);
     }
     for (int64_t i = 0; i < kResults; ++i)
-      for (auto [j, value] : llvm::enumerate(apply(kResult, half[i])))
+      for (auto [j, value] :
+           llvm::enumerate(transformWinogradResults(emitter, half[i])))
         storeVector(value, results, index.constant((i * kResults + j) * width));
     // Those that lie in the image, one after the other.
     Value y = index.mul(row, index.constant(kResults));
