@@ -56,7 +56,8 @@ private:
   SmallVector<Value> stageMemory;
   Value keys, blockMemory;
   Value columns, paddedColumns; // the scores' last dimension
-  int64_t vectors;
+  int64_t vectors;              // of a panel of the scores
+  int64_t mixVectors;           // of a panel of the second product
 };
 
 } // namespace
@@ -136,15 +137,21 @@ LogicalResult AttentionEmitter::run() {
   vectors = 4;
   int64_t rows = wide ? 6 : 2;
   int64_t staticRows = op.getStaticLoopRanges()[scores.rows[0]];
+  SmallVector<int64_t> steps;
   if (!ShapedType::isDynamic(staticRows)) {
     rows = std::min(rows, std::max<int64_t>(staticRows, 1));
-    for (int64_t candidate = rows; candidate > rows / 2 && candidate > 0;
-         --candidate)
-      if (staticRows % candidate == 0) {
-        rows = candidate;
-        break;
-      }
+    steps.push_back(rows);
+    if (staticRows % rows)
+      steps.push_back(staticRows % rows);
+  } else {
+    steps = {rows, rows / 2, 1};
   }
+  // The second product's panels are no wider than its lanes.
+  int64_t mixLanes =
+      linalg::GenericOp(mix.op).getStaticLoopRanges()[mix.lanes[0]];
+  mixVectors = vectors;
+  if (!ShapedType::isDynamic(mixLanes))
+    mixVectors = std::min<int64_t>(vectors, llvm::divideCeil(mixLanes, width));
 
   Type f32 = builder.getF32Type();
   Value panelWidth = index.constant(vectors * width);
@@ -185,8 +192,7 @@ LogicalResult AttentionEmitter::run() {
                return {};
              });
     Value done = index.constant(0);
-    for (int64_t step :
-         rows == 1 ? SmallVector<int64_t>{1} : SmallVector<int64_t>{rows, 1}) {
+    for (int64_t step : steps) {
       Value left = index.sub(rowCount, done);
       Value limit = index.add(
           done, index.sub(left, index.rem(left, index.constant(step))));
@@ -307,21 +313,22 @@ void AttentionEmitter::emitRows(Position at, Value row, int64_t rows) {
   Position mixDims = scorePosition(mix, weightMap, at);
   Value lanes = emitter.loopSize(mixOp, mix.lanes[0]);
   SmallVector<KernelFunction::Output> outputs = kernel.getOutputs();
+  Value mixWidth = index.constant(mixVectors * width);
   auto known = IndexBuilder::getConstant(lanes);
-  bool whole = known && *known % (vectors * width) == 0;
+  bool whole = known && *known % (mixVectors * width) == 0;
   emitLoop(
-      builder, loc, zero, index.ceilDiv(lanes, panelWidth), one, {},
+      builder, loc, zero, index.ceilDiv(lanes, mixWidth), one, {},
       [&](Value panel, ValueRange) -> SmallVector<Value> {
         ElementEmitter::Scope scope(emitter);
-        Value lane = index.mul(panel, panelWidth);
-        Value count = index.min(panelWidth, index.sub(lanes, lane));
+        Value lane = index.mul(panel, mixWidth);
+        Value count = index.min(mixWidth, index.sub(lanes, lane));
         SmallVector<Value> masks;
-        for (int64_t j = 0; j < vectors && !whole; ++j)
+        for (int64_t j = 0; j < mixVectors && !whole; ++j)
           masks.push_back(vector::CreateMaskOp::create(
               builder, loc, emitter.vectorType(builder.getI1Type()),
               ValueRange{index.sub(count, index.constant(j * width))}));
         SmallVector<Value> block = emitBlock(
-            kernel, rows, vectors, columns,
+            kernel, rows, mixVectors, columns,
             [&](int64_t i, Value k) {
               Position position = at;
               position[rank - 2] =
@@ -341,9 +348,9 @@ void AttentionEmitter::emitRows(Position at, Value row, int64_t rows) {
               emitter.mask = Value();
               return vector;
             });
-        storeBlock(kernel, blockMemory, block, rows, vectors);
+        storeBlock(kernel, blockMemory, block, rows, mixVectors);
         Epilogue epilogue{kernel, mix,  outputs, mixDims, (int)mix.rows[0],
-                          row,    lane, count,   lanes,   vectors};
+                          row,    lane, count,   lanes,   mixVectors};
         epilogue.emitFromMemory(blockMemory, rowsValue);
         return {};
       });
