@@ -83,8 +83,8 @@ public:
                                   TypeRange resultTypes,
                                   function_ref<SmallVector<Value>()> body);
 
-  /// Runs `inside` without checks of borders where `condition` holds, `outside`
-  /// elsewhere.
+  /// Runs `inside` without checks of borders where `condition` holds, elsewhere
+  /// `outside`, with checks always.
   void emitByBorder(linalg::GenericOp op, Value condition,
                     function_ref<void()> inside, function_ref<void()> outside);
 
@@ -186,6 +186,8 @@ private:
   SmallVector<Known, 0> known;
   /// Padded tensors that are read inside of their borders only.
   llvm::SmallPtrSet<Operation *, 2> unchecked;
+  /// Borders are always checked: whether this is needed was asked before.
+  bool checksAlways = false;
   bool hasFailed = false;
 };
 

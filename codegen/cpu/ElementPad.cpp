@@ -154,7 +154,7 @@ SmallVector<Value>
 ElementEmitter::emitByBorder(linalg::GenericOp op, ArrayRef<LaneIndex> dims,
                              TypeRange resultTypes,
                              function_ref<SmallVector<Value>()> body) {
-  Value inside = isInsideBorder(op, Position(dims));
+  Value inside = checksAlways ? Value() : isInsideBorder(op, Position(dims));
   if (!inside)
     return body();
   auto ifOp = scf::IfOp::create(builder, loc, resultTypes, inside,
@@ -200,5 +200,7 @@ void ElementEmitter::emitByBorder(linalg::GenericOp op, Value condition,
     unchecked.erase(pad);
   Scope scope(*this);
   builder.setInsertionPointToStart(ifOp.elseBlock());
+  bool before = std::exchange(checksAlways, true);
   outside();
+  checksAlways = before;
 }
