@@ -109,11 +109,15 @@ void ContractionEmitter::chooseRange() {
     constexpr double kTileFlops = 2.5e5;
     double flops = 2;
     int64_t others = 1;
-    for (int64_t size : ranges)
-      flops *= ShapedType::isDynamic(size) ? kGuess : size;
+    for (auto [d, size] : llvm::enumerate(ranges))
+      if (!ShapedType::isDynamic(size))
+        flops *= size;
+      else if (!llvm::is_contained(groupLoops,
+                                   d)) // of a batch, there may be one
+        flops *= kGuess;
     for (unsigned d : llvm::concat<unsigned>(c.batch, c.outerLanes))
       others *= ShapedType::isDynamic(ranges[d]) ? 4 : ranges[d];
-    for (unsigned d : groupLoops) // of a batch, there may be one
+    for (unsigned d : groupLoops)
       others *= ShapedType::isDynamic(ranges[d]) ? 1 : ranges[d];
     int64_t lanes = staticExtent(c.lanes);
     others *= ShapedType::isDynamic(lanes)

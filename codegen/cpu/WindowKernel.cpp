@@ -148,10 +148,17 @@ void WindowEmitter::chooseTile() {
   int64_t rows = rowLoop < 0 ? 1 : extentOf(rowLoop);
   int64_t others = 1;
   for (unsigned d : window.outer)
-    if ((int)d != rowLoop)
-      others *= extentOf(d);
+    if ((int)d != rowLoop && !ShapedType::isDynamic(ranges[d]))
+      others *= ranges[d];
   constexpr int64_t kTiles = 16, kLanes = 512;
-  int64_t wanted = llvm::divideCeil(kTiles, others);
+  // No tile of less than about a microsecond.
+  constexpr double kTileSteps = 3e4;
+  double steps = 1;
+  for (unsigned d = 0; d < op.getNumLoops(); ++d)
+    if ((int)d == rowLoop || !ShapedType::isDynamic(ranges[d]))
+      steps *= extentOf(d);
+  int64_t most = std::clamp<int64_t>(steps / kTileSteps, 1, kTiles);
+  int64_t wanted = llvm::divideCeil(most, others);
   int64_t parts = llvm::divideCeil(lanes, kLanes);
   if (rows < wanted)
     parts =
