@@ -19,7 +19,7 @@ namespace mlir::dl::cpu {
 /// The roles of a contraction's loops.
 struct Contraction {
   linalg::GenericOp op;
-  OpOperand *rowSide, *laneSide;
+  OpOperand *rowSide = nullptr, *laneSide = nullptr;
   SmallVector<unsigned> batch;      // in both operands (or in none)
   SmallVector<unsigned> rows;       // in the row side alone
   SmallVector<unsigned> outerLanes; // in the lane side alone, not contiguous

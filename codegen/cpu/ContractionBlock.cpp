@@ -12,7 +12,7 @@
 using namespace mlir;
 using namespace mlir::dl::cpu;
 
-void ContractionEmitter::emitRowBlocks(Position dims, BlockBody body) {
+void ContractionEmitter::emitRowBlocks(const Position &dims, BlockBody body) {
   Value zero = index.constant(0), one = index.constant(1);
   if (rowLoop < 0)
     return body(dims, zero, 1, one, zero);
@@ -24,8 +24,8 @@ void ContractionEmitter::emitRowBlocks(Position dims, BlockBody body) {
   Value height = index.constant(block.rows);
   Value rowsInRow =
       index.mul(index.ceilDiv(index.sub(upper, lower), height), height);
-  auto loop = [&, first = lower](Position at, Value slot, Value from, Value to,
-                                 int64_t step) {
+  auto loop = [&, first = lower](const Position &at, Value slot, Value from,
+                                 Value to, int64_t step) {
     emitLoop(builder, loc, from, to, index.constant(step), {},
              [&](Value row, ValueRange) -> SmallVector<Value> {
                ElementEmitter::Scope scope(emitter);
@@ -39,7 +39,7 @@ void ContractionEmitter::emitRowBlocks(Position dims, BlockBody body) {
                return {};
              });
   };
-  auto emitRow = [&, from = lower, to = upper](Position at, Value slot) {
+  auto emitRow = [&, from = lower, to = upper](const Position &at, Value slot) {
     // Packed rows are padded to whole blocks; otherwise smaller blocks take
     // what is left.
     if (packedRows)
@@ -109,7 +109,7 @@ void ContractionEmitter::emitPrefetch(Value slot, Value start, Value step,
 /// The sums of a block: rows x vectors accumulators, row by row, from `start`
 /// (empty: zero), over positions [firstOuter, endOuter) of the outermost
 /// contracted loop.
-SmallVector<Value> ContractionEmitter::emitSums(Position dims, Value row,
+SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
                                                 int64_t height, Value slot,
                                                 ArrayRef<Value> start,
                                                 Value firstOuter,
@@ -217,8 +217,9 @@ SmallVector<Value> ContractionEmitter::emitSums(Position dims, Value row,
   return nest(0, base, panelBase, index.constant(0), sums);
 }
 
-void ContractionEmitter::emitResults(Position dims, Value row, int64_t height,
-                                     Value valid, ArrayRef<Value> sums) {
+void ContractionEmitter::emitResults(const Position &dims, Value row,
+                                     int64_t height, Value valid,
+                                     ArrayRef<Value> sums) {
   Epilogue epilogue{kernel, c,     outputs, dims,      rowLoop,
                     row,    first, count,   laneCount, block.vectors};
   if (!packedRows && isShortEpilogue(c, outputs))

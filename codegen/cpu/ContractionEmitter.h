@@ -38,20 +38,21 @@ private:
   void prepareRows();
   void findReducedLoops();
   /// The number of a packed block among those of the leading loops.
-  Value numberOf(OpOperand *operand, ArrayRef<unsigned> leading, Position dims);
+  Value numberOf(OpOperand *operand, ArrayRef<unsigned> leading,
+                 const Position &dims);
 
-  void emitTile(Position dims, Value item);
-  void emitDeepTile(Position dims, Value firstPanel, Value endPanel);
-  void enterPanel(Position dims, Value number);
+  void emitTile(const Position &dims, Value item);
+  void emitDeepTile(const Position &dims, Value firstPanel, Value endPanel);
+  void enterPanel(const Position &dims, Value number);
   /// Runs `body` for each block of rows of the tile: its rows, a value for
   /// those that exist, and where it starts among the tile's rows.
-  using BlockBody = function_ref<void(Position dims, Value row, int64_t rows,
-                                      Value valid, Value slot)>;
-  void emitRowBlocks(Position dims, BlockBody body);
-  SmallVector<Value> emitSums(Position dims, Value row, int64_t rows,
+  using BlockBody = function_ref<void(const Position &dims, Value row,
+                                      int64_t rows, Value valid, Value slot)>;
+  void emitRowBlocks(const Position &dims, BlockBody body);
+  SmallVector<Value> emitSums(const Position &dims, Value row, int64_t rows,
                               Value slot, ArrayRef<Value> start,
                               Value firstOuter, Value endOuter);
-  void emitResults(Position dims, Value row, int64_t rows, Value valid,
+  void emitResults(const Position &dims, Value row, int64_t rows, Value valid,
                    ArrayRef<Value> sums);
   void emitPrefetch(Value slot, Value start, Value step, Value steps);
 
@@ -67,7 +68,7 @@ private:
   OpBuilder &builder;
   Location loc;
 
-  BlockSize block;
+  BlockSize block = {0, 0};
   SmallVector<KernelFunction::Output> outputs;
   Value packedRows, packedLanes; // memory of packed constant operands
   Value panelScratch, blockScratch, sumScratch;

@@ -194,7 +194,8 @@ LogicalResult ContractionEmitter::run() {
 }
 
 Value ContractionEmitter::numberOf(OpOperand *operand,
-                                   ArrayRef<unsigned> leading, Position dims) {
+                                   ArrayRef<unsigned> leading,
+                                   const Position &dims) {
   // Loops that the operand lacks do not count.
   AffineMap map = op.getMatchingIndexingMap(operand);
   Value number = index.constant(0);
@@ -205,7 +206,7 @@ Value ContractionEmitter::numberOf(OpOperand *operand,
   return number;
 }
 
-void ContractionEmitter::enterPanel(Position dims, Value number) {
+void ContractionEmitter::enterPanel(const Position &dims, Value number) {
   Value width = index.constant(panelWidth()), zero = index.constant(0);
   first = index.mul(number, width);
   count = index.min(width, index.sub(laneCount, first));
@@ -223,7 +224,7 @@ void ContractionEmitter::enterPanel(Position dims, Value number) {
   }
 }
 
-void ContractionEmitter::emitTile(Position dims, Value item) {
+void ContractionEmitter::emitTile(const Position &dims, Value item) {
   Value zero = index.constant(0);
   if (!packedRows) {
     rowBase = rows->base;
@@ -239,15 +240,15 @@ void ContractionEmitter::emitTile(Position dims, Value item) {
   enterPanel(dims, item);
   if (!packedLanes)
     packPanel(kernel, c, dims, panelScratch, zero, first, count, block.vectors);
-  emitRowBlocks(dims, [&](Position at, Value row, int64_t height, Value valid,
-                          Value slot) {
+  emitRowBlocks(dims, [&](const Position &at, Value row, int64_t height,
+                          Value valid, Value slot) {
     SmallVector<Value> sums =
         emitSums(at, row, height, slot, {}, zero, reduced.front().extent);
     emitResults(at, row, height, valid, sums);
   });
 }
 
-void ContractionEmitter::emitDeepTile(Position dims, Value firstPanel,
+void ContractionEmitter::emitDeepTile(const Position &dims, Value firstPanel,
                                       Value endPanel) {
   Value zero = index.constant(0), one = index.constant(1);
   VectorType type = emitter.vectorType(builder.getF32Type());
@@ -284,11 +285,11 @@ void ContractionEmitter::emitDeepTile(Position dims, Value firstPanel,
   Value cleared =
       arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
   forPanels([&](Value before) {
-    emitRowBlocks(dims,
-                  [&](Position, Value, int64_t height, Value, Value slot) {
-                    store(index.add(before, slot),
-                          SmallVector<Value>(height * block.vectors, cleared));
-                  });
+    emitRowBlocks(
+        dims, [&](const Position &, Value, int64_t height, Value, Value slot) {
+          store(index.add(before, slot),
+                SmallVector<Value>(height * block.vectors, cleared));
+        });
   });
   Value outer = reduced.front().extent, step = index.constant(depthStep);
   emitLoop(builder, loc, zero, outer, step, {},
@@ -296,8 +297,8 @@ void ContractionEmitter::emitDeepTile(Position dims, Value firstPanel,
              ElementEmitter::Scope scope(emitter);
              Value to = index.min(index.add(from, step), outer);
              forPanels([&](Value before) {
-               emitRowBlocks(dims, [&](Position at, Value row, int64_t height,
-                                       Value, Value slot) {
+               emitRowBlocks(dims, [&](const Position &at, Value row,
+                                       int64_t height, Value, Value slot) {
                  Value place = index.add(before, slot);
                  SmallVector<Value> sums = load(place, height);
                  store(place, emitSums(at, row, height, slot, sums, from, to));
@@ -306,8 +307,8 @@ void ContractionEmitter::emitDeepTile(Position dims, Value firstPanel,
              return {};
            });
   forPanels([&](Value before) {
-    emitRowBlocks(dims, [&](Position at, Value row, int64_t height, Value valid,
-                            Value slot) {
+    emitRowBlocks(dims, [&](const Position &at, Value row, int64_t height,
+                            Value valid, Value slot) {
       emitResults(at, row, height, valid,
                   load(index.add(before, slot), height));
     });

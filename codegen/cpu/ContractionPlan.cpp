@@ -124,13 +124,24 @@ void ContractionEmitter::chooseRange() {
                   ? 4
                   : llvm::divideCeil(lanes, panelWidth() * panelsInTile);
     int64_t wanted = std::clamp<int64_t>(flops / kTileFlops, 1, kTiles);
+    int64_t least = parts;
     parts = std::max<int64_t>(
         parts, llvm::divideCeil(wanted, std::max<int64_t>(others, 1)));
-    // Even shares for an even number of threads.
-    if (parts > 1 && others % 2)
-      parts = llvm::alignTo(parts, 2);
     parts = std::min(parts, all);
-    units = llvm::divideCeil(all, parts);
+    // About as many, so that two threads come out even: the rows of the longer
+    // half, with a little for each part.
+    double best = 0;
+    for (int64_t p = std::max(least, parts / 2); p <= std::min(2 * parts, all);
+         ++p) {
+      int64_t inPart = llvm::divideCeil(all, p);
+      int64_t tiles = llvm::divideCeil(all, inPart) * others;
+      double cost =
+          double(llvm::divideCeil(tiles, 2)) * inPart * (1 + 0.005 * p);
+      if (best == 0 || cost < best) {
+        best = cost;
+        units = inPart;
+      }
+    }
     if (units >= all)
       return;
   }

@@ -11,7 +11,7 @@
 
 namespace mlir {
 class Pass;
-}
+} // namespace mlir
 
 namespace mlir::dl::cpu {
 

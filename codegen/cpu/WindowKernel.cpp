@@ -21,10 +21,10 @@ namespace {
 /// The reduction of such a kernel.
 struct SlidingWindow {
   linalg::GenericOp op;
-  OpOperand *sliding;          // the operand that windows slide over
-  unsigned lanes;              // the loop of the lanes
-  unsigned along;              // the loop that blocks run along
-  SmallVector<unsigned> outer; // the other parallel loops
+  OpOperand *sliding = nullptr; // the operand that windows slide over
+  unsigned lanes;               // the loop of the lanes
+  unsigned along;               // the loop that blocks run along
+  SmallVector<unsigned> outer;  // the other parallel loops
 
   static std::optional<SlidingWindow> match(func::FuncOp source);
 };
@@ -98,7 +98,6 @@ std::optional<SlidingWindow> SlidingWindow::match(func::FuncOp source) {
   result.along = out.getDimPosition(rank - 2);
   for (unsigned i = 0; i + 2 < rank; ++i)
     result.outer.push_back(out.getDimPosition(i));
-  result.sliding = nullptr;
   for (OpOperand *operand : op.getDpsInputOperands()) {
     if (op.getMatchingBlockArgument(operand).use_empty())
       continue;
@@ -308,5 +307,8 @@ void WindowEmitter::emitPositions(Position dims, Value first, int64_t count) {
 }
 
 LogicalResult mlir::dl::cpu::emitWindowKernel(KernelFunction &kernel) {
-  return WindowEmitter(kernel, *SlidingWindow::match(kernel.source)).run();
+  auto found = SlidingWindow::match(kernel.source);
+  if (!found)
+    return failure();
+  return WindowEmitter(kernel, std::move(*found)).run();
 }

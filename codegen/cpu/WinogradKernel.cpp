@@ -58,10 +58,10 @@ private:
   Location loc;
 
   SmallVector<KernelFunction::Output> outputs;
-  BlockSize block;
-  int64_t rows, columns; // of tiles in the image
-  int64_t band;          // rows of tiles in a group
-  int64_t paddedChannels;
+  BlockSize block = {0, 0};
+  int64_t rows = 0, columns = 0; // of tiles in the image
+  int64_t band = 0;              // rows of tiles in a group
+  int64_t paddedChannels = 0;
   Value filter, inputs, products, results;
 };
 
@@ -112,7 +112,7 @@ constexpr double kTransform = 100;
 static double getFilterCost(double elements, const MachineModel &machine) {
   constexpr double kBytes = 8; // that come while a vector is multiplied
   double bytes = elements * sizeof(float);
-  return bytes > machine.l2Bytes / 2 ? bytes / kBytes : 0;
+  return bytes > 0.5 * machine.l2Bytes ? bytes / kBytes : 0;
 }
 
 /// Whether minimal filtering is the faster one by a good margin, in vectors of
@@ -125,8 +125,8 @@ static bool isFaster(linalg::GenericOp op, const MachineModel &machine) {
   double in = ranges[C], out = ranges[M];
   if (in < lanes || out < lanes || machine.vectorRegisters < 32)
     return false;
-  double tiles = images * llvm::divideCeil(ranges[H], kResults) *
-                 llvm::divideCeil(ranges[W], kResults);
+  double tiles = images * double(llvm::divideCeil(ranges[H], kResults)) *
+                 double(llvm::divideCeil(ranges[W], kResults));
   constexpr double kShortSums = 1.2;
   double pairs = in * out;
   double direct =
@@ -352,7 +352,8 @@ void WinogradEmitter::multiply(Value panel, Value tiles) {
   int64_t width = emitter.width(), vectors = block.vectors,
           panelWidth = vectors * width, depth = extent(C);
   // A filter that streams: its next matrix comes while this one is at work.
-  int64_t blocks = llvm::divideCeil(band * columns, block.rows), lines = 0;
+  int64_t lines = 0, blocks = std::max<int64_t>(
+                         1, llvm::divideCeil(band * columns, block.rows));
   if (getFilterCost(double(kProducts) * depth * extent(M), kernel.machine) > 0)
     lines = llvm::divideCeil(vectors * kUnroll, blocks);
   VectorType type = emitter.vectorType(builder.getF32Type());
@@ -468,19 +469,20 @@ void WinogradEmitter::choosePlan() {
       int64_t tiles = bands * panels;
       double bytes = sizeof(float) * kProducts * inBand * columns *
                      (paddedChannels + candidate.vectors * width);
-      if (bytes > kernel.machine.l2Bytes / 2 && bands < rows)
+      if (bytes > 0.5 * kernel.machine.l2Bytes && bands < rows)
         continue;
-      double blocks = llvm::divideCeil(inBand * columns, candidate.rows);
+      auto blocks = double(llvm::divideCeil(inBand * columns, candidate.rows));
       // One tile, in vectors of multiply-adds.
       double cycles = std::max<double>(candidate.rows * candidate.vectors, 8);
       double work = kProducts * extent(C) * blocks * (cycles + 0.5) +
                     inBand * columns * kTransform * candidate.vectors;
       // The filter wants a place in the cache, too.
-      if (bytes > kernel.machine.l2Bytes / 4)
+      if (bytes > 0.25 * kernel.machine.l2Bytes)
         work *= 1.25;
       // The inputs of a band are transformed once for each thread that takes
       // part in it.
-      double inputs = inBand * columns * kTransform * paddedChannels / width;
+      double inputs =
+          inBand * columns * kTransform * double(paddedChannels) / width;
       double cost = llvm::alignTo(tiles, 2) * work +
                     bands * (filterCost + inputs) + (tiles < 8 ? inputs : 0);
       if (best == 0 || cost < 0.98 * best) {
@@ -535,5 +537,8 @@ LogicalResult WinogradEmitter::run() {
 }
 
 LogicalResult mlir::dl::cpu::emitWinogradKernel(KernelFunction &kernel) {
-  return WinogradEmitter(kernel, *match(kernel.source)).run();
+  auto found = match(kernel.source);
+  if (!found)
+    return failure();
+  return WinogradEmitter(kernel, std::move(*found)).run();
 }
