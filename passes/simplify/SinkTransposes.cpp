@@ -169,83 +169,89 @@ struct SinkThroughConcat : OpRewritePattern<ConcatOp> {
   }
 };
 
-/// broadcast(transpose(x)) -> transpose(broadcast(x)) to the same rank
-struct SinkThroughBroadcast : OpRewritePattern<BroadcastOp> {
-  using OpRewritePattern::OpRewritePattern;
+/// f(transpose(x), ..) -> transpose(f(x, ..)) for an op f of one operand that
+/// is permuted.
+template <typename Op> struct SinkThrough : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
 
-  LogicalResult matchAndRewrite(BroadcastOp op,
+  LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {
-    TransposeOp transpose = getSinkable(op.getOperand());
-    RankedTensorType type = typeOf(op.getResult());
-    if (!transpose || type.getRank() != typeOf(op.getOperand()).getRank())
-      return rewriter.notifyMatchFailure(op, "the operand is not permuted, or "
-                                             "dimensions come before it");
-    SmallVector<int64_t> permutation(transpose.getPermutation());
-    Value moved = BroadcastOp::create(rewriter, op.getLoc(),
-                                      permute(type, invert(permutation)),
-                                      transpose.getOperand());
-    replaceWithTranspose(rewriter, op, transpose, moved, permutation);
-    return success();
-  }
-};
-
-/// slice(transpose(x)) -> transpose(slice(x))
-struct SinkThroughSlice : OpRewritePattern<SliceOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(SliceOp op,
-                                PatternRewriter &rewriter) const override {
-    TransposeOp transpose = getSinkable(op.getOperand());
+    TransposeOp transpose = getSinkable(op->getOperand(0));
     if (!transpose)
       return rewriter.notifyMatchFailure(op, "the operand is not permuted");
     SmallVector<int64_t> permutation(transpose.getPermutation());
+    SmallVector<int64_t> after = permutation;
+    Value moved =
+        move(op, transpose.getOperand(), permutation, after, rewriter);
+    if (!moved)
+      return rewriter.notifyMatchFailure(op, "dimensions come and go");
+    replaceWithTranspose(rewriter, op, transpose, moved, after);
+    return success();
+  }
+
+  /// f(x), where dimension i of f's operand is dimension permutation[i] of x,
+  /// or null. Changes `after`, the permutation of the result, if it is another
+  /// one.
+  virtual Value move(Op op, Value x, ArrayRef<int64_t> permutation,
+                     SmallVectorImpl<int64_t> &after,
+                     PatternRewriter &rewriter) const = 0;
+};
+
+/// To the same rank.
+struct SinkThroughBroadcast : SinkThrough<BroadcastOp> {
+  using SinkThrough::SinkThrough;
+
+  Value move(BroadcastOp op, Value x, ArrayRef<int64_t> permutation,
+             SmallVectorImpl<int64_t> &,
+             PatternRewriter &rewriter) const override {
+    RankedTensorType type = typeOf(op.getResult());
+    if (type.getRank() != typeOf(op.getOperand()).getRank())
+      return {};
+    return BroadcastOp::create(rewriter, op.getLoc(),
+                               permute(type, invert(permutation)), x);
+  }
+};
+
+struct SinkThroughSlice : SinkThrough<SliceOp> {
+  using SinkThrough::SinkThrough;
+
+  Value move(SliceOp op, Value x, ArrayRef<int64_t> permutation,
+             SmallVectorImpl<int64_t> &,
+             PatternRewriter &rewriter) const override {
     SmallVector<int64_t> back = invert(permutation);
     AffineMap offsets = op.getOffsets();
-    Value moved = SliceOp::create(
-        rewriter, op.getLoc(), permute(typeOf(op.getResult()), back),
-        transpose.getOperand(),
+    return SliceOp::create(
+        rewriter, op.getLoc(), permute(typeOf(op.getResult()), back), x,
         AffineMapAttr::get(AffineMap::get(
             offsets.getNumDims(), offsets.getNumSymbols(),
             applyPermutation(offsets.getResults(), back), op.getContext())),
         rewriter.getDenseI64ArrayAttr(applyPermutation(op.getStrides(), back)));
-    replaceWithTranspose(rewriter, op, transpose, moved, permutation);
-    return success();
   }
 };
 
-/// pad(transpose(x)) -> transpose(pad(x))
-struct SinkThroughPad : OpRewritePattern<PadOp> {
-  using OpRewritePattern::OpRewritePattern;
+struct SinkThroughPad : SinkThrough<PadOp> {
+  using SinkThrough::SinkThrough;
 
-  LogicalResult matchAndRewrite(PadOp op,
-                                PatternRewriter &rewriter) const override {
-    TransposeOp transpose = getSinkable(op.getOperand());
-    if (!transpose)
-      return rewriter.notifyMatchFailure(op, "the operand is not permuted");
-    SmallVector<int64_t> permutation(transpose.getPermutation());
+  Value move(PadOp op, Value x, ArrayRef<int64_t> permutation,
+             SmallVectorImpl<int64_t> &,
+             PatternRewriter &rewriter) const override {
     SmallVector<int64_t> back = invert(permutation);
     AffineMap low = op.getLow();
-    Value moved = PadOp::create(
+    return PadOp::create(
         rewriter, op.getLoc(), permute(typeOf(op.getResult()), back),
-        op.getMode(), transpose.getOperand(), op.getValue(),
+        op.getMode(), x, op.getValue(),
         AffineMap::get(low.getNumDims(), low.getNumSymbols(),
                        applyPermutation(low.getResults(), back),
                        op.getContext()));
-    replaceWithTranspose(rewriter, op, transpose, moved, permutation);
-    return success();
   }
 };
 
-/// reduce(transpose(x)) -> transpose(reduce(x))
-struct SinkThroughReduce : OpRewritePattern<ReduceOp> {
-  using OpRewritePattern::OpRewritePattern;
+struct SinkThroughReduce : SinkThrough<ReduceOp> {
+  using SinkThrough::SinkThrough;
 
-  LogicalResult matchAndRewrite(ReduceOp op,
-                                PatternRewriter &rewriter) const override {
-    TransposeOp transpose = getSinkable(op.getOperand());
-    if (!transpose)
-      return rewriter.notifyMatchFailure(op, "the operand is not permuted");
-    ArrayRef<int64_t> permutation = transpose.getPermutation();
+  Value move(ReduceOp op, Value x, ArrayRef<int64_t> permutation,
+             SmallVectorImpl<int64_t> &after,
+             PatternRewriter &rewriter) const override {
     SmallVector<int64_t> axes, kept;
     for (auto [d, from] : llvm::enumerate(permutation)) {
       bool isReduced = llvm::is_contained(op.getAxes(), (int64_t)d);
@@ -255,80 +261,57 @@ struct SinkThroughReduce : OpRewritePattern<ReduceOp> {
         kept.push_back(from);
     }
     llvm::sort(axes);
-    Value moved =
-        ReduceOp::create(rewriter, op.getLoc(), op.getKind(),
-                         transpose.getOperand(), axes, op.getKeepdims());
     // Where each dimension that is left stands among those that are left.
-    SmallVector<int64_t> sorted(kept), rest;
+    SmallVector<int64_t> sorted(kept);
     llvm::sort(sorted);
+    after.clear();
     for (int64_t d : kept)
-      rest.push_back(llvm::find(sorted, d) - sorted.begin());
-    replaceWithTranspose(rewriter, op, transpose, moved, rest);
-    return success();
+      after.push_back(llvm::find(sorted, d) - sorted.begin());
+    return ReduceOp::create(rewriter, op.getLoc(), op.getKind(), x, axes,
+                            op.getKeepdims());
   }
 };
 
-/// softmax(transpose(x)) -> transpose(softmax(x))
-struct SinkThroughSoftmax : OpRewritePattern<SoftmaxOp> {
-  using OpRewritePattern::OpRewritePattern;
+struct SinkThroughSoftmax : SinkThrough<SoftmaxOp> {
+  using SinkThrough::SinkThrough;
 
-  LogicalResult matchAndRewrite(SoftmaxOp op,
-                                PatternRewriter &rewriter) const override {
-    TransposeOp transpose = getSinkable(op.getOperand());
-    if (!transpose)
-      return rewriter.notifyMatchFailure(op, "the operand is not permuted");
-    SmallVector<int64_t> permutation(transpose.getPermutation());
-    Value moved =
-        SoftmaxOp::create(rewriter, op.getLoc(), transpose.getOperand(),
-                          permutation[op.getAxis()], op.getLog());
-    replaceWithTranspose(rewriter, op, transpose, moved, permutation);
-    return success();
+  Value move(SoftmaxOp op, Value x, ArrayRef<int64_t> permutation,
+             SmallVectorImpl<int64_t> &,
+             PatternRewriter &rewriter) const override {
+    return SoftmaxOp::create(rewriter, op.getLoc(), x,
+                             permutation[op.getAxis()], op.getLog());
   }
 };
 
-/// window_reduce(transpose(x)) -> transpose(window_reduce(x))
-struct SinkThroughWindow : OpRewritePattern<WindowReduceOp> {
-  using OpRewritePattern::OpRewritePattern;
+struct SinkThroughWindow : SinkThrough<WindowReduceOp> {
+  using SinkThrough::SinkThrough;
 
-  LogicalResult matchAndRewrite(WindowReduceOp op,
-                                PatternRewriter &rewriter) const override {
-    TransposeOp transpose = getSinkable(op.getOperand());
-    if (!transpose)
-      return rewriter.notifyMatchFailure(op, "the operand is not permuted");
-    SmallVector<int64_t> permutation(transpose.getPermutation());
-    SmallVector<int64_t> back = invert(permutation);
+  Value move(WindowReduceOp op, Value x, ArrayRef<int64_t> permutation,
+             SmallVectorImpl<int64_t> &,
+             PatternRewriter &rewriter) const override {
     // Windows of one position in the dimensions before.
     auto extend = [&](ArrayRef<int64_t> values) {
       SmallVector<int64_t> all(permutation.size() - values.size(), 1);
       llvm::append_range(all, values);
-      return applyPermutation(all, back);
+      return applyPermutation(all, invert(permutation));
     };
-    Value moved = WindowReduceOp::create(
-        rewriter, op.getLoc(), op.getKind(), transpose.getOperand(),
-        extend(op.getWindow()), extend(op.getStrides()),
-        extend(op.getDilations()));
-    replaceWithTranspose(rewriter, op, transpose, moved, permutation);
-    return success();
+    return WindowReduceOp::create(
+        rewriter, op.getLoc(), op.getKind(), x, extend(op.getWindow()),
+        extend(op.getStrides()), extend(op.getDilations()));
   }
 };
 
-/// gather(transpose(x), indices) -> transpose(gather(x, indices)) for a list of
-/// indices.
-struct SinkThroughGather : OpRewritePattern<GatherOp> {
-  using OpRewritePattern::OpRewritePattern;
+/// By a list of indices.
+struct SinkThroughGather : SinkThrough<GatherOp> {
+  using SinkThrough::SinkThrough;
 
-  LogicalResult matchAndRewrite(GatherOp op,
-                                PatternRewriter &rewriter) const override {
-    TransposeOp transpose = getSinkable(op.getOperand());
-    if (!transpose || typeOf(op.getIndices()).getRank() != 1)
-      return rewriter.notifyMatchFailure(op, "the operand is not permuted, or "
-                                             "dimensions come and go");
-    SmallVector<int64_t> permutation(transpose.getPermutation());
-    Value moved =
-        GatherOp::create(rewriter, op.getLoc(), transpose.getOperand(),
-                         op.getIndices(), permutation[op.getAxis()]);
-    replaceWithTranspose(rewriter, op, transpose, moved, permutation);
-    return success();
+  Value move(GatherOp op, Value x, ArrayRef<int64_t> permutation,
+             SmallVectorImpl<int64_t> &,
+             PatternRewriter &rewriter) const override {
+    if (typeOf(op.getIndices()).getRank() != 1)
+      return {};
+    return GatherOp::create(rewriter, op.getLoc(), x, op.getIndices(),
+                            permutation[op.getAxis()]);
   }
 };
 
