@@ -210,18 +210,40 @@ mlir::dl::cpu::emitBlock(KernelFunction &kernel, int64_t rows, int64_t vectors,
       builder, loc, emitter.index.constant(0), depth, emitter.index.constant(1),
       start, [&](Value k, ValueRange carried) {
         ElementEmitter::Scope scope(emitter);
-        SmallVector<Value> next(carried), lanes;
-        for (int64_t j = 0; j < vectors; ++j)
-          lanes.push_back(readLanes(j, k));
-        for (int64_t i = 0; i < rows; ++i) {
-          Value row =
-              vector::BroadcastOp::create(builder, loc, type, readRow(i, k));
-          for (int64_t j = 0; j < vectors; ++j)
-            next[i * vectors + j] = vector::FMAOp::create(
-                builder, loc, row, lanes[j], carried[i * vectors + j]);
-        }
+        SmallVector<Value> next(carried);
+        emitBlockStep(
+            kernel, next, vectors, [&](int64_t i) { return readRow(i, k); },
+            [&](int64_t j) { return readLanes(j, k); });
         return next;
       });
+}
+
+void mlir::dl::cpu::emitBlockStep(KernelFunction &kernel,
+                                  SmallVectorImpl<Value> &sums, int64_t vectors,
+                                  function_ref<Value(int64_t)> readRow,
+                                  function_ref<Value(int64_t)> readLanes) {
+  OpBuilder &builder = kernel.builder;
+  VectorType type = kernel.emitter.vectorType(builder.getF32Type());
+  SmallVector<Value> lanes;
+  for (int64_t j = 0; j < vectors; ++j)
+    lanes.push_back(readLanes(j));
+  for (int64_t i = 0, rows = sums.size() / vectors; i < rows; ++i) {
+    Value row =
+        vector::BroadcastOp::create(builder, kernel.loc, type, readRow(i));
+    for (int64_t j = 0; j < vectors; ++j)
+      sums[i * vectors + j] = vector::FMAOp::create(
+          builder, kernel.loc, row, lanes[j], sums[i * vectors + j]);
+  }
+}
+
+void mlir::dl::cpu::emitPrefetch(KernelFunction &kernel, Value memory, Value at,
+                                 int64_t lines) {
+  IndexBuilder &index = kernel.emitter.index;
+  for (int64_t i = 0; i < lines; ++i)
+    memref::PrefetchOp::create(
+        kernel.builder, kernel.loc, memory,
+        ValueRange{index.add(at, index.constant(i * kLine))},
+        /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
 }
 
 void mlir::dl::cpu::storeBlock(KernelFunction &kernel, Value memory,

@@ -55,6 +55,21 @@ SmallVector<Value> emitBlock(KernelFunction &kernel, int64_t rows,
                              function_ref<Value(int64_t, Value)> readRow,
                              function_ref<Value(int64_t, Value)> readLanes);
 
+/// Contracted positions that are unrolled.
+constexpr int64_t kUnroll = 4;
+/// float32 in a cache line.
+constexpr int64_t kLine = 16;
+
+/// One contracted position of a block: adds to `sums`, rows x vectors
+/// accumulators, row by row, element `readRow(i)` times vector `readLanes(j)`.
+void emitBlockStep(KernelFunction &kernel, SmallVectorImpl<Value> &sums,
+                   int64_t vectors, function_ref<Value(int64_t)> readRow,
+                   function_ref<Value(int64_t)> readLanes);
+
+/// Fetches `lines` cache lines of float32 `memory` from `at` on, for reading.
+void emitPrefetch(KernelFunction &kernel, Value memory, Value at,
+                  int64_t lines);
+
 /// Keeps a block of accumulators in memory (rows of `vectors` vectors) while
 /// the operations that follow the contraction read it.
 void storeBlock(KernelFunction &kernel, Value memory, ArrayRef<Value> block,

@@ -89,9 +89,8 @@ void ContractionEmitter::emitRowBlocks(const Position &dims, BlockBody body) {
 
 /// Fetches a part of the next panel: what falls to step `step`, in the piece of
 /// `steps` that starts at `start` of a panel, of the block at `slot`.
-void ContractionEmitter::emitPrefetch(Value slot, Value start, Value step,
-                                      Value steps) {
-  constexpr int64_t kLine = 16; // float32 in a cache line
+void ContractionEmitter::prefetchNextPanel(Value slot, Value start, Value step,
+                                           Value steps) {
   if (!prefetchLines)
     return;
   Value number = index.div(slot, index.constant(block.rows));
@@ -99,11 +98,7 @@ void ContractionEmitter::emitPrefetch(Value slot, Value start, Value step,
                          index.constant(prefetchLines * kLine));
   Value panelSize = index.mul(depth, index.constant(panelWidth()));
   Value at = index.add(index.add(panelBase, panelSize), index.add(start, line));
-  for (int64_t i = 0; i < prefetchLines; ++i)
-    memref::PrefetchOp::create(
-        builder, loc, panel,
-        ValueRange{index.add(at, index.constant(i * kLine))},
-        /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
+  emitPrefetch(kernel, panel, at, prefetchLines);
 }
 
 /// The sums of a block: rows x vectors accumulators, row by row, from `start`
@@ -139,20 +134,17 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
   }
 
   auto emitStep = [&](Value rowAt, Value laneAt, SmallVector<Value> &values) {
-    SmallVector<Value> lanes;
-    for (int64_t j = 0; j < vectors; ++j)
-      lanes.push_back(vector::LoadOp::create(
-          builder, loc, type, panel,
-          ValueRange{index.add(laneAt, index.constant(j * emitter.width()))}));
-    for (int64_t i = 0; i < height; ++i) {
-      Value at = index.add(rowAt, index.mul(between, index.constant(i)));
-      Value element = vector::BroadcastOp::create(
-          builder, loc, type,
-          memref::LoadOp::create(builder, loc, memory, ValueRange{at}));
-      for (int64_t j = 0; j < vectors; ++j)
-        values[i * vectors + j] = vector::FMAOp::create(
-            builder, loc, element, lanes[j], values[i * vectors + j]);
-    }
+    emitBlockStep(
+        kernel, values, vectors,
+        [&](int64_t i) -> Value {
+          Value at = index.add(rowAt, index.mul(between, index.constant(i)));
+          return memref::LoadOp::create(builder, loc, memory, ValueRange{at});
+        },
+        [&](int64_t j) -> Value {
+          Value at = index.add(laneAt, index.constant(j * emitter.width()));
+          return vector::LoadOp::create(builder, loc, type, panel,
+                                        ValueRange{at});
+        });
   };
   // Unrolled steps in this piece, and where it starts in a panel.
   Value innerSteps = index.constant(1);
@@ -187,18 +179,19 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
     Value length = index.sub(upper, lower);
     Value limit =
         index.add(lower, index.sub(length, index.rem(length, unroll)));
-    SmallVector<Value> values = emitLoop(
-        builder, loc, lower, limit, unroll, carried,
-        [&](Value k, ValueRange inner) {
-          Value step = index.add(steps, index.sub(k, lower));
-          emitPrefetch(slot, pieceStart, index.div(step, unroll), stepCount);
-          SmallVector<Value> next(inner);
-          for (int64_t u = 0; u < kUnroll; ++u) {
-            Value at = index.add(k, index.constant(u));
-            emitStep(rowOf(at), laneOf(at), next);
-          }
-          return next;
-        });
+    SmallVector<Value> values =
+        emitLoop(builder, loc, lower, limit, unroll, carried,
+                 [&](Value k, ValueRange inner) {
+                   Value step = index.add(steps, index.sub(k, lower));
+                   prefetchNextPanel(slot, pieceStart, index.div(step, unroll),
+                                     stepCount);
+                   SmallVector<Value> next(inner);
+                   for (int64_t u = 0; u < kUnroll; ++u) {
+                     Value at = index.add(k, index.constant(u));
+                     emitStep(rowOf(at), laneOf(at), next);
+                   }
+                   return next;
+                 });
     auto known = IndexBuilder::getConstant(length);
     if (known) {
       for (int64_t u = *known / kUnroll * kUnroll; u < *known; ++u) {

@@ -54,7 +54,7 @@ private:
                               Value firstOuter, Value endOuter);
   void emitResults(const Position &dims, Value row, int64_t rows, Value valid,
                    ArrayRef<Value> sums);
-  void emitPrefetch(Value slot, Value start, Value step, Value steps);
+  void prefetchNextPanel(Value slot, Value start, Value step, Value steps);
 
   SmallVector<Value> sizesOf(ArrayRef<unsigned> loops);
   int64_t staticExtent(ArrayRef<unsigned> loops);
@@ -88,9 +88,6 @@ private:
   Value panel, panelBase, first, count, rowBase, rowsInTile;
   Value rangeLower, rangeUpper;
 };
-
-/// Contracted positions that are unrolled.
-constexpr int64_t kUnroll = 4;
 
 } // namespace mlir::dl::cpu
 

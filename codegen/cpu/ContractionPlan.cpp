@@ -103,9 +103,9 @@ void ContractionEmitter::chooseRange() {
   if (!ShapedType::isDynamic(extent)) {
     int64_t all = std::max<int64_t>(1, llvm::divideCeil(extent, unit));
     int64_t parts = llvm::divideCeil(all, std::min(units, all));
-    // Tiles for several threads, none of them tiny.
-    // Weights that stream are read again for each range.
-    int64_t kTiles = isStreaming() ? 4 : 16;
+    // Tiles for several threads, none of them tiny. Weights that stream are
+    // read again for each range.
+    int64_t mostTiles = isStreaming() ? 4 : 16;
     constexpr double kTileFlops = 2.5e5;
     double flops = 2;
     int64_t others = 1;
@@ -123,7 +123,7 @@ void ContractionEmitter::chooseRange() {
     others *= ShapedType::isDynamic(lanes)
                   ? 4
                   : llvm::divideCeil(lanes, panelWidth() * panelsInTile);
-    int64_t wanted = std::clamp<int64_t>(flops / kTileFlops, 1, kTiles);
+    int64_t wanted = std::clamp<int64_t>(flops / kTileFlops, 1, mostTiles);
     int64_t least = parts;
     parts = std::max<int64_t>(
         parts, llvm::divideCeil(wanted, std::max<int64_t>(others, 1)));

@@ -183,6 +183,10 @@ private:
   void visitOperands(Value tensor, ArrayRef<LaneIndex> position,
                      function_ref<void(Value, ArrayRef<LaneIndex>)> visit);
 
+  /// Runs `body` with what pads the operands of `op` read inside of its borders
+  /// only.
+  void emitUnchecked(linalg::GenericOp op, function_ref<void()> body);
+
   SmallVector<Known, 0> known;
   /// Padded tensors that are read inside of their borders only.
   llvm::SmallPtrSet<Operation *, 2> unchecked;

@@ -150,6 +150,18 @@ Value ElementEmitter::isInsideBorder(linalg::GenericOp op, Position dims,
   return inside;
 }
 
+void ElementEmitter::emitUnchecked(linalg::GenericOp op,
+                                   function_ref<void()> body) {
+  SmallVector<Operation *> added;
+  for (OpOperand *operand : op.getDpsInputOperands())
+    if (auto pad = operand->get().getDefiningOp<tensor::PadOp>())
+      if (unchecked.insert(pad).second)
+        added.push_back(pad);
+  body();
+  for (Operation *pad : added)
+    unchecked.erase(pad);
+}
+
 SmallVector<Value>
 ElementEmitter::emitByBorder(linalg::GenericOp op, ArrayRef<LaneIndex> dims,
                              TypeRange resultTypes,
@@ -160,12 +172,7 @@ ElementEmitter::emitByBorder(linalg::GenericOp op, ArrayRef<LaneIndex> dims,
   auto ifOp = scf::IfOp::create(builder, loc, resultTypes, inside,
                                 /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(builder);
-  SmallVector<Operation *> added;
-  for (OpOperand *operand : op.getDpsInputOperands())
-    if (auto pad = operand->get().getDefiningOp<tensor::PadOp>())
-      if (unchecked.insert(pad).second)
-        added.push_back(pad);
-  for (Block *block : {ifOp.thenBlock(), ifOp.elseBlock()}) {
+  auto emitBranch = [&](Block *block) {
     Scope scope(*this);
     if (resultTypes.empty()) {
       builder.setInsertionPoint(block->getTerminator());
@@ -174,9 +181,9 @@ ElementEmitter::emitByBorder(linalg::GenericOp op, ArrayRef<LaneIndex> dims,
       builder.setInsertionPointToEnd(block);
       scf::YieldOp::create(builder, loc, body());
     }
-    for (Operation *pad : added)
-      unchecked.erase(pad);
-  }
+  };
+  emitUnchecked(op, [&] { emitBranch(ifOp.thenBlock()); });
+  emitBranch(ifOp.elseBlock());
   return llvm::to_vector(ValueRange(ifOp.getResults()));
 }
 
@@ -186,18 +193,11 @@ void ElementEmitter::emitByBorder(linalg::GenericOp op, Value condition,
   auto ifOp =
       scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(builder);
-  SmallVector<Operation *> added;
-  for (OpOperand *operand : op.getDpsInputOperands())
-    if (auto pad = operand->get().getDefiningOp<tensor::PadOp>())
-      if (unchecked.insert(pad).second)
-        added.push_back(pad);
-  {
+  emitUnchecked(op, [&] {
     Scope scope(*this);
     builder.setInsertionPointToStart(ifOp.thenBlock());
     inside();
-  }
-  for (Operation *pad : added)
-    unchecked.erase(pad);
+  });
   Scope scope(*this);
   builder.setInsertionPointToStart(ifOp.elseBlock());
   bool before = std::exchange(checksAlways, true);

@@ -66,8 +66,6 @@ private:
 };
 
 /// Contracted positions that are unrolled.
-constexpr int64_t kUnroll = 4;
-constexpr int64_t kLine = 16; // float32 in a cache line
 
 } // namespace
 
@@ -369,22 +367,21 @@ void WinogradEmitter::multiply(Value panel, Value tiles) {
       Value rowBase =
           index.add(inputBase, index.mul(tile, index.constant(paddedChannels)));
       auto emitStep = [&](Value k, ValueRange sums) {
-        SmallVector<Value> next(sums), lanes;
+        SmallVector<Value> next(sums);
         Value laneBase =
             index.add(filterBase, index.mul(k, index.constant(panelWidth)));
-        for (int64_t j = 0; j < vectors; ++j)
-          lanes.push_back(loadVector(
-              filter, index.add(laneBase, index.constant(j * width))));
-        for (int64_t i = 0; i < height; ++i) {
-          Value at = index.add(index.add(rowBase, k),
-                               index.constant(i * paddedChannels));
-          Value element = vector::BroadcastOp::create(
-              builder, loc, type,
-              memref::LoadOp::create(builder, loc, inputs, ValueRange{at}));
-          for (int64_t j = 0; j < vectors; ++j)
-            next[i * vectors + j] = vector::FMAOp::create(
-                builder, loc, element, lanes[j], next[i * vectors + j]);
-        }
+        emitBlockStep(
+            kernel, next, vectors,
+            [&](int64_t i) -> Value {
+              Value at = index.add(index.add(rowBase, k),
+                                   index.constant(i * paddedChannels));
+              return memref::LoadOp::create(builder, loc, inputs,
+                                            ValueRange{at});
+            },
+            [&](int64_t j) {
+              return loadVector(filter,
+                                index.add(laneBase, index.constant(j * width)));
+            });
         return next;
       };
       SmallVector<Value> sums(
@@ -402,12 +399,7 @@ void WinogradEmitter::multiply(Value panel, Value tiles) {
             Value ahead = index.add(
                 index.add(filterBase, index.constant(depth * panelWidth)),
                 index.mul(step, index.constant(lines * kLine)));
-            for (int64_t i = 0; i < lines; ++i)
-              memref::PrefetchOp::create(
-                  builder, loc, filter,
-                  ValueRange{index.add(ahead, index.constant(i * kLine))},
-                  /*isWrite=*/false, /*localityHint=*/2,
-                  /*isDataCache=*/true);
+            emitPrefetch(kernel, filter, ahead, lines);
             for (int64_t u = 0; u < kUnroll; ++u)
               next = emitStep(index.add(k, index.constant(u)), next);
             return next;
