@@ -128,8 +128,6 @@ void AttentionEmitter::findStages() {
 
 LogicalResult AttentionEmitter::run() {
   findStages();
-  kernel.countOperations(scores.op);
-  kernel.countOperations(mix.op);
   int64_t width = emitter.width();
   linalg::GenericOp op = scores.op;
   // Rows x vectors accumulators fill the registers in both products.

@@ -54,7 +54,6 @@ bool mlir::dl::cpu::isContractionKernel(func::FuncOp source) {
 
 LogicalResult ContractionEmitter::run() {
   outputs = kernel.getOutputs();
-  kernel.countOperations(op);
   if (!c.rows.empty())
     rowLoop = c.rows.back();
   SmallVector<unsigned> blockedRows;

@@ -6,6 +6,7 @@
 #include "codegen/cpu/GenerateKernels.h"
 #include "codegen/cpu/InPlace.h"
 #include "codegen/cpu/KernelFunction.h"
+#include "codegen/cpu/KernelWork.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
@@ -16,6 +17,29 @@
 
 using namespace mlir;
 using namespace mlir::dl::cpu;
+
+namespace {
+
+/// A way to generate kernels, by the name that reports give it.
+struct Generator {
+  StringLiteral name;
+  LogicalResult (*emit)(KernelFunction &kernel);
+};
+
+} // namespace
+
+static const Generator &chooseGenerator(func::FuncOp source,
+                                        const MachineModel &machine) {
+  static const Generator attention{"attention", emitAttentionKernel},
+      winograd{"winograd", emitWinogradKernel},
+      contraction{"contraction", emitContractionKernel},
+      window{"window", emitWindowKernel}, loop{"loop", emitLoopKernel};
+  return isAttentionKernel(source)           ? attention
+         : isWinogradKernel(source, machine) ? winograd
+         : isContractionKernel(source)       ? contraction
+         : isWindowKernel(source)            ? window
+                                             : loop;
+}
 
 LogicalResult mlir::dl::cpu::generateKernels(ModuleOp module,
                                              const MachineModel &machine) {
@@ -31,17 +55,17 @@ LogicalResult mlir::dl::cpu::generateKernels(ModuleOp module,
     if (failed(generalizeNamedOps(source)))
       return failure();
     SmallVector<int64_t> inPlace = findInPlaceInputs(source);
+    KernelWork work = countWork(source);
+    const Generator &generator = chooseGenerator(source, machine);
     KernelFunction kernel(source, machine);
-    LogicalResult emitted =
-        isAttentionKernel(source)           ? emitAttentionKernel(kernel)
-        : isWinogradKernel(source, machine) ? emitWinogradKernel(kernel)
-        : isContractionKernel(source)       ? emitContractionKernel(kernel)
-        : isWindowKernel(source)            ? emitWindowKernel(kernel)
-                                            : emitLoopKernel(kernel);
-    if (failed(emitted) || failed(kernel.finish())) {
+    unsigned numSizes = kernel.getNumSizes();
+    if (failed(generator.emit(kernel)) || failed(kernel.finish())) {
       kernel.function.erase();
       return source.emitError("the kernel was not generated");
     }
+    setWork(work, numSizes, kernel.function);
+    kernel.function->setAttr(
+        "dl.generator", StringAttr::get(module.getContext(), generator.name));
     if (llvm::any_of(inPlace, [](int64_t input) { return input >= 0; }))
       kernel.function->setAttr(
           "dl.in_place", DenseI64ArrayAttr::get(module.getContext(), inPlace));

@@ -216,13 +216,6 @@ AffineExpr KernelFunction::toExpr(Value value) {
   return AffineExpr();
 }
 
-void KernelFunction::countOperations(linalg::GenericOp contraction) {
-  Value count = emitter.index.constant(2);
-  for (unsigned d = 0; d < contraction.getNumLoops(); ++d)
-    count = emitter.index.mul(count, emitter.loopSize(contraction, d));
-  operations = operations ? emitter.index.add(operations, count) : count;
-}
-
 Value KernelFunction::packArgument(BlockArgument argument,
                                    ArrayRef<int64_t> outerPermutation,
                                    int64_t innerDimension, int64_t tile) {
@@ -300,9 +293,6 @@ LogicalResult KernelFunction::finish() {
   };
   function->setAttr("dl.tiles", map(tileCount));
   function->setAttr("dl.scratch", map(bytes));
-  if (operations)
-    if (AffineExpr count = toExpr(operations))
-      function->setAttr("dl.flops", map(count));
   SymbolTable::setSymbolVisibility(function, SymbolTable::Visibility::Private);
   source.erase();
   return success();

@@ -63,8 +63,8 @@ public:
   /// not be generated.
   LogicalResult finish();
 
-  /// Counts the multiplications and additions of a contraction, for profiles.
-  void countOperations(linalg::GenericOp contraction);
+  /// The sizes that the kernel is given.
+  unsigned getNumSizes() const { return sizeNumbers.size(); }
 
   func::FuncOp source;
   func::FuncOp function;
@@ -93,7 +93,6 @@ private:
   Value begin, end, scratch;
   Value tiles;        // tiles of the calls of emitTiles so far
   Value scratchBytes; // handed out so far
-  Value operations;   // of the contractions; null if there are none
 };
 
 /// Ways to generate a kernel. Each checks whether it applies, generates the

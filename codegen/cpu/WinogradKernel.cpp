@@ -488,7 +488,6 @@ void WinogradEmitter::choosePlan() {
 
 LogicalResult WinogradEmitter::run() {
   outputs = kernel.getOutputs();
-  kernel.countOperations(op);
   int64_t width = emitter.width();
   rows = llvm::divideCeil(extent(H), kResults);
   columns = llvm::divideCeil(extent(W), kResults);

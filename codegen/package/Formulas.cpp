@@ -190,6 +190,13 @@ FormulaId Formulas::maxSize(FormulaId a, FormulaId b) {
   return insert({FormulaOp::Max, std::min(a, b), std::max(a, b), 0});
 }
 
+FormulaId Formulas::minSize(FormulaId a, FormulaId b) {
+  FormulaId larger = maxSize(a, b);
+  if (larger == a || larger == b)
+    return larger == a ? b : a;
+  return insert({FormulaOp::Min, std::min(a, b), std::max(a, b), 0});
+}
+
 FormulaId Formulas::roundUp(FormulaId a, int64_t multiple) {
   if (isMultipleOf(a, multiple))
     return a;

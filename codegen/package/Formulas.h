@@ -59,6 +59,8 @@ public:
   FormulaId mod(FormulaId a, FormulaId b);
   /// The larger of two sizes: bases of both are taken to be non-negative.
   FormulaId maxSize(FormulaId a, FormulaId b);
+  /// The smaller of two sizes.
+  FormulaId minSize(FormulaId a, FormulaId b);
   /// The least multiple of `multiple` (positive) that is not below `a`.
   FormulaId roundUp(FormulaId a, int64_t multiple);
 

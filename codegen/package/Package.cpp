@@ -100,7 +100,8 @@ static LogicalResult writeTo(const PackageInput &input, Output &output,
   if (failed(buildPrograms(input, programs, constants)))
     return failure();
   WriterInput writer{input, programs, constants.get(),
-                     input.debugInfo ? getDebugInfo(input) : std::string(),
+                     input.debugInfo ? getDebugInfo(input, programs)
+                                     : std::string(),
                      getThreads(input)};
   llvm::Expected<uint64_t> size = writeModule(writer, output);
   if (!size)

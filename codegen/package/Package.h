@@ -28,6 +28,10 @@ namespace dl {
 /// of
 ///   tiles (1 where missing), the bytes of scratch for each thread, and the
 ///   arithmetic operations;
+/// - `dl.reads`: for each tensor, a map to the number of elements that are
+/// read,
+///   or unit for all; `dl.generator`, `dl.accumulator`: how the kernel is made;
+///   all three for the debug information alone;
 /// - `dl.in_place`: for each result, the input whose memory it may take, or -1.
 struct PackageInput {
   mlir::ModuleOp module;
@@ -39,7 +43,7 @@ struct PackageInput {
   std::vector<std::string> kernelNames;
   /// Who writes: "dl-compile 0.1.0 (LLVM 22.1.8)".
   std::string producer;
-  /// Add the source nodes of each kernel, as JSON.
+  /// Add what is known of kernels and steps, as JSON; see DebugInfo.h.
   bool debugInfo = true;
   /// Threads that pack and write constants; 0 for one a processor.
   unsigned threads = 0;

@@ -65,6 +65,8 @@ struct Step {
   FormulaId scratch = kNoFormula;
   FormulaId flops = kNoFormula;
   std::vector<std::pair<size_t, size_t>> inPlace;
+  // Bytes that are read of each argument, kNoFormula for all; may be shorter.
+  std::vector<FormulaId> reads;
 
   // HostCall and Copy.
   std::string function;

@@ -273,6 +273,7 @@ private:
     }
     if (step.tiles == kNoFormula)
       step.tiles = program.formulas.constant(1);
+    addReads(op, callee, step);
     auto inPlace =
         callee->getAttrOfType<mlir::DenseI64ArrayAttr>("dl.in_place");
     for (auto [result, input] : llvm::enumerate(
@@ -282,6 +283,24 @@ private:
         step.inPlace.push_back({result, static_cast<size_t>(input)});
     steps.push_back(std::move(step));
     return success();
+  }
+
+  /// What is read of arguments that are not read whole.
+  void addReads(mlir::dl::DispatchOp op, Operation *callee, Step &step) {
+    auto reads = callee->getAttrOfType<mlir::ArrayAttr>("dl.reads");
+    if (!reads)
+      return;
+    step.reads.assign(step.numInputs, kNoFormula);
+    for (auto [i, value] : llvm::enumerate(op.getInputs())) {
+      auto map = i < reads.size() ? dyn_cast<mlir::AffineMapAttr>(reads[i])
+                                  : mlir::AffineMapAttr();
+      if (map && map.getValue().getNumResults() == 1 &&
+          map.getValue().getNumDims() == step.sizes.size())
+        step.reads[i] =
+            types.getBytes(getType(value).getElementType(),
+                           toFormula(map.getValue().getResult(0),
+                                     program.formulas, step.sizes, {}));
+    }
   }
 
   /// The sizes that a kernel is given: dynamic dimensions of its tensor

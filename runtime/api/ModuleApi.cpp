@@ -147,6 +147,17 @@ dlrt_status dlrt_module_code(const dlrt_module *module, uint32_t index,
   });
 }
 
+const char *dlrt_module_debug_info(const dlrt_module *module, size_t *bytes) {
+  const fb::Segment *debug =
+      module ? module->module->header().debug() : nullptr;
+  if (bytes)
+    *bytes = debug ? debug->size() : 0;
+  if (!debug)
+    return nullptr;
+  return reinterpret_cast<const char *>(
+      module->module->artifact().bytes(*debug));
+}
+
 const char *dlrt_module_entry_name(const dlrt_module *module, uint32_t index) {
   const fb::Entry *entry = entryAt(module, index);
   return entry ? entry->name()->c_str() : nullptr;

@@ -209,6 +209,12 @@ typedef struct dlrt_code_info {
 DLRT_API dlrt_status dlrt_module_code(const dlrt_module *module, uint32_t index,
                                       dlrt_code_info *info, dlrt_error *error);
 
+/* What the compiler noted about the kernels and steps, for tools: JSON of
+ * `*bytes` bytes without a terminator, living as long as the module. NULL where
+ * the module has none; nothing runs by it. `bytes` may be NULL. */
+DLRT_API const char *dlrt_module_debug_info(const dlrt_module *module,
+                                            size_t *bytes);
+
 /* The name of entry `index`, living as long as the module; NULL out of range.
  */
 DLRT_API const char *dlrt_module_entry_name(const dlrt_module *module,

@@ -142,6 +142,12 @@ public:
     detail::check(dlrt_module_find_entry, get(), name.c_str(), &entry);
     return entry;
   }
+  /// JSON for tools; empty where the module has none.
+  std::string debugInfo() const {
+    size_t bytes = 0;
+    const char *text = dlrt_module_debug_info(get(), &bytes);
+    return text ? std::string(text, bytes) : std::string();
+  }
   std::vector<std::string> targets(uint32_t entry) const {
     std::vector<std::string> names;
     while (const char *name = dlrt_module_entry_target(

@@ -8,6 +8,7 @@
 
 #include "codegen/cpu/GenerateKernels.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "tools/measure/Machine.h"
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
@@ -18,7 +19,6 @@ using namespace dl::cpu;
 namespace {
 
 constexpr int64_t kSize = 1024;
-constexpr int kAccumulators = 24;
 
 /// The time that this thread has run, so that another program's turn on the
 /// core does not count.
@@ -37,47 +37,6 @@ double measure(double flops, const std::function<void()> &run) {
     best = std::max(best, flops / (getSeconds() - start) / 1e9);
   }
   return best;
-}
-
-double measurePeak(const CpuTarget &target) {
-  std::string type =
-      "vector<" + std::to_string(target.vectorBits() / 32) + "xf32>";
-  int count = target.has("avx512vl") ? kAccumulators : kAccumulators / 2;
-  std::string first, types, body, names, sum;
-  for (int i = 0; i < count; ++i) {
-    std::string n = std::to_string(i), comma = i ? ", " : "";
-    first += comma + "%a" + n + " = %x";
-    types += comma + type;
-    names += comma + "%r" + n;
-    body += "%r" + n + " = vector.fma %x, %x, %a" + n + " : " + type + "\n";
-    sum += "%t" + std::to_string(i + 1) + " = arith.addf %t" + n + ", %s#" + n +
-           " : " + type + "\n";
-  }
-  std::string text =
-      R"(
-func.func @peak(%buffers: !llvm.ptr, %sizes: !llvm.ptr, %begin: index,
-    %end: index, %scratch: !llvm.ptr, %imports: !llvm.ptr) attributes {dl.kernel} {
-  %c1 = arith.constant 1 : index
-  %x = llvm.load %scratch {alignment = 4 : i64} : !llvm.ptr -> )" +
-      type + "\n%s:" + std::to_string(count) +
-      " = scf.for %i = %begin to %end step %c1 iter_args(" + first + ") -> (" +
-      types + ") {\n" + body + "scf.yield " + names + " : " + types +
-      "\n}\n%t0 = arith.constant dense<0.0> : " + type + "\n" + sum +
-      "llvm.store %t" + std::to_string(count) +
-      ", %scratch {alignment = 4 : i64} : " + type + ", !llvm.ptr\nreturn\n}\n";
-  KernelCompiler compiler;
-  auto image = compiler.compile(text, {"peak"});
-  EXPECT_TRUE(mlir::succeeded(image)) << compiler.messages;
-  if (mlir::failed(image))
-    return 0;
-  LoadedImage loaded(*image);
-  constexpr int64_t steps = 1 << 20;
-  std::vector<float> memory(64);
-  double flops = 2.0 * count * (target.vectorBits() / 32) * steps;
-  return measure(flops, [&] {
-    std::fill(memory.begin(), memory.end(), 1e-30f);
-    loaded.get(0)(nullptr, nullptr, 0, steps, memory.data(), nullptr);
-  });
 }
 
 int64_t getConstant(mlir::Operation *kernel, const char *name) {
@@ -131,11 +90,11 @@ func.func @matmul(%a: tensor<1024x1024xf32>,
   };
   void *buffers[] = {a.data(), b.data(), c.data()};
   double flops = 2.0 * kSize * kSize * kSize;
-  double peak = measurePeak(target);
+  double peak = dl::tools::measurePeakFlops(1, 2) / 1e9;
   double speed = measure(flops, [&] {
     loaded.get(0)(buffers, nullptr, 0, tiles, align(scratch), nullptr);
   });
-  peak = std::max(peak, measurePeak(target));
+  peak = std::max(peak, dl::tools::measurePeakFlops(1, 2) / 1e9);
   // With ones on the right, each element is its row's number 1024 times.
   for (int64_t i = 0; i < kSize * kSize; i += 977)
     ASSERT_EQ(c[i], (float(i / kSize % 9) - 4) * kSize);

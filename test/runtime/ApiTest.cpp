@@ -54,6 +54,10 @@ TEST(Api, NullPointersAreRefused) {
             DLRT_INVALID_ARGUMENT);
   EXPECT_EQ(dlrt_session_profile_event(nullptr, 0, nullptr, nullptr),
             DLRT_INVALID_ARGUMENT);
+  size_t bytes = 1;
+  EXPECT_EQ(dlrt_module_debug_info(nullptr, &bytes), nullptr);
+  EXPECT_EQ(bytes, 0u);
+  EXPECT_EQ(dlrt_module_debug_info(nullptr, nullptr), nullptr);
   EXPECT_EQ(dlrt_session_profile_count(nullptr), 0u);
   EXPECT_EQ(dlrt_session_arena_bytes(nullptr), 0u);
   EXPECT_EQ(dlrt_session_flops(nullptr), 0);

@@ -3,8 +3,12 @@
 //
 // Times whole calls of a loaded module.
 
-#include "tools/dl-bench/Profile.h"
-#include "tools/dl-bench/RandomInputs.h"
+#include "tools/dl-bench/Energy.h"
+#include "tools/dl-bench/Roofline.h"
+#include "tools/measure/Machine.h"
+#include "tools/measure/Profile.h"
+#include "tools/measure/RandomInputs.h"
+#include "tools/measure/Work.h"
 #include "tools/values/Files.h"
 #include "tools/values/Inputs.h"
 
@@ -23,6 +27,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr double kProbeSeconds = 0.3;
+
 struct Options {
   std::string module;
   std::vector<std::string> inputs;
@@ -30,9 +36,11 @@ struct Options {
   std::string device;
   std::string entry;
   std::string profile;
+  std::string powercap = tools::kPowercap;
   int threads = 0;
   double seconds = 1;
   bool json = false;
+  bool roofline = false;
 };
 
 struct Times {
@@ -109,10 +117,37 @@ parseDims(const std::vector<std::string> &texts) {
   return dims;
 }
 
-void printJson(const Options &options, const Times &times,
-               const runtime::Session &session, const runtime::Module &module,
-               const Load &load) {
-  nlohmann::ordered_json result = {
+/// What one call does, as far as the module tells, and its energy.
+struct Cost {
+  std::optional<tools::WorkInfo> info;
+  tools::Symbols symbols;
+  tools::Work work;  // of one call
+  double joules = 0; // for 1000 calls
+  bool isMeasured = false;
+};
+
+Cost findCost(const runtime::Session &session, const runtime::Module &module,
+              uint32_t entry, const std::vector<values::Value> &inputs,
+              std::optional<double> joulesPerCall) {
+  Cost cost;
+  cost.info = tools::WorkInfo::read(module, module.entryName(entry));
+  cost.symbols = tools::findSymbols(module, entry, inputs);
+  if (cost.info)
+    for (int step : cost.info->order(cost.symbols, size_t(1) << 24))
+      cost.work +=
+          tools::WorkInfo::evaluate(cost.info->steps()[step], cost.symbols);
+  cost.work.flops = static_cast<double>(session.flops());
+  cost.isMeasured = joulesPerCall.has_value();
+  cost.joules = joulesPerCall.value_or(tools::modelEnergy(cost.work)) * 1000;
+  return cost;
+}
+
+using Json = nlohmann::ordered_json;
+
+Json makeJson(const Options &options, const Times &times,
+              const runtime::Session &session, const runtime::Module &module,
+              const Load &load, const Cost &cost) {
+  Json result = {
       {"module", options.module},
       {"min_ms", times.min},
       {"median_ms", times.median},
@@ -126,14 +161,21 @@ void printJson(const Options &options, const Times &times,
       {"gflops", static_cast<double>(session.flops()) / times.min * 1e-6},
       {"weight_bytes", module.info().constant_bytes},
       {"arena_bytes", session.arenaBytes()}};
-  puts(
-      result
-          .dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
-          .c_str());
+  if (cost.info) {
+    result["parameters"] = cost.info->parameterCount();
+    result["parameter_bytes"] = cost.info->parameterBytes();
+    result["moved_bytes"] = cost.work.bytes();
+  }
+  if (cost.info || cost.isMeasured) {
+    result["joules_per_1000"] = cost.joules;
+    result["energy_source"] = cost.isMeasured ? "measured" : "modelled";
+  }
+  return result;
 }
 
 void printText(const Times &times, const runtime::Session &session,
-               const runtime::Module &module, const Load &load) {
+               const runtime::Module &module, const Load &load,
+               const Cost &cost) {
   printf("min %.4f ms, median %.4f ms, p99 %.4f ms, mean %.4f ms (%zu runs, "
          "%d threads)\n",
          times.min, times.median, times.p99, times.mean, times.runs,
@@ -142,11 +184,44 @@ void printText(const Times &times, const runtime::Session &session,
     printf("%.1f GFLOP/s, %.3f GFLOP a run\n",
            static_cast<double>(session.flops()) / times.min * 1e-6,
            static_cast<double>(session.flops()) * 1e-9);
+  if (cost.info)
+    printf("%lld parameters of %.3f MB, %.3f MB moved a run\n",
+           static_cast<long long>(cost.info->parameterCount()),
+           static_cast<double>(cost.info->parameterBytes()) * 1e-6,
+           cost.work.bytes() * 1e-6);
   printf("weights %llu bytes, arena %llu bytes\n",
          static_cast<unsigned long long>(module.info().constant_bytes),
          static_cast<unsigned long long>(session.arenaBytes()));
   printf("loaded in %.2f ms and %llu bytes of memory\n", load.milliseconds,
          static_cast<unsigned long long>(load.residentBytes));
+  if (cost.isMeasured)
+    printf("energy for 1000 inferences: %.4g J, measured (the whole machine)\n",
+           cost.joules);
+  else if (cost.info)
+    printf("energy for 1000 inferences: %.4g J, modelled (%.1f pJ a FLOP, "
+           "%.0f pJ a byte)\n",
+           cost.joules, tools::kPicojoulesPerFlop, tools::kPicojoulesPerByte);
+}
+
+/// Runs the session for as long as the options say, step by step, beside the
+/// limits of the machine; prints or adds to `json`.
+void addRoofline(const Options &options, runtime::Session &session,
+                 const Cost &cost, Json &json) {
+  tools::MachineLimits machine =
+      tools::measureMachine(session.threads(), kProbeSeconds);
+  std::vector<tools::ProfiledRun> runs =
+      tools::profileFor(session, options.seconds);
+  std::vector<tools::MeasuredWork> kernels = tools::measureKernels(
+      runs, cost.info ? &*cost.info : nullptr, cost.symbols);
+  // The machine may have been slower for a while.
+  tools::MachineLimits again =
+      tools::measureMachine(session.threads(), kProbeSeconds);
+  machine.flops = std::max(machine.flops, again.flops);
+  machine.bandwidth = std::max(machine.bandwidth, again.bandwidth);
+  if (options.json)
+    json["roofline"] = tools::rooflineJson(kernels, machine);
+  else
+    fputs(tools::rooflineTable(kernels, machine).c_str(), stdout);
 }
 
 void bench(const Options &options) {
@@ -172,11 +247,21 @@ void bench(const Options &options) {
   // Pages in the weights, and lets the clock rise.
   timeRuns(session, std::min(0.2, options.seconds / 4));
   session.run();
-  Times times = summarize(timeRuns(session, options.seconds));
+  tools::EnergyCounters counters(options.powercap);
+  counters.start();
+  std::vector<double> timed = timeRuns(session, options.seconds);
+  std::optional<double> joules = counters.joules();
+  Times times = summarize(timed);
+  if (joules)
+    *joules /= static_cast<double>(times.runs);
+  Cost cost = findCost(session, module, entry, inputs, joules);
+  Json json = makeJson(options, times, session, module, load, cost);
+  if (!options.json)
+    printText(times, session, module, load, cost);
+  if (options.roofline)
+    addRoofline(options, session, cost, json);
   if (options.json)
-    printJson(options, times, session, module, load);
-  else
-    printText(times, session, module, load);
+    puts(json.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
   if (!options.profile.empty()) {
     std::vector<tools::ProfiledRun> runs = tools::profileRuns(session, 5);
     if (!options.json)
@@ -203,6 +288,7 @@ int main(int argc, char **argv) {
   app.footer("Examples:\n"
              "  dl-bench model.dlm --input=x.npy --threads=2 --seconds=2\n"
              "  dl-bench model.dlm --dim N=8 --json\n"
+             "  dl-bench model.dlm --roofline\n"
              "  dl-bench model.dlm --profile=trace.json   (open it in "
              "ui.perfetto.dev)");
   app.set_version_flag("--version", std::string("dl-bench ") + dlrt_version());
@@ -239,6 +325,15 @@ int main(int argc, char **argv) {
                  "write the steps of some more runs to a trace that Perfetto "
                  "and Chrome open")
       ->type_name("FILE");
+  app.add_flag("--roofline", options.roofline,
+               "print each kernel's time, FLOPs and bytes against this "
+               "machine's multiply-adds and memory, measured in the same run "
+               "on as many threads; also in --json");
+  app.add_option("--powercap", options.powercap,
+                 "where Linux shows the energy counters (RAPL); default: "
+                 "/sys/class/powercap. Where there is none that can be read, "
+                 "energy is modelled")
+      ->type_name("FOLDER");
   app.add_flag("--json", options.json,
                "print one JSON object; times are milliseconds");
   try {

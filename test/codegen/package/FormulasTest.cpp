@@ -56,6 +56,15 @@ TEST(Formulas, TakesTheLargerOfSizes) {
   EXPECT_EQ(f.print(f.maxSize(n, m)), "max(s0, s1)");
 }
 
+TEST(Formulas, TakesTheSmallerOfSizes) {
+  Formulas f;
+  FormulaId n = f.symbol(0), m = f.symbol(1);
+  EXPECT_EQ(f.minSize(f.scale(n, 4), f.scale(n, 8)), f.scale(n, 4));
+  EXPECT_EQ(f.getConstant(f.minSize(f.constant(3), f.constant(7))), 3);
+  EXPECT_EQ(f.minSize(n, n), n);
+  EXPECT_EQ(f.print(f.minSize(n, m)), "min(s0, s1)");
+}
+
 TEST(Formulas, DoesNotFoldWhatOverflows) {
   Formulas f;
   FormulaId big = f.constant(int64_t(1) << 62);

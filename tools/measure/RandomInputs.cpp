@@ -1,7 +1,7 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "tools/dl-bench/RandomInputs.h"
+#include "tools/measure/RandomInputs.h"
 
 #include <cstring>
 #include <random>

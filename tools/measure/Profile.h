@@ -1,8 +1,8 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef DL_TOOLS_DL_BENCH_PROFILE_H
-#define DL_TOOLS_DL_BENCH_PROFILE_H
+#ifndef DL_TOOLS_MEASURE_PROFILE_H
+#define DL_TOOLS_MEASURE_PROFILE_H
 
 #include "runtime/api/dlrt.hpp"
 
@@ -17,6 +17,9 @@ using ProfiledRun = std::vector<dlrt_profile_event>;
 /// Runs a session `runs` times and records the steps of each run.
 std::vector<ProfiledRun> profileRuns(runtime::Session &session, int runs);
 
+/// Records runs for about so long, at least 2 and at most 100 of them.
+std::vector<ProfiledRun> profileFor(runtime::Session &session, double seconds);
+
 /// The runs as a trace in Chrome's format, which Perfetto opens: one event a
 /// step, the runs one after another.
 std::string chromeTrace(const std::vector<ProfiledRun> &runs);
@@ -26,4 +29,4 @@ std::string kernelTable(const std::vector<ProfiledRun> &runs, size_t rows);
 
 } // namespace dl::tools
 
-#endif // DL_TOOLS_DL_BENCH_PROFILE_H
+#endif // DL_TOOLS_MEASURE_PROFILE_H

@@ -1,9 +1,10 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "tools/dl-bench/Profile.h"
+#include "tools/measure/Profile.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -20,6 +21,22 @@ std::vector<ProfiledRun> profileRuns(runtime::Session &session, int runs) {
     session.run();
     result.push_back(session.profile());
   }
+  session.enableProfile(false);
+  return result;
+}
+
+std::vector<ProfiledRun> profileFor(runtime::Session &session, double seconds) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<ProfiledRun> result;
+  Clock::time_point end =
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                         std::chrono::duration<double>(seconds));
+  session.enableProfile(true);
+  session.run(); // makes room for the events
+  do {
+    session.run();
+    result.push_back(session.profile());
+  } while (result.size() < 2 || (result.size() < 100 && Clock::now() < end));
   session.enableProfile(false);
   return result;
 }

@@ -1,8 +1,8 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef DL_TOOLS_DL_BENCH_RANDOMINPUTS_H
-#define DL_TOOLS_DL_BENCH_RANDOMINPUTS_H
+#ifndef DL_TOOLS_MEASURE_RANDOMINPUTS_H
+#define DL_TOOLS_MEASURE_RANDOMINPUTS_H
 
 #include "runtime/api/dlrt.hpp"
 #include "tools/values/Value.h"
@@ -21,4 +21,4 @@ randomInputs(const runtime::Module &module, uint32_t entry,
 
 } // namespace dl::tools
 
-#endif // DL_TOOLS_DL_BENCH_RANDOMINPUTS_H
+#endif // DL_TOOLS_MEASURE_RANDOMINPUTS_H

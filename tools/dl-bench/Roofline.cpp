@@ -1,0 +1,88 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "tools/dl-bench/Roofline.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace dl::tools {
+namespace {
+
+/// Where a kernel stands below the roof.
+struct Place {
+  double intensity = 0; // operations a byte
+  double flops = 0, bandwidth = 0;
+  bool isCompute = false;
+  double share = 0; // of the limit that binds
+};
+
+Place placeBelow(const MeasuredWork &kernel, const MachineLimits &machine) {
+  Place place;
+  double bytes = kernel.work.bytes();
+  place.intensity = bytes > 0 ? kernel.work.flops / bytes : 0;
+  if (kernel.seconds <= 0)
+    return place;
+  place.flops = kernel.work.flops / kernel.seconds;
+  place.bandwidth = bytes / kernel.seconds;
+  double compute = machine.flops > 0 ? place.flops / machine.flops : 0;
+  double memory =
+      machine.bandwidth > 0 ? place.bandwidth / machine.bandwidth : 0;
+  place.isCompute = compute >= memory;
+  place.share = std::max(compute, memory);
+  return place;
+}
+
+} // namespace
+
+std::string rooflineTable(const std::vector<MeasuredWork> &kernels,
+                          const MachineLimits &machine) {
+  char line[256];
+  snprintf(line, sizeof(line),
+           "limits: %.1f GFLOP/s and %.1f GB/s on %d threads, measured in this "
+           "run\n",
+           machine.flops * 1e-9, machine.bandwidth * 1e-9, machine.threads);
+  std::string text = line;
+  text += "      ms  calls     MFLOP        MB   FLOP/B   GFLOP/s     GB/s  "
+          "bound    limit  kernel\n";
+  bool isCached = false;
+  for (const MeasuredWork &kernel : kernels) {
+    Place place = placeBelow(kernel, machine);
+    snprintf(line, sizeof(line),
+             "%8.4f %6.0f %9.3f %9.3f %8.2f %9.1f %8.1f  %-7s %5.1f%%  ",
+             kernel.seconds * 1e3, kernel.calls, kernel.work.flops * 1e-6,
+             kernel.work.bytes() * 1e-6, place.intensity, place.flops * 1e-9,
+             place.bandwidth * 1e-9, place.isCompute ? "compute" : "memory",
+             place.share * 100);
+    text += line + kernel.name + "\n";
+    isCached |= !place.isCompute && place.share > 1;
+  }
+  if (isCached)
+    text += "above 100% of memory: a cache held what the kernel reads\n";
+  return text;
+}
+
+nlohmann::ordered_json rooflineJson(const std::vector<MeasuredWork> &kernels,
+                                    const MachineLimits &machine) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const MeasuredWork &kernel : kernels) {
+    Place place = placeBelow(kernel, machine);
+    list.push_back({{"kernel", kernel.name},
+                    {"ms", kernel.seconds * 1e3},
+                    {"calls", kernel.calls},
+                    {"flops", kernel.work.flops},
+                    {"bytes", kernel.work.bytes()},
+                    {"flops_per_byte", place.intensity},
+                    {"gflops", place.flops * 1e-9},
+                    {"gbytes_per_s", place.bandwidth * 1e-9},
+                    {"bound", place.isCompute ? "compute" : "memory"},
+                    {"share", place.share}});
+  }
+  return {{"machine",
+           {{"peak_gflops", machine.flops * 1e-9},
+            {"bandwidth_gbytes_per_s", machine.bandwidth * 1e-9},
+            {"threads", machine.threads}}},
+          {"kernels", list}};
+}
+
+} // namespace dl::tools
