@@ -17,7 +17,7 @@ GraphImporter::GraphImporter(std::shared_ptr<Model> model,
                              const ImportOptions &options, ModuleOp module)
     : model(std::move(model)), graph(this->model->proto->graph()), rules(rules),
       module(module), context(module.getContext()), builder(context),
-      symbols(options.dims, context) {
+      symbols(options.dims, context), nodes(options.nodes) {
   for (const onnx::TensorProto &tensor : graph.initializer())
     scope.initializers[tensor.name()] = &tensor;
   for (const onnx::ValueInfoProto &info : graph.value_info())

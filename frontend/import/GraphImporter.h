@@ -66,6 +66,8 @@ private:
   /// Imports a node and reports what it cannot import. `owner` is the graph
   /// that the node stands in.
   void importNode(const onnx::NodeProto &node, const onnx::GraphProto &owner);
+  /// Tells who asked for the nodes what became of one.
+  void noteOutcome(const onnx::NodeProto &node, const onnx::GraphProto &owner);
   /// Imports a node whose inputs are there; on failure, `outcome` tells why.
   mlir::LogicalResult tryNode(const onnx::NodeProto &node, mlir::Location loc);
   /// An If whose condition is known: the nodes of the branch that is taken.
@@ -97,6 +99,7 @@ private:
   mlir::OpBuilder builder;
   mlir::func::FuncOp function;
   Symbols symbols;
+  std::vector<ImportedNode> *nodes; // null where nobody asks
 
   /// What names stand for, in the graph or in the body of an operator.
   struct Scope {

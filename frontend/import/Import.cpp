@@ -29,6 +29,25 @@ bool frontend::isModelFile(StringRef path) {
                                          bytes[1] > 0 && bytes[1] < 0x20);
 }
 
+/// Adds the nodes of a graph and of those nested in it.
+static void listNodes(const onnx::GraphProto &graph,
+                      std::vector<ImportedNode> &nodes) {
+  for (const onnx::NodeProto &node : graph.node()) {
+    ImportedNode &listed = nodes.emplace_back();
+    listed.graph = graph.name();
+    listed.name = getNodeName(node);
+    listed.op = getOperatorName(node);
+    listed.inputs.assign(node.input().begin(), node.input().end());
+    listed.outputs.assign(node.output().begin(), node.output().end());
+    for (const onnx::AttributeProto &attribute : node.attribute()) {
+      if (attribute.has_g())
+        listNodes(attribute.g(), nodes);
+      for (const onnx::GraphProto &nested : attribute.graphs())
+        listNodes(nested, nodes);
+    }
+  }
+}
+
 static RuleTable makeRules() {
   RuleTable table;
   addShapeRules(table);
@@ -53,6 +72,8 @@ OwningOpRef<ModuleOp> frontend::importModel(StringRef path,
     emitError(loc) << llvm::toString(model.takeError());
     return nullptr;
   }
+  if (options.nodes)
+    listNodes((*model)->proto->graph(), *options.nodes);
   RuleTable rules = makeRules();
   auto hasRule = [&](StringRef domain, StringRef op, int64_t opset) {
     return rules.find(domain, op, opset) != nullptr;

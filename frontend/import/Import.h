@@ -15,9 +15,33 @@
 
 namespace dl::frontend {
 
+/// A node as the file has it, and what became of it on import.
+struct ImportedNode {
+  enum class Outcome {
+    /// It was not looked at: a branch that is not taken, or a node that raising
+    /// the model's operator set replaced.
+    Skipped,
+    /// It became operations.
+    Operations,
+    /// Its results are values of its operands.
+    Forwarded,
+    /// Its results are known.
+    Constant,
+    /// Its results are sizes, formulas of the symbolic dimensions.
+    Sizes
+  };
+
+  std::string graph, name, op; // as in the node's location
+  std::vector<std::string> inputs, outputs;
+  Outcome outcome = Outcome::Skipped;
+};
+
 struct ImportOptions {
   /// Symbolic dimensions of the model's inputs that get a fixed value (>= 0).
   std::vector<std::pair<std::string, int64_t>> dims;
+  /// Receives every node of the file, those of nested graphs after the node
+  /// that they are in; null where nobody asks.
+  std::vector<ImportedNode> *nodes = nullptr;
 };
 
 /// Whether the file's name or first bytes say that it is an ONNX model, binary

@@ -55,10 +55,7 @@ GraphImporter::explainMissingRule(const onnx::NodeProto &node) const {
 void GraphImporter::importNode(const onnx::NodeProto &node,
                                const onnx::GraphProto &owner) {
   int64_t opset = getOpsetOf(node);
-  StringRef domain = node.domain();
-  domain.consume_front(kUnknownDomain);
-  std::string op =
-      domain.empty() ? node.op_type() : (domain + "." + node.op_type()).str();
+  std::string op = getOperatorName(node);
   std::string name = getNodeName(node);
   Location loc = mlir::dl::getNodeLoc(
       {model->path, owner.name(), name, op, opset}, context);
@@ -67,7 +64,7 @@ void GraphImporter::importNode(const onnx::NodeProto &node,
   bool poisoned = isPoisoned(node);
   if (!poisoned) {
     if (succeeded(tryNode(node, loc)))
-      return;
+      return noteOutcome(node, owner);
   } else if (!rules.find(node.domain(), node.op_type(), opset)) {
     // The types of its inputs are not known; that there is no rule is.
     if (!isDefinedByFunction(node, opset) && node.op_type() != "If")
@@ -81,6 +78,41 @@ void GraphImporter::importNode(const onnx::NodeProto &node,
                           outcome->reason);
   }
   poisonOutputs(node);
+}
+
+void GraphImporter::noteOutcome(const onnx::NodeProto &node,
+                                const onnx::GraphProto &owner) {
+  if (!nodes)
+    return;
+  using Outcome = ImportedNode::Outcome;
+  bool isKnown = true, isSize = true, isForwarded = true;
+  for (const std::string &output : node.output()) {
+    Value value = output.empty() ? Value() : getValue(output);
+    if (!value)
+      continue;
+    isKnown &= isa_and_nonnull<mlir::dl::ConstantOp>(value.getDefiningOp());
+    isSize &= isa_and_nonnull<mlir::dl::SizesOp, mlir::dl::ConstantOp>(
+        value.getDefiningOp());
+    isForwarded &= llvm::any_of(node.input(), [&](const std::string &input) {
+      return !input.empty() && getValue(input) == value;
+    });
+  }
+  Outcome found = isForwarded ? Outcome::Forwarded
+                  : isKnown   ? Outcome::Constant
+                  : isSize    ? Outcome::Sizes
+                              : Outcome::Operations;
+  // A node of a function's body has the name of the call, but another operator.
+  std::string name = getNodeName(node), op = getOperatorName(node);
+  auto isNamed = [&](const ImportedNode &listed) {
+    return listed.name == name && listed.graph == owner.name();
+  };
+  bool hasOp = llvm::any_of(*nodes, [&](const ImportedNode &listed) {
+    return isNamed(listed) && listed.op == op;
+  });
+  for (ImportedNode &listed : *nodes)
+    if (isNamed(listed) && (!hasOp || listed.op == op) &&
+        listed.outcome != Outcome::Operations)
+      listed.outcome = found;
 }
 
 LogicalResult GraphImporter::fail(bool isInvalid, const Twine &reason) {

@@ -84,6 +84,9 @@ forEachTensor(onnx::ModelProto &model,
 /// Name of a node for messages: its own, otherwise that of its first output.
 std::string getNodeName(const onnx::NodeProto &node);
 
+/// Name of a node's operator with its domain, unless that is ONNX's own.
+std::string getOperatorName(const onnx::NodeProto &node);
+
 /// "graph 'g', node 'n' (Op, opset 18)".
 std::string describeNode(const onnx::GraphProto &graph,
                          const onnx::NodeProto &node, int64_t opset);

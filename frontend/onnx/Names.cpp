@@ -163,6 +163,14 @@ private:
 
 } // namespace
 
+std::string dl::frontend::getOperatorName(const onnx::NodeProto &node) {
+  StringRef domain = node.domain();
+  domain.consume_front(kUnknownDomain);
+  return domain.empty() || domain == "ai.onnx"
+             ? node.op_type()
+             : (domain + "." + node.op_type()).str();
+}
+
 std::string dl::frontend::getNodeName(const onnx::NodeProto &node) {
   if (!node.name().empty())
     return node.name();
@@ -175,12 +183,8 @@ std::string dl::frontend::getNodeName(const onnx::NodeProto &node) {
 std::string dl::frontend::describeNode(const onnx::GraphProto &graph,
                                        const onnx::NodeProto &node,
                                        int64_t opset) {
-  StringRef domain = node.domain();
-  domain.consume_front(kUnknownDomain);
-  std::string op =
-      domain.empty() ? node.op_type() : domain.str() + "." + node.op_type();
   return "graph '" + graph.name() + "', node '" + getNodeName(node) + "' (" +
-         op + ", opset " + std::to_string(opset) + ")";
+         getOperatorName(node) + ", opset " + std::to_string(opset) + ")";
 }
 
 Error dl::frontend::checkNames(const onnx::ModelProto &model) {

@@ -232,25 +232,27 @@ static llvm::StringMap<std::string> getOwners(const onnx::GraphProto &graph) {
   return owners;
 }
 
+/// Gives nodes that stand for others the names of these: what replaces a node
+/// ends with the nodes that define its outputs.
+static void restoreNames(onnx::GraphProto &graph,
+                         const llvm::StringMap<std::string> &owners) {
+  std::string owner;
+  for (int i = graph.node_size() - 1; i >= 0; --i) {
+    onnx::NodeProto &node = *graph.mutable_node(i);
+    for (const std::string &output : node.output())
+      if (auto found = owners.find(output); found != owners.end())
+        owner = found->second;
+    node.set_name(owner);
+  }
+}
+
 /// Replaces calls by bodies, whose nodes get the name of the node that called
-/// the function: the body of a call ends with the nodes that define the call's
-/// outputs.
+/// the function.
 static void inlineFunctions(onnx::ModelProto &model) {
   onnx::GraphProto &graph = *model.mutable_graph();
   llvm::StringMap<std::string> owners = getOwners(graph);
   onnx::inliner::InlineLocalFunctions(model, /*convert_version=*/true);
-  std::string owner;
-  for (int i = graph.node_size() - 1; i >= 0; --i) {
-    onnx::NodeProto &node = *graph.mutable_node(i);
-    bool isOwned = false;
-    for (const std::string &output : node.output())
-      if (auto found = owners.find(output); found != owners.end()) {
-        owner = found->second;
-        isOwned = true;
-      }
-    if (!isOwned || node.name().empty())
-      node.set_name(owner);
-  }
+  restoreNames(graph, owners);
 }
 
 /// Whether inputs of the model that list sizes are as short as a rank. ONNX's
@@ -297,8 +299,10 @@ Error dl::frontend::prepareModel(Model &model, HasRule hasRule) {
     if (opset && opset < kOldestOpset) {
       if (Error error = checkSizeLists(proto))
         return error;
+      llvm::StringMap<std::string> owners = getOwners(proto.graph());
       try {
         proto = onnx::version_conversion::ConvertVersion(proto, kOldestOpset);
+        restoreNames(*proto.mutable_graph(), owners);
       } catch (const std::exception &exception) {
         return modelError("opset " + llvm::Twine(opset) +
                           " cannot be raised to " + llvm::Twine(kOldestOpset) +

@@ -11,6 +11,14 @@
 using namespace mlir;
 using namespace mlir::dl;
 
+/// Lets `op` stand for `producer`, too: its operand becomes the producer's, and
+/// it comes from the nodes of both.
+static void absorb(Operation *op, Operation *producer) {
+  op->setOperand(0, producer->getOperand(0));
+  op->setLoc(
+      FusedLoc::get(op->getContext(), {producer->getLoc(), op->getLoc()}));
+}
+
 //===----------------------------------------------------------------------===//
 // ReshapeOp
 //===----------------------------------------------------------------------===//
@@ -21,7 +29,7 @@ OpFoldResult ReshapeOp::fold(FoldAdaptor adaptor) {
   if (auto producer = getOperand().getDefiningOp<ReshapeOp>()) {
     if (producer.getOperand().getType() == getType())
       return producer.getOperand();
-    getOperandMutable().assign(producer.getOperand());
+    absorb(*this, producer);
     return getResult();
   }
   RankedTensorType type = typeOf(getResult());
@@ -47,7 +55,7 @@ OpFoldResult TransposeOp::fold(FoldAdaptor adaptor) {
         producer.getOperand().getType() == getType())
       return producer.getOperand();
     setPermutation(combined);
-    getOperandMutable().assign(producer.getOperand());
+    absorb(*this, producer);
     return getResult();
   }
   RankedTensorType type = typeOf(getResult());
@@ -67,7 +75,7 @@ OpFoldResult BroadcastOp::fold(FoldAdaptor adaptor) {
   if (getOperand().getType() == getType())
     return getOperand();
   if (auto producer = getOperand().getDefiningOp<BroadcastOp>()) {
-    getOperandMutable().assign(producer.getOperand());
+    absorb(*this, producer);
     return getResult();
   }
   RankedTensorType type = typeOf(getResult());

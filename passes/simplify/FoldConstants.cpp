@@ -83,12 +83,17 @@ static void fold(Operation *op) {
   if (failed(results) || results->size() != op->getNumResults())
     return;
   OpBuilder builder(op);
+  // The constant comes from all nodes that it was computed from.
+  SmallVector<Location> locations{op->getLoc()};
+  for (Value operand : op->getOperands())
+    locations.push_back(operand.getLoc());
+  Location loc = builder.getFusedLoc(locations);
   SmallVector<Value> constants;
   for (auto [result, tensor] : llvm::zip(op->getResults(), *results)) {
     DenseElementsAttr value = shorten(tensor.toAttribute());
     if (value.getType() != result.getType())
       return;
-    constants.push_back(ConstantOp::create(builder, op->getLoc(), value));
+    constants.push_back(ConstantOp::create(builder, loc, value));
   }
   op->replaceAllUsesWith(constants);
   op->erase();

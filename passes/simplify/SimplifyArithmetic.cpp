@@ -111,7 +111,8 @@ struct ScaleAfterProduct : OpRewritePattern<MatmulOp> {
                                       operands[0], operands[1]);
       Value factor = createScalar(
           rewriter, loc, getElementTypeOrSelf(op.getType()), *scaled.factor);
-      rewriter.replaceOpWithNewOp<MulOp>(op, op.getType(), result, factor);
+      rewriter.replaceOp(
+          op, MulOp::create(rewriter, loc, op.getType(), result, factor));
       return success();
     }
     return rewriter.notifyMatchFailure(op, "no operand is scaled");

@@ -149,7 +149,7 @@ struct SinkThroughElementwise : RewritePattern {
     state.addTypes(getTensorType(getDims(from), resultType.getElementType()));
     state.addAttributes(op->getAttrs());
     Operation *moved = rewriter.create(state);
-    rewriter.replaceOpWithNewOp<ReshapeOp>(op, resultType, moved->getResult(0));
+    replaceWithReshape(rewriter, op, reshape, moved->getResult(0));
     return success();
   }
 };

@@ -4,6 +4,7 @@
 #include "tools/compiler/Compile.h"
 #include "tools/compiler/KernelHeader.h"
 #include "tools/compiler/Report.h"
+#include "tools/compiler/SourceTrace.h"
 
 #include "codegen/cpu/Emit.h"
 #include "codegen/cpu/GenerateKernels.h"
@@ -106,6 +107,9 @@ private:
         options.emit != EmitKind::Module && lastPhase() == Phase::Codegen;
     if (isCode && options.cpus.size() > 1)
       return fail("--cpu") << "several levels stand in a module alone";
+    if (options.trace &&
+        (options.emit != EmitKind::Module || lastPhase() != Phase::Codegen))
+      return fail("--explain") << "a report is written beside a module alone";
     bool declares = options.emit == EmitKind::Object;
     if (!options.header.empty() && !declares)
       return fail("--header") << "a header goes with --emit=object";
@@ -134,9 +138,15 @@ private:
     if (frontend::isModelFile(options.input)) {
       frontend::ImportOptions import;
       import.dims = options.dims;
+      if (options.trace)
+        import.nodes = &trace.imported;
       module = frontend::importModel(options.input, import, context);
+      if (module && options.trace)
+        trace.begin(*module);
       return success(bool(module));
     }
+    if (options.trace)
+      return fail("--explain") << "only an ONNX model has nodes to explain";
     if (!options.dims.empty())
       return fail("--dim") << "only the dimensions of an ONNX model have names";
     auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
@@ -178,8 +188,12 @@ private:
       auto scope = timing.nest(("Phase " + getPhaseName(phase)).str());
       manager.enableTiming(scope);
       addPhase(phase, manager, options.pipeline);
+      if (options.trace)
+        trace.watch(manager);
       if (failed(manager.run(*module)))
         return failure();
+      if (options.trace)
+        trace.endPhase(phase, *module);
     }
     return success();
   }
@@ -325,6 +339,11 @@ private:
     auto scope = timing.nest("Writing");
     progress("writing");
     package.module = *module;
+    if (options.trace) {
+      *options.trace = trace.finish();
+      options.trace->producer = getProducer();
+      options.trace->model = options.input;
+    }
     llvm::raw_string_ostream summaryStream(summary);
     return writeModule(package, options.output,
                        options.verbose ? &summaryStream : nullptr);
@@ -334,6 +353,7 @@ private:
   MLIRContext &context;
   TimingScope &timing;
   OwningOpRef<ModuleOp> module;
+  SourceTrace trace;
   std::vector<std::string> kernels;
   bool isLibrary = false;
   cpu::EmitStatistics statistics;

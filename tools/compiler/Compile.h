@@ -9,6 +9,7 @@
 #include "codegen/cpu/Cache.h"
 #include "codegen/cpu/Target.h"
 #include "passes/Pipeline.h"
+#include "tools/explain/Trace.h"
 
 #include "llvm/Support/LogicalResult.h"
 #include "llvm/Support/raw_ostream.h"
@@ -49,6 +50,8 @@ struct CompileOptions {
   bool printResources = false;
   /// Print what was done to the error stream.
   bool verbose = false;
+  /// Receives what became of an ONNX model's nodes; null where nobody asks.
+  Trace *trace = nullptr;
   /// Told what begins; may be empty.
   std::function<void(llvm::StringRef)> progress;
 };

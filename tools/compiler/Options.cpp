@@ -35,13 +35,24 @@ Error setCpu(StringRef text, CompileOptions &options) {
   return Error::success();
 }
 
-Error addDim(StringRef text, CompileOptions &options) {
-  auto [name, size] = text.split('=');
-  int64_t value;
-  if (name.empty() || size.getAsInteger(10, value) || value < 0)
-    return fail("--dim: expected NAME=SIZE with a size of 0 or more, found '" +
+Error parseSize(StringRef option, StringRef text, std::string &name,
+                int64_t &size) {
+  auto [before, after] = text.split('=');
+  if (before.empty() || after.getAsInteger(10, size) || size < 0)
+    return fail(option +
+                ": expected NAME=SIZE with a size of 0 or more, "
+                "found '" +
                 text + "'");
-  options.dims.emplace_back(name.str(), value);
+  name = before.str();
+  return Error::success();
+}
+
+Error addDim(StringRef text, CompileOptions &options) {
+  std::string name;
+  int64_t size;
+  if (Error error = parseSize("--dim", text, name, size))
+    return error;
+  options.dims.emplace_back(name, size);
   return Error::success();
 }
 

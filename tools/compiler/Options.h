@@ -18,6 +18,10 @@ llvm::Error setStopAfter(llvm::StringRef text, CompileOptions &options);
 llvm::Error setCpu(llvm::StringRef text, CompileOptions &options);
 llvm::Error addDim(llvm::StringRef text, CompileOptions &options);
 
+/// Reads NAME=SIZE, the text of option `option` ("--dim").
+llvm::Error parseSize(llvm::StringRef option, llvm::StringRef text,
+                      std::string &name, int64_t &size);
+
 /// Sets the cache that the environment asks for.
 llvm::Error setDefaultCache(CompileOptions &options);
 

@@ -4,9 +4,11 @@
 // dl-compile: from a model or .mlir file to a module file, or any form between.
 
 #include "tools/compiler/Options.h"
+#include "tools/explain/Explain.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Process.h"
 
 using namespace llvm;
@@ -18,6 +20,7 @@ namespace {
 struct CommandLine {
   cl::OptionCategory category{"dl-compile options"};
   cl::OptionCategory stages{"Looking inside"};
+  cl::OptionCategory reports{"The report of --explain"};
 
   cl::opt<std::string> input{cl::Positional, cl::desc("MODEL.onnx|FILE.mlir"),
                              cl::cat(category)};
@@ -55,6 +58,37 @@ struct CommandLine {
       "header",
       cl::desc("With --emit=object: write a C header for the kernels"),
       cl::value_desc("FILE"), cl::cat(category)};
+
+  cl::opt<std::string> explain{
+      "explain",
+      cl::desc("Write what became of each node and what each kernel costs: "
+               "FILE.html to look at, FILE.json for programs, FILE both"),
+      cl::value_desc("FILE"), cl::cat(reports)};
+  cl::opt<double> explainMeasure{
+      "explain-measure", cl::init(0.5),
+      cl::desc("Where the module runs on this machine, run it with random "
+               "inputs for so many seconds to measure each kernel (default "
+               "0.5); 0 to leave that out"),
+      cl::value_desc("SECONDS"), cl::cat(reports)};
+  cl::list<std::string> explainSizes{
+      "explain-size",
+      cl::desc("Show formulas at this size of a symbolic dimension (default: 1 "
+               "for an input's first dimension, 64 for others)"),
+      cl::value_desc("NAME=SIZE"), cl::cat(reports)};
+  cl::opt<unsigned> explainThreads{
+      "explain-threads", cl::init(0),
+      cl::desc("Measure on N threads (default: one for each processor)"),
+      cl::value_desc("N"), cl::cat(reports)};
+  cl::opt<double> explainPeak{
+      "explain-peak", cl::init(0),
+      cl::desc(
+          "The target's peak, float32 (default: measured on this machine)"),
+      cl::value_desc("GFLOP/S"), cl::cat(reports)};
+  cl::opt<double> explainBandwidth{
+      "explain-bandwidth", cl::init(0),
+      cl::desc("The target's memory bandwidth (default: measured on this "
+               "machine)"),
+      cl::value_desc("GB/S"), cl::cat(reports)};
 
   cl::opt<std::string> emit{
       "emit", cl::init("module"),
@@ -139,11 +173,34 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
   return Error::success();
 }
 
+/// Fills `options`.
+static Error readOptions(const CommandLine &line, ExplainOptions &options) {
+  options.output = line.explain;
+  options.seconds = line.explainMeasure;
+  options.threads = static_cast<int>(line.explainThreads);
+  options.peakFlops = line.explainPeak * 1e9;
+  options.bandwidth = line.explainBandwidth * 1e9;
+  for (const std::string &text : line.explainSizes) {
+    std::string name;
+    int64_t size;
+    if (Error error = parseSize("--explain-size", text, name, size))
+      return error;
+    options.sizes[name] = size;
+  }
+  if (line.explain.empty() &&
+      (line.explainMeasure.getNumOccurrences() ||
+       line.explainThreads.getNumOccurrences() ||
+       line.explainPeak.getNumOccurrences() ||
+       line.explainBandwidth.getNumOccurrences() || !options.sizes.empty()))
+    return createStringError("--explain: expected the report's FILE");
+  return Error::success();
+}
+
 int main(int argc, char **argv) {
   // Without the options that LLVM's libraries register for its own tools.
   cl::ResetCommandLineParser();
   CommandLine line;
-  cl::HideUnrelatedOptions({&line.category, &line.stages});
+  cl::HideUnrelatedOptions({&line.category, &line.stages, &line.reports});
   cl::SetVersionPrinter(
       [](raw_ostream &output) { output << getProducer() << "\n"; });
   std::string message;
@@ -154,6 +211,7 @@ int main(int argc, char **argv) {
           "runtime library\nrun.\n\n"
           "  dl-compile model.onnx -o model.dlm\n"
           "  dl-compile model.onnx -o model.dlm --cpu=x86-64-v3,x86-64-v4\n"
+          "  dl-compile model.onnx -o model.dlm --explain=model.html\n"
           "  dl-compile model.onnx --emit=linalg -o -\n"
           "  dl-compile kernel.mlir --emit=object --header=kernel.h -o "
           "kernel.o\n",
@@ -167,7 +225,18 @@ int main(int argc, char **argv) {
     printPipeline(options, outs());
     return 0;
   }
-  if (Error error = readOptions(line, options)) {
+  ExplainOptions explain;
+  Trace trace;
+  Error error = readOptions(line, options);
+  if (!error)
+    error = readOptions(line, explain);
+  std::string reason;
+  if (!error && !explain.output.empty()) {
+    options.trace = &trace;
+    if (!canWriteReport(explain, reason))
+      error = createStringError(reason);
+  }
+  if (error) {
     errs() << "error: " << toString(std::move(error)) << "\n";
     return 1;
   }
@@ -181,6 +250,15 @@ int main(int argc, char **argv) {
   std::string errors;
   raw_string_ostream errorStream(errors);
   LogicalResult result = compile(options, errorStream);
+  if (succeeded(result) && options.trace) {
+    progress.show("explaining");
+    if (!writeReport(trace, options.output, explain, reason)) {
+      // All outputs appear, or none.
+      sys::fs::remove(options.output);
+      errors = "error: " + reason + "\n" + errors;
+      result = failure();
+    }
+  }
   progress.clear();
   errs() << errors;
   return succeeded(result) ? 0 : 1;
