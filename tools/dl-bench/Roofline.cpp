@@ -38,14 +38,15 @@ Place placeBelow(const MeasuredWork &kernel, const MachineLimits &machine) {
 std::string rooflineTable(const std::vector<MeasuredWork> &kernels,
                           const MachineLimits &machine) {
   char line[256];
-  snprintf(line, sizeof(line),
-           "limits: %.1f GFLOP/s and %.1f GB/s on %d threads, measured in this "
-           "run\n",
-           machine.flops * 1e-9, machine.bandwidth * 1e-9, machine.threads);
+  snprintf(
+      line, sizeof(line),
+      "limits: %.1f GFLOP/s and %.1f GB/s on %d %s, measured in this run\n",
+      machine.flops * 1e-9, machine.bandwidth * 1e-9, machine.threads,
+      machine.threads == 1 ? "thread" : "threads");
   std::string text = line;
   text += "      ms  calls     MFLOP        MB   FLOP/B   GFLOP/s     GB/s  "
           "bound    limit  kernel\n";
-  bool isCached = false;
+  bool isCached = false, isSaved = false;
   for (const MeasuredWork &kernel : kernels) {
     Place place = placeBelow(kernel, machine);
     snprintf(line, sizeof(line),
@@ -56,9 +57,14 @@ std::string rooflineTable(const std::vector<MeasuredWork> &kernels,
              place.share * 100);
     text += line + kernel.name + "\n";
     isCached |= !place.isCompute && place.share > 1;
+    isSaved |= place.isCompute && place.share > 1;
   }
   if (isCached)
     text += "above 100% of memory: a cache held what the kernel reads\n";
+  if (isSaved)
+    text +=
+        "above 100% of compute: Winograd's transformation saves arithmetic, "
+        "or the clock has risen\n";
   return text;
 }
 

@@ -254,7 +254,7 @@ int main(int argc, char **argv) {
     progress.show("explaining");
     if (!writeReport(trace, options.output, explain, reason)) {
       // All outputs appear, or none.
-      sys::fs::remove(options.output);
+      (void)sys::fs::remove(options.output);
       errors = "error: " + reason + "\n" + errors;
       result = failure();
     }

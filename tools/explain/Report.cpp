@@ -193,6 +193,7 @@ private:
   }
   Json makeNode(const TracedNode &node) const {
     std::vector<int> steps;
+    steps.reserve(node.steps.size());
     for (int step : node.steps)
       steps.push_back(number[step]);
     return makeNode(node, steps);

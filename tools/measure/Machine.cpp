@@ -15,6 +15,9 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 namespace dl::tools {
 namespace {
@@ -28,15 +31,21 @@ double secondsSince(Clock::time_point start) {
 /// Threads that begin each round together.
 class Rounds {
 public:
+  struct Times {
+    double joint = 0;         // from the first start of work to its last end
+    std::vector<double> each; // of each thread
+  };
+
   /// Calls prepare(i), then, once all threads have done so, work(i), for each
   /// thread i, until `seconds` are over, at least twice. Returns the seconds of
-  /// the fastest round: from the first start of work to its last end.
-  static double fastest(int threads, double seconds,
-                        const std::function<void(int)> &prepare,
-                        const std::function<void(int)> &work) {
+  /// the fastest round, and of each thread's own.
+  static Times fastest(int threads, double seconds,
+                       const std::function<void(int)> &prepare,
+                       const std::function<void(int)> &work) {
     Rounds rounds(threads);
     std::vector<double> begins(threads), ends(threads);
-    double best = 0;
+    Times best;
+    best.each.resize(threads);
     bool isOver = false;
     int done = 0;
     Clock::time_point start = Clock::now();
@@ -51,7 +60,12 @@ public:
         if (i == 0) {
           double time = *std::max_element(ends.begin(), ends.end()) -
                         *std::min_element(begins.begin(), begins.end());
-          best = done++ == 0 ? time : std::min(best, time);
+          best.joint = done == 0 ? time : std::min(best.joint, time);
+          for (int t = 0; t < threads; ++t) {
+            double own = ends[t] - begins[t];
+            best.each[t] = done == 0 ? own : std::min(best.each[t], own);
+          }
+          ++done;
           isOver = done >= 2 && secondsSince(start) > seconds;
         }
         rounds.wait();
@@ -94,10 +108,10 @@ using Lanes8 = float __attribute__((vector_size(32)));
 using Lanes16 = float __attribute__((vector_size(64)));
 
 // As many sums as hide the latency of a multiply-add on two ports, and fit into
-// the registers.
+// the registers. The factor is hidden, so that nothing is computed beforehand.
 #define DL_PEAK_LOOP(Lanes, count)                                             \
   Lanes factor = {}, sums[count] = {};                                         \
-  asm volatile("" : "+x"(factor));                                             \
+  asm volatile("" : "+v"(factor));                                             \
   for (int64_t i = 0; i < steps; ++i)                                          \
     for (int j = 0; j < (count); ++j)                                          \
       sums[j] = sums[j] * factor + factor;                                     \
@@ -105,25 +119,70 @@ using Lanes16 = float __attribute__((vector_size(64)));
   for (int j = 0; j < (count); ++j)                                            \
     sum += sums[j];                                                            \
   keep(&sum);                                                                  \
-  return 2.0 * (count) * (sizeof(Lanes) / sizeof(float)) *                     \
-         static_cast<double>(steps)
+  constexpr int64_t lanes = sizeof(Lanes) / sizeof(float);                     \
+  return static_cast<double>(2 * (count) * lanes * steps)
+
+// Some vectors at once, and what comes after them from memory already.
+#define DL_READ_LOOP(Lanes)                                                    \
+  constexpr size_t vectors = 8;                                                \
+  Lanes sums[vectors] = {};                                                    \
+  const Lanes *lanes = reinterpret_cast<const Lanes *>(data);                  \
+  for (size_t i = 0; i < count / (sizeof(Lanes) / sizeof(float));              \
+       i += vectors)                                                           \
+    for (size_t j = 0; j < vectors; ++j) {                                     \
+      __builtin_prefetch(reinterpret_cast<const char *>(lanes + i + j) +       \
+                         kFetchAhead);                                         \
+      sums[j] += lanes[i + j];                                                 \
+    }                                                                          \
+  keep(&sums)
+
+constexpr size_t kFetchAhead = 2048;
 
 #if defined(__x86_64__)
-__attribute__((target("avx512f"))) double multiplyAdd512(int64_t steps) {
+__attribute__((target("avx512f,avx512vl"))) double
+multiplyAdd512(int64_t steps) {
   DL_PEAK_LOOP(Lanes16, 24);
+}
+__attribute__((target("avx512f,avx512vl"))) void read512(const float *data,
+                                                         size_t count) {
+  DL_READ_LOOP(Lanes16);
 }
 __attribute__((target("avx2,fma"))) double multiplyAdd256(int64_t steps) {
   DL_PEAK_LOOP(Lanes8, 12);
 }
-#endif
+__attribute__((target("avx2,fma"))) void read256(const float *data,
+                                                 size_t count) {
+  DL_READ_LOOP(Lanes8);
+}
+
+bool has512() {
+  return __builtin_cpu_supports("avx512f") &&
+         __builtin_cpu_supports("avx512vl");
+}
+bool has256() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
 double multiplyAdd128(int64_t steps) { DL_PEAK_LOOP(Lanes4, 12); }
+#else
+// The names of registers are another machine's.
+double multiplyAdd128(int64_t steps) {
+  Lanes4 sums[12] = {};
+  for (int64_t i = 0; i < steps; ++i) {
+    for (Lanes4 &sum : sums)
+      sum = sum * sum + sum;
+    keep(&sums);
+  }
+  return static_cast<double>(12 * 4 * 2 * steps);
+}
+#endif
+void read128(const float *data, size_t count) { DL_READ_LOOP(Lanes4); }
 
 /// Runs `steps` rounds of multiply-adds; returns the operations.
 double multiplyAdd(int64_t steps) {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f"))
+  if (has512())
     return multiplyAdd512(steps);
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+  if (has256())
     return multiplyAdd256(steps);
 #endif
   return multiplyAdd128(steps);
@@ -143,13 +202,15 @@ void writeThrough(float *data, size_t count) {
 #endif
 }
 
+/// `count` is a multiple of 128.
 void readAll(const float *data, size_t count) {
-  Lanes4 sums[8] = {};
-  const Lanes4 *lanes = reinterpret_cast<const Lanes4 *>(data);
-  for (size_t i = 0; i < count / 4; i += 8)
-    for (size_t j = 0; j < 8; ++j)
-      sums[j] += lanes[i + j];
-  keep(&sums);
+#if defined(__x86_64__)
+  if (has512())
+    return read512(data, count);
+  if (has256())
+    return read256(data, count);
+#endif
+  read128(data, count);
 }
 
 } // namespace
@@ -158,29 +219,38 @@ double measurePeakFlops(int threads, double seconds) {
   // About a millisecond, so that some rounds run undisturbed.
   constexpr int64_t steps = 1 << 18;
   std::vector<double> flops(threads);
-  double time = Rounds::fastest(
+  Rounds::Times times = Rounds::fastest(
       threads, seconds, [](int) {},
       [&](int i) { flops[i] = multiplyAdd(steps); });
-  return time > 0 ? flops[0] * threads / time : 0;
+  // A thread that is put aside for a while says nothing about the others.
+  double sum = 0;
+  for (int i = 0; i < threads; ++i)
+    sum += times.each[i] > 0 ? flops[i] / times.each[i] : 0;
+  return sum;
 }
 
 double measureBandwidth(int threads, double seconds, unsigned long bytes) {
-  constexpr size_t line = 64, floatsInLine = line / sizeof(float);
-  size_t share = bytes / line / threads * floatsInLine;
+  // Shares of whole large pages; unrolled reads take 128 numbers at once.
+  constexpr size_t page = size_t(2) << 20;
+  size_t share = (bytes / threads + page - 1) / page * page / sizeof(float);
   std::unique_ptr<float, void (*)(void *)> memory(
       static_cast<float *>(
-          aligned_alloc(line, share * threads * sizeof(float))),
+          aligned_alloc(page, share * threads * sizeof(float))),
       free);
-  if (!memory || share == 0)
+  if (!memory)
     return 0;
   float *data = memory.get();
-  // Unrolled reads take 32 numbers at once.
-  size_t count = share / 32 * 32;
-  double time = Rounds::fastest(
-      threads, seconds, [=](int i) { writeThrough(data + share * i, count); },
-      [=](int i) { readAll(data + share * i, count); });
-  return time > 0 ? static_cast<double>(count * threads * sizeof(float)) / time
-                  : 0;
+#if defined(__linux__)
+  // Only a hint: small pages cost some of the speed.
+  madvise(data, share * threads * sizeof(float), MADV_HUGEPAGE);
+#endif
+  Rounds::Times times = Rounds::fastest(
+      threads, seconds, [=](int i) { writeThrough(data + share * i, share); },
+      [=](int i) { readAll(data + share * i, share); });
+  return times.joint > 0
+             ? static_cast<double>(share * threads * sizeof(float)) /
+                   times.joint
+             : 0;
 }
 
 MachineLimits measureMachine(int threads, double seconds) {

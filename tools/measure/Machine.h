@@ -17,8 +17,8 @@ struct MachineLimits {
 };
 
 /// Multiply-adds on registers of the widest vectors that the CPU has, on
-/// `threads` threads at once: the best of many short runs in about `seconds`.
-/// Operations a second.
+/// `threads` threads at once: of each thread the best of many short runs in
+/// about `seconds`. Operations a second.
 double measurePeakFlops(int threads, double seconds);
 
 /// Reads that no cache can serve: `bytes` bytes, divided among the threads, are
