@@ -10,11 +10,18 @@
 
 namespace mlir::dl {
 
-/// Whether a value is a constant, or one that is only reshaped and transposed:
-/// its elements are then put in order on the way into the module's file.
+/// Whether an op rounds elements to a narrower type of floats, f32 to bf16.
+inline bool isRounding(Operation *op) {
+  auto cast = dyn_cast_or_null<CastOp>(op);
+  return cast && getElementTypeOrSelf(cast.getOperand()).isF32() &&
+         getElementTypeOrSelf(cast.getType()).isBF16();
+}
+
+/// Whether a value is a constant, or one that is only reshaped, transposed and
+/// rounded: that is done to its elements on the way into the module's file.
 inline bool isStoredConstant(Value value) {
   Operation *op = value.getDefiningOp();
-  while (isa_and_nonnull<ReshapeOp, TransposeOp>(op))
+  while (isa_and_nonnull<ReshapeOp, TransposeOp>(op) || isRounding(op))
     op = op->getOperand(0).getDefiningOp();
   return isa_and_nonnull<ConstantOp>(op);
 }

@@ -81,6 +81,31 @@ def SimplifyArithmetic : Pass<"dl-simplify-arithmetic"> {
   }];
 }
 
+def ReducePrecision : Pass<"dl-reduce-precision"> {
+  let summary = "multiply in bf16, add in f32";
+  let description = [{
+    Matrix products and convolutions of f32 read operands that are rounded to bf16
+    and give the f32 sums of their products (`wide`). Constants are rounded on the
+    way into the module's file. A computed value is rounded once, where it is
+    made, for all that read it, so that it is stored as bf16; inputs of the model
+    and results stay as they are. Convolutions with one channel in each group and
+    attention compute in f32 with what is stored as bf16.
+
+    Example:
+    ```mlir
+    %0 = dl.exp %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+    %1 = dl.matmul %0, %w : (tensor<4x8xf32>, tensor<8x16xf32>) -> tensor<4x16xf32>
+    ```
+    becomes
+    ```mlir
+    %0 = dl.exp %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+    %a = dl.cast %0 : (tensor<4x8xf32>) -> tensor<4x8xbf16>
+    %b = dl.cast %w : (tensor<8x16xf32>) -> tensor<8x16xbf16>
+    %1 = dl.matmul %a, %b {wide} : (tensor<4x8xbf16>, tensor<8x16xbf16>) -> tensor<4x16xf32>
+    ```
+  }];
+}
+
 def ChannelsLast : Pass<"dl-channels-last"> {
   let summary = "let convolutions read and write channels last";
   let description = [{

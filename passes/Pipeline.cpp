@@ -52,6 +52,14 @@ std::optional<Phase> parsePhase(llvm::StringRef name) {
   return std::nullopt;
 }
 
+std::optional<Precision> parsePrecision(llvm::StringRef name) {
+  if (name == "f32")
+    return Precision::F32;
+  if (name == "bf16")
+    return Precision::BF16;
+  return std::nullopt;
+}
+
 static void addCheck(Phase phase, OpPassManager &manager,
                      const PipelineOptions &options) {
   if (options.skipChecks)
@@ -74,6 +82,8 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createPointwiseConvToMatmul());
   manager.addPass(createSinkReshapes());
   manager.addPass(createSimplifyArithmetic());
+  if (options.precision == Precision::BF16)
+    manager.addPass(createReducePrecision());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   addCheck(Phase::Simplify, manager, options);

@@ -31,8 +31,16 @@ llvm::StringRef getPhaseSummary(Phase phase);
 /// The phase of that name, or nothing.
 std::optional<Phase> parsePhase(llvm::StringRef name);
 
+/// The element type of matrix products, convolutions and what they read. Inputs
+/// and outputs of a model keep their types.
+enum class Precision { F32, BF16 };
+
+/// The precision of that name (f32, bf16), or nothing.
+std::optional<Precision> parsePrecision(llvm::StringRef name);
+
 /// What a tool may choose about the phases.
 struct PipelineOptions {
+  Precision precision = Precision::F32;
   /// Leave the legality check at each phase's end out.
   bool skipChecks = false;
 };

@@ -83,8 +83,8 @@ class VerifyPhase : public ::dl::impl::VerifyPhaseBase<VerifyPhase> {
 
   /// Ops that never become part of a kernel.
   static bool isScheduled(Operation *op) {
-    if (auto transpose = dyn_cast<TransposeOp>(op))
-      return isStoredConstant(transpose.getResult());
+    if (isa<TransposeOp, CastOp>(op))
+      return isStoredConstant(op->getResult(0));
     return isa<ConstantOp, SizesOp, ReshapeOp, ScanOp, YieldOp, HostCallOp,
                func::ReturnOp, func::CallOp>(op);
   }

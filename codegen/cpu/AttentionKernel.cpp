@@ -64,7 +64,8 @@ private:
 
 std::optional<Attention> Attention::match(func::FuncOp source) {
   SmallVector<Contraction, 0> found = findContractions(source);
-  if (found.size() != 2)
+  if (found.size() != 2 || !found[0].factorType.isF32() ||
+      !found[1].factorType.isF32())
     return std::nullopt;
   if (dependsOn(found[0].rowSide->get(), found[1].op))
     std::swap(found[0], found[1]);

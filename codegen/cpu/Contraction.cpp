@@ -6,6 +6,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 
 using namespace mlir;
 using namespace mlir::dl::cpu;
@@ -14,30 +15,39 @@ using namespace mlir::dl::cpu;
 // Structure
 //===----------------------------------------------------------------------===//
 
-/// Whether the body is `accumulator + a * b` in float32.
-static bool isSumOfProducts(linalg::GenericOp op) {
+/// The type of a and b where the body is `accumulator + a * b` in float32, a
+/// and b perhaps extended; null for others.
+static Type getFactorType(linalg::GenericOp op) {
   if (op.getNumDpsInits() != 1 || !op.getBody()->getTerminator())
-    return false;
+    return {};
   auto add = op.getBody()
                  ->getTerminator()
                  ->getOperand(0)
                  .getDefiningOp<arith::AddFOp>();
   if (!add || !add.getType().isF32())
-    return false;
+    return {};
   Value accumulator = op.getRegionOutputArgs().front();
   Value product = add.getLhs() == accumulator   ? add.getRhs()
                   : add.getRhs() == accumulator ? add.getLhs()
                                                 : Value();
   auto mul = product ? product.getDefiningOp<arith::MulFOp>() : nullptr;
   if (!mul)
-    return false;
-  auto a = dyn_cast<BlockArgument>(mul.getLhs());
-  auto b = dyn_cast<BlockArgument>(mul.getRhs());
-  return a && b && a != b && a != accumulator && b != accumulator;
+    return {};
+  auto getArgument = [&](Value factor) {
+    if (auto extension = factor.getDefiningOp<arith::ExtFOp>())
+      factor = extension.getIn();
+    auto argument = dyn_cast<BlockArgument>(factor);
+    return argument == accumulator ? BlockArgument() : argument;
+  };
+  BlockArgument a = getArgument(mul.getLhs()), b = getArgument(mul.getRhs());
+  if (!a || !b || a == b || a.getType() != b.getType())
+    return {};
+  return a.getType();
 }
 
 std::optional<Contraction> Contraction::match(linalg::GenericOp op) {
-  if (!isReduction(op) || !isSumOfProducts(op))
+  Type factorType = isReduction(op) ? getFactorType(op) : Type();
+  if (!factorType)
     return std::nullopt;
   // The operands of the product; a pooling-like shape operand is not read.
   SmallVector<OpOperand *> factors;
@@ -57,6 +67,7 @@ std::optional<Contraction> Contraction::match(linalg::GenericOp op) {
     return std::nullopt;
   Contraction result;
   result.op = op;
+  result.factorType = factorType;
   result.laneSide = inFirst ? factors[0] : factors[1];
   result.rowSide = inFirst ? factors[1] : factors[0];
   SmallVector<unsigned> order;
@@ -223,26 +234,46 @@ void mlir::dl::cpu::emitBlockStep(KernelFunction &kernel,
                                   function_ref<Value(int64_t)> readRow,
                                   function_ref<Value(int64_t)> readLanes) {
   OpBuilder &builder = kernel.builder;
+  Location loc = kernel.loc;
   VectorType type = kernel.emitter.vectorType(builder.getF32Type());
+  auto extend = [&](Value value, Type to) -> Value {
+    if (value.getType() == to)
+      return value;
+    return arith::ExtFOp::create(builder, loc, to, value);
+  };
   SmallVector<Value> lanes;
   for (int64_t j = 0; j < vectors; ++j)
     lanes.push_back(readLanes(j));
+  auto given = cast<VectorType>(lanes.front().getType());
+  bool pairs = given.getNumElements() != type.getNumElements();
+  if (!pairs)
+    for (Value &vector : lanes)
+      vector = extend(vector, type);
   for (int64_t i = 0, rows = sums.size() / vectors; i < rows; ++i) {
-    Value row =
-        vector::BroadcastOp::create(builder, kernel.loc, type, readRow(i));
-    for (int64_t j = 0; j < vectors; ++j)
-      sums[i * vectors + j] = vector::FMAOp::create(
-          builder, kernel.loc, row, lanes[j], sums[i * vectors + j]);
+    Value row = readRow(i);
+    if (!pairs)
+      row = vector::BroadcastOp::create(builder, loc, type,
+                                        extend(row, type.getElementType()));
+    for (int64_t j = 0; j < vectors; ++j) {
+      Value &sum = sums[i * vectors + j];
+      sum =
+          pairs
+              ? Value(x86vector::DotBF16Op::create(builder, loc, type, sum, row,
+                                                   lanes[j]))
+              : Value(vector::FMAOp::create(builder, loc, row, lanes[j], sum));
+    }
   }
 }
 
 void mlir::dl::cpu::emitPrefetch(KernelFunction &kernel, Value memory, Value at,
                                  int64_t lines) {
   IndexBuilder &index = kernel.emitter.index;
+  auto type = cast<MemRefType>(memory.getType()).getElementType();
+  int64_t elements = kLineBytes * 8 / type.getIntOrFloatBitWidth();
   for (int64_t i = 0; i < lines; ++i)
     memref::PrefetchOp::create(
         kernel.builder, kernel.loc, memory,
-        ValueRange{index.add(at, index.constant(i * kLine))},
+        ValueRange{index.add(at, index.constant(i * elements))},
         /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
 }
 
@@ -283,7 +314,7 @@ static bool readsLanesAsOne(const Contraction &contraction) {
 void mlir::dl::cpu::packPanel(KernelFunction &kernel,
                               const Contraction &contraction, Position dims,
                               Value panel, Value base, Value first, Value count,
-                              int64_t vectors) {
+                              int64_t vectors, bool pairs) {
   OpBuilder &builder = kernel.builder;
   Location loc = kernel.loc;
   ElementEmitter &emitter = kernel.emitter;
@@ -298,12 +329,21 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
   auto copyColumn = [&](Value at) {
     std::function<void(size_t, Value)> nest = [&](size_t depth, Value row) {
       if (depth == contraction.reduced.size()) {
-        Element element = emitter.read(contraction.laneSide->get(),
-                                       emitter.mapPosition(map, dims));
+        auto read = [&] {
+          return emitter.toVector(emitter.read(contraction.laneSide->get(),
+                                               emitter.mapPosition(map, dims)));
+        };
+        Value vector = read();
+        if (pairs) {
+          // Lanes that do not count hold anything: their results are not used.
+          LaneIndex &last = dims[contraction.reduced.back()];
+          last = index.uniform(index.add(last.base, one));
+          vector = vector::InterleaveOp::create(builder, loc, vector, read());
+          at = index.mul(at, index.constant(2));
+        }
         Value offset =
             index.add(base, index.add(index.mul(row, panelWidth), at));
-        Value vector = emitter.toVector(element);
-        if (emitter.mask)
+        if (emitter.mask && !pairs)
           vector::MaskedStoreOp::create(builder, loc, panel, ValueRange{offset},
                                         emitter.mask, vector);
         else
@@ -312,8 +352,10 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
         return;
       }
       unsigned d = contraction.reduced[depth];
-      Value extent = emitter.loopSize(op, d);
-      emitLoop(builder, loc, zero, extent, one, {},
+      Value extent = emitter.loopSize(op, d), step = one;
+      if (pairs && depth + 1 == contraction.reduced.size())
+        step = index.constant(2);
+      emitLoop(builder, loc, zero, extent, step, {},
                [&](Value i, ValueRange) -> SmallVector<Value> {
                  ElementEmitter::Scope scope(emitter);
                  dims[d] = index.uniform(i);

@@ -19,6 +19,7 @@ namespace mlir::dl::cpu {
 /// The roles of a contraction's loops.
 struct Contraction {
   linalg::GenericOp op;
+  Type factorType; // of both operands: f32, or a narrower float
   OpOperand *rowSide = nullptr, *laneSide = nullptr;
   SmallVector<unsigned> batch;      // in both operands (or in none)
   SmallVector<unsigned> rows;       // in the row side alone
@@ -26,9 +27,12 @@ struct Contraction {
   SmallVector<unsigned> lanes;      // in the lane side alone, trailing
   SmallVector<unsigned> reduced;    // contracted
 
-  /// The structure of an operation, if it is a float32 sum of products whose
-  /// result's last dimension belongs to one operand alone.
+  /// The structure of an operation, if it is a float32 sum of products, of
+  /// float32 or narrower floats, whose result's last dimension belongs to one
+  /// operand alone.
   static std::optional<Contraction> match(linalg::GenericOp op);
+
+  int64_t factorBytes() const { return factorType.getIntOrFloatBitWidth() / 8; }
 
   /// The operand as an argument of the kernel that is constant in every call
   /// and indexed by plain dimensions; null otherwise.
@@ -57,16 +61,18 @@ SmallVector<Value> emitBlock(KernelFunction &kernel, int64_t rows,
 
 /// Contracted positions that are unrolled.
 constexpr int64_t kUnroll = 4;
-/// float32 in a cache line.
-constexpr int64_t kLine = 16;
+/// Bytes of a cache line.
+constexpr int64_t kLineBytes = 64;
 
 /// One contracted position of a block: adds to `sums`, rows x vectors
 /// accumulators, row by row, element `readRow(i)` times vector `readLanes(j)`.
+/// Factors narrower than float32 are extended, but vectors of twice as many
+/// bf16, pairs of contracted positions, which are multiplied as they are.
 void emitBlockStep(KernelFunction &kernel, SmallVectorImpl<Value> &sums,
                    int64_t vectors, function_ref<Value(int64_t)> readRow,
                    function_ref<Value(int64_t)> readLanes);
 
-/// Fetches `lines` cache lines of float32 `memory` from `at` on, for reading.
+/// Fetches `lines` cache lines of `memory` from element `at` on, for reading.
 void emitPrefetch(KernelFunction &kernel, Value memory, Value at,
                   int64_t lines);
 
@@ -77,11 +83,12 @@ void storeBlock(KernelFunction &kernel, Value memory, ArrayRef<Value> block,
 
 /// Copies the lane side of one panel (`vectors` vectors of lanes from flat
 /// position `first`, of which `count` are valid) to element `base` of `panel`:
-/// for each contracted position, one row of vectors. `dims` holds the positions
-/// of the other loops.
+/// for each contracted position, one row of vectors; with `pairs`, for each two
+/// positions, of which there is an even number, a row of pairs. `dims` holds
+/// the positions of the other loops.
 void packPanel(KernelFunction &kernel, const Contraction &contraction,
                Position dims, Value panel, Value base, Value first, Value count,
-               int64_t vectors);
+               int64_t vectors, bool pairs = false);
 
 /// What follows a contraction, for one block of its results: computes and
 /// stores `outputs` for rows from `row` of loop `rowLoop` (-1: one row) and
@@ -96,8 +103,9 @@ struct Epilogue {
   Value row, first, count, laneCount;
   int64_t vectors;
 
-  /// The results are those that storeBlock keeps in `memory`, `rows` rows.
-  void emitFromMemory(Value memory, Value rows);
+  /// The results are those that storeBlock keeps in `memory`, `rows` rows, from
+  /// element `start` (null: 0) on.
+  void emitFromMemory(Value memory, Value rows, Value start = Value());
   /// The results are `block`, `rows` rows of vectors; those of a panel that is
   /// not full go through `memory`.
   void emitFromValues(ArrayRef<Value> block, int64_t rows, Value memory);
@@ -105,7 +113,7 @@ struct Epilogue {
 private:
   void emitVector(Value i, int64_t j, bool masked,
                   function_ref<Value()> getResult);
-  void emitRows(Value memory, Value rows, bool masked);
+  void emitRows(Value memory, Value rows, Value start, bool masked);
   /// Null where every panel is full.
   Value isFullPanel();
 };

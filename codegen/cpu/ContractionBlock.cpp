@@ -12,6 +12,22 @@
 using namespace mlir;
 using namespace mlir::dl::cpu;
 
+/// Two bf16 from `at` on, for all lanes.
+Value ContractionEmitter::emitPair(Value memory, Value at) {
+  auto pair = VectorType::get({2}, c.factorType);
+  Type word = builder.getI32Type();
+  Value loaded =
+      vector::LoadOp::create(builder, loc, pair, memory, ValueRange{at});
+  Value bits = vector::BitCastOp::create(builder, loc,
+                                         VectorType::get({1}, word), loaded);
+  Value scalar = vector::ExtractOp::create(builder, loc, bits, 0);
+  Value lanes = vector::BroadcastOp::create(builder, loc,
+                                            emitter.vectorType(word), scalar);
+  return vector::BitCastOp::create(
+      builder, loc, VectorType::get({2 * emitter.width()}, c.factorType),
+      lanes);
+}
+
 void ContractionEmitter::emitRowBlocks(const Position &dims, BlockBody body) {
   Value zero = index.constant(0), one = index.constant(1);
   if (rowLoop < 0)
@@ -30,7 +46,7 @@ void ContractionEmitter::emitRowBlocks(const Position &dims, BlockBody body) {
              [&](Value row, ValueRange) -> SmallVector<Value> {
                ElementEmitter::Scope scope(emitter);
                Value valid = index.constant(step);
-               if (packedRows)
+               if (packedRows || hasTiles())
                  valid = index.min(valid, index.sub(to, row));
                Position position = at;
                position[rowLoop] = index.uniform(row);
@@ -40,9 +56,9 @@ void ContractionEmitter::emitRowBlocks(const Position &dims, BlockBody body) {
              });
   };
   auto emitRow = [&, from = lower, to = upper](const Position &at, Value slot) {
-    // Packed rows are padded to whole blocks; otherwise smaller blocks take
-    // what is left.
-    if (packedRows)
+    // Packed rows are padded to whole blocks, and tile registers take any
+    // number of rows; otherwise smaller blocks take what is left.
+    if (packedRows || hasTiles())
       return loop(at, slot, from, to, block.rows);
     SmallVector<int64_t> steps{block.rows};
     int64_t extent = staticExtent({(unsigned)rowLoop});
@@ -94,27 +110,16 @@ void ContractionEmitter::prefetchNextPanel(Value slot, Value start, Value step,
   if (!prefetchLines)
     return;
   Value number = index.div(slot, index.constant(block.rows));
-  Value line = index.mul(index.add(index.mul(number, steps), step),
-                         index.constant(prefetchLines * kLine));
+  Value line =
+      index.mul(index.add(index.mul(number, steps), step),
+                index.constant(prefetchLines * kLineBytes / c.factorBytes()));
   Value panelSize = index.mul(depth, index.constant(panelWidth()));
   Value at = index.add(index.add(panelBase, panelSize), index.add(start, line));
   emitPrefetch(kernel, panel, at, prefetchLines);
 }
 
-/// The sums of a block: rows x vectors accumulators, row by row, from `start`
-/// (empty: zero), over positions [firstOuter, endOuter) of the outermost
-/// contracted loop.
-SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
-                                                int64_t height, Value slot,
-                                                ArrayRef<Value> start,
-                                                Value firstOuter,
-                                                Value endOuter) {
-  int64_t vectors = block.vectors;
-  VectorType type = emitter.vectorType(builder.getF32Type());
-  SmallVector<Value> sums(start);
-  if (sums.empty())
-    sums.assign(height * vectors, arith::ConstantOp::create(
-                                      builder, loc, builder.getZeroAttr(type)));
+ContractionEmitter::BlockRows
+ContractionEmitter::getBlockRows(const Position &dims, Value row) {
   Value memory = packedRows, base, between = index.constant(1);
   if (packedRows) {
     SmallVector<unsigned> leading(c.batch);
@@ -132,17 +137,43 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
     if (rowLoop >= 0)
       between = rows->strides[rowLoop];
   }
+  return {memory, base, between};
+}
+
+/// The sums of a block: rows x vectors accumulators, row by row, from `start`
+/// (empty: zero), over positions [firstOuter, endOuter) of the outermost
+/// contracted loop.
+SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
+                                                int64_t height, Value slot,
+                                                ArrayRef<Value> start,
+                                                Value firstOuter,
+                                                Value endOuter) {
+  int64_t vectors = block.vectors;
+  VectorType type = emitter.vectorType(builder.getF32Type());
+  SmallVector<Value> sums(start);
+  if (sums.empty())
+    sums.assign(height * vectors, arith::ConstantOp::create(
+                                      builder, loc, builder.getZeroAttr(type)));
+  BlockRows from = getBlockRows(dims, row);
+  Value rowMemory = from.memory, rowStep = from.between;
+  // A step takes a position, or a pair of them.
+  int64_t stepSize = hasPairs() ? 2 : 1;
+  auto laneType = VectorType::get({emitter.width() * stepSize}, c.factorType);
 
   auto emitStep = [&](Value rowAt, Value laneAt, SmallVector<Value> &values) {
     emitBlockStep(
         kernel, values, vectors,
         [&](int64_t i) -> Value {
-          Value at = index.add(rowAt, index.mul(between, index.constant(i)));
-          return memref::LoadOp::create(builder, loc, memory, ValueRange{at});
+          Value at = index.add(rowAt, index.mul(rowStep, index.constant(i)));
+          if (hasPairs())
+            return emitPair(rowMemory, at);
+          return memref::LoadOp::create(builder, loc, rowMemory,
+                                        ValueRange{at});
         },
         [&](int64_t j) -> Value {
-          Value at = index.add(laneAt, index.constant(j * emitter.width()));
-          return vector::LoadOp::create(builder, loc, type, panel,
+          Value at =
+              index.add(laneAt, index.constant(j * laneType.getNumElements()));
+          return vector::LoadOp::create(builder, loc, laneType, panel,
                                         ValueRange{at});
         });
   };
@@ -152,7 +183,7 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
     innerSteps = index.mul(innerSteps, loop.extent);
   Value stepCount =
       index.div(index.mul(index.sub(endOuter, firstOuter), innerSteps),
-                index.constant(kUnroll));
+                index.constant(kUnroll * stepSize));
   Value pieceStart = index.mul(firstOuter, reduced.front().laneStride);
   std::function<SmallVector<Value>(size_t, Value, Value, Value, ValueRange)>
       nest = [&](size_t level, Value rowAt, Value laneAt, Value steps,
@@ -175,7 +206,7 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
             return nest(level + 1, rowOf(k), laneOf(k),
                         index.mul(before, reduced[level + 1].extent), inner);
           });
-    Value unroll = index.constant(kUnroll);
+    Value unroll = index.constant(kUnroll * stepSize);
     Value length = index.sub(upper, lower);
     Value limit =
         index.add(lower, index.sub(length, index.rem(length, unroll)));
@@ -187,27 +218,29 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
                                      stepCount);
                    SmallVector<Value> next(inner);
                    for (int64_t u = 0; u < kUnroll; ++u) {
-                     Value at = index.add(k, index.constant(u));
+                     Value at = index.add(k, index.constant(u * stepSize));
                      emitStep(rowOf(at), laneOf(at), next);
                    }
                    return next;
                  });
     auto known = IndexBuilder::getConstant(length);
     if (known) {
-      for (int64_t u = *known / kUnroll * kUnroll; u < *known; ++u) {
+      int64_t unrolled = kUnroll * stepSize;
+      for (int64_t u = *known / unrolled * unrolled; u < *known;
+           u += stepSize) {
         Value at = index.add(lower, index.constant(u));
         emitStep(rowOf(at), laneOf(at), values);
       }
       return values;
     }
-    return emitLoop(builder, loc, limit, upper, index.constant(1), values,
-                    [&](Value k, ValueRange inner) {
+    return emitLoop(builder, loc, limit, upper, index.constant(stepSize),
+                    values, [&](Value k, ValueRange inner) {
                       SmallVector<Value> next(inner);
                       emitStep(rowOf(k), laneOf(k), next);
                       return next;
                     });
   };
-  return nest(0, base, panelBase, index.constant(0), sums);
+  return nest(0, from.base, panelBase, index.constant(0), sums);
 }
 
 void ContractionEmitter::emitResults(const Position &dims, Value row,

@@ -28,9 +28,17 @@ public:
   LogicalResult run();
 
 private:
-  /// Asks for an operand with its blocked dimension split and innermost.
+  /// Asks for an operand with its blocked dimension split and innermost, then,
+  /// if `paired` is a loop, pairs of its positions.
   Value pack(OpOperand *operand, ArrayRef<unsigned> order, unsigned blocked,
-             int64_t tile);
+             int64_t tile, int paired = -1);
+  /// How products are made, by what the rows' memory allows.
+  NarrowProducts chooseProducts();
+  /// Whether a panel has pairs of contracted positions side by side.
+  bool hasPairs() { return products != NarrowProducts::Extend; }
+  bool hasTiles() { return products == NarrowProducts::Tiles; }
+  /// The extent of a contracted loop in a panel.
+  Value getPanelExtent(unsigned d);
   /// Whether the lane side is weights that do not stay in the core's cache.
   bool isStreaming();
   void chooseRange();
@@ -54,6 +62,26 @@ private:
                               Value firstOuter, Value endOuter);
   void emitResults(const Position &dims, Value row, int64_t rows, Value valid,
                    ArrayRef<Value> sums);
+  /// Where the elements of a block's rows start, in `memory` of the rows; from
+  /// one row to the next.
+  struct BlockRows {
+    Value memory, base, between;
+  };
+  BlockRows getBlockRows(const Position &dims, Value row);
+
+  // Blocks in tile registers: see ContractionTiles.cpp.
+  void prepareTiles();
+  void releaseTiles();
+  void emitTileSums(const Position &dims, Value row, Value valid, Value slot,
+                    Value memory, Value place, bool accumulates,
+                    Value firstOuter, Value endOuter);
+  void emitTileResults(const Position &dims, Value row, Value valid,
+                       Value memory, Value place);
+  BlockSize chooseTileBlock();
+  void emitTileBlock(int64_t rowTiles, const BlockRows &from, Value slot,
+                     Value memory, Value place, bool accumulates,
+                     Value firstOuter, Value endOuter);
+  Value emitPair(Value memory, Value at);
   void prefetchNextPanel(Value slot, Value start, Value step, Value steps);
 
   SmallVector<Value> sizesOf(ArrayRef<unsigned> loops);
@@ -68,6 +96,7 @@ private:
   OpBuilder &builder;
   Location loc;
 
+  NarrowProducts products = NarrowProducts::Extend;
   BlockSize block = {0, 0};
   SmallVector<KernelFunction::Output> outputs;
   Value packedRows, packedLanes; // memory of packed constant operands
@@ -83,6 +112,9 @@ private:
   std::optional<LinearAccess> rows;
   std::optional<StagedOperand> staged;
   SmallVector<ReducedLoop> reduced;
+  int64_t tileDepth = 0, lastDepth = 0; // positions of a step, of the last one
+  int64_t fullRows = 0;                 // of a register, in a whole block
+  Value tileConfig, lastRowsConfig;
 
   // Of the tile at hand.
   Value panel, panelBase, first, count, rowBase, rowsInTile;

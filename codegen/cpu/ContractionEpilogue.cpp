@@ -79,7 +79,7 @@ void Epilogue::emitVector(Value i, int64_t j, bool masked,
   index.flat = nullptr;
 }
 
-void Epilogue::emitRows(Value memory, Value rows, bool masked) {
+void Epilogue::emitRows(Value memory, Value rows, Value start, bool masked) {
   ElementEmitter &emitter = kernel.emitter;
   IndexBuilder &index = emitter.index;
   int64_t width = emitter.width();
@@ -90,6 +90,8 @@ void Epilogue::emitRows(Value memory, Value rows, bool masked) {
           emitVector(i, j, masked, [&]() -> Value {
             Value at = index.add(index.mul(i, index.constant(vectors * width)),
                                  index.constant(j * width));
+            if (start)
+              at = index.add(start, at);
             return vector::LoadOp::create(
                 kernel.builder, kernel.loc,
                 emitter.vectorType(kernel.builder.getF32Type()), memory,
@@ -110,18 +112,18 @@ Value Epilogue::isFullPanel() {
                                index.constant(panelWidth));
 }
 
-void Epilogue::emitFromMemory(Value memory, Value rows) {
+void Epilogue::emitFromMemory(Value memory, Value rows, Value start) {
   Value isFull = isFullPanel();
   if (!isFull)
-    return emitRows(memory, rows, false);
+    return emitRows(memory, rows, start, false);
   OpBuilder &builder = kernel.builder;
   auto ifOp = scf::IfOp::create(builder, kernel.loc, isFull,
                                 /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(ifOp.thenBlock());
-  emitRows(memory, rows, false);
+  emitRows(memory, rows, start, false);
   builder.setInsertionPointToStart(ifOp.elseBlock());
-  emitRows(memory, rows, true);
+  emitRows(memory, rows, start, true);
 }
 
 void Epilogue::emitFromValues(ArrayRef<Value> block, int64_t rows,
@@ -144,5 +146,5 @@ void Epilogue::emitFromValues(ArrayRef<Value> block, int64_t rows,
   emitFull();
   builder.setInsertionPointToStart(ifOp.elseBlock());
   storeBlock(kernel, memory, block, rows, vectors);
-  emitRows(memory, index.constant(rows), true);
+  emitRows(memory, index.constant(rows), Value(), true);
 }

@@ -59,8 +59,10 @@ LogicalResult ContractionEmitter::run() {
   SmallVector<unsigned> blockedRows;
   if (rowLoop >= 0)
     blockedRows.push_back(rowLoop);
-  block = chooseBlock(staticExtent(blockedRows), staticExtent(c.lanes),
-                      kernel.machine);
+  products = chooseProducts();
+  block = hasTiles() ? chooseTileBlock()
+                     : chooseBlock(staticExtent(blockedRows),
+                                   staticExtent(c.lanes), kernel.machine);
   // A single row reads each weight once, so that memory sets the pace: rather
   // tiles that even out than longer vectors of accumulators.
   constexpr int64_t kPanels = 16;
@@ -68,7 +70,9 @@ LogicalResult ContractionEmitter::run() {
   if (block.rows == 1 && !ShapedType::isDynamic(lanes))
     while (block.vectors > 4 && lanes < kPanels * panelWidth())
       block.vectors /= 2;
-  depth = getExtent(kernel, op, c.reduced);
+  depth = index.constant(1);
+  for (unsigned d : c.reduced)
+    depth = index.mul(depth, getPanelExtent(d));
   laneCount = getExtent(kernel, op, c.lanes);
 
   auto ordered = [&](ArrayRef<unsigned> leading, unsigned blocked) {
@@ -79,9 +83,10 @@ LogicalResult ContractionEmitter::run() {
     return order;
   };
   if (c.lanes.size() == 1)
-    packedLanes = pack(c.laneSide, ordered(c.outerLanes, c.lanes.back()),
-                       c.lanes.back(), panelWidth());
-  if (rowLoop >= 0)
+    packedLanes =
+        pack(c.laneSide, ordered(c.outerLanes, c.lanes.back()), c.lanes.back(),
+             panelWidth(), hasPairs() ? (int)c.reduced.back() : -1);
+  if (rowLoop >= 0 && !hasPairs())
     packedRows = pack(c.rowSide,
                       ordered(ArrayRef<unsigned>(c.rows).drop_back(), rowLoop),
                       rowLoop, block.rows);
@@ -92,11 +97,13 @@ LogicalResult ContractionEmitter::run() {
       kernel.allocateScratch(f32, index.constant(block.rows * panelWidth()));
   if (!packedLanes)
     panelScratch = kernel.allocateScratch(
-        f32, index.mul(depth, index.constant(panelWidth())));
+        c.factorType, index.mul(depth, index.constant(panelWidth())));
   prepareRows();
   if (emitter.failed())
     return failure();
   findReducedLoops();
+  if (hasTiles())
+    prepareTiles();
   if (depthStep) {
     // The sums of all rows of a tile, in whole blocks.
     rowsInTile = index.constant(1);
@@ -127,7 +134,9 @@ LogicalResult ContractionEmitter::run() {
     int64_t blocks = ShapedType::isDynamic(rowCount)
                          ? 16
                          : llvm::divideCeil(rowCount, block.rows);
-    int64_t lines = block.vectors * kUnroll;
+    int64_t stepDepth = hasTiles() ? tileDepth : kUnroll * (hasPairs() ? 2 : 1);
+    int64_t lines = llvm::divideCeil(stepDepth * panelWidth() * c.factorBytes(),
+                                     kLineBytes);
     // A single block of rows waits for memory all the time.
     if (blocks > 1)
       prefetchLines =
@@ -189,6 +198,8 @@ LogicalResult ContractionEmitter::run() {
           dims[d] = index.uniform(at[i]);
         emitTile(dims, at.back());
       });
+  if (hasTiles())
+    releaseTiles();
   return success(!emitter.failed());
 }
 
@@ -238,9 +249,15 @@ void ContractionEmitter::emitTile(const Position &dims, Value item) {
   }
   enterPanel(dims, item);
   if (!packedLanes)
-    packPanel(kernel, c, dims, panelScratch, zero, first, count, block.vectors);
+    packPanel(kernel, c, dims, panelScratch, zero, first, count, block.vectors,
+              hasPairs());
   emitRowBlocks(dims, [&](const Position &at, Value row, int64_t height,
                           Value valid, Value slot) {
+    if (hasTiles()) {
+      emitTileSums(at, row, valid, slot, blockScratch, zero,
+                   /*accumulates=*/false, zero, reduced.front().extent);
+      return emitTileResults(at, row, valid, blockScratch, zero);
+    }
     SmallVector<Value> sums =
         emitSums(at, row, height, slot, {}, zero, reduced.front().extent);
     emitResults(at, row, height, valid, sums);
@@ -279,7 +296,8 @@ void ContractionEmitter::emitDeepTile(const Position &dims, Value firstPanel,
   };
   if (!packedLanes) {
     enterPanel(dims, firstPanel);
-    packPanel(kernel, c, dims, panelScratch, zero, first, count, block.vectors);
+    packPanel(kernel, c, dims, panelScratch, zero, first, count, block.vectors,
+              hasPairs());
   }
   Value cleared =
       arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
@@ -297,8 +315,13 @@ void ContractionEmitter::emitDeepTile(const Position &dims, Value firstPanel,
              Value to = index.min(index.add(from, step), outer);
              forPanels([&](Value before) {
                emitRowBlocks(dims, [&](const Position &at, Value row,
-                                       int64_t height, Value, Value slot) {
+                                       int64_t height, Value valid,
+                                       Value slot) {
                  Value place = index.add(before, slot);
+                 if (hasTiles())
+                   return emitTileSums(at, row, valid, slot, sumScratch,
+                                       placeOf(place, 0),
+                                       /*accumulates=*/true, from, to);
                  SmallVector<Value> sums = load(place, height);
                  store(place, emitSums(at, row, height, slot, sums, from, to));
                });
@@ -308,6 +331,9 @@ void ContractionEmitter::emitDeepTile(const Position &dims, Value firstPanel,
   forPanels([&](Value before) {
     emitRowBlocks(dims, [&](const Position &at, Value row, int64_t height,
                             Value valid, Value slot) {
+      if (hasTiles())
+        return emitTileResults(at, row, valid, sumScratch,
+                               placeOf(index.add(before, slot), 0));
       emitResults(at, row, height, valid,
                   load(index.add(before, slot), height));
     });

@@ -30,17 +30,17 @@ bool ContractionEmitter::isStreaming() {
   int64_t lanes = staticExtent(c.lanes), deep = staticExtent(c.reduced);
   return packedLanes && !ShapedType::isDynamic(lanes) &&
          !ShapedType::isDynamic(deep) &&
-         lanes * deep * (int64_t)sizeof(float) > kernel.machine.l2Bytes / 2;
+         lanes * deep * c.factorBytes() > kernel.machine.l2Bytes / 2;
 }
 
 Value ContractionEmitter::pack(OpOperand *operand, ArrayRef<unsigned> order,
-                               unsigned blocked, int64_t tile) {
+                               unsigned blocked, int64_t tile, int paired) {
   BlockArgument argument = Contraction::getConstantArgument(op, operand);
   if (!argument)
     return Value();
   AffineMap map = op.getMatchingIndexingMap(operand);
   SmallVector<int64_t> permutation;
-  int64_t inner = -1;
+  SmallVector<int64_t> inner{-1}, tiles{tile};
   // Dimensions of one position, which no loop moves in, change nothing.
   for (auto [i, expr] : llvm::enumerate(map.getResults()))
     if (isa<AffineConstantExpr>(expr)) {
@@ -54,11 +54,48 @@ Value ContractionEmitter::pack(OpOperand *operand, ArrayRef<unsigned> order,
       continue;
     permutation.push_back(*position);
     if (d == blocked)
-      inner = *position;
+      inner.front() = *position;
+    if ((int)d == paired) {
+      inner.push_back(*position);
+      tiles.push_back(2);
+    }
   }
-  if (inner < 0 || permutation.size() != map.getNumResults())
+  if (inner.front() < 0 || permutation.size() != map.getNumResults())
     return Value();
-  return kernel.packArgument(argument, permutation, inner, tile);
+  return kernel.packArgument(argument, permutation, inner, tiles);
+}
+
+NarrowProducts ContractionEmitter::chooseProducts() {
+  NarrowProducts possible = kernel.machine.narrowProducts;
+  if (possible == NarrowProducts::Extend || !c.factorType.isBF16() ||
+      emitter.width() != 16)
+    return NarrowProducts::Extend;
+  // Pairs of contracted positions, and runs of them, lie together in a row.
+  unsigned last = c.reduced.back();
+  int64_t extent = staticExtent({last});
+  if (ShapedType::isDynamic(extent))
+    return NarrowProducts::Extend;
+  bool isPacked =
+      c.lanes.size() == 1 && Contraction::getConstantArgument(op, c.laneSide);
+  if (auto linear = getLinearAccess(kernel, op, c.rowSide))
+    return extent % 2 == 0 &&
+                   IndexBuilder::getConstant(linear->strides[last]) == 1
+               ? possible
+               : NarrowProducts::Extend;
+  AffineMap map = op.getMatchingIndexingMap(c.rowSide);
+  AffineExpr lastDim = builder.getAffineDimExpr(last);
+  bool runs = map.getNumResults() && map.getResults().back() == lastDim &&
+              StagedOperand::isPossible(op, c.rowSide);
+  return runs && (isPacked || extent % 2 == 0) ? possible
+                                               : NarrowProducts::Extend;
+}
+
+Value ContractionEmitter::getPanelExtent(unsigned d) {
+  Value extent = emitter.loopSize(op, d);
+  if (!hasPairs() || d != c.reduced.back())
+    return extent;
+  Value two = index.constant(2);
+  return index.mul(index.ceilDiv(extent, two), two);
 }
 
 //===----------------------------------------------------------------------===//
@@ -170,14 +207,14 @@ void ContractionEmitter::chooseDepth() {
   bool isBounded = inTile.size() == 1;
   if (ShapedType::isDynamic(rowCount) ? !isBounded : rowCount <= block.rows)
     return;
-  int64_t bytes = deep * panelWidth() * sizeof(float);
+  int64_t bytes = deep * panelWidth() * c.factorBytes();
   int64_t pieces = llvm::divideCeil(bytes, kernel.machine.l2Bytes / 4);
   int64_t outer = staticExtent({c.reduced.front()});
   if (pieces <= 1 || outer <= 1)
     return;
   depthStep = llvm::divideCeil(outer, std::min(pieces, outer));
   if (c.reduced.size() == 1)
-    depthStep = llvm::alignTo(depthStep, kUnroll);
+    depthStep = llvm::alignTo(depthStep, hasTiles() ? 32 : 2 * kUnroll);
   if (depthStep >= outer) {
     depthStep = 0;
     return;
@@ -209,7 +246,9 @@ void ContractionEmitter::prepareRows() {
     extent[d] = index.constant(1);
   if (range)
     extent[rangeLoop] = index.constant(range);
-  staged.emplace(kernel, op, c.rowSide, extent);
+  staged.emplace(kernel, op, c.rowSide, extent, hasPairs());
+  if (hasPairs() && staticExtent({c.reduced.back()}) % 2)
+    staged->clear();
   rows = staged->access;
 }
 
@@ -219,7 +258,7 @@ void ContractionEmitter::findReducedLoops() {
   Value laneStride = index.constant(panelWidth());
   Value rowStride = index.constant(block.rows);
   for (unsigned d : llvm::reverse(c.reduced)) {
-    Value extent = emitter.loopSize(op, d);
+    Value extent = getPanelExtent(d);
     if (packedRows) {
       reduced.push_back({d, extent, rowStride, laneStride});
       rowStride = index.mul(rowStride, extent);

@@ -125,7 +125,8 @@ std::optional<int64_t> mlir::dl::cpu::getBytesRead(linalg::GenericOp op,
   auto sums = getSums(op.getMatchingIndexingMap(operand));
   if (!sums)
     return std::nullopt;
-  int64_t bytes = sizeof(float);
+  int64_t bytes = llvm::divideCeil(
+      getElementTypeOrSelf(operand->get()).getIntOrFloatBitWidth(), 8);
   for (ArrayRef<int64_t> sum : *sums) {
     int64_t size = 1;
     for (auto [factor, extent] : llvm::zip(sum.drop_back(), extents))
@@ -154,7 +155,8 @@ static SmallVector<Value> getSizesRead(IndexBuilder &index,
 }
 
 StagedOperand::StagedOperand(KernelFunction &kernel, linalg::GenericOp op,
-                             OpOperand *operand, ArrayRef<Value> extent)
+                             OpOperand *operand, ArrayRef<Value> extent,
+                             bool pairs)
     : kernel(kernel), op(op), operand(operand) {
   IndexBuilder &index = kernel.emitter.index;
   buffer.sizes = getSizesRead(index, op, operand, extent);
@@ -162,8 +164,13 @@ StagedOperand::StagedOperand(KernelFunction &kernel, linalg::GenericOp op,
   buffer.strides.resize(buffer.sizes.size());
   for (size_t d = buffer.sizes.size(); d-- > 0;) {
     buffer.strides[d] = stride;
-    stride = index.mul(stride, buffer.sizes[d]);
+    Value size = buffer.sizes[d];
+    if (pairs && d + 1 == buffer.sizes.size())
+      size =
+          index.mul(index.ceilDiv(size, index.constant(2)), index.constant(2));
+    stride = index.mul(stride, size);
   }
+  elements = stride;
   buffer.memory = kernel.allocateScratch(
       cast<ShapedType>(operand->get().getType()).getElementType(), stride);
   access.memory = buffer.memory;
@@ -176,6 +183,22 @@ StagedOperand::StagedOperand(KernelFunction &kernel, linalg::GenericOp op,
                         index.mul(buffer.strides[j], index.constant(terms[d])));
     access.strides.push_back(sum);
   }
+}
+
+void StagedOperand::clear() {
+  ElementEmitter &emitter = kernel.emitter;
+  IndexBuilder &index = emitter.index;
+  Buffer flat;
+  flat.memory = buffer.memory;
+  flat.sizes = {elements};
+  Type type = cast<MemRefType>(buffer.memory.getType()).getElementType();
+  Value zero = arith::ConstantOp::create(kernel.builder, kernel.loc,
+                                         kernel.builder.getZeroAttr(type));
+  emitter.emitLanes(index.constant(0), elements, [&](Value at) {
+    LaneIndex position = index.uniform(at);
+    position.stride = 1;
+    emitter.write(flat, {position}, {zero, false});
+  });
 }
 
 void StagedOperand::copy(const LoopBox &box) {

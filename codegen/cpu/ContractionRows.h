@@ -39,9 +39,14 @@ public:
   /// Whether an operand can be copied: its indexing expressions are sums.
   static bool isPossible(linalg::GenericOp op, OpOperand *operand);
 
-  /// Reserves scratch for boxes of `extent`.
+  /// Reserves scratch for boxes of `extent`. With `pairs`, the last dimension
+  /// has an even number of elements, the added one being zero, which clear()
+  /// sees to.
   StagedOperand(KernelFunction &kernel, linalg::GenericOp op,
-                OpOperand *operand, ArrayRef<Value> extent);
+                OpOperand *operand, ArrayRef<Value> extent, bool pairs = false);
+
+  /// Fills the scratch with zeros.
+  void clear();
 
   /// Copies what a box reads, no larger than the reserved one. Afterwards,
   /// loops are at their positions in `access`, whose base is set.
@@ -54,9 +59,10 @@ private:
   linalg::GenericOp op;
   OpOperand *operand;
   Buffer buffer;
+  Value elements; // of the scratch
 };
 
-/// The bytes that boxes of `extents` positions (of each loop) read of a float32
+/// The bytes that boxes of `extents` positions (of each loop) read of an
 /// operand; nothing where an expression divides.
 std::optional<int64_t> getBytesRead(linalg::GenericOp op, OpOperand *operand,
                                     ArrayRef<int64_t> extents);

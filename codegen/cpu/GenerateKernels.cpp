@@ -13,6 +13,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 #include "mlir/Pass/Pass.h"
 
 using namespace mlir;
@@ -46,7 +47,7 @@ LogicalResult mlir::dl::cpu::generateKernels(ModuleOp module,
   module.getContext()
       ->loadDialect<arith::ArithDialect, LLVM::LLVMDialect,
                     memref::MemRefDialect, scf::SCFDialect,
-                    vector::VectorDialect>();
+                    vector::VectorDialect, x86vector::X86VectorDialect>();
   SmallVector<func::FuncOp> kernels;
   for (auto function : module.getOps<func::FuncOp>())
     if (function->hasAttr("dl.kernel") && !function->hasAttr("dl.signature"))
@@ -84,6 +85,7 @@ struct GenerateKernelsPass
   GenerateKernelsPass(const MachineModel &machine) {
     lanes = machine.vectorLanes;
     registers = machine.vectorRegisters;
+    products = machine.narrowProducts;
   }
 
   StringRef getArgument() const override { return "cpu-generate-kernels"; }
@@ -91,14 +93,15 @@ struct GenerateKernelsPass
     return "turns kernels on tensors into loops over vectors in memory";
   }
   void getDependentDialects(DialectRegistry &registry) const override {
-    registry
-        .insert<arith::ArithDialect, LLVM::LLVMDialect, memref::MemRefDialect,
-                scf::SCFDialect, vector::VectorDialect>();
+    registry.insert<arith::ArithDialect, LLVM::LLVMDialect,
+                    memref::MemRefDialect, scf::SCFDialect,
+                    vector::VectorDialect, x86vector::X86VectorDialect>();
   }
   void runOnOperation() override {
     MachineModel machine;
     machine.vectorLanes = lanes;
     machine.vectorRegisters = registers;
+    machine.narrowProducts = products;
     if (failed(generateKernels(getOperation(), machine)))
       signalPassFailure();
   }
@@ -109,6 +112,13 @@ struct GenerateKernelsPass
   Option<int64_t> registers{*this, "registers",
                             llvm::cl::desc("number of vector registers"),
                             llvm::cl::init(32)};
+  Option<NarrowProducts> products{
+      *this, "bf16", llvm::cl::desc("how products of bf16 are made"),
+      llvm::cl::init(NarrowProducts::Extend),
+      llvm::cl::values(
+          clEnumValN(NarrowProducts::Extend, "extend", "in f32"),
+          clEnumValN(NarrowProducts::Pairs, "pairs", "by AVX512-BF16"),
+          clEnumValN(NarrowProducts::Tiles, "tiles", "by AMX"))};
 };
 
 } // namespace

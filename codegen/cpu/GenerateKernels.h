@@ -15,12 +15,17 @@ class Pass;
 
 namespace mlir::dl::cpu {
 
+/// How products of bf16 are made: in f32; by instructions that add pairs of
+/// products to an f32 (AVX512-BF16); or by tile registers (AMX).
+enum class NarrowProducts { Extend, Pairs, Tiles };
+
 /// Properties of the machine that strategies choose by.
 struct MachineModel {
   int64_t vectorLanes = 16; // float32 lanes of a vector register
   int64_t vectorRegisters = 32;
   int64_t l1Bytes = 32 << 10; // data cache of a core
   int64_t l2Bytes = 1 << 20;  // cache of a core
+  NarrowProducts narrowProducts = NarrowProducts::Extend;
 };
 
 /// Generates every `dl.kernel` function on tensors of a module; failure is

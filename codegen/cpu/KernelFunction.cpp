@@ -218,17 +218,19 @@ AffineExpr KernelFunction::toExpr(Value value) {
 
 Value KernelFunction::packArgument(BlockArgument argument,
                                    ArrayRef<int64_t> outerPermutation,
-                                   int64_t innerDimension, int64_t tile) {
+                                   ArrayRef<int64_t> innerDimensions,
+                                   ArrayRef<int64_t> tiles) {
   auto type = cast<RankedTensorType>(argument.getType());
-  SmallVector<int64_t> shape;
-  for (int64_t d : outerPermutation) {
-    int64_t size = type.getDimSize(d);
-    shape.push_back(d == innerDimension ? llvm::divideCeil(size, tile) : size);
-  }
-  shape.push_back(tile);
-  packs[argument] = {SmallVector<int64_t>(outerPermutation), innerDimension,
-                     tile, RankedTensorType::get(shape, type.getElementType()),
-                     RankedTensorType()};
+  SmallVector<int64_t> sizes(type.getShape()), shape;
+  for (auto [d, tile] : llvm::zip(innerDimensions, tiles))
+    sizes[d] = llvm::divideCeil(sizes[d], tile);
+  for (int64_t d : outerPermutation)
+    shape.push_back(sizes[d]);
+  llvm::append_range(shape, tiles);
+  packs[argument] = {
+      SmallVector<int64_t>(outerPermutation),
+      SmallVector<int64_t>(innerDimensions), SmallVector<int64_t>(tiles),
+      RankedTensorType::get(shape, type.getElementType()), RankedTensorType()};
   return emitter.buffers[argument].memory;
 }
 
@@ -242,7 +244,7 @@ Value KernelFunction::packWinogradFilter(BlockArgument argument, int64_t tile) {
       {static_cast<int64_t>(llvm::divideCeil(count, tile)), winograd::kInputs,
        winograd::kInputs, channels, tile},
       element);
-  packs[argument] = {{3, 0, 1, 2}, 3, tile, packed, transformed};
+  packs[argument] = {{3, 0, 1, 2}, {3}, {tile}, packed, transformed};
   return emitter.buffers[argument].memory;
 }
 
@@ -265,8 +267,8 @@ LogicalResult KernelFunction::packOperands() {
       operand.set(
           dl::PackOp::create(at, op.getLoc(), pack.type, operand.get(),
                              at.getDenseI64ArrayAttr(pack.outerPermutation),
-                             at.getDenseI64ArrayAttr(pack.innerDimension),
-                             at.getDenseI64ArrayAttr(pack.tile)));
+                             at.getDenseI64ArrayAttr(pack.innerDimensions),
+                             at.getDenseI64ArrayAttr(pack.tiles)));
     }
     argument.setType(pack.type);
   }

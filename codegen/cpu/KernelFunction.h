@@ -50,9 +50,11 @@ public:
   SmallVector<Value> delinearize(Value linear, ArrayRef<Value> sizes);
 
   /// Makes every dispatch pass a constant argument in blocks, as `dl.pack`
-  /// does. Returns the memory of the packed tensor.
+  /// does with these dimensions and tiles. Returns the memory of the packed
+  /// tensor.
   Value packArgument(BlockArgument argument, ArrayRef<int64_t> outerPermutation,
-                     int64_t innerDimension, int64_t tile);
+                     ArrayRef<int64_t> innerDimensions,
+                     ArrayRef<int64_t> tiles);
 
   /// Makes every dispatch pass a constant filter [3, 3, C, M] as
   /// `dl.winograd_filter` transforms it, in panels of `tile` lanes: [panels,
@@ -75,8 +77,7 @@ public:
 
 private:
   struct Pack {
-    SmallVector<int64_t> outerPermutation;
-    int64_t innerDimension, tile;
+    SmallVector<int64_t> outerPermutation, innerDimensions, tiles;
     RankedTensorType type;
     /// What comes before packing: the type of dl.winograd_filter, or null.
     RankedTensorType transformed;

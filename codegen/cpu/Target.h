@@ -28,6 +28,9 @@ struct CpuTarget {
   int64_t l2Bytes = 1 << 20;
 
   bool has(llvm::StringRef feature) const;
+  /// Leaves out the features of tile registers, which a process must ask the
+  /// operating system for: code that does not use them shall run without.
+  void dropTiles();
   /// Width of the widest vector registers in bits: 512, 256 or 128.
   unsigned vectorBits() const;
   /// The features as LLVM takes them: "+avx,+avx2".

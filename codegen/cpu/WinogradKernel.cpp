@@ -97,6 +97,7 @@ static std::optional<Contraction> match(func::FuncOp source) {
           mapOf({d(N), d(H) + d(I), d(W) + d(J), d(C)}) ||
       op.getMatchingIndexingMap(found.laneSide) !=
           mapOf({d(I), d(J), d(C), d(M)}) ||
+      !found.factorType.isF32() ||
       !Contraction::getConstantArgument(op, found.laneSide))
     return std::nullopt;
   return found;
@@ -398,7 +399,7 @@ void WinogradEmitter::multiply(Value panel, Value tiles) {
                           index.div(k, index.constant(kUnroll)));
             Value ahead = index.add(
                 index.add(filterBase, index.constant(depth * panelWidth)),
-                index.mul(step, index.constant(lines * kLine)));
+                index.mul(step, index.constant(lines * kLineBytes / 4)));
             emitPrefetch(kernel, filter, ahead, lines);
             for (int64_t u = 0; u < kUnroll; ++u)
               next = emitStep(index.add(k, index.constant(u)), next);

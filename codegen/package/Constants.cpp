@@ -7,6 +7,7 @@
 #include "ir/dialect/Dims.h"
 #include "ir/dialect/Winograd.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
+#include "passes/Constants.h"
 #include <atomic>
 #include <map>
 #include <thread>
@@ -30,7 +31,32 @@ void dl::package::forEachInParallel(size_t count, unsigned threads,
     other.join();
 }
 
+/// A float32 rounded to bfloat16, to nearest, ties to even.
+static uint16_t roundToBFloat16(uint32_t bits) {
+  if ((bits & 0x7fffffff) > 0x7f800000) // not a number stays quiet
+    return static_cast<uint16_t>(bits >> 16 | 0x40);
+  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
 bool ConstantData::produce(
+    size_t maxBytes,
+    llvm::function_ref<bool(llvm::ArrayRef<char>)> consume) const {
+  if (!rounds)
+    return produceSource(maxBytes, consume);
+  std::vector<uint16_t> narrow;
+  return produceSource(2 * maxBytes, [&](llvm::ArrayRef<char> piece) {
+    narrow.resize(piece.size() / sizeof(uint32_t));
+    for (size_t i = 0; i < narrow.size(); ++i) {
+      uint32_t bits;
+      memcpy(&bits, piece.data() + i * sizeof(bits), sizeof(bits));
+      narrow[i] = roundToBFloat16(bits);
+    }
+    return consume({reinterpret_cast<const char *>(narrow.data()),
+                    narrow.size() * sizeof(uint16_t)});
+  });
+}
+
+bool ConstantData::produceSource(
     size_t maxBytes,
     llvm::function_ref<bool(llvm::ArrayRef<char>)> consume) const {
   llvm::ArrayRef<char> from = source;
@@ -64,7 +90,8 @@ bool Constants::isConstant(mlir::Value value) {
   mlir::Operation *op = value.getDefiningOp();
   while (mlir::isa_and_nonnull<mlir::dl::PackOp, mlir::dl::TransposeOp,
                                mlir::dl::ReshapeOp, mlir::dl::WinogradFilterOp>(
-      op))
+             op) ||
+         mlir::dl::isRounding(op))
     op = op->getOperand(0).getDefiningOp();
   return mlir::isa_and_nonnull<mlir::dl::ConstantOp, mlir::dl::SizesOp>(op);
 }
@@ -186,11 +213,19 @@ FailureOr<ConstantData> Constants::read(mlir::Value value) {
   if (mlir::isa<mlir::dl::WinogradFilterOp>(op))
     return readFilter(op);
   if (!mlir::isa<mlir::dl::PackOp, mlir::dl::TransposeOp, mlir::dl::ReshapeOp>(
-          op))
+          op) &&
+      !mlir::dl::isRounding(op))
     return readSource(op);
   FailureOr<ConstantData> data = read(op->getOperand(0));
   if (failed(data))
     return failure();
+  // Moving elements and rounding them commute: rounding comes last.
+  if (mlir::dl::isRounding(op)) {
+    data->rounds = true;
+    data->element = getElementNumber(
+        mlir::cast<mlir::RankedTensorType>(value.getType()).getElementType());
+    return data;
+  }
   auto from = mlir::cast<mlir::RankedTensorType>(op->getOperand(0).getType());
   auto to = mlir::cast<mlir::RankedTensorType>(value.getType());
   if (data->layouts.empty()) {
@@ -229,7 +264,7 @@ FailureOr<int32_t> Constants::add(mlir::Value value) {
                 layouts[0].bounds.empty() &&
                 data->source.size() == data->elementBytes;
   if (data->splat) {
-    data->bytes = data->elementBytes;
+    data->bytes = data->elementBytes / (data->rounds ? 2 : 1);
     data->layouts.clear();
   }
   int32_t number = static_cast<int32_t>(constants.size());
@@ -266,6 +301,8 @@ std::vector<int32_t> Constants::deduplicate(unsigned threads) {
         form += " " + std::to_string(size);
     } else if (data.bytes >= kLargeConstant) {
       form += " " + std::to_string(data.source.size());
+      if (data.rounds)
+        form += " rounded";
       for (const Layout &layout : data.layouts)
         form += ", " + (layout.isIdentity()
                             ? std::string("dense")
@@ -282,7 +319,7 @@ std::vector<int32_t> Constants::deduplicate(unsigned threads) {
     const ConstantData &data = constants[toRead[i]];
     llvm::SmallVector<char> bytes;
     llvm::ArrayRef<char> hashed = data.source;
-    if (!data.splat && data.bytes < kLargeConstant) {
+    if (data.bytes < kLargeConstant) {
       data.produce(kLargeConstant, [&](llvm::ArrayRef<char> piece) {
         bytes.append(piece.begin(), piece.end());
         return true;

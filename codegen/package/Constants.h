@@ -22,7 +22,8 @@ struct ConstantData {
   llvm::ArrayRef<char> source;
   std::shared_ptr<std::vector<char>> owned;
   std::vector<Layout> layouts;
-  unsigned elementBytes = 1;
+  unsigned elementBytes = 1; // of the source
+  bool rounds = false;       // from f32 to bf16, on the way out
   uint64_t bytes = 0;  // that the module holds: of one element for a splat
   bool splat = false;  // the module holds one element, the runtime repeats it
   uint8_t element = 0; // number of the type
@@ -32,6 +33,11 @@ struct ConstantData {
   /// Makes the bytes in pieces of at most `maxBytes` (see relayout).
   bool produce(size_t maxBytes,
                llvm::function_ref<bool(llvm::ArrayRef<char>)> consume) const;
+
+private:
+  bool
+  produceSource(size_t maxBytes,
+                llvm::function_ref<bool(llvm::ArrayRef<char>)> consume) const;
 };
 
 /// Splats of at least this many bytes are stored as one element.

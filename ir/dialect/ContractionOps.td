@@ -11,17 +11,20 @@ def Dl_MatmulOp : Dl_PureOp<"matmul", "Contraction", [Dl_InferTypes]> {
   let description = [{
     `result[.., m, n] = sum over k of lhs[.., m, k] * rhs[.., k, n]`; the leading
     dimensions are broadcast as in `dl.add`. Float products are summed in at least
-    the precision of f32.
+    the precision of f32. With `wide`, products of a narrower type than f32 give
+    their f32 sums as they are.
 
     Constraints:
     - (C1) the operands have rank 2 or more
     - (C2) the operands have one element type
     - (C3) the contracted dimensions agree
     - (C4) the leading dimensions broadcast
+    - (C5) with `wide`, the operands are floats narrower than f32
 
     Example: `%r = dl.matmul %a, %b : (tensor<8x2x3xf32>, tensor<3x4xf32>) -> tensor<8x2x4xf32>`
   }];
-  let arguments = (ins Dl_NumberTensor:$lhs, Dl_NumberTensor:$rhs);
+  let arguments = (ins Dl_NumberTensor:$lhs, Dl_NumberTensor:$rhs,
+                   UnitAttr:$wide);
   let results = (outs Dl_Tensor:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
 }
@@ -34,6 +37,7 @@ def Dl_ConvOp : Dl_PureOp<"conv", "Contraction", [Dl_InferTypes]> {
     zero. Channel group g of the result reads channel group g of the input. With
     `channels_last`, the input is [N, spatial.., C], `filter` [window.., C / groups,
     M], the result [N, spatial.., M]; below, C and M stand for these dimensions.
+    With `wide`, the result is f32, the sums as they are, as in `dl.matmul`.
     Size of a spatial dimension:
     `(size + low + high - (window - 1) * dilation - 1) / stride + 1`, rounded down.
 
@@ -45,6 +49,7 @@ def Dl_ConvOp : Dl_PureOp<"conv", "Contraction", [Dl_InferTypes]> {
     - (C4) `groups` is positive and divides M
     - (C5) C is `groups` times the channels of `filter`
     - (C6) a window, with its dilation, is not larger than the padded input
+    - (C7) with `wide`, the operands are floats narrower than f32
 
     Example: `%r = dl.conv %x, %w {strides = array<i64: 1, 1>, pads_low = array<i64: 1, 1>, pads_high = array<i64: 1, 1>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x3x8x8xf32>, tensor<16x3x3x3xf32>) -> tensor<1x16x8x8xf32>`
   }];
@@ -52,7 +57,8 @@ def Dl_ConvOp : Dl_PureOp<"conv", "Contraction", [Dl_InferTypes]> {
                    DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$pads_low,
                    DenseI64ArrayAttr:$pads_high, DenseI64ArrayAttr:$dilations,
                    DefaultValuedAttr<I64Attr, "1">:$groups,
-                   DefaultValuedAttr<BoolAttr, "false">:$channels_last);
+                   DefaultValuedAttr<BoolAttr, "false">:$channels_last,
+                   UnitAttr:$wide);
   let results = (outs Dl_Tensor:$result);
   let assemblyFormat = "$input `,` $filter attr-dict `:` functional-type(operands, results)";
   let extraClassDeclaration = [{

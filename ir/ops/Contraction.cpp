@@ -9,6 +9,23 @@ using namespace mlir::dl;
 #define GET_OP_CLASSES
 #include "ir/dialect/ContractionOps.cpp.inc"
 
+/// The element type of the sums of products of `type`: f32 if `wide`. Null, and
+/// reported as constraint `code`, where that is no wider type.
+static Type inferSumType(Reporter &report, StringRef code, Type type,
+                         bool wide) {
+  if (!wide)
+    return type;
+  auto narrow = dyn_cast<FloatType>(type);
+  if (!narrow || narrow.getWidth() >= 32) {
+    (void)report.fail(code,
+                      " expected operands of a float type narrower than "
+                      "f32, found ",
+                      type);
+    return {};
+  }
+  return Float32Type::get(type.getContext());
+}
+
 //===----------------------------------------------------------------------===//
 // MatmulOp
 //===----------------------------------------------------------------------===//
@@ -41,7 +58,11 @@ LogicalResult MatmulOp::inferReturnTypes(MLIRContext *,
         "(C4) expected leading dimensions that broadcast, found ", lhs, " and ",
         rhs);
   dims->append({m, n});
-  types.push_back(getTensorType(*dims, lhs.getElementType()));
+  Type element =
+      inferSumType(report, "(C5)", lhs.getElementType(), adaptor.getWide());
+  if (!element)
+    return failure();
+  types.push_back(getTensorType(*dims, element));
   return success();
 }
 
@@ -101,7 +122,11 @@ LogicalResult ConvOp::inferReturnTypes(MLIRContext *,
       return failure();
     dim = *windowed;
   }
-  types.push_back(getTensorType(*dims, input.getElementType()));
+  Type element =
+      inferSumType(report, "(C7)", input.getElementType(), adaptor.getWide());
+  if (!element)
+    return failure();
+  types.push_back(getTensorType(*dims, element));
   return success();
 }
 

@@ -39,7 +39,7 @@ static Shape getBatchStrides(ArrayRef<int64_t> batch, size_t rank) {
 }
 
 template <typename T>
-static Tensor matmulAs(const Tensor &lhs, const Tensor &rhs,
+static Tensor matmulAs(const Tensor &lhs, const Tensor &rhs, Type element,
                        ArrayRef<int64_t> shape) {
   std::vector<T> a = lhs.load<T>(), b = rhs.load<T>();
   std::vector<T> results(getNumElements(shape));
@@ -58,7 +58,7 @@ static Tensor matmulAs(const Tensor &lhs, const Tensor &rhs,
     multiplyMatrices(a.data() + i * m * k, b.data() + j * k * n, to, m, n, k);
     to += m * n;
   });
-  return Tensor::store<T>(lhs.getElementType(), shape, results);
+  return Tensor::store<T>(element, shape, results);
 }
 
 static FailureOr<Tensor> matmul(MatmulOp op, const Arguments &arguments) {
@@ -78,8 +78,9 @@ static FailureOr<Tensor> matmul(MatmulOp op, const Arguments &arguments) {
       size = size == 1 ? batch[i] : size;
     }
   shape.append({lhs.getShape().end()[-2], rhs.getShape().back()});
-  return lhs.isFloat() ? matmulAs<double>(lhs, rhs, shape)
-                       : matmulAs<int64_t>(lhs, rhs, shape);
+  Type element = op.getType().getElementType();
+  return lhs.isFloat() ? matmulAs<double>(lhs, rhs, element, shape)
+                       : matmulAs<int64_t>(lhs, rhs, element, shape);
 }
 
 //===----------------------------------------------------------------------===//
@@ -182,7 +183,7 @@ static Tensor convAs(ConvOp op, const Tensor &input, const Tensor &filter,
           }
         });
       }
-  return Tensor::store<T>(input.getElementType(), shape, results);
+  return Tensor::store<T>(op.getType().getElementType(), shape, results);
 }
 
 static FailureOr<Tensor> conv(ConvOp op, const Arguments &arguments) {

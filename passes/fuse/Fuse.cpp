@@ -40,7 +40,7 @@ public:
     // Users first: they may take in what is broadcast to them.
     for (Operation *op : llvm::reverse(graph.getOps()))
       if (getKind(op) == FusionKind::Elementwise && graph.isFree(op) &&
-          !isCheapMovement(op))
+          !isCheapMovement(op) && !isFloatRounding(op))
         addElementwise(op);
     for (Operation *op : graph.getOps())
       if (graph.isFree(op) && isRoot(op))
@@ -69,6 +69,7 @@ private:
     for (size_t i = 0; i < group->ops.size(); ++i)
       for (Operation *user : graph.getUsers(group->ops[i]))
         if (getKind(user) == FusionKind::Elementwise &&
+            !isCheapMovement(user) &&
             haveEqualDims(user->getResult(0).getType(), type))
           tryJoin(group, user);
   }

@@ -62,7 +62,8 @@ bool RegionBuilder::mayCopy(Operation *op, const Group *group) {
   // Reductions read their operand several times, along its last dimension.
   if (group->kind == GroupKind::Reduction && permutesLastDim(op))
     return false;
-  if (isCheapMovement(op))
+  // What its producer's kernel could not round is rounded where it is read.
+  if (isCheapMovement(op) || isFloatRounding(op))
     return true;
   // Indices are looked up by one group, not by several, and not again and
   // again.

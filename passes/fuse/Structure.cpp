@@ -82,7 +82,31 @@ bool mlir::dl::fuse::isIndirect(Operation *op) {
 
 bool mlir::dl::fuse::assembles(Operation *op) { return isa<ConcatOp>(op); }
 
+/// The widths of the floats that a cast converts: from, to; 0 for others.
+static std::pair<unsigned, unsigned> getFloatWidths(Operation *op) {
+  auto cast = dyn_cast<CastOp>(op);
+  if (!cast)
+    return {};
+  auto from = dyn_cast<FloatType>(getElementTypeOrSelf(cast.getOperand()));
+  auto to = dyn_cast<FloatType>(getElementTypeOrSelf(cast.getType()));
+  if (!from || !to)
+    return {};
+  return {from.getWidth(), to.getWidth()};
+}
+
+bool mlir::dl::fuse::isFloatExtension(Operation *op) {
+  auto [from, to] = getFloatWidths(op);
+  return from == 16 && to == 32;
+}
+
+bool mlir::dl::fuse::isFloatRounding(Operation *op) {
+  auto [from, to] = getFloatWidths(op);
+  return from == 32 && to == 16;
+}
+
 bool mlir::dl::fuse::isCheapMovement(Operation *op) {
+  if (isFloatExtension(op))
+    return true;
   if (auto reshape = dyn_cast<ReshapeOp>(op))
     return isExpansion(reshape);
   if (auto pad = dyn_cast<PadOp>(op))

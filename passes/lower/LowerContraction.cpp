@@ -38,6 +38,7 @@ static void createSumOfProducts(KernelBuilder &kernel, Operation *op,
   }
   SmallVector<AffineExpr> dims = getDims(getType(stored));
   Type elementType = getType(result).getElementType();
+  Type operandType = getType(op->getOperand(0)).getElementType();
   Type sumType = getAccumulatorType(elementType);
   Value destination = kernel.getDestination(stored);
   Value target = sumType == elementType
@@ -47,8 +48,8 @@ static void createSumOfProducts(KernelBuilder &kernel, Operation *op,
       kernel.createFill(loc, getNeutral(ReduceKind::Sum, sumType), target);
   auto body = [&](OpBuilder &b, Location at, ValueRange inputs,
                   ValueRange accumulators) -> SmallVector<Value> {
-    Value x = createScalarCast(b, at, inputs[0], elementType, sumType, true);
-    Value y = createScalarCast(b, at, inputs[1], elementType, sumType, true);
+    Value x = createScalarCast(b, at, inputs[0], operandType, sumType, true);
+    Value y = createScalarCast(b, at, inputs[1], operandType, sumType, true);
     Value product = createCombine(b, at, ReduceKind::Prod, sumType, x, y);
     return {createCombine(b, at, ReduceKind::Sum, sumType, accumulators[0],
                           product)};

@@ -48,7 +48,7 @@ struct PutChannelsLast : OpRewritePattern<ConvOp> {
     Value result = ConvOp::create(
         rewriter, loc, toChannelsLast(rewriter, loc, op.getInput()), turned,
         op.getStrides(), op.getPadsLow(), op.getPadsHigh(), op.getDilations(),
-        groups, /*channels_last=*/true);
+        groups, /*channels_last=*/true, op.getWide());
     rewriter.replaceOp(op, toChannelsFirst(rewriter, loc, result));
     return success();
   }

@@ -52,7 +52,8 @@ struct Convert : OpRewritePattern<ConvOp> {
           op.getInput());
       Value filter = ReshapeOp::create(
           rewriter, loc, getTensorType({c, m}, element), op.getFilter());
-      Value product = MatmulOp::create(rewriter, loc, input, filter);
+      Value product =
+          MatmulOp::create(rewriter, loc, input, filter, op.getWide());
       rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), product);
       return success();
     }
@@ -70,12 +71,12 @@ struct Convert : OpRewritePattern<ConvOp> {
           rewriter, loc, getTensorType({n, c}, element), op.getInput());
       Value turned =
           TransposeOp::create(rewriter, loc, filter, ArrayRef<int64_t>{1, 0});
-      product = MatmulOp::create(rewriter, loc, input, turned);
+      product = MatmulOp::create(rewriter, loc, input, turned, op.getWide());
     } else {
       Value input = ReshapeOp::create(rewriter, loc,
                                       getTensorType({n, c, positions}, element),
                                       op.getInput());
-      product = MatmulOp::create(rewriter, loc, filter, input);
+      product = MatmulOp::create(rewriter, loc, filter, input, op.getWide());
     }
     rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), product);
     return success();

@@ -108,7 +108,7 @@ struct ScaleAfterProduct : OpRewritePattern<MatmulOp> {
       SmallVector<Value> operands(op->getOperands());
       operands[operand.getOperandNumber()] = plain;
       Value result = MatmulOp::create(rewriter, op.getLoc(), op.getType(),
-                                      operands[0], operands[1]);
+                                      operands[0], operands[1], op.getWide());
       Value factor = createScalar(
           rewriter, loc, getElementTypeOrSelf(op.getType()), *scaled.factor);
       rewriter.replaceOp(
@@ -170,8 +170,8 @@ struct WeightsToTheLeft : OpRewritePattern<MatmulOp> {
       return rewriter.notifyMatchFailure(op, "leading dimensions differ");
     Value values =
         TransposeOp::create(rewriter, turned.getLoc(), op.getLhs(), swap);
-    Value product =
-        MatmulOp::create(rewriter, op.getLoc(), turned.getOperand(), values);
+    Value product = MatmulOp::create(rewriter, op.getLoc(), turned.getOperand(),
+                                     values, op.getWide());
     rewriter.replaceOpWithNewOp<TransposeOp>(op, op.getType(), product, swap);
     return success();
   }

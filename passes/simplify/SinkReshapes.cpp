@@ -232,7 +232,8 @@ struct FlattenRows : OpRewritePattern<MatmulOp> {
         rewriter, op.getLoc(),
         getTensorType({simplify(rows), dims.back()}, lhs.getElementType()),
         op.getLhs());
-    Value product = MatmulOp::create(rewriter, op.getLoc(), flat, op.getRhs());
+    Value product = MatmulOp::create(rewriter, op.getLoc(), flat, op.getRhs(),
+                                     op.getWide());
     rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), product);
     return success();
   }

@@ -197,3 +197,21 @@ func.func @conv_transpose_9(%x: tensor<1x4x8x8xf32>, %w: tensor<4x6x2x2xf32>) {
   %0 = dl.conv_transpose %x, %w {strides = array<i64: 2, 2>, pads_low = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x4x8x8xf32>, tensor<4x6x2x2xf32>) -> tensor<2x6x16x16xf32>
   return
 }
+
+// -----
+
+func.func @wide_matmul(%a: tensor<2x3xf32>, %b: tensor<3x4xf32>) {
+  // expected-error @+2 {{(C5) expected operands of a float type narrower than f32, found 'f32'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.matmul %a, %b {wide} : (tensor<2x3xf32>, tensor<3x4xf32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @wide_conv(%x: tensor<1x4x8xi32>, %w: tensor<4x4x3xi32>) {
+  // expected-error @+2 {{(C7) expected operands of a float type narrower than f32, found 'i32'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.conv %x, %w {wide, strides = array<i64: 1>, pads_low = array<i64: 0>, pads_high = array<i64: 0>, dilations = array<i64: 1>} : (tensor<1x4x8xi32>, tensor<4x4x3xi32>) -> tensor<1x4x6xi32>
+  return
+}

@@ -233,6 +233,16 @@ private:
     machine.vectorLanes = widest->vectorBits() / 32;
     machine.vectorRegisters = widest->has("avx512vl") ? 32 : 16;
     machine.l2Bytes = widest->l2Bytes;
+    auto allHave = [&](StringRef feature) {
+      return llvm::all_of(options.cpus, [&](const cpu::CpuTarget &target) {
+        return target.has(feature);
+      });
+    };
+    using mlir::dl::cpu::NarrowProducts;
+    if (allHave("amx-bf16") && allHave("amx-tile") && allHave("avx512f"))
+      machine.narrowProducts = NarrowProducts::Tiles;
+    else if (allHave("avx512bf16") && allHave("avx512vl"))
+      machine.narrowProducts = NarrowProducts::Pairs;
     return machine;
   }
 
@@ -248,9 +258,22 @@ private:
     return success();
   }
 
+  /// Whether any kernel computes in tile registers.
+  bool usesTiles() {
+    return module
+        ->walk([](LLVM::CallIntrinsicOp call) {
+          return call.getIntrin() == "llvm.x86.ldtilecfg"
+                     ? WalkResult::interrupt()
+                     : WalkResult::advance();
+        })
+        .wasInterrupted();
+  }
+
   cpu::CpuOptions getCpuOptions(const cpu::CpuTarget &target) {
     cpu::CpuOptions result;
     result.target = target;
+    if (!usesTiles())
+      result.target.dropTiles();
     result.cache = options.cache;
     result.timing = &timing;
     result.statistics = &statistics;

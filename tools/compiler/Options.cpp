@@ -26,6 +26,15 @@ Error setStopAfter(StringRef text, CompileOptions &options) {
               "'; known: import, simplify, fuse, lower, codegen");
 }
 
+Error setPrecision(StringRef text, CompileOptions &options) {
+  std::optional<Precision> precision = parsePrecision(text);
+  if (!precision)
+    return fail("--precision: unknown precision '" + text +
+                "'; known: f32, bf16");
+  options.pipeline.precision = *precision;
+  return Error::success();
+}
+
 Error setCpu(StringRef text, CompileOptions &options) {
   std::string error;
   auto cpus = cpu::parseTargets(text, error);

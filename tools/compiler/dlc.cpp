@@ -28,6 +28,9 @@ static Error readOptions(const dlc_options &given, CompileOptions &options) {
       return error;
   if (Error error = setCpu(given.cpu ? given.cpu : "native", options))
     return error;
+  if (given.precision)
+    if (Error error = setPrecision(given.precision, options))
+      return error;
   for (size_t i = 0; i < given.num_dims; ++i)
     if (Error error = addDim(given.dims[i], options))
       return error;

@@ -57,6 +57,9 @@ typedef struct dlc_options {
    * null. */
   void (*progress)(void *user, const char *what);
   void *user;
+  /* "f32" (default) or "bf16": of matrix products, convolutions and what they
+   * read. */
+  const char *precision;
 } dlc_options;
 
 DLC_API void dlc_options_init(dlc_options *options);

@@ -39,6 +39,12 @@ struct CommandLine {
           "most demanding, stand in one module, and the best that the CPU "
           "can run is taken on load"),
       cl::value_desc("LEVEL[,LEVEL]"), cl::cat(category)};
+  cl::opt<std::string> precision{
+      "precision", cl::init("f32"),
+      cl::desc("Element type of matrix products, convolutions and what they "
+               "read: f32 (default) or bf16, with sums in f32. Inputs and "
+               "outputs keep their types"),
+      cl::value_desc("TYPE"), cl::cat(category)};
   cl::list<std::string> dims{
       "dim",
       cl::desc("Give a named dimension of the model's inputs a fixed size"),
@@ -153,6 +159,8 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
     if (Error error = setStopAfter(line.stopAfter, options))
       return error;
   if (Error error = setCpu(line.cpu, options))
+    return error;
+  if (Error error = setPrecision(line.precision, options))
     return error;
   for (const std::string &dim : line.dims)
     if (Error error = addDim(dim, options))

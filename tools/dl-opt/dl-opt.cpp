@@ -29,6 +29,7 @@ namespace {
 
 struct PhaseChoice {
   std::optional<::dl::Phase> only, last;
+  ::dl::PipelineOptions options;
 };
 
 } // namespace
@@ -57,9 +58,9 @@ static std::optional<::dl::Phase> parseOption(StringRef option, StringRef name,
 
 static void addPhases(const PhaseChoice &choice, OpPassManager &manager) {
   if (choice.only)
-    ::dl::addPhase(*choice.only, manager, {});
+    ::dl::addPhase(*choice.only, manager, choice.options);
   if (choice.last)
-    ::dl::addPhasesUpTo(*choice.last, manager, {});
+    ::dl::addPhasesUpTo(*choice.last, manager, choice.options);
 }
 
 /// Imports the model at `path`, runs the passes that `config` asks for, prints.
@@ -115,6 +116,12 @@ int main(int argc, char **argv) {
   llvm::cl::opt<std::string> last(
       "stop-after", llvm::cl::desc("Run the phases up to and including one"),
       llvm::cl::value_desc("phase"), llvm::cl::cat(category));
+  llvm::cl::opt<std::string> precision(
+      "precision",
+      llvm::cl::desc("Precision that the phases give products: f32 (default), "
+                     "bf16"),
+      llvm::cl::value_desc("type"), llvm::cl::init("f32"),
+      llvm::cl::cat(category));
   llvm::cl::opt<bool> list("list-phases",
                            llvm::cl::desc("Print the phases' names and exit"),
                            llvm::cl::cat(category));
@@ -137,9 +144,15 @@ int main(int argc, char **argv) {
   }
   bool valid = true;
   PhaseChoice choice{parseOption("--phase", only, valid),
-                     parseOption("--stop-after", last, valid)};
+                     parseOption("--stop-after", last, valid),
+                     {}};
   if (!valid)
     return 1;
+  std::optional<::dl::Precision> wanted = ::dl::parsePrecision(precision);
+  if (!wanted)
+    return fail("--precision",
+                "unknown precision '" + precision + "'; known: f32, bf16");
+  choice.options.precision = *wanted;
 
   MlirOptMainConfig parsed = MlirOptMainConfig::createFromCLOptions();
   MlirOptMainConfig config = parsed;

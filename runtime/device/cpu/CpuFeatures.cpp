@@ -13,6 +13,10 @@
 #else
 #include <cpuid.h>
 #endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
@@ -45,6 +49,17 @@ uint64_t enabledStates() {
   uint32_t low, high;
   __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   return (uint64_t(high) << 32) | low;
+#endif
+}
+
+/// Tile registers are large: Linux saves them for processes alone that asked
+/// for it (documentation of x86's XSTATE features, Linux 5.16).
+bool mayUseTiles() {
+#if defined(__linux__)
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
 #endif
 }
 
@@ -180,7 +195,8 @@ public:
     return (read(feature.leaf, feature.subleaf).word[feature.reg] >>
                 feature.bit &
             1) &&
-           (states & feature.state) == feature.state;
+           (states & feature.state) == feature.state &&
+           (feature.state != kTiles || mayUseTiles());
   }
 
 private:

@@ -11,7 +11,9 @@ namespace dlrt {
 
 /// Those of `features` (LLVM's names, "avx512vnni"; a leading '+' is ignored)
 /// that this CPU, under this operating system, does not have. Features that are
-/// about tuning alone count as present, unknown ones as absent.
+/// about tuning alone count as present, unknown ones as absent. Tile registers
+/// (AMX) are asked for, once for the whole process, as the operating system
+/// wants it.
 std::vector<std::string>
 missingCpuFeatures(const std::vector<std::string> &features);
 

@@ -90,3 +90,54 @@ func.func private @conv(%x: tensor<1x14x14x16xf32>, %f: tensor<3x3x16x64xf32> {d
   } -> tensor<1x14x14x64xf32>
   return %r : tensor<1x14x14x64xf32>
 }
+
+// -----
+
+// Products of bf16: pairs of contracted positions lie side by side in a panel.
+// Without instructions for them, elements are extended one by one.
+
+// RUN: dl-opt %s "-cpu-generate-kernels=bf16=pairs" -split-input-file | FileCheck %s --check-prefix=PAIRS
+// RUN: dl-opt %s "-cpu-generate-kernels=bf16=tiles" -split-input-file | FileCheck %s --check-prefix=TILES
+
+// CHECK-LABEL: func.func @narrow
+// CHECK: dl.pack %{{.*}} {inner_dims = array<i64: 1>, inner_tiles = array<i64: 32>,
+// CHECK-LABEL: func.func private @wide
+// CHECK: arith.extf {{.*}} vector<16xbf16>
+// CHECK: vector.fma
+
+// PAIRS-LABEL: func.func @narrow
+// PAIRS: dl.pack %{{.*}} {inner_dims = array<i64: 1, 0>, inner_tiles = array<i64: 32, 2>, outer_perm = array<i64: 1, 0>} : (tensor<74x64xbf16>) -> tensor<2x37x32x2xbf16>
+// PAIRS-LABEL: func.func private @wide
+// PAIRS: vector.load {{.*}} vector<32xbf16>
+// PAIRS: x86vector.avx512.dot
+
+// 74 positions are two steps of 32 and one of 10; 40 rows are a block of 32 and 8,
+// for which the registers are configured anew.
+
+// TILES-LABEL: func.func @narrow
+// TILES: dl.pack %{{.*}} {inner_dims = array<i64: 1, 0>, inner_tiles = array<i64: 32, 2>,
+// TILES-LABEL: func.func private @wide
+// TILES: llvm.call_intrinsic "llvm.x86.ldtilecfg"
+// TILES: llvm.call_intrinsic "llvm.x86.tilezero"
+// TILES: scf.for
+// TILES: llvm.call_intrinsic "llvm.x86.tileloadd64"
+// TILES: llvm.call_intrinsic "llvm.x86.tdpbf16ps"
+// TILES: }
+// TILES: llvm.call_intrinsic "llvm.x86.tdpbf16ps"
+// TILES: llvm.call_intrinsic "llvm.x86.tilestored64"
+// TILES: else
+// TILES: memref.store {{.*}} : memref<?xi8>
+// TILES: llvm.call_intrinsic "llvm.x86.ldtilecfg"
+// TILES: llvm.call_intrinsic "llvm.x86.tilerelease"
+func.func @narrow(%x: tensor<40x74xbf16>) -> tensor<40x64xf32> {
+  %w = dl.constant dense_resource<w> : tensor<74x64xbf16>
+  %0 = dl.dispatch @wide(%x, %w) sizes affine_map<() -> ()> : (tensor<40x74xbf16>, tensor<74x64xbf16>) -> tensor<40x64xf32>
+  return %0 : tensor<40x64xf32>
+}
+func.func private @wide(%x: tensor<40x74xbf16>, %w: tensor<74x64xbf16> {dl.constant}, %out: tensor<40x64xf32>) -> tensor<40x64xf32> attributes {dl.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %init = linalg.fill ins(%zero : f32) outs(%out : tensor<40x64xf32>) -> tensor<40x64xf32>
+  %r = linalg.matmul ins(%x, %w : tensor<40x74xbf16>, tensor<74x64xbf16>) outs(%init : tensor<40x64xf32>) -> tensor<40x64xf32>
+  return %r : tensor<40x64xf32>
+}
+{-# dialect_resources: { builtin: { w: "0x0400000000000000" } } #-}

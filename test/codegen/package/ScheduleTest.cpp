@@ -1,8 +1,11 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "codegen/package/Constants.h"
 #include "test/codegen/package/Testing.h"
 
+using dl::package::ConstantData;
+using dl::package::Layout;
 using dltest::TextModule;
 using testing::HasSubstr;
 using testing::Not;
@@ -181,6 +184,50 @@ func.func @main() -> tensor<2xf32> {
   std::string text = module.print();
   EXPECT_THAT(text, HasSubstr("constant 0: 768 bytes"));
   EXPECT_THAT(text, Not(HasSubstr("constant 1:")));
+}
+
+TEST(Schedule, ConstantsAreRounded) {
+  TextModule module(R"(
+func.func private @k(tensor<64x64xbf16>, tensor<1x3x32x2xbf16>, tensor<2xf32>) -> tensor<2xf32> attributes {dl.kernel}
+func.func @main() -> tensor<2xf32> {
+  %w = dl.constant dense<1.0> : tensor<64x64xf32>
+  %v = dl.constant dense<1.0> : tensor<5x20xf32>
+  %a = dl.cast %w : (tensor<64x64xf32>) -> tensor<64x64xbf16>
+  %b = dl.cast %v : (tensor<5x20xf32>) -> tensor<5x20xbf16>
+  %p = dl.pack %b {outer_perm = array<i64: 1, 0>, inner_dims = array<i64: 1, 0>, inner_tiles = array<i64: 32, 2>} : (tensor<5x20xbf16>) -> tensor<1x3x32x2xbf16>
+  %r = dl.dispatch @k(%a, %p) sizes affine_map<() -> ()> : (tensor<64x64xbf16>, tensor<1x3x32x2xbf16>) -> tensor<2xf32>
+  return %r : tensor<2xf32>
+})");
+  std::string text = module.print();
+  EXPECT_THAT(text, HasSubstr("constant 0: 2 bytes (splat)"));
+  EXPECT_THAT(text, HasSubstr("constant 1: 384 bytes"));
+}
+
+TEST(Constants, RoundToNearestEven) {
+  // One, the ties to both sides of an odd last bit, just above a tie, the
+  // largest number, a denormal, infinity, and two that are not numbers.
+  std::vector<uint32_t> floats{0x3f800000, 0x3f808000, 0x3f818000,
+                               0x3f808001, 0x7f7fffff, 0x00018001,
+                               0xff800000, 0x7f800001, 0xffc00000};
+  ConstantData data;
+  data.source = {reinterpret_cast<const char *>(floats.data()),
+                 floats.size() * sizeof(uint32_t)};
+  data.elementBytes = sizeof(uint32_t);
+  data.rounds = true;
+  data.layouts = {Layout::identity({static_cast<int64_t>(floats.size())})};
+  for (size_t maxBytes : {2, 6, 100}) {
+    std::vector<uint16_t> rounded;
+    EXPECT_TRUE(data.produce(maxBytes, [&](llvm::ArrayRef<char> piece) {
+      EXPECT_LE(piece.size(), maxBytes);
+      size_t old = rounded.size();
+      rounded.resize(old + piece.size() / sizeof(uint16_t));
+      memcpy(rounded.data() + old, piece.data(), piece.size());
+      return true;
+    }));
+    EXPECT_EQ(rounded,
+              (std::vector<uint16_t>{0x3f80, 0x3f80, 0x3f82, 0x3f81, 0x7f80,
+                                     0x0002, 0xff80, 0x7fc0, 0xffc0}));
+  }
 }
 
 TEST(Schedule, LargeSplatsStayOneElement) {

@@ -3,12 +3,13 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Random products and convolutions, compiled and compared with ONNX Runtime.
 
-    sweep.py --bin BUILD/bin [--seed S] [--models N] [--compile-arg=ARG]...
+    sweep.py --bin BUILD/bin [--seed S] [--models N] [--rounded] [--compile-arg=ARG]...
 
 Each model holds several operations side by side, with weights that are constants or
 inputs, and something elementwise after them. Sizes, windows, strides and borders are
 drawn at random, with a bias to what is special: 1, odd, one more than a vector, more
-than a cache holds. A difference counts against the output's largest magnitude; the
+than a cache holds. With --rounded, all values are bf16's, so that products of bf16 are
+exact, and sums as good as those of f32. A difference counts against the output's largest magnitude; the
 one that is found is printed with its operation. The last line counts.
 """
 import argparse
@@ -29,8 +30,8 @@ TOLERANCE = 2e-5
 class Graph:
     """A model under construction, with the values of its inputs."""
 
-    def __init__(self, random):
-        self.random = random
+    def __init__(self, random, rounded):
+        self.random, self.rounded = random, rounded
         self.nodes, self.inputs, self.outputs, self.weights, self.feed, self.what = [], [], [], [], {}, {}
 
     def pick(self, values):
@@ -39,6 +40,8 @@ class Graph:
     def tensor(self, shape, constant):
         name = f"t{len(self.feed) + len(self.weights)}"
         array = self.random.standard_normal(shape).astype(np.float32)
+        if self.rounded:
+            array = (array.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
         if constant:
             self.weights.append(numpy_helper.from_array(array, name))
         else:
@@ -122,7 +125,7 @@ class Graph:
 
 def check(args, seed, scratch):
     """The number of outputs that agree, and what is said of the others."""
-    graph = Graph(np.random.default_rng(seed))
+    graph = Graph(np.random.default_rng(seed), args.rounded)
     for _ in range(8):
         kind = graph.random.random()
         (graph.matmul if kind < 0.3 else graph.square if kind < 0.45 else graph.conv)()
@@ -160,6 +163,7 @@ def main():
     parser.add_argument("--bin", required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--models", type=int, default=8)
+    parser.add_argument("--rounded", action="store_true")
     parser.add_argument("--compile-arg", action="append", default=[])
     args = parser.parse_args()
     passed = failed = 0

@@ -16,6 +16,25 @@ func.func @matmul_batch() -> tensor<2x2x1x1xf32> {
   return %r : tensor<2x2x1x1xf32>
 }
 
+// 257 is no bf16, but a sum of products of bf16; without `wide` it is rounded.
+// CHECK{LITERAL}: matmul_wide: dense<2.570000e+02> : tensor<1x1xf32>
+// CHECK{LITERAL}: matmul_wide: dense<2.560000e+02> : tensor<1x1xbf16>
+func.func @matmul_wide() -> (tensor<1x1xf32>, tensor<1x1xbf16>) {
+  %a = dl.constant dense<[[1.0, 16.0]]> : tensor<1x2xbf16>
+  %b = dl.constant dense<[[1.0], [16.0]]> : tensor<2x1xbf16>
+  %r = dl.matmul %a, %b {wide} : (tensor<1x2xbf16>, tensor<2x1xbf16>) -> tensor<1x1xf32>
+  %s = dl.matmul %a, %b : (tensor<1x2xbf16>, tensor<2x1xbf16>) -> tensor<1x1xbf16>
+  return %r, %s : tensor<1x1xf32>, tensor<1x1xbf16>
+}
+
+// CHECK{LITERAL}: conv_wide: dense<2.570000e+02> : tensor<1x1x1xf32>
+func.func @conv_wide() -> tensor<1x1x1xf32> {
+  %x = dl.constant dense<[[[1.0, 16.0]]]> : tensor<1x1x2xbf16>
+  %w = dl.constant dense<[[[1.0, 16.0]]]> : tensor<1x1x2xbf16>
+  %r = dl.conv %x, %w {wide, strides = array<i64: 1>, pads_low = array<i64: 0>, pads_high = array<i64: 0>, dilations = array<i64: 1>} : (tensor<1x1x2xbf16>, tensor<1x1x2xbf16>) -> tensor<1x1x1xf32>
+  return %r : tensor<1x1x1xf32>
+}
+
 // CHECK{LITERAL}: conv: dense<[[[[4, 6, 4], [7, 10, 7], [7, 8, 4]]]]> : tensor<1x1x3x3xi32>
 // CHECK{LITERAL}: conv: dense<7> : tensor<1x1x1x1xi32>
 func.func @conv() -> (tensor<1x1x3x3xi32>, tensor<1x1x1x1xi32>) {
