@@ -333,16 +333,16 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
           return emitter.toVector(emitter.read(contraction.laneSide->get(),
                                                emitter.mapPosition(map, dims)));
         };
-        Value vector = read();
+        Value vector = read(), lane = at;
         if (pairs) {
           // Lanes that do not count hold anything: their results are not used.
           LaneIndex &last = dims[contraction.reduced.back()];
           last = index.uniform(index.add(last.base, one));
           vector = vector::InterleaveOp::create(builder, loc, vector, read());
-          at = index.mul(at, index.constant(2));
+          lane = index.mul(at, index.constant(2));
         }
         Value offset =
-            index.add(base, index.add(index.mul(row, panelWidth), at));
+            index.add(base, index.add(index.mul(row, panelWidth), lane));
         if (emitter.mask && !pairs)
           vector::MaskedStoreOp::create(builder, loc, panel, ValueRange{offset},
                                         emitter.mask, vector);

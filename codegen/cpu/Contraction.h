@@ -90,6 +90,15 @@ void packPanel(KernelFunction &kernel, const Contraction &contraction,
                Position dims, Value panel, Value base, Value first, Value count,
                int64_t vectors, bool pairs = false);
 
+/// Rows of the last two row loops as one: row `v` is position `v / pitch` of
+/// the outer loop, from `lower` on, and `v % pitch` of the inner one, if that
+/// is below `extent`.
+struct FlatRows {
+  int outerLoop = -1; // -1: rows are positions of one loop
+  int64_t pitch = 0, extent = 0;
+  Value lower;
+};
+
 /// What follows a contraction, for one block of its results: computes and
 /// stores `outputs` for rows from `row` of loop `rowLoop` (-1: one row) and
 /// `count` lanes from flat position `first` of `laneCount`. `dims` holds the
@@ -102,6 +111,8 @@ struct Epilogue {
   int rowLoop;
   Value row, first, count, laneCount;
   int64_t vectors;
+  /// With emitFromMemory alone.
+  FlatRows flat = {};
 
   /// The results are those that storeBlock keeps in `memory`, `rows` rows, from
   /// element `start` (null: 0) on.
@@ -111,8 +122,8 @@ struct Epilogue {
   void emitFromValues(ArrayRef<Value> block, int64_t rows, Value memory);
 
 private:
-  void emitVector(Value i, int64_t j, bool masked,
-                  function_ref<Value()> getResult);
+  void moveToRow(Value i);
+  void emitVector(int64_t j, bool masked, function_ref<Value()> getResult);
   void emitRows(Value memory, Value rows, Value start, bool masked);
   /// Null where every panel is full.
   Value isFullPanel();

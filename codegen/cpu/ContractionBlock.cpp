@@ -89,6 +89,16 @@ void ContractionEmitter::emitRowBlocks(const Position &dims, BlockBody body) {
     if ((int)d == rowLoop)
       return emitRow(at, index.mul(number, rowsInRow));
     auto [from, to] = boundsOf(d);
+    if ((int)d == flat.outerLoop) {
+      // Both loops as one, whose last row is the last that counts.
+      flat.lower = from;
+      Value pitch = index.constant(flat.pitch);
+      Value all = index.sub(index.mul(index.sub(to, from), pitch),
+                            index.constant(flat.pitch - flat.extent));
+      at[d] = index.uniform(from);
+      Value inTile = index.mul(number, index.constant(flatSlots));
+      return loop(at, inTile, zero, all, block.rows);
+    }
     emitLoop(builder, loc, from, to, one, {},
              [&, start = from, end = to](Value position,
                                          ValueRange) -> SmallVector<Value> {

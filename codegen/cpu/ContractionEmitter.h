@@ -70,6 +70,7 @@ private:
   BlockRows getBlockRows(const Position &dims, Value row);
 
   // Blocks in tile registers: see ContractionTiles.cpp.
+  void flattenRows();
   void prepareTiles();
   void releaseTiles();
   void emitTileSums(const Position &dims, Value row, Value valid, Value slot,
@@ -111,6 +112,8 @@ private:
   int64_t prefetchLines = 0; // of the next panel, at each step; 0: none
   std::optional<LinearAccess> rows;
   std::optional<StagedOperand> staged;
+  FlatRows flat;
+  int64_t flatSlots = 0; // rows of sums of the flat loops, in whole blocks
   SmallVector<ReducedLoop> reduced;
   int64_t tileDepth = 0, lastDepth = 0; // positions of a step, of the last one
   int64_t fullRows = 0;                 // of a register, in a whole block

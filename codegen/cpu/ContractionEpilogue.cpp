@@ -38,8 +38,15 @@ bool mlir::dl::cpu::isShortEpilogue(const Contraction &contraction,
   return count <= kShort;
 }
 
-/// Computes and stores vector j of row i.
-void Epilogue::emitVector(Value i, int64_t j, bool masked,
+/// Sets the position of row i, of one loop.
+void Epilogue::moveToRow(Value i) {
+  IndexBuilder &index = kernel.emitter.index;
+  if (rowLoop >= 0)
+    dims[rowLoop] = index.uniform(index.add(row, i));
+}
+
+/// Computes and stores vector j of the row at hand.
+void Epilogue::emitVector(int64_t j, bool masked,
                           function_ref<Value()> getResult) {
   OpBuilder &builder = kernel.builder;
   ElementEmitter &emitter = kernel.emitter;
@@ -47,8 +54,6 @@ void Epilogue::emitVector(Value i, int64_t j, bool masked,
   linalg::GenericOp op = contraction.op;
   ElementEmitter::Scope scope(emitter);
   Value lane = index.constant(j * emitter.width());
-  if (rowLoop >= 0)
-    dims[rowLoop] = index.uniform(index.add(row, i));
   FlatGroup group;
   group.base = index.add(first, lane);
   for (unsigned d : contraction.lanes)
@@ -83,22 +88,39 @@ void Epilogue::emitRows(Value memory, Value rows, Value start, bool masked) {
   ElementEmitter &emitter = kernel.emitter;
   IndexBuilder &index = emitter.index;
   int64_t width = emitter.width();
-  emitLoop(
-      kernel.builder, kernel.loc, index.constant(0), rows, index.constant(1),
-      {}, [&](Value i, ValueRange) -> SmallVector<Value> {
-        for (int64_t j = 0; j < vectors; ++j)
-          emitVector(i, j, masked, [&]() -> Value {
-            Value at = index.add(index.mul(i, index.constant(vectors * width)),
-                                 index.constant(j * width));
-            if (start)
-              at = index.add(start, at);
-            return vector::LoadOp::create(
-                kernel.builder, kernel.loc,
-                emitter.vectorType(kernel.builder.getF32Type()), memory,
-                ValueRange{at});
-          });
-        return {};
-      });
+  OpBuilder &builder = kernel.builder;
+  emitLoop(builder, kernel.loc, index.constant(0), rows, index.constant(1), {},
+           [&](Value i, ValueRange) -> SmallVector<Value> {
+             OpBuilder::InsertionGuard guard(builder);
+             if (flat.outerLoop < 0) {
+               moveToRow(i);
+             } else {
+               Value at = index.add(row, i), pitch = index.constant(flat.pitch);
+               Value outer = index.add(flat.lower, index.div(at, pitch));
+               Value inner = index.rem(at, pitch);
+               dims[flat.outerLoop] = index.uniform(outer);
+               dims[rowLoop] = index.uniform(inner);
+               if (flat.pitch != flat.extent) {
+                 Value counts = index.less(inner, index.constant(flat.extent));
+                 auto ifOp = scf::IfOp::create(builder, kernel.loc, counts,
+                                               /*withElseRegion=*/false);
+                 builder.setInsertionPointToStart(ifOp.thenBlock());
+               }
+             }
+             for (int64_t j = 0; j < vectors; ++j)
+               emitVector(j, masked, [&]() -> Value {
+                 Value at =
+                     index.add(index.mul(i, index.constant(vectors * width)),
+                               index.constant(j * width));
+                 if (start)
+                   at = index.add(start, at);
+                 return vector::LoadOp::create(
+                     kernel.builder, kernel.loc,
+                     emitter.vectorType(kernel.builder.getF32Type()), memory,
+                     ValueRange{at});
+               });
+             return {};
+           });
 }
 
 Value Epilogue::isFullPanel() {
@@ -131,10 +153,11 @@ void Epilogue::emitFromValues(ArrayRef<Value> block, int64_t rows,
   IndexBuilder &index = kernel.emitter.index;
   OpBuilder &builder = kernel.builder;
   auto emitFull = [&] {
-    for (int64_t i = 0; i < rows; ++i)
+    for (int64_t i = 0; i < rows; ++i) {
+      moveToRow(index.constant(i));
       for (int64_t j = 0; j < vectors; ++j)
-        emitVector(index.constant(i), j, false,
-                   [&] { return block[i * vectors + j]; });
+        emitVector(j, false, [&] { return block[i * vectors + j]; });
+    }
   };
   Value isFull = isFullPanel();
   if (!isFull)

@@ -93,8 +93,10 @@ LogicalResult ContractionEmitter::run() {
   chooseDepth();
   chooseRange();
   Type f32 = builder.getF32Type();
+  // A block of tiles may yet become the largest.
+  int64_t blockRows = hasTiles() ? 32 : block.rows;
   blockScratch =
-      kernel.allocateScratch(f32, index.constant(block.rows * panelWidth()));
+      kernel.allocateScratch(f32, index.constant(blockRows * panelWidth()));
   if (!packedLanes)
     panelScratch = kernel.allocateScratch(
         c.factorType, index.mul(depth, index.constant(panelWidth())));
@@ -102,8 +104,10 @@ LogicalResult ContractionEmitter::run() {
   if (emitter.failed())
     return failure();
   findReducedLoops();
-  if (hasTiles())
+  if (hasTiles()) {
+    flattenRows();
     prepareTiles();
+  }
   if (depthStep) {
     // The sums of all rows of a tile, in whole blocks.
     rowsInTile = index.constant(1);
@@ -112,6 +116,8 @@ LogicalResult ContractionEmitter::run() {
         continue;
       Value extent = (int)d == rangeLoop && range ? index.constant(range)
                                                   : emitter.loopSize(op, d);
+      if (flat.outerLoop >= 0 && (int)d == rowLoop)
+        extent = index.constant(flat.pitch);
       Value height = index.constant(block.rows);
       if ((int)d == rowLoop)
         extent = index.mul(index.ceilDiv(extent, height), height);

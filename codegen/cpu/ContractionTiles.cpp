@@ -123,6 +123,44 @@ BlockSize ContractionEmitter::chooseTileBlock() {
   return {fits(rows) ? kTileRows : 2 * kTileRows, fits(lanes) ? 1 : 2};
 }
 
+/// What `rows` rows of one loop cost, about, in cycles for a step: a register
+/// of rows takes as many, but not fewer than loading the factors takes.
+static double getRowCost(int64_t rows) {
+  constexpr double kLeast = 20, kConfigure = 10;
+  double cost = 2.0 * (rows - rows % (2 * kTileRows));
+  for (int64_t left = rows % (2 * kTileRows); left > 0; left -= kTileRows)
+    cost += std::max(2.0 * std::min(left, kTileRows), kLeast) + kConfigure;
+  return cost;
+}
+
+/// Takes the last two row loops as one where they go through the memory of the
+/// rows in equal steps, as in an image that was copied with its border: a block
+/// then goes on from one row of the image to the next, over positions between
+/// them that do not count.
+void ContractionEmitter::flattenRows() {
+  if (c.rows.size() < 2 || llvm::is_contained(groupLoops, c.rows.end()[-2]))
+    return;
+  unsigned outer = c.rows.end()[-2], inner = c.rows.back();
+  auto outerStride = IndexBuilder::getConstant(rows->strides[outer]);
+  auto innerStride = IndexBuilder::getConstant(rows->strides[inner]);
+  int64_t count =
+      range && rangeLoop == (int)outer ? range : staticExtent({outer});
+  int64_t extent = staticExtent({inner});
+  if (!outerStride || !innerStride || *innerStride <= 0 ||
+      ShapedType::isDynamic(count) || ShapedType::isDynamic(extent) ||
+      rangeLoop == (int)inner || *outerStride % *innerStride ||
+      *outerStride < extent * *innerStride)
+    return;
+  int64_t pitch = *outerStride / *innerStride;
+  if (getRowCost(count * pitch) >= count * getRowCost(extent))
+    return;
+  flat.outerLoop = outer;
+  flat.pitch = pitch;
+  flat.extent = extent;
+  block.rows = count * pitch <= kTileRows ? kTileRows : 2 * kTileRows;
+  flatSlots = count * llvm::alignTo(pitch, block.rows);
+}
+
 void ContractionEmitter::prepareTiles() {
   int64_t run = *IndexBuilder::getConstant(reduced.back().extent);
   int64_t steps = llvm::divideCeil(run, kTileDepth);
@@ -137,7 +175,7 @@ void ContractionEmitter::prepareTiles() {
   fullRows = kTileRows;
   if (rowLoop < 0) {
     fullRows = 1;
-  } else if (block.rows == kTileRows) {
+  } else if (block.rows == kTileRows && flat.outerLoop < 0) {
     int64_t extent = staticExtent({(unsigned)rowLoop});
     if (!ShapedType::isDynamic(extent))
       fullRows = std::clamp<int64_t>(extent, 1, kTileRows);
@@ -293,7 +331,7 @@ void ContractionEmitter::emitTileSums(const Position &dims, Value row,
                   endOuter);
   };
   auto extent = rowLoop < 0 ? 1 : staticExtent({(unsigned)rowLoop});
-  if (!ShapedType::isDynamic(extent) && extent % all == 0)
+  if (flat.outerLoop < 0 && !ShapedType::isDynamic(extent) && extent % all == 0)
     return emitFull();
   Value isFull = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
                                        valid, index.constant(all));
@@ -336,7 +374,7 @@ void ContractionEmitter::emitTileSums(const Position &dims, Value row,
 void ContractionEmitter::emitTileResults(const Position &dims, Value row,
                                          Value valid, Value memory,
                                          Value place) {
-  Epilogue epilogue{kernel, c,     outputs, dims,      rowLoop,
-                    row,    first, count,   laneCount, block.vectors};
+  Epilogue epilogue{kernel, c,     outputs,   dims,          rowLoop, row,
+                    first,  count, laneCount, block.vectors, flat};
   epilogue.emitFromMemory(memory, valid, place);
 }
