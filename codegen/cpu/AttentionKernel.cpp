@@ -8,7 +8,8 @@
 // For a block of rows, the scores stay in this thread's scratch from the first
 // product to the second, so that the matrix of all scores never exists.
 
-#include "codegen/cpu/Contraction.h"
+#include "codegen/cpu/ContractionRows.h"
+#include "codegen/cpu/TileRegisters.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -37,8 +38,14 @@ public:
 
 private:
   void findStages();
-  void emitRows(Position at, Value row, int64_t rows);
-  void emitStage(Value tensor, Position at, Value row, int64_t rows,
+  bool mayUseTiles();
+  void prepareTiles();
+  void packValues(const Position &at);
+  void emitTileScores(const Position &dims, Value row, Value valid,
+                      Value panelBase);
+  void emitTileMix(Value valid, Value panelBase);
+  void emitRows(Position at, Value row, int64_t rows, Value valid);
+  void emitStage(Value tensor, Position at, Value row, Value rows,
                  const Buffer &buffer);
   Position scorePosition(const Contraction &contraction, AffineMap map,
                          ArrayRef<LaneIndex> at);
@@ -58,14 +65,23 @@ private:
   Value columns, paddedColumns; // the scores' last dimension
   int64_t vectors;              // of a panel of the scores
   int64_t mixVectors;           // of a panel of the second product
+
+  // With tile registers: a block of rows is 32 rows.
+  std::optional<TileRegisters> scoreTiles, mixTiles;
+  std::optional<LinearAccess> queries;
+  Value values; // the second product's lane side, in panels of pairs
 };
 
 } // namespace
 
+static bool hasShape(Value tensor, Value other) {
+  return cast<ShapedType>(tensor.getType()).getShape() ==
+         cast<ShapedType>(other.getType()).getShape();
+}
+
 std::optional<Attention> Attention::match(func::FuncOp source) {
   SmallVector<Contraction, 0> found = findContractions(source);
-  if (found.size() != 2 || !found[0].factorType.isF32() ||
-      !found[1].factorType.isF32())
+  if (found.size() != 2 || found[0].factorType != found[1].factorType)
     return std::nullopt;
   if (dependsOn(found[0].rowSide->get(), found[1].op))
     std::swap(found[0], found[1]);
@@ -76,7 +92,7 @@ std::optional<Attention> Attention::match(func::FuncOp source) {
   AffineMap out = firstOp.getMatchingIndexingMap(firstOp.getDpsInitOperand(0));
   if (!dependsOn(weights, firstOp) ||
       dependsOn(second.laneSide->get(), firstOp) ||
-      weights.getType() != firstOp->getResult(0).getType() ||
+      !hasShape(weights, firstOp->getResult(0)) ||
       !map.isProjectedPermutation() || first.lanes.size() != 1 ||
       first.rows.size() != 1 || !first.outerLanes.empty() ||
       first.reduced.size() != 1 || second.rows.size() != 1 ||
@@ -112,12 +128,11 @@ Position AttentionEmitter::scorePosition(const Contraction &contraction,
 }
 
 void AttentionEmitter::findStages() {
-  Type shape = scores.op->getResult(0).getType();
   kernel.source.walk([&](linalg::GenericOp op) {
     if (!isReduction(op) || op == scores.op || op == mix.op)
       return;
     for (OpOperand *operand : op.getDpsInputOperands())
-      if (operand->get().getType() == shape &&
+      if (hasShape(operand->get(), scores.op->getResult(0)) &&
           dependsOn(operand->get(), scores.op) &&
           !llvm::is_contained(stages, operand->get()))
         stages.push_back(operand->get());
@@ -127,17 +142,57 @@ void AttentionEmitter::findStages() {
     stages.push_back(weights);
 }
 
+/// Blocks of rows in tile registers: rows of the first product that lie in
+/// memory, and enough of them to make up for packing the lane sides.
+bool AttentionEmitter::mayUseTiles() {
+  linalg::GenericOp op = scores.op;
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  int64_t depth = ranges[scores.reduced[0]], rows = ranges[scores.rows[0]];
+  constexpr int64_t kFewRows = 8;
+  if (kernel.machine.narrowProducts != NarrowProducts::Tiles ||
+      !scores.factorType.isBF16() || emitter.width() != kTileRows ||
+      ShapedType::isDynamic(depth) || !TileRegisters::hasEqualSteps(depth) ||
+      (!ShapedType::isDynamic(rows) && rows < kFewRows))
+    return false;
+  queries = getLinearAccess(kernel, op, scores.rowSide);
+  return queries &&
+         IndexBuilder::getConstant(queries->strides[scores.reduced[0]]) == 1;
+}
+
+/// What is behind the last column stays zero, in the weights and the values.
+void AttentionEmitter::prepareTiles() {
+  linalg::GenericOp op = scores.op, mixOp = mix.op;
+  int64_t rows = op.getStaticLoopRanges()[scores.rows[0]];
+  rows = ShapedType::isDynamic(rows) || rows > kTileRows ? 2 * kTileRows : rows;
+  Value lanes = emitter.loopSize(mixOp, mix.lanes[0]);
+  Value width = index.constant(mixVectors * kTileRows);
+  Value size =
+      index.mul(index.mul(index.ceilDiv(lanes, width), width), paddedColumns);
+  values = kernel.allocateScratch(mix.factorType, size);
+  kernel.clear(values, size);
+  kernel.clear(stageMemory.back(),
+               index.mul(paddedColumns, index.constant(rows)));
+  scoreTiles.emplace(kernel, rows, vectors,
+                     op.getStaticLoopRanges()[scores.reduced[0]]);
+  mixTiles.emplace(kernel, rows, mixVectors, /*run=*/0);
+}
+
 LogicalResult AttentionEmitter::run() {
   findStages();
+  bool usesTiles = mayUseTiles();
   int64_t width = emitter.width();
   linalg::GenericOp op = scores.op;
   // Rows x vectors accumulators fill the registers in both products.
   bool wide = kernel.machine.vectorRegisters >= 32;
-  vectors = 4;
-  int64_t rows = wide ? 6 : 2;
+  vectors = usesTiles ? 2 : 4;
+  int64_t rows = usesTiles ? 2 * kTileRows : wide ? 6 : 2;
   int64_t staticRows = op.getStaticLoopRanges()[scores.rows[0]];
   SmallVector<int64_t> steps;
-  if (!ShapedType::isDynamic(staticRows)) {
+  if (usesTiles) {
+    if (!ShapedType::isDynamic(staticRows) && staticRows < kTileRows)
+      rows = staticRows;
+    steps = {rows};
+  } else if (!ShapedType::isDynamic(staticRows)) {
     rows = std::min(rows, std::max<int64_t>(staticRows, 1));
     steps.push_back(rows);
     if (staticRows % rows)
@@ -158,12 +213,16 @@ LogicalResult AttentionEmitter::run() {
   Value panels = index.ceilDiv(columns, panelWidth);
   paddedColumns = index.mul(panels, panelWidth);
   Value depth = emitter.loopSize(op, scores.reduced[0]);
-  keys = kernel.allocateScratch(f32, index.mul(paddedColumns, depth));
+  keys = kernel.allocateScratch(scores.factorType,
+                                index.mul(paddedColumns, depth));
   blockMemory =
       kernel.allocateScratch(f32, index.constant(rows * vectors * width));
-  for (size_t i = 0; i < stages.size(); ++i)
-    stageMemory.push_back(kernel.allocateScratch(
-        f32, index.mul(paddedColumns, index.constant(rows))));
+  for (Value stage : stages)
+    stageMemory.push_back(
+        kernel.allocateScratch(getElementTypeOrSelf(stage),
+                               index.mul(paddedColumns, index.constant(rows))));
+  if (usesTiles)
+    prepareTiles();
 
   AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
   unsigned rank = out.getNumResults();
@@ -185,37 +244,46 @@ LogicalResult AttentionEmitter::run() {
              [&](Value panel, ValueRange) -> SmallVector<Value> {
                ElementEmitter::Scope scope(emitter);
                Value first = index.mul(panel, panelWidth);
-               packPanel(
-                   kernel, scores, dims, keys, index.mul(first, depth), first,
-                   index.min(panelWidth, index.sub(columns, first)), vectors);
+               packPanel(kernel, scores, dims, keys, index.mul(first, depth),
+                         first,
+                         index.min(panelWidth, index.sub(columns, first)),
+                         vectors, usesTiles);
                return {};
              });
+    if (usesTiles)
+      packValues(at);
     Value done = index.constant(0);
     for (int64_t step : steps) {
       Value left = index.sub(rowCount, done);
-      Value limit = index.add(
-          done, index.sub(left, index.rem(left, index.constant(step))));
+      Value limit = rowCount;
+      if (!usesTiles)
+        limit = index.add(
+            done, index.sub(left, index.rem(left, index.constant(step))));
       auto known = IndexBuilder::getConstant(index.sub(limit, done));
       if (!known || *known > 0)
         emitLoop(builder, loc, done, limit, index.constant(step), {},
                  [&](Value row, ValueRange) -> SmallVector<Value> {
                    ElementEmitter::Scope scope(emitter);
-                   emitRows(at, row, step);
+                   Value valid = index.constant(step);
+                   if (usesTiles)
+                     valid = index.min(valid, index.sub(rowCount, row));
+                   emitRows(at, row, step, valid);
                    return {};
                  });
       done = limit;
     }
   });
+  if (usesTiles)
+    scoreTiles->release();
   return success(!emitter.failed());
 }
 
 /// Computes a tensor of the scores' shape for a block of rows.
 void AttentionEmitter::emitStage(Value tensor, Position at, Value row,
-                                 int64_t rows, const Buffer &buffer) {
+                                 Value rows, const Buffer &buffer) {
   unsigned last = at.size() - 1;
   uint64_t inner = uint64_t(1) << last;
-  emitLoop(builder, loc, index.constant(0), index.constant(rows),
-           index.constant(1), {},
+  emitLoop(builder, loc, index.constant(0), rows, index.constant(1), {},
            [&](Value i, ValueRange) -> SmallVector<Value> {
              ElementEmitter::Scope scope(emitter);
              at[last - 1] = index.uniform(index.add(row, i));
@@ -230,13 +298,72 @@ void AttentionEmitter::emitStage(Value tensor, Position at, Value row,
            });
 }
 
-void AttentionEmitter::emitRows(Position at, Value row, int64_t rows) {
+/// All panels of the second product's lane side, for all blocks of rows.
+void AttentionEmitter::packValues(const Position &at) {
+  linalg::GenericOp op = mix.op;
+  AffineMap map = op.getMatchingIndexingMap(mix.rowSide);
+  Position dims = scorePosition(mix, map, at);
+  Value lanes = emitter.loopSize(op, mix.lanes[0]);
+  Value width = index.constant(mixVectors * emitter.width());
+  emitLoop(builder, loc, index.constant(0), lanes, width, {},
+           [&](Value first, ValueRange) -> SmallVector<Value> {
+             ElementEmitter::Scope scope(emitter);
+             packPanel(kernel, mix, dims, values,
+                       index.mul(first, paddedColumns), first,
+                       index.min(width, index.sub(lanes, first)), mixVectors,
+                       /*pairs=*/true);
+             return {};
+           });
+}
+
+/// The scores of a block of rows with one panel of keys, in blockMemory.
+void AttentionEmitter::emitTileScores(const Position &dims, Value row,
+                                      Value valid, Value panelBase) {
+  linalg::GenericOp op = scores.op;
+  unsigned rowLoop = scores.rows[0], reducedLoop = scores.reduced[0];
+  Value base = queries->base;
+  for (unsigned d : scores.batch)
+    base = index.add(base, index.mul(dims[d].base, queries->strides[d]));
+  Value width = index.constant(vectors * emitter.width());
+  ReducedLoop loop{reducedLoop, emitter.loopSize(op, reducedLoop),
+                   index.constant(1), width};
+  TileOperands operands;
+  operands.rows = queries->memory;
+  operands.rowStep = queries->strides[rowLoop];
+  operands.rowBase = index.add(base, index.mul(row, operands.rowStep));
+  operands.panel = keys;
+  operands.panelBase = panelBase;
+  operands.sums = blockMemory;
+  operands.sumBase = operands.first = index.constant(0);
+  operands.sumStep = width;
+  operands.loops = loop;
+  operands.end = loop.extent;
+  scoreTiles->emitProduct(operands, valid);
+}
+
+/// The weighted sums of one panel of values, in blockMemory.
+void AttentionEmitter::emitTileMix(Value valid, Value panelBase) {
+  Value width = index.constant(mixVectors * emitter.width());
+  ReducedLoop loop{mix.reduced[0], paddedColumns, index.constant(1), width};
+  TileOperands operands;
+  operands.rows = stageMemory.back();
+  operands.rowBase = operands.sumBase = operands.first = index.constant(0);
+  operands.rowStep = operands.end = paddedColumns;
+  operands.panel = values;
+  operands.panelBase = panelBase;
+  operands.sums = blockMemory;
+  operands.sumStep = width;
+  operands.loops = loop;
+  mixTiles->emitProduct(operands, valid);
+}
+
+void AttentionEmitter::emitRows(Position at, Value row, int64_t rows,
+                                Value valid) {
   int64_t width = emitter.width();
   linalg::GenericOp scoresOp = scores.op, mixOp = mix.op;
-  VectorType type = emitter.vectorType(builder.getF32Type());
+  VectorType type = emitter.vectorType(scores.factorType);
   Value zero = index.constant(0), one = index.constant(1);
   Value panelWidth = index.constant(vectors * width);
-  Value rowsValue = index.constant(rows);
   unsigned rank = at.size();
 
   auto stageBuffer = [&](size_t i) {
@@ -260,11 +387,29 @@ void AttentionEmitter::emitRows(Position at, Value row, int64_t rows) {
   Position dims = scorePosition(scores, out, at);
   Value depth = emitter.loopSize(scoresOp, scores.reduced[0]);
   KernelFunction::Output first{stages[0], stageBuffer(0), 0};
+  if (scoreTiles)
+    scoreTiles->configure();
   emitLoop(builder, loc, zero, index.ceilDiv(columns, panelWidth), one, {},
            [&](Value panel, ValueRange) -> SmallVector<Value> {
              ElementEmitter::Scope scope(emitter);
              Value column = index.mul(panel, panelWidth);
              Value base = index.mul(column, depth);
+             Epilogue epilogue{
+                 kernel,
+                 scores,
+                 first,
+                 dims,
+                 (int)scores.rows[0],
+                 row,
+                 column,
+                 index.min(panelWidth, index.sub(columns, column)),
+                 columns,
+                 vectors};
+             if (scoreTiles) {
+               emitTileScores(dims, row, valid, base);
+               epilogue.emitFromMemory(blockMemory, valid);
+               return {};
+             }
              SmallVector<Value> block = emitBlock(
                  kernel, rows, vectors, depth,
                  [&](int64_t i, Value k) {
@@ -285,24 +430,13 @@ void AttentionEmitter::emitRows(Position at, Value row, int64_t rows) {
                                                  ValueRange{offset});
                  });
              storeBlock(kernel, blockMemory, block, rows, vectors);
-             Epilogue epilogue{
-                 kernel,
-                 scores,
-                 first,
-                 dims,
-                 (int)scores.rows[0],
-                 row,
-                 column,
-                 index.min(panelWidth, index.sub(columns, column)),
-                 columns,
-                 vectors};
-             epilogue.emitFromMemory(blockMemory, rowsValue);
+             epilogue.emitFromMemory(blockMemory, valid);
              return {};
            });
   emitter.buffers[stages[0]] = first.buffer;
   for (size_t i = 1; i < stages.size(); ++i) {
     Buffer buffer = stageBuffer(i);
-    emitStage(stages[i], at, row, rows, buffer);
+    emitStage(stages[i], at, row, valid, buffer);
     emitter.buffers[stages[i]] = buffer;
   }
 
@@ -315,12 +449,21 @@ void AttentionEmitter::emitRows(Position at, Value row, int64_t rows) {
   Value mixWidth = index.constant(mixVectors * width);
   auto known = IndexBuilder::getConstant(lanes);
   bool whole = known && *known % (mixVectors * width) == 0;
+  if (mixTiles)
+    mixTiles->configure();
   emitLoop(
       builder, loc, zero, index.ceilDiv(lanes, mixWidth), one, {},
       [&](Value panel, ValueRange) -> SmallVector<Value> {
         ElementEmitter::Scope scope(emitter);
         Value lane = index.mul(panel, mixWidth);
         Value count = index.min(mixWidth, index.sub(lanes, lane));
+        Epilogue epilogue{kernel, mix,  outputs, mixDims, (int)mix.rows[0],
+                          row,    lane, count,   lanes,   mixVectors};
+        if (mixTiles) {
+          emitTileMix(valid, index.mul(lane, paddedColumns));
+          epilogue.emitFromMemory(blockMemory, valid);
+          return {};
+        }
         SmallVector<Value> masks;
         for (int64_t j = 0; j < mixVectors && !whole; ++j)
           masks.push_back(vector::CreateMaskOp::create(
@@ -348,9 +491,7 @@ void AttentionEmitter::emitRows(Position at, Value row, int64_t rows) {
               return vector;
             });
         storeBlock(kernel, blockMemory, block, rows, mixVectors);
-        Epilogue epilogue{kernel, mix,  outputs, mixDims, (int)mix.rows[0],
-                          row,    lane, count,   lanes,   mixVectors};
-        epilogue.emitFromMemory(blockMemory, rowsValue);
+        epilogue.emitFromMemory(blockMemory, valid);
         return {};
       });
   for (Value stage : stages)

@@ -325,6 +325,7 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
   Value zero = index.constant(0), one = index.constant(1);
   Value panelWidth = index.constant(vectors * width);
 
+  bool isLast = false; // an odd contracted position
   // Copies the lanes at `dims` to panel position `at` of every row.
   auto copyColumn = [&](Value at) {
     std::function<void(size_t, Value)> nest = [&](size_t depth, Value row) {
@@ -338,7 +339,11 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
           // Lanes that do not count hold anything: their results are not used.
           LaneIndex &last = dims[contraction.reduced.back()];
           last = index.uniform(index.add(last.base, one));
-          vector = vector::InterleaveOp::create(builder, loc, vector, read());
+          Value next =
+              isLast ? arith::ConstantOp::create(
+                           builder, loc, builder.getZeroAttr(vector.getType()))
+                     : read();
+          vector = vector::InterleaveOp::create(builder, loc, vector, next);
           lane = index.mul(at, index.constant(2));
         }
         Value offset =
@@ -352,16 +357,33 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
         return;
       }
       unsigned d = contraction.reduced[depth];
-      Value extent = emitter.loopSize(op, d), step = one;
-      if (pairs && depth + 1 == contraction.reduced.size())
+      Value extent = emitter.loopSize(op, d), step = one, limit = extent, odd;
+      bool isPaired = pairs && depth + 1 == contraction.reduced.size();
+      if (isPaired) {
         step = index.constant(2);
-      emitLoop(builder, loc, zero, extent, step, {},
+        odd = index.rem(extent, step);
+        limit = index.sub(extent, odd);
+      }
+      auto enter = [&](Value i) {
+        ElementEmitter::Scope scope(emitter);
+        dims[d] = index.uniform(i);
+        nest(depth + 1, index.add(index.mul(row, extent), i));
+      };
+      emitLoop(builder, loc, zero, limit, step, {},
                [&](Value i, ValueRange) -> SmallVector<Value> {
-                 ElementEmitter::Scope scope(emitter);
-                 dims[d] = index.uniform(i);
-                 nest(depth + 1, index.add(index.mul(row, extent), i));
+                 enter(i);
                  return {};
                });
+      if (!isPaired || IndexBuilder::getConstant(odd) == 0)
+        return;
+      // The last position is paired with zeros.
+      auto ifOp = scf::IfOp::create(builder, loc, index.less(limit, extent),
+                                    /*withElseRegion=*/false);
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointToStart(ifOp.thenBlock());
+      isLast = true;
+      enter(limit);
+      isLast = false;
     };
     emitter.emitByBorder(op, dims, {}, [&]() -> SmallVector<Value> {
       nest(0, zero);

@@ -84,7 +84,7 @@ void storeBlock(KernelFunction &kernel, Value memory, ArrayRef<Value> block,
 /// Copies the lane side of one panel (`vectors` vectors of lanes from flat
 /// position `first`, of which `count` are valid) to element `base` of `panel`:
 /// for each contracted position, one row of vectors; with `pairs`, for each two
-/// positions, of which there is an even number, a row of pairs. `dims` holds
+/// of the innermost loop, a row of pairs. `dims` holds
 /// the positions of the other loops.
 void packPanel(KernelFunction &kernel, const Contraction &contraction,
                Position dims, Value panel, Value base, Value first, Value count,

@@ -8,15 +8,9 @@
 
 #include "codegen/cpu/Contraction.h"
 #include "codegen/cpu/ContractionRows.h"
+#include "codegen/cpu/TileRegisters.h"
 
 namespace mlir::dl::cpu {
-
-/// A loop over contracted positions: how far one step goes in the memory of the
-/// rows and in a panel.
-struct ReducedLoop {
-  unsigned dimension;
-  Value extent, rowStride, laneStride;
-};
 
 class ContractionEmitter {
 public:
@@ -72,16 +66,12 @@ private:
   // Blocks in tile registers: see ContractionTiles.cpp.
   void flattenRows();
   void prepareTiles();
-  void releaseTiles();
   void emitTileSums(const Position &dims, Value row, Value valid, Value slot,
                     Value memory, Value place, bool accumulates,
                     Value firstOuter, Value endOuter);
   void emitTileResults(const Position &dims, Value row, Value valid,
                        Value memory, Value place);
   BlockSize chooseTileBlock();
-  void emitTileBlock(int64_t rowTiles, const BlockRows &from, Value slot,
-                     Value memory, Value place, bool accumulates,
-                     Value firstOuter, Value endOuter);
   Value emitPair(Value memory, Value at);
   void prefetchNextPanel(Value slot, Value start, Value step, Value steps);
 
@@ -115,9 +105,8 @@ private:
   FlatRows flat;
   int64_t flatSlots = 0; // rows of sums of the flat loops, in whole blocks
   SmallVector<ReducedLoop> reduced;
-  int64_t tileDepth = 0, lastDepth = 0; // positions of a step, of the last one
-  int64_t fullRows = 0;                 // of a register, in a whole block
-  Value tileConfig, lastRowsConfig;
+  std::optional<TileRegisters> tiles;
+  bool hasWholeBlocks = false; // every block has all of its rows
 
   // Of the tile at hand.
   Value panel, panelBase, first, count, rowBase, rowsInTile;

@@ -140,7 +140,8 @@ LogicalResult ContractionEmitter::run() {
     int64_t blocks = ShapedType::isDynamic(rowCount)
                          ? 16
                          : llvm::divideCeil(rowCount, block.rows);
-    int64_t stepDepth = hasTiles() ? tileDepth : kUnroll * (hasPairs() ? 2 : 1);
+    int64_t stepDepth =
+        hasTiles() ? tiles->getDepth() : kUnroll * (hasPairs() ? 2 : 1);
     int64_t lines = llvm::divideCeil(stepDepth * panelWidth() * c.factorBytes(),
                                      kLineBytes);
     // A single block of rows waits for memory all the time.
@@ -205,7 +206,7 @@ LogicalResult ContractionEmitter::run() {
         emitTile(dims, at.back());
       });
   if (hasTiles())
-    releaseTiles();
+    tiles->release();
   return success(!emitter.failed());
 }
 

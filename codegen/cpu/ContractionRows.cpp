@@ -185,21 +185,7 @@ StagedOperand::StagedOperand(KernelFunction &kernel, linalg::GenericOp op,
   }
 }
 
-void StagedOperand::clear() {
-  ElementEmitter &emitter = kernel.emitter;
-  IndexBuilder &index = emitter.index;
-  Buffer flat;
-  flat.memory = buffer.memory;
-  flat.sizes = {elements};
-  Type type = cast<MemRefType>(buffer.memory.getType()).getElementType();
-  Value zero = arith::ConstantOp::create(kernel.builder, kernel.loc,
-                                         kernel.builder.getZeroAttr(type));
-  emitter.emitLanes(index.constant(0), elements, [&](Value at) {
-    LaneIndex position = index.uniform(at);
-    position.stride = 1;
-    emitter.write(flat, {position}, {zero, false});
-  });
-}
+void StagedOperand::clear() { kernel.clear(buffer.memory, elements); }
 
 void StagedOperand::copy(const LoopBox &box) {
   ElementEmitter &emitter = kernel.emitter;

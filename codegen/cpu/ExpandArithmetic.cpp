@@ -6,12 +6,34 @@
 
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
+#include "mlir/IR/PatternMatch.h"
 
 using namespace mlir;
 
 namespace dl::cpu {
 
 namespace {
+
+/// An approximate rounding of a vector of f32 to bf16 (AVX512-BF16).
+struct RoundByInstruction : OpRewritePattern<arith::TruncFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::TruncFOp op,
+                                PatternRewriter &rewriter) const override {
+    auto type = dyn_cast<VectorType>(op.getType());
+    auto flags = op.getFastmath().value_or(arith::FastMathFlags::none);
+    if (!arith::bitEnumContainsAll(flags, arith::FastMathFlags::afn) || !type ||
+        !type.getElementType().isBF16() || type.getShape().size() != 1 ||
+        type.getNumElements() != 16 ||
+        !getElementTypeOrSelf(op.getIn()).isF32())
+      return rewriter.notifyMatchFailure(op, "no instruction rounds this");
+    rewriter.replaceOpWithNewOp<x86vector::CvtPackedF32ToBF16Op>(op, type,
+                                                                 op.getIn());
+    return success();
+  }
+};
 
 class ExpandArithmetic
     : public PassWrapper<ExpandArithmetic, OperationPass<ModuleOp>> {
@@ -25,7 +47,7 @@ public:
   }
   void getDependentDialects(DialectRegistry &registry) const override {
     registry.insert<arith::ArithDialect, math::MathDialect,
-                    vector::VectorDialect>();
+                    vector::VectorDialect, x86vector::X86VectorDialect>();
   }
 
   void runOnOperation() override {
@@ -36,6 +58,8 @@ public:
         failed(computeHalvesAsFloats()) || failed(expandConversions()))
       signalPassFailure();
   }
+
+  bool hasRounding = false; // the CPU's instruction
 
 private:
   /// Arithmetic on f16 and bf16 extends its operands to f32 and rounds its
@@ -76,9 +100,11 @@ private:
   }
 
   /// Conversions from and to bf16 become integer arithmetic: the CPU's own
-  /// instruction flushes denormals.
+  /// instruction flushes denormals, which approximate ones alone may do.
   LogicalResult expandConversions() {
     RewritePatternSet patterns(&getContext());
+    if (hasRounding)
+      patterns.add<RoundByInstruction>(&getContext(), /*benefit=*/2);
     arith::populateExpandBFloat16Patterns(patterns);
     arith::populateExpandF8E8M0Patterns(patterns);
     arith::populateExpandF4E2M1Patterns(patterns);
@@ -88,8 +114,10 @@ private:
 
 } // namespace
 
-std::unique_ptr<Pass> createExpandArithmeticPass() {
-  return std::make_unique<ExpandArithmetic>();
+std::unique_ptr<Pass> createExpandArithmeticPass(bool hasRounding) {
+  auto pass = std::make_unique<ExpandArithmetic>();
+  pass->hasRounding = hasRounding;
+  return pass;
 }
 
 } // namespace dl::cpu

@@ -113,6 +113,20 @@ Value KernelFunction::allocateScratch(Type elementType, Value elements) {
   return makeMemory(pointer, stored);
 }
 
+void KernelFunction::clear(Value memory, Value elements) {
+  Buffer flat;
+  flat.memory = memory;
+  flat.sizes = {elements};
+  Type type = cast<MemRefType>(memory.getType()).getElementType();
+  Value zero =
+      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
+  emitter.emitLanes(emitter.index.constant(0), elements, [&](Value at) {
+    LaneIndex position = emitter.index.uniform(at);
+    position.stride = 1;
+    emitter.write(flat, {position}, {zero, false});
+  });
+}
+
 SmallVector<KernelFunction::Output> KernelFunction::getOutputs() {
   auto terminator =
       cast<func::ReturnOp>(source.getBody().front().getTerminator());

@@ -35,6 +35,9 @@ public:
   /// Memory in this thread's scratch for `elements` elements, 64-byte aligned.
   Value allocateScratch(Type elementType, Value elements);
 
+  /// Fills the first `elements` elements of memory with zeros.
+  void clear(Value memory, Value elements);
+
   /// Runs `body` for each of `count` tiles that lies in this call's share;
   /// tiles of successive calls follow one another.
   void emitTiles(Value count, function_ref<void(Value)> body);

@@ -22,7 +22,8 @@ namespace dl::cpu {
 void addLoweringPasses(OpPassManager &manager, const CpuTarget &target) {
   manager.addPass(createVerifyKernelsPass());
   manager.addPass(memref::createFoldMemRefAliasOpsPass());
-  manager.addPass(createExpandArithmeticPass());
+  manager.addPass(createExpandArithmeticPass(target.has("avx512bf16") &&
+                                             target.has("avx512vl")));
   manager.addPass(createLowerVectorsPass());
   manager.addPass(memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());
@@ -38,7 +39,7 @@ void addLoweringPasses(OpPassManager &manager, const CpuTarget &target) {
 
 void registerLoweringPasses() {
   registerPass(createVerifyKernelsPass);
-  registerPass(createExpandArithmeticPass);
+  registerPass([] { return createExpandArithmeticPass(); });
   registerPass(createLowerVectorsPass);
   registerPass(createConvertKernelsToLLVMPass);
   PassPipelineRegistration<>("dl-cpu-lowering",

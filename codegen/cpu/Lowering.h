@@ -39,7 +39,9 @@ std::unique_ptr<mlir::Pass> createVerifyKernelsPass();
 std::unique_ptr<mlir::Pass> createLowerVectorsPass();
 
 /// Expands math functions, types and arithmetic that the CPU does not have.
-std::unique_ptr<mlir::Pass> createExpandArithmeticPass();
+/// With `hasRounding`, it has an instruction that rounds f32 to bf16.
+std::unique_ptr<mlir::Pass>
+createExpandArithmeticPass(bool hasRounding = false);
 
 /// Converts what is left to the LLVM dialect.
 std::unique_ptr<mlir::Pass> createConvertKernelsToLLVMPass();

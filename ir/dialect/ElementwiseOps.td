@@ -87,7 +87,9 @@ def Dl_CastOp : Dl_PureOp<"cast", "Elementwise"> {
     Float to a narrower float rounds to nearest, ties to even; with `saturate`,
     values outside of an 8-bit float's range become its largest. Integer to a
     narrower integer keeps the low bits; bool is 0 or 1. Float to integer outside of
-    the integer's range gives an unspecified value.
+    the integer's range gives an unspecified value. An `approximate` rounding may be
+    left out where its result is only extended again, and may round denormals to
+    zero: it is there for speed, not because the model asks for it.
 
     Constraints:
     - (C1) the result has the operand's shape
@@ -95,7 +97,8 @@ def Dl_CastOp : Dl_PureOp<"cast", "Elementwise"> {
     Example: `%r = dl.cast %x : (tensor<4xi64>) -> tensor<4xf32>`
   }];
   let arguments = (ins Dl_Tensor:$operand,
-                   DefaultValuedAttr<BoolAttr, "true">:$saturate);
+                   DefaultValuedAttr<BoolAttr, "true">:$saturate,
+                   UnitAttr:$approximate);
   let results = (outs Dl_Tensor:$result);
   let assemblyFormat = "$operand attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;

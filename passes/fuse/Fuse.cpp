@@ -94,13 +94,17 @@ private:
   void addAttention(Operation *normalizer) {
     auto type = dyn_cast<RankedTensorType>(normalizer->getResult(0).getType());
     Operation *producer = normalizer->getOperand(0).getDefiningOp();
-    Operation *second = getOnlyUser(normalizer);
+    Operation *second = getOnlyUser(normalizer), *rounding = nullptr;
+    if (second && isFloatRounding(second)) {
+      rounding = second;
+      second = getOnlyUser(rounding);
+    }
+    Value weights = (rounding ? rounding : normalizer)->getResult(0);
     Group *scores = producer ? graph.getGroup(producer) : nullptr;
     if (!type || !normalizesAlong(normalizer, type.getRank() - 1) || !scores ||
         scores->kind != GroupKind::Contraction || !second ||
-        !isPlainProduct(second) ||
-        second->getOperand(0) != normalizer->getResult(0) ||
-        second->getOperand(1) == normalizer->getResult(0))
+        !isPlainProduct(second) || second->getOperand(0) != weights ||
+        second->getOperand(1) == weights)
       return;
     Group *mix = graph.getGroup(second);
     Operation *first = scores->ops.front();
@@ -116,6 +120,8 @@ private:
         !graph.mayJoin(scores, normalizer))
       return;
     graph.join(scores, normalizer);
+    if (rounding)
+      graph.join(scores, rounding);
     if (!graph.mayMerge(scores, mix)) {
       // Cannot be: the product is the normalizer's only user.
       return;

@@ -127,7 +127,7 @@ Value createScalar(OpBuilder &builder, Location loc, Operation *op,
 
 /// Conversion as dl.cast defines it; types are those of the dl tensors.
 Value createScalarCast(OpBuilder &builder, Location loc, Value value, Type from,
-                       Type to, bool saturate);
+                       Type to, bool saturate, bool approximate = false);
 
 /// What a reduction starts from and how it combines; element types are those of
 /// the dl tensors.

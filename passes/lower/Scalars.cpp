@@ -288,7 +288,7 @@ Value mlir::dl::lower::createScalar(OpBuilder &builder, Location loc,
   if (auto cast = dyn_cast<CastOp>(op))
     return createScalarCast(builder, loc, operands[0], type,
                             getElementTypeOrSelf(cast.getType()),
-                            cast.getSaturate());
+                            cast.getSaturate(), cast.getApproximate());
   if (isa<SelectOp>(op))
     return scalars.select(operands[0], operands[1], operands[2]);
   if (operands.size() == 1)
@@ -299,7 +299,7 @@ Value mlir::dl::lower::createScalar(OpBuilder &builder, Location loc,
 
 Value mlir::dl::lower::createScalarCast(OpBuilder &builder, Location loc,
                                         Value value, Type from, Type to,
-                                        bool saturate) {
+                                        bool saturate, bool approximate) {
   Scalars scalars{builder, loc, from};
   auto fromFloat = dyn_cast<FloatType>(from), toFloat = dyn_cast<FloatType>(to);
   unsigned fromBits = from.getIntOrFloatBitWidth(),
@@ -321,6 +321,14 @@ Value mlir::dl::lower::createScalarCast(OpBuilder &builder, Location loc,
     }
     if (toBits > fromBits)
       return arith::ExtFOp::create(builder, loc, target, value);
+    if (toBits < fromBits && approximate) {
+      // May fold with an extension, and flush denormals: see ExpandArithmetic.
+      auto flags = arith::FastMathFlagsAttr::get(
+          builder.getContext(),
+          arith::FastMathFlags::contract | arith::FastMathFlags::afn);
+      return arith::TruncFOp::create(builder, loc, target, value, nullptr,
+                                     flags);
+    }
     if (toBits < fromBits)
       return arith::TruncFOp::create(builder, loc, target, value);
     // Two formats of equal width: by way of a wider one.

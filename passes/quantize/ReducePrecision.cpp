@@ -30,21 +30,6 @@ static bool onlyMoves(Operation *op) {
                          ConcatOp>(op);
 }
 
-/// Whether elementwise ops lead from the value to a normalization by softmax:
-/// the scores of attention.
-static bool reachesSoftmax(Value value) {
-  for (Operation *user : value.getUsers()) {
-    if (isa<SoftmaxOp>(user))
-      return true;
-    auto fusion = dyn_cast<FusionInterface>(user);
-    if (fusion && fusion.getFusionKind() == FusionKind::Elementwise &&
-        user->getResult(0).getType() == value.getType() &&
-        reachesSoftmax(user->getResult(0)))
-      return true;
-  }
-  return false;
-}
-
 namespace {
 
 class Rounder {
@@ -80,12 +65,6 @@ private:
   }
 
   void reduce(MatmulOp op) {
-    bool mixes = isa_and_nonnull<SoftmaxOp>(op.getLhs().getDefiningOp());
-    if (mixes || reachesSoftmax(op.getResult())) {
-      if (!mixes)
-        storeNarrow(op.getLhsMutable());
-      return storeNarrow(op.getRhsMutable());
-    }
     Value lhs = round(op.getLhs()), rhs = round(op.getRhs());
     builder.setInsertionPoint(op);
     replace(op,
@@ -121,7 +100,7 @@ private:
     if (known)
       return known;
     Operation *op = value.getDefiningOp();
-    if (onlyMoves(op) && !isStoredConstant(value)) {
+    if (onlyMoves(op) && !isStoredConstant(value) && !isStoredWide(value)) {
       SmallVector<Value> operands;
       for (Value operand : SmallVector<Value>(op->getOperands()))
         operands.push_back(isF32(operand) ? round(operand) : operand);
@@ -133,7 +112,8 @@ private:
     }
     builder.setInsertionPointAfterValue(value);
     Value result =
-        CastOp::create(builder, value.getLoc(), narrowType(value), value);
+        CastOp::create(builder, value.getLoc(), narrowType(value), value,
+                       /*saturate=*/true, /*approximate=*/true);
     rounded[value] = result;
     if (op && !isStoredConstant(value) && !isStoredWide(value)) {
       Value extended = extend(result, value);

@@ -8,7 +8,7 @@
 // CHECK-LABEL: func.func @rounded_once
 // CHECK: %[[W:.*]] = dl.cast %arg1
 // CHECK: %[[E:.*]] = dl.exp %arg0
-// CHECK: %[[N:.*]] = dl.cast %[[E]] : (tensor<4x8xf32>) -> tensor<4x8xbf16>
+// CHECK: %[[N:.*]] = dl.cast %[[E]] {approximate} : (tensor<4x8xf32>) -> tensor<4x8xbf16>
 // CHECK: %[[X:.*]] = dl.cast %[[N]] : (tensor<4x8xbf16>) -> tensor<4x8xf32>
 // CHECK: %[[P:.*]] = dl.matmul %[[N]], %[[W]] {wide} : (tensor<4x8xbf16>, tensor<8x8xbf16>) -> tensor<4x8xf32>
 // CHECK: dl.add %[[P]], %[[X]]
@@ -23,9 +23,9 @@ func.func @rounded_once(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) -> tensor<4x8x
 
 // CHECK-LABEL: func.func @moved
 // CHECK: %[[A:.*]] = dl.exp %arg0
-// CHECK: %[[NA:.*]] = dl.cast %[[A]] : (tensor<4x3xf32>) -> tensor<4x3xbf16>
+// CHECK: %[[NA:.*]] = dl.cast %[[A]] {approximate} : (tensor<4x3xf32>) -> tensor<4x3xbf16>
 // CHECK: %[[B:.*]] = dl.tanh %arg0
-// CHECK: %[[NB:.*]] = dl.cast %[[B]] : (tensor<4x3xf32>) -> tensor<4x3xbf16>
+// CHECK: %[[NB:.*]] = dl.cast %[[B]] {approximate} : (tensor<4x3xf32>) -> tensor<4x3xbf16>
 // CHECK: %[[C:.*]] = dl.concat %[[NA]], %[[NB]] {{.*}} -> tensor<4x6xbf16>
 // CHECK: %[[T:.*]] = dl.transpose %[[C]]
 // CHECK: dl.matmul %[[T]], %{{.*}} {wide}
@@ -42,7 +42,7 @@ func.func @moved(%x: tensor<4x3xf32>, %w: tensor<4x8xf32>) -> tensor<6x8xf32> {
 
 // CHECK-LABEL: func.func @result
 // CHECK: %[[E:.*]] = dl.exp
-// CHECK: %[[N:.*]] = dl.cast %[[E]] : (tensor<4x8xf32>) -> tensor<4x8xbf16>
+// CHECK: %[[N:.*]] = dl.cast %[[E]] {approximate} : (tensor<4x8xf32>) -> tensor<4x8xbf16>
 // CHECK: %[[P:.*]] = dl.matmul %[[N]]
 // CHECK: return %[[P]], %[[E]]
 func.func @result(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
@@ -55,7 +55,7 @@ func.func @result(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) -> (tensor<4x8xf32>,
 
 // CHECK-LABEL: func.func @convolutions
 // CHECK: %[[F:.*]] = dl.conv %{{.*}} {{{.*}}wide} : (tensor<1x4x8xbf16>, tensor<4x4x3xbf16>) -> tensor<1x4x6xf32>
-// CHECK: %[[N:.*]] = dl.cast %[[F]] : (tensor<1x4x6xf32>) -> tensor<1x4x6xbf16>
+// CHECK: %[[N:.*]] = dl.cast %[[F]] {approximate} : (tensor<1x4x6xf32>) -> tensor<1x4x6xbf16>
 // CHECK: %[[X:.*]] = dl.cast %[[N]] : (tensor<1x4x6xbf16>) -> tensor<1x4x6xf32>
 // CHECK: dl.conv %[[X]], %arg2 {{.*}} : (tensor<1x4x6xf32>, tensor<4x1x3xf32>) -> tensor<1x4x4xf32>
 func.func @convolutions(%x: tensor<1x4x8xf32>, %w: tensor<4x4x3xf32>, %d: tensor<4x1x3xf32>) -> tensor<1x4x4xf32> {
@@ -64,9 +64,14 @@ func.func @convolutions(%x: tensor<1x4x8xf32>, %w: tensor<4x4x3xf32>, %d: tensor
   return %1 : tensor<1x4x4xf32>
 }
 
-// Attention stays together.
+// The weights of attention are rounded between the products.
 
 // CHECK-LABEL: func.func @attention
+// CHECK: dl.matmul {{.*}} {wide} : (tensor<2x4x8xbf16>, tensor<2x8x4xbf16>) -> tensor<2x4x4xf32>
+// CHECK: %[[S:.*]] = dl.softmax
+// CHECK: %[[W:.*]] = dl.cast %[[S]] {approximate}
+// CHECK: dl.matmul %[[W]], {{.*}} {wide} : (tensor<2x4x4xbf16>, tensor<2x4x8xbf16>) -> tensor<2x4x8xf32>
+func.func @attention
 // CHECK: dl.matmul {{.*}} : (tensor<2x4x8xf32>, tensor<2x8x4xf32>) -> tensor<2x4x4xf32>
 // CHECK: dl.softmax
 // CHECK: dl.matmul {{.*}} : (tensor<2x4x4xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
