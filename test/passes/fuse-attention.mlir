@@ -33,3 +33,24 @@ func.func @weights(%q: tensor<2x8x4xf32>, %k: tensor<2x4x8xf32>, %v: tensor<2x8x
   %4 = dl.matmul %3, %v : (tensor<2x8x8xf32>, tensor<2x8x4xf32>) -> tensor<2x8x4xf32>
   return %4, %3 : tensor<2x8x4xf32>, tensor<2x8x8xf32>
 }
+
+// -----
+
+// Weights that are rounded on the way stay inside.
+
+// CHECK: dl.fused {
+// CHECK-NEXT: dl.transpose
+// CHECK-NEXT: dl.matmul
+// CHECK-NEXT: dl.softmax
+// CHECK-NEXT: dl.cast
+// CHECK-NEXT: dl.matmul
+// CHECK-NEXT: dl.yield
+// CHECK-NOT: dl.fused
+func.func @rounded(%q: tensor<2x8x4xbf16>, %k: tensor<2x8x4xbf16>, %v: tensor<2x8x4xbf16>) -> tensor<2x8x4xf32> {
+  %0 = dl.transpose %k {permutation = array<i64: 0, 2, 1>} : (tensor<2x8x4xbf16>) -> tensor<2x4x8xbf16>
+  %1 = dl.matmul %q, %0 {wide} : (tensor<2x8x4xbf16>, tensor<2x4x8xbf16>) -> tensor<2x8x8xf32>
+  %2 = dl.softmax %1 {axis = 2 : i64} : (tensor<2x8x8xf32>) -> tensor<2x8x8xf32>
+  %3 = dl.cast %2 {approximate} : (tensor<2x8x8xf32>) -> tensor<2x8x8xbf16>
+  %4 = dl.matmul %3, %v {wide} : (tensor<2x8x8xbf16>, tensor<2x8x4xbf16>) -> tensor<2x8x4xf32>
+  return %4 : tensor<2x8x4xf32>
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Random products and convolutions, compiled and compared with ONNX Runtime.
+"""Random products, convolutions and attention, compiled and compared with ONNX Runtime.
 
     sweep.py --bin BUILD/bin [--seed S] [--models N] [--rounded] [--compile-arg=ARG]...
 
@@ -32,7 +32,8 @@ class Graph:
 
     def __init__(self, random, rounded):
         self.random, self.rounded = random, rounded
-        self.nodes, self.inputs, self.outputs, self.weights, self.feed, self.what = [], [], [], [], {}, {}
+        self.nodes, self.inputs, self.outputs, self.weights, self.feed = [], [], [], [], {}
+        self.what, self.tolerance = {}, {}
 
     def pick(self, values):
         return int(self.random.choice(values))
@@ -65,6 +66,7 @@ class Graph:
             value = self.node("Add", [value, self.node("Tanh", [value])])
         self.outputs.append(helper.make_tensor_value_info(value, TensorProto.FLOAT, None))
         self.what[value] = what
+        return value
 
     def matmul(self):
         m, n = self.pick(SIZES + [200]), self.pick(SIZES + [1, 130, 300])
@@ -76,6 +78,23 @@ class Graph:
         if self.random.random() < 0.5:
             value = self.node("Add", [value, self.tensor([n], True)])
         self.finish(value, f"MatMul {batch} {m}x{k}x{n}{' constant' if constant else ''}")
+
+    def attention(self):
+        """softmax(q k^T / c) v, with a mask now and then. Weights that are rounded make it less exact."""
+        heads, rows, columns = self.pick([1, 2, 3]), self.pick(SIZES), self.pick(SIZES + [200])
+        depth, width = self.pick([8, 16, 24, 32, 48, 64, 80]), self.pick([8, 16, 17, 32, 40, 64])
+        q, k, v = (self.tensor([heads, *shape], False) for shape in ([rows, depth], [depth, columns], [columns, width]))
+        # From another kernel each, as in a network.
+        q, k, v = (self.node("Relu", [x]) for x in (q, k, v))
+        scores = self.node("MatMul", [q, k])
+        self.weights.append(numpy_helper.from_array(np.array(depth**-0.5, np.float32), f"c{len(self.nodes)}"))
+        scores = self.node("Mul", [scores, self.weights[-1].name])
+        if self.random.random() < 0.5:
+            scores = self.node("Add", [scores, self.tensor([rows, columns], True)])
+        value = self.node("MatMul", [self.node("Softmax", [scores], axis=-1), v])
+        value = self.finish(value, f"attention {heads}x{rows}x{columns}, {depth} to {width}")
+        if self.rounded:
+            self.tolerance[value] = 1e-2
 
     def conv(self):
         spatial = self.pick([1, 2, 2, 2, 3])
@@ -128,7 +147,7 @@ def check(args, seed, scratch):
     graph = Graph(np.random.default_rng(seed), args.rounded)
     for _ in range(8):
         kind = graph.random.random()
-        (graph.matmul if kind < 0.3 else graph.square if kind < 0.45 else graph.conv)()
+        (graph.matmul if kind < 0.3 else graph.square if kind < 0.42 else graph.attention if kind < 0.5 else graph.conv)()
     model, module = f"{scratch}/model.onnx", f"{scratch}/model.dlm"
     onnx.save(graph.model(), model)
     options = onnxruntime.SessionOptions()
@@ -151,7 +170,7 @@ def check(args, seed, scratch):
             bad.append(f"shape {got.shape}, expected {want.shape}: {graph.what[name]}")
             continue
         error = np.abs(got - want).max() / max(np.abs(want).max(), 1) if want.size else 0
-        if error <= TOLERANCE:
+        if error <= graph.tolerance.get(name, TOLERANCE):
             passed += 1
         else:
             bad.append(f"difference {error:.1e}: {graph.what[name]}")
