@@ -248,17 +248,19 @@ Value KernelFunction::packArgument(BlockArgument argument,
   return emitter.buffers[argument].memory;
 }
 
-Value KernelFunction::packWinogradFilter(BlockArgument argument, int64_t tile) {
+Value KernelFunction::packWinogradFilter(BlockArgument argument, int64_t stride,
+                                         int64_t tile) {
   auto type = cast<RankedTensorType>(argument.getType());
   Type element = type.getElementType();
-  int64_t channels = type.getDimSize(2), count = type.getDimSize(3);
+  int64_t channels = stride * stride * type.getDimSize(2),
+          count = type.getDimSize(3);
   auto transformed = RankedTensorType::get(
       {winograd::kInputs, winograd::kInputs, channels, count}, element);
   auto packed = RankedTensorType::get(
       {static_cast<int64_t>(llvm::divideCeil(count, tile)), winograd::kInputs,
        winograd::kInputs, channels, tile},
       element);
-  packs[argument] = {{3, 0, 1, 2}, {3}, {tile}, packed, transformed};
+  packs[argument] = {{3, 0, 1, 2}, {3}, {tile}, packed, transformed, stride};
   return emitter.buffers[argument].memory;
 }
 
@@ -277,7 +279,7 @@ LogicalResult KernelFunction::packOperands() {
       OpOperand &operand = op->getOpOperand(argument.getArgNumber());
       if (pack.transformed)
         operand.set(dl::WinogradFilterOp::create(
-            at, op.getLoc(), pack.transformed, operand.get()));
+            at, op.getLoc(), pack.transformed, operand.get(), pack.stride));
       operand.set(
           dl::PackOp::create(at, op.getLoc(), pack.type, operand.get(),
                              at.getDenseI64ArrayAttr(pack.outerPermutation),

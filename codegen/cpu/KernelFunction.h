@@ -59,10 +59,11 @@ public:
                      ArrayRef<int64_t> innerDimensions,
                      ArrayRef<int64_t> tiles);
 
-  /// Makes every dispatch pass a constant filter [3, 3, C, M] as
+  /// Makes every dispatch pass a constant filter [height, width, C, M] as
   /// `dl.winograd_filter` transforms it, in panels of `tile` lanes: [panels,
-  /// 6, 6, C, tile]. Returns the memory.
-  Value packWinogradFilter(BlockArgument argument, int64_t tile);
+  /// 6, 6, stride * stride * C, tile]. Returns the memory.
+  Value packWinogradFilter(BlockArgument argument, int64_t stride,
+                           int64_t tile);
 
   /// Completes the function and erases the source; fails if an element could
   /// not be generated.
@@ -84,6 +85,7 @@ private:
     RankedTensorType type;
     /// What comes before packing: the type of dl.winograd_filter, or null.
     RankedTensorType transformed;
+    int64_t stride = 1; // of dl.winograd_filter
   };
   LogicalResult packOperands();
   /// This call's share of the next `count` tiles: first and end.

@@ -312,13 +312,28 @@ Schedule LoopEmitter::schedule(ArrayRef<Store> stores, ArrayRef<Value> sizes) {
     return plan;
 
   // Lanes run over as many trailing dimensions as all reads and writes see as
-  // one: each leaf uses all of them, in order and last, or none.
+  // one: each leaf uses all of them, in order and last, or none. Where the last
+  // dimension alone leaves most lanes without work, what repeats along the
+  // others, a bias say, is gathered.
+  auto last = IndexBuilder::getConstant(sizes.back());
+  bool isShort = last && *last <= emitter.width() / 2;
   auto leafAllows = [&](ArrayRef<LaneIndex> at, unsigned count) {
     uint64_t group = all & ~((uint64_t(1) << (rank - count)) - 1);
     uint64_t used = 0;
     for (const LaneIndex &lane : at)
       used |= lane.dependencies;
     if (!(used & group))
+      return true;
+    bool repeats = (used & group) != group;
+    if (isShort && repeats && llvm::all_of(at, [&](const LaneIndex &lane) {
+          bool isDimension =
+              llvm::any_of(trial, [&](const LaneIndex &dimension) {
+                return lane.base == dimension.base &&
+                       lane.dependencies == dimension.dependencies;
+              });
+          return lane.isUniform() &&
+                 (!(lane.dependencies & group) || isDimension);
+        }))
       return true;
     if (at.size() < count)
       return false;

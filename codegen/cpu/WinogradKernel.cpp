@@ -1,8 +1,9 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Convolutions of 3 x 3 taps by Winograd's minimal filtering (ir/dialect/
-// Winograd.h), with what follows them.
+// Convolutions of few taps by Winograd's minimal filtering (ir/dialect/
+// Winograd.h), with what follows them: of up to 3 x 3, or with stride 2 of up
+// to 6 x 6, whose phases are further channels.
 //
 // A group of tiles is a band of the image: its inputs are transformed once,
 // into 36 matrices of [tiles, channels] in this thread's scratch. A tile of the
@@ -24,34 +25,55 @@ using namespace mlir::dl::winograd;
 
 namespace {
 
-/// Loops of [n, h, w, m] = sum over i, j, c of image[n, h + i, w + j, c] *
-/// filter[i, j, c, m].
+/// Loops of [n, h, w, m] = sum over i, j, c of image[n, h * stride + i, w *
+/// stride + j, c] * filter[i, j, c, m].
 enum Loop : unsigned { N, H, W, M, I, J, C, kLoops };
+
+struct Match {
+  Contraction contraction;
+  int64_t stride;
+};
+
+/// The sizes that decide about a convolution.
+struct Sizes {
+  Sizes(linalg::GenericOp op, int64_t stride)
+      : ranges(op.getStaticLoopRanges()), stride(stride),
+        taps(countTaps(ranges[I], ranges[J], stride)),
+        results(countResults(taps)), phases(stride * stride),
+        channels(phases * ranges[C]) {}
+
+  SmallVector<int64_t> ranges;
+  int64_t stride, taps, results; // of a phase, of a tile along a dimension
+  int64_t phases, channels;      // channels of all phases
+};
 
 class WinogradEmitter {
 public:
-  WinogradEmitter(KernelFunction &kernel, Contraction contraction)
-      : kernel(kernel), c(std::move(contraction)), op(c.op),
-        emitter(kernel.emitter), index(kernel.emitter.index),
-        builder(kernel.builder), loc(kernel.loc) {}
+  WinogradEmitter(KernelFunction &kernel, Match match)
+      : kernel(kernel), c(std::move(match.contraction)), op(c.op),
+        sizes(op, match.stride), emitter(kernel.emitter),
+        index(kernel.emitter.index), builder(kernel.builder), loc(kernel.loc) {}
 
   LogicalResult run();
 
 private:
   Value isInsideBorder(Value row, Value column);
   void choosePlan();
+  void forPhases(function_ref<void(ArrayRef<Value>)> body);
   void transformInput(Value n, Value firstRow, Value endRow);
+  /// `phase` is down and right.
   void transformInputTile(Value n, Value row, Value column, Value tile,
-                          Value channel);
+                          ArrayRef<Value> phase, Value channel);
   void multiply(Value panel, Value tiles);
   void transformResult(Value n, Value firstRow, Value endRow, Value panel);
-  int64_t extent(Loop loop) { return op.getStaticLoopRanges()[loop]; }
+  int64_t extent(Loop loop) { return sizes.ranges[loop]; }
   Value loadVector(Value memory, Value at);
   void storeVector(Value value, Value memory, Value at);
 
   KernelFunction &kernel;
   Contraction c;
   linalg::GenericOp op;
+  Sizes sizes;
   ElementEmitter &emitter;
   IndexBuilder &index;
   OpBuilder &builder;
@@ -74,7 +96,7 @@ private:
 //===----------------------------------------------------------------------===//
 
 /// The convolution, if the kernel is one that could go this way.
-static std::optional<Contraction> match(func::FuncOp source) {
+static std::optional<Match> match(func::FuncOp source) {
   if (!isContractionKernel(source))
     return std::nullopt;
   Contraction found = findContractions(source).front();
@@ -90,17 +112,21 @@ static std::optional<Contraction> match(func::FuncOp source) {
   bool isKnown =
       llvm::all_of(ArrayRef<int64_t>(ranges).drop_front(),
                    [](int64_t size) { return !ShapedType::isDynamic(size); });
-  if (!isKnown || ranges[I] != kTaps || ranges[J] != kTaps ||
+  if (!isKnown ||
       op.getMatchingIndexingMap(op.getDpsInitOperand(0)) !=
           mapOf({d(N), d(H), d(W), d(M)}) ||
-      op.getMatchingIndexingMap(found.rowSide) !=
-          mapOf({d(N), d(H) + d(I), d(W) + d(J), d(C)}) ||
       op.getMatchingIndexingMap(found.laneSide) !=
           mapOf({d(I), d(J), d(C), d(M)}) ||
       !found.factorType.isF32() ||
       !Contraction::getConstantArgument(op, found.laneSide))
     return std::nullopt;
-  return found;
+  AffineMap image = op.getMatchingIndexingMap(found.rowSide);
+  for (int64_t stride : {1, 2})
+    if (image ==
+            mapOf({d(N), d(H) * stride + d(I), d(W) * stride + d(J), d(C)}) &&
+        countTaps(ranges[I], ranges[J], stride) <= kMaxTaps)
+      return Match{std::move(found), stride};
+  return std::nullopt;
 }
 
 /// Vector operations for the transformation of a tile's inputs, or its results.
@@ -117,33 +143,35 @@ static double getFilterCost(double elements, const MachineModel &machine) {
 /// Whether minimal filtering is the faster one by a good margin, in vectors of
 /// multiply-adds: the direct sums against the products, the transformations,
 /// and the larger filter, which comes from afar.
-static bool isFaster(linalg::GenericOp op, const MachineModel &machine) {
-  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+static bool isFaster(const Sizes &sizes, const MachineModel &machine) {
+  const SmallVector<int64_t> &ranges = sizes.ranges;
   double lanes = machine.vectorLanes;
   double images = ShapedType::isDynamic(ranges[N]) ? 1 : ranges[N];
   double in = ranges[C], out = ranges[M];
-  if (in < lanes || out < lanes || machine.vectorRegisters < 32)
+  if (in < lanes || out < lanes / 2 || machine.vectorRegisters < 32)
     return false;
-  double tiles = images * double(llvm::divideCeil(ranges[H], kResults)) *
-                 double(llvm::divideCeil(ranges[W], kResults));
+  out = double(llvm::alignTo(ranges[M], machine.vectorLanes));
+  double tiles = images * double(llvm::divideCeil(ranges[H], sizes.results)) *
+                 double(llvm::divideCeil(ranges[W], sizes.results));
   constexpr double kShortSums = 1.2;
   double pairs = in * out;
-  double direct =
-      images * ranges[H] * ranges[W] * kTaps * kTaps * pairs / lanes;
-  double products = tiles * kProducts * pairs / lanes;
+  double taps = double(ranges[I]) * ranges[J];
+  double direct = images * ranges[H] * ranges[W] * taps * pairs / lanes;
+  double products = tiles * kProducts * sizes.phases * pairs / lanes;
   auto filterCost = [&](double taps) {
     return getFilterCost(taps * pairs, machine);
   };
   double minimal = kShortSums * products +
-                   tiles * kTransform * (in + out) / lanes +
-                   filterCost(kProducts);
-  return minimal < 0.8 * (direct + filterCost(kTaps * kTaps));
+                   tiles * kTransform * (sizes.phases * in + out) / lanes +
+                   filterCost(double(kProducts) * sizes.phases);
+  return minimal < 0.8 * (direct + filterCost(taps));
 }
 
 bool mlir::dl::cpu::isWinogradKernel(func::FuncOp source,
                                      const MachineModel &machine) {
   auto found = match(source);
-  return found && isFaster(found->op, machine);
+  return found &&
+         isFaster(Sizes(found->contraction.op, found->stride), machine);
 }
 
 //===----------------------------------------------------------------------===//
@@ -171,13 +199,13 @@ Value WinogradEmitter::isInsideBorder(Value row, Value column) {
     auto low = getConstantIntValue(pad.getMixedLowPad()[d]);
     if (!low)
       return {};
-    Value first = index.mul(tile, index.constant(kResults));
+    Value first = index.mul(tile, index.constant(sizes.results * sizes.stride));
     Value limit =
         index.add(emitter.size(pad.getSource(), d), index.constant(*low));
     Value isAfter = arith::CmpIOp::create(
         builder, loc, arith::CmpIPredicate::sge, first, index.constant(*low));
-    Value isBefore =
-        index.less(index.add(first, index.constant(kInputs - 1)), limit);
+    Value isBefore = index.less(
+        index.add(first, index.constant(kInputs * sizes.stride - 1)), limit);
     Value both = arith::AndIOp::create(builder, loc, isAfter, isBefore);
     inside = inside ? Value(arith::AndIOp::create(builder, loc, inside, both))
                     : both;
@@ -187,18 +215,22 @@ Value WinogradEmitter::isInsideBorder(Value row, Value column) {
 
 /// One vector of channels of one tile, number `tile` of the band.
 void WinogradEmitter::transformInputTile(Value n, Value row, Value column,
-                                         Value tile, Value channel) {
+                                         Value tile, ArrayRef<Value> phase,
+                                         Value channel) {
   Value image = c.rowSide->get();
   // Tiles at the end reach beyond the image: what they read there is not used.
   auto positionsFrom = [&](Value number, unsigned dimension) {
     SmallVector<Value> result;
     Value last = index.sub(emitter.size(image, dimension), index.constant(1));
-    int64_t all = dimension == 1 ? rows : columns;
+    int64_t all = dimension == 1 ? rows : columns, stride = sizes.stride;
     auto known = IndexBuilder::getConstant(last);
-    bool reaches = !known || kResults * all + kTaps - 1 > *known + 1;
+    bool reaches =
+        !known || stride * (sizes.results * all + sizes.taps - 1) > *known + 1;
+    Value first =
+        index.add(index.mul(number, index.constant(sizes.results * stride)),
+                  phase[dimension - 1]);
     for (int64_t i = 0; i < kInputs; ++i) {
-      Value at = index.add(index.mul(number, index.constant(kResults)),
-                           index.constant(i));
+      Value at = index.add(first, index.constant(i * stride));
       result.push_back(reaches ? index.min(at, last) : at);
     }
     return result;
@@ -217,14 +249,34 @@ void WinogradEmitter::transformInputTile(Value n, Value row, Value column,
          llvm::enumerate(transformWinogradInputs(emitter, read)))
       half[i].push_back(value);
   }
-  Value place =
-      index.add(index.mul(tile, index.constant(paddedChannels)), channel);
+  Value number =
+      index.add(index.mul(phase[0], index.constant(sizes.stride)), phase[1]);
+  Value place = index.add(
+      index.mul(tile, index.constant(paddedChannels)),
+      index.add(index.mul(number, index.constant(extent(C))), channel));
   for (int64_t i = 0; i < kInputs; ++i)
     for (auto [j, value] :
          llvm::enumerate(transformWinogradInputs(emitter, half[i])))
       storeVector(value, inputs,
                   index.add(place, index.constant((i * kInputs + j) * band *
                                                   columns * paddedChannels)));
+}
+
+void WinogradEmitter::forPhases(function_ref<void(ArrayRef<Value>)> body) {
+  Value zero = index.constant(0), one = index.constant(1);
+  if (sizes.stride == 1)
+    return body({zero, zero});
+  Value stride = index.constant(sizes.stride);
+  emitLoop(builder, loc, zero, stride, one, {},
+           [&](Value down, ValueRange) -> SmallVector<Value> {
+             emitLoop(builder, loc, zero, stride, one, {},
+                      [&](Value right, ValueRange) -> SmallVector<Value> {
+                        ElementEmitter::Scope scope(emitter);
+                        body({down, right});
+                        return {};
+                      });
+             return {};
+           });
 }
 
 /// The inputs of a band of rows of tiles, to [product, tile, channel].
@@ -241,10 +293,15 @@ void WinogradEmitter::transformInput(Value n, Value firstRow, Value endRow) {
                                                     index.constant(columns)),
                                           column);
                    auto emitTile = [&] {
-                     emitter.emitLanes(
-                         zero, index.constant(extent(C)), [&](Value channel) {
-                           transformInputTile(n, row, column, tile, channel);
-                         });
+                     forPhases([&](ArrayRef<Value> phase) {
+                       // A last vector that is not full reaches into the next
+                       // phase, which is stored after it.
+                       emitter.emitLanes(
+                           zero, index.constant(extent(C)), [&](Value channel) {
+                             transformInputTile(n, row, column, tile, phase,
+                                                channel);
+                           });
+                     });
                    };
                    if (Value isInside = isInsideBorder(row, column))
                      emitter.emitByBorder(op, isInside, emitTile, emitTile);
@@ -271,7 +328,7 @@ void WinogradEmitter::transformResult(Value n, Value firstRow, Value endRow,
     Value place = index.add(index.mul(tile, index.constant(panelWidth)),
                             index.sub(lane, firstLane));
     // [product, tile, lane]
-    SmallVector<SmallVector<Value>> half(kResults);
+    SmallVector<SmallVector<Value>> half(sizes.results);
     for (int64_t j = 0; j < kInputs; ++j) {
       SmallVector<Value> read;
       for (int64_t i = 0; i < kInputs; ++i)
@@ -279,19 +336,20 @@ void WinogradEmitter::transformResult(Value n, Value firstRow, Value endRow,
             products, index.add(place, index.constant((i * kInputs + j) * band *
                                                       columns * panelWidth))));
       for (auto [i, value] :
-           llvm::enumerate(transformWinogradResults(emitter, read)))
+           llvm::enumerate(transformWinogradResults(emitter, sizes.taps, read)))
         half[i].push_back(value);
     }
-    for (int64_t i = 0; i < kResults; ++i)
-      for (auto [j, value] :
-           llvm::enumerate(transformWinogradResults(emitter, half[i])))
-        storeVector(value, results, index.constant((i * kResults + j) * width));
+    for (int64_t i = 0; i < sizes.results; ++i)
+      for (auto [j, value] : llvm::enumerate(
+               transformWinogradResults(emitter, sizes.taps, half[i])))
+        storeVector(value, results,
+                    index.constant((i * sizes.results + j) * width));
     // Those that lie in the image, one after the other.
-    Value y = index.mul(row, index.constant(kResults));
-    Value x = index.mul(column, index.constant(kResults));
+    Value y = index.mul(row, index.constant(sizes.results));
+    Value x = index.mul(column, index.constant(sizes.results));
     auto countOf = [&](Value start, Loop loop) {
-      Value most = index.constant(kResults);
-      if (extent(loop) % kResults == 0)
+      Value most = index.constant(sizes.results);
+      if (extent(loop) % sizes.results == 0)
         return most;
       return index.min(most, index.sub(index.constant(extent(loop)), start));
     };
@@ -310,8 +368,8 @@ void WinogradEmitter::transformResult(Value n, Value firstRow, Value endRow,
                      dims[M] = index.uniform(lane);
                      dims[M].stride = 1;
                      Position position = emitter.mapPosition(out, dims);
-                     Value at =
-                         index.add(index.mul(i, index.constant(kResults)), j);
+                     Value at = index.add(
+                         index.mul(i, index.constant(sizes.results)), j);
                      Value sum = loadVector(
                          results, index.mul(at, index.constant(width)));
                      emitter.remember(op->getResult(0), position, {sum, true});
@@ -349,7 +407,7 @@ void WinogradEmitter::transformResult(Value n, Value firstRow, Value endRow,
 void WinogradEmitter::multiply(Value panel, Value tiles) {
   Value zero = index.constant(0), one = index.constant(1);
   int64_t width = emitter.width(), vectors = block.vectors,
-          panelWidth = vectors * width, depth = extent(C);
+          panelWidth = vectors * width, depth = sizes.channels;
   // A filter that streams: its next matrix comes while this one is at work.
   int64_t lines = 0, blocks = std::max<int64_t>(
                          1, llvm::divideCeil(band * columns, block.rows));
@@ -448,8 +506,8 @@ void WinogradEmitter::multiply(Value panel, Value tiles) {
 /// tiles should come out even for two threads.
 void WinogradEmitter::choosePlan() {
   int64_t width = emitter.width();
-  double filterCost =
-      getFilterCost(kProducts * double(extent(C)) * extent(M), kernel.machine);
+  double filterCost = getFilterCost(
+      kProducts * double(sizes.channels) * extent(M), kernel.machine);
   double best = 0;
   for (int64_t bands = 1; bands <= rows; ++bands) {
     int64_t inBand = llvm::divideCeil(rows, bands);
@@ -467,7 +525,7 @@ void WinogradEmitter::choosePlan() {
       auto blocks = double(llvm::divideCeil(inBand * columns, candidate.rows));
       // One tile, in vectors of multiply-adds.
       double cycles = std::max<double>(candidate.rows * candidate.vectors, 8);
-      double work = kProducts * extent(C) * blocks * (cycles + 0.5) +
+      double work = kProducts * sizes.channels * blocks * (cycles + 0.5) +
                     inBand * columns * kTransform * candidate.vectors;
       // The filter wants a place in the cache, too.
       if (bytes > 0.25 * kernel.machine.l2Bytes)
@@ -490,30 +548,33 @@ void WinogradEmitter::choosePlan() {
 LogicalResult WinogradEmitter::run() {
   outputs = kernel.getOutputs();
   int64_t width = emitter.width();
-  rows = llvm::divideCeil(extent(H), kResults);
-  columns = llvm::divideCeil(extent(W), kResults);
-  paddedChannels = llvm::alignTo(extent(C), width);
+  rows = llvm::divideCeil(extent(H), sizes.results);
+  columns = llvm::divideCeil(extent(W), sizes.results);
+  paddedChannels = llvm::alignTo((sizes.phases - 1) * extent(C) +
+                                     (int64_t)llvm::alignTo(extent(C), width),
+                                 width);
   choosePlan();
   int64_t panelWidth = block.vectors * width;
   int64_t panels = llvm::divideCeil(extent(M), panelWidth);
 
   filter = kernel.packWinogradFilter(
-      Contraction::getConstantArgument(op, c.laneSide), panelWidth);
+      Contraction::getConstantArgument(op, c.laneSide), sizes.stride,
+      panelWidth);
   Type f32 = builder.getF32Type();
   inputs = kernel.allocateScratch(
       f32, index.constant(kProducts * band * columns * paddedChannels));
   products = kernel.allocateScratch(
       f32, index.constant(kProducts * band * columns * panelWidth));
-  results =
-      kernel.allocateScratch(f32, index.constant(kResults * kResults * width));
+  results = kernel.allocateScratch(
+      f32, index.constant(sizes.results * sizes.results * width));
 
-  SmallVector<Value> sizes{emitter.loopSize(op, N),
-                           index.constant(llvm::divideCeil(rows, band))};
+  SmallVector<Value> groups{emitter.loopSize(op, N),
+                            index.constant(llvm::divideCeil(rows, band))};
   Value n, firstRow, endRow;
   kernel.emitGroupedTiles(
-      index.mul(sizes[0], sizes[1]), index.constant(panels),
+      index.mul(groups[0], groups[1]), index.constant(panels),
       [&](Value group) {
-        SmallVector<Value> at = kernel.delinearize(group, sizes);
+        SmallVector<Value> at = kernel.delinearize(group, groups);
         n = at[0];
         firstRow = index.mul(at[1], index.constant(band));
         endRow = index.min(index.add(firstRow, index.constant(band)),

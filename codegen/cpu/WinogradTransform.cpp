@@ -102,7 +102,8 @@ mlir::dl::cpu::transformWinogradInputs(ElementEmitter &emitter,
 }
 
 SmallVector<Value>
-mlir::dl::cpu::transformWinogradResults(ElementEmitter &emitter,
+mlir::dl::cpu::transformWinogradResults(ElementEmitter &emitter, int64_t taps,
                                         ArrayRef<Value> products) {
-  return apply(emitter, kResult, products);
+  return taps == 2 ? apply(emitter, kResult2, products)
+                   : apply(emitter, kResult3, products);
 }

@@ -14,8 +14,10 @@ namespace mlir::dl::cpu {
 SmallVector<Value> transformWinogradInputs(ElementEmitter &emitter,
                                            ArrayRef<Value> inputs);
 
-/// A^T times six vectors of float32: four.
+/// A^T for filters of `taps` taps times six vectors of float32: seven less
+/// `taps`.
 SmallVector<Value> transformWinogradResults(ElementEmitter &emitter,
+                                            int64_t taps,
                                             ArrayRef<Value> products);
 
 } // namespace mlir::dl::cpu

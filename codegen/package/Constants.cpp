@@ -201,7 +201,11 @@ FailureOr<ConstantData> Constants::readFilter(mlir::Operation *op) {
   data->owned =
       std::make_shared<std::vector<char>>(to.getNumElements() * sizeof(float));
   mlir::dl::winograd::transformFilters(
-      filter.data(), from.getDimSize(2) * from.getDimSize(3),
+      filter.data(),
+      {from.getDimSize(0), from.getDimSize(1),
+       from.getDimSize(2) * from.getDimSize(3),
+       static_cast<int64_t>(
+           mlir::cast<mlir::dl::WinogradFilterOp>(op).getStride())},
       reinterpret_cast<float *>(data->owned->data()));
   data->source = *data->owned;
   data->layouts = {Layout::identity(to.getShape())};

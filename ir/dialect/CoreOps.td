@@ -189,17 +189,21 @@ def Dl_WinogradFilterOp : Dl_Op<"winograd_filter", [Pure]> {
   let summary = "a constant filter as Winograd's minimal filtering multiplies with it";
   let description = [{
     `result[.., .., c, m] = G operand[.., .., c, m] G^T`, with the 6 x 3 matrix G of
-    F(4, 3) in `ir/dialect/Winograd.h`; sums are kept in f64. Operands are constants
-    by the time that a module is written, and are transformed on the way into the
-    file.
+    F(4, 3) in `ir/dialect/Winograd.h`, or the 6 x 2 one of F(5, 2) for filters of up to
+    2 x 2 taps; sums are kept in f64. With a stride, each phase (y, x) of the filter,
+    `operand[y + i * stride, x + j * stride, c, m]`, is one without stride for channel
+    `(y * stride + x) * C + c`. Operands are constants by the time that a module is
+    written, and are transformed on the way into the file.
 
     Constraints:
-    - (W1) the operand is a static tensor of f32, [3, 3, C, M]
-    - (W2) the result type is [6, 6, C, M] of f32
+    - (W1) the operand is a static tensor of f32, [height, width, C, M], of up to 3 *
+      stride taps along a dimension
+    - (W2) the result type is [6, 6, stride * stride * C, M] of f32
 
     Example: `%r = dl.winograd_filter %w : (tensor<3x3x16x32xf32>) -> tensor<6x6x16x32xf32>`
   }];
-  let arguments = (ins Dl_Tensor:$operand);
+  let arguments = (ins Dl_Tensor:$operand,
+                   ConfinedAttr<DefaultValuedAttr<I64Attr, "1">, [IntPositive]>:$stride);
   let results = (outs Dl_Tensor:$result);
   let assemblyFormat = "$operand attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;

@@ -45,15 +45,19 @@ LogicalResult PackOp::verify() {
 
 LogicalResult WinogradFilterOp::verify() {
   RankedTensorType type = getOperand().getType();
+  int64_t stride = getStride();
   if (!type.hasStaticShape() || type.getRank() != 4 ||
-      !type.getElementType().isF32() || type.getDimSize(0) != winograd::kTaps ||
-      type.getDimSize(1) != winograd::kTaps)
-    return emitOpError("(W1) expected a static [3, 3, C, M] of f32, found ")
-           << type;
-  auto expected =
-      RankedTensorType::get({winograd::kInputs, winograd::kInputs,
-                             type.getDimSize(2), type.getDimSize(3)},
-                            type.getElementType());
+      !type.getElementType().isF32() ||
+      winograd::countTaps(type.getDimSize(0), type.getDimSize(1), stride) >
+          winograd::kMaxTaps)
+    return emitOpError(
+               "(W1) expected a static [height, width, C, M] of f32, of "
+               "up to ")
+           << winograd::kMaxTaps * stride << " taps, found " << type;
+  auto expected = RankedTensorType::get({winograd::kInputs, winograd::kInputs,
+                                         stride * stride * type.getDimSize(2),
+                                         type.getDimSize(3)},
+                                        type.getElementType());
   if (getResult().getType() != expected)
     return emitOpError("(W2) expected the result type ")
            << expected << ", found " << getResult().getType();

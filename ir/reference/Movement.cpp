@@ -170,7 +170,9 @@ static FailureOr<Tensor> winogradFilter(WinogradFilterOp op,
   Tensor result(operand.getElementType(), *shape);
   winograd::transformFilters(
       reinterpret_cast<const float *>(operand.getData()),
-      operand.getDimSize(2) * operand.getDimSize(3),
+      {operand.getDimSize(0), operand.getDimSize(1),
+       operand.getDimSize(2) * operand.getDimSize(3),
+       static_cast<int64_t>(op.getStride())},
       reinterpret_cast<float *>(result.getMutableData()));
   return result;
 }

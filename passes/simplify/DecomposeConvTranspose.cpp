@@ -11,9 +11,11 @@
 
 #include "ir/dialect/Dialect.h"
 #include "ir/dialect/Dims.h"
+#include "passes/Constants.h"
 #include "passes/Passes.h"
 
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/SetVector.h"
 #include <numeric>
 
 namespace dl {
@@ -31,6 +33,118 @@ struct Phase {
   SmallVector<int64_t> taps; // filter positions, in the convolution's order
   int64_t dilation = 1;
   int64_t padLow = 0, padHigh = 0;
+};
+
+/// Elementwise ops that follow an op and treat all of its positions alike, with
+/// one result: what an activation is made of. They are computed for each part
+/// of the op's result before the parts are put together, so that they stand in
+/// the kernels of the parts.
+class Following {
+public:
+  explicit Following(ConvTransposeOp root) : root(root) {
+    auto type = cast<RankedTensorType>(root.getType());
+    Block *block = root->getBlock();
+    for (Operation *op = root->getNextNode();
+         op && op != block->getTerminator() && ops.size() < kMost;
+         op = op->getNextNode())
+      if (belongs(op, type))
+        ops.insert(op);
+    // Fewer of them, until one value alone is used by others.
+    while (!ops.empty() && !hasOneExit())
+      ops.pop_back();
+  }
+
+  /// The value that others use.
+  Value getExit() const {
+    return ops.empty() ? Value(root.getResult())
+                       : Value(ops.back()->getResult(0));
+  }
+
+  /// Lets the constants that the ops read stand before the root.
+  void hoistConstants(PatternRewriter &rewriter) const {
+    std::function<void(Value)> hoist = [&](Value value) {
+      Operation *op = value.getDefiningOp();
+      if (!op || isInside(value) || op->getBlock() != root->getBlock() ||
+          op->isBeforeInBlock(root))
+        return;
+      for (Value operand : op->getOperands())
+        hoist(operand);
+      rewriter.moveOpBefore(op, root);
+    };
+    for (Operation *op : ops)
+      for (Value operand : op->getOperands())
+        hoist(operand);
+  }
+
+  /// The same ops on a part of the root's result, of the same rank.
+  Value clone(OpBuilder &builder, Value part) const {
+    IRMapping mapping;
+    mapping.map(root.getResult(), part);
+    SmallVector<AffineExpr> dims =
+        getDims(cast<RankedTensorType>(part.getType()));
+    for (Operation *op : ops) {
+      Operation *copy = builder.clone(*op, mapping);
+      Type element = getElementTypeOrSelf(op->getResult(0));
+      copy->getResult(0).setType(getTensorType(dims, element));
+    }
+    return mapping.lookup(getExit());
+  }
+
+  /// Erases the ops, whose exit is no longer used.
+  void erase(PatternRewriter &rewriter) const {
+    for (Operation *op : llvm::reverse(ops))
+      rewriter.eraseOp(op);
+  }
+
+private:
+  static constexpr size_t kMost = 32;
+
+  bool isInside(Value value) const {
+    return value == root.getResult() ||
+           (value.getDefiningOp() && ops.contains(value.getDefiningOp()));
+  }
+
+  /// Whether a value is there before the root, or can be, and has no spatial
+  /// dimension.
+  bool isUniform(Value value, RankedTensorType whole) const {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    Operation *op = value.getDefiningOp();
+    if (!type || (op && op->getBlock() == root->getBlock() &&
+                  !op->isBeforeInBlock(root) && !isStoredConstant(value)))
+      return false;
+    int64_t spatial = whole.getRank() - 2;
+    ArrayRef<int64_t> last =
+        type.getShape().take_back(std::min<int64_t>(spatial, type.getRank()));
+    return llvm::all_of(last, [](int64_t size) { return size == 1; });
+  }
+
+  bool belongs(Operation *op, RankedTensorType whole) const {
+    auto fusion = dyn_cast<FusionInterface>(op);
+    if (!fusion || fusion.getFusionKind() != FusionKind::Elementwise ||
+        op->getNumResults() != 1 || op->getNumOperands() == 0)
+      return false;
+    auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+    return type && getDims(type) == getDims(whole) &&
+           llvm::any_of(op->getOperands(),
+                        [&](Value v) { return isInside(v); }) &&
+           llvm::all_of(op->getOperands(), [&](Value v) {
+             return isInside(v) || isUniform(v, whole);
+           });
+  }
+
+  bool hasOneExit() const {
+    auto isUsedOutside = [&](Value value) {
+      return llvm::any_of(value.getUsers(),
+                          [&](Operation *user) { return !ops.contains(user); });
+    };
+    return !isUsedOutside(root.getResult()) &&
+           llvm::all_of(ops.getArrayRef().drop_back(), [&](Operation *op) {
+             return !isUsedOutside(op->getResult(0));
+           });
+  }
+
+  mutable ConvTransposeOp root;
+  llvm::SetVector<Operation *> ops;
 };
 
 struct Decompose : OpRewritePattern<ConvTransposeOp> {
@@ -130,6 +244,8 @@ struct Decompose : OpRewritePattern<ConvTransposeOp> {
       return success();
     }
     SmallVector<Value> parts;
+    Following following(op);
+    following.hoistConstants(rewriter);
     for (int64_t number = 0; number < count; ++number) {
       SmallVector<Phase> phases(spatial);
       bool isZero = false, needsCut = false;
@@ -185,6 +301,12 @@ struct Decompose : OpRewritePattern<ConvTransposeOp> {
       return success();
     }
 
+    for (Value &part : parts)
+      part = following.clone(rewriter, part);
+    Value exit = following.getExit();
+    resultType = cast<RankedTensorType>(exit.getType());
+    element = resultType.getElementType();
+
     // [N, M, q..] for each phase; stacked to [N, M, s.., q..], interleaved to
     // [N, M, q, s, ..], joined, and cut to the result's size.
     SmallVector<AffineExpr> stacked(phaseDims.begin(), phaseDims.begin() + 2);
@@ -212,7 +334,10 @@ struct Decompose : OpRewritePattern<ConvTransposeOp> {
         rewriter, loc, parted, rewriter.getDenseI64ArrayAttr(permutation));
     RankedTensorType joinedType = getTensorType(joined, element);
     Value whole = ReshapeOp::create(rewriter, loc, joinedType, interleaved);
-    rewriter.replaceOp(op, cut(rewriter, loc, resultType, whole));
+    whole = cut(rewriter, loc, resultType, whole);
+    rewriter.replaceAllUsesWith(exit, whole);
+    following.erase(rewriter);
+    rewriter.eraseOp(op);
     return success();
   }
 

@@ -59,9 +59,18 @@ func.func @winograd(%x: tensor<3x3x2x5xf32>) -> tensor<6x6x2x5xf32> {
 
 // -----
 
-func.func @winograd_operand(%x: tensor<3x2x2x5xf32>) {
-  // expected-error @below {{(W1) expected a static [3, 3, C, M] of f32, found 'tensor<3x2x2x5xf32>'}}
-  %0 = dl.winograd_filter %x : (tensor<3x2x2x5xf32>) -> tensor<6x6x2x5xf32>
+// CHECK-LABEL: func @winograd_phases
+func.func @winograd_phases(%x: tensor<5x6x2x5xf32>) -> tensor<6x6x8x5xf32> {
+  // CHECK: dl.winograd_filter %{{.*}} {stride = 2 : i64} : (tensor<5x6x2x5xf32>) -> tensor<6x6x8x5xf32>
+  %0 = dl.winograd_filter %x {stride = 2 : i64} : (tensor<5x6x2x5xf32>) -> tensor<6x6x8x5xf32>
+  return %0 : tensor<6x6x8x5xf32>
+}
+
+// -----
+
+func.func @winograd_operand(%x: tensor<3x4x2x5xf32>) {
+  // expected-error @below {{(W1) expected a static [height, width, C, M] of f32, of up to 3 taps, found 'tensor<3x4x2x5xf32>'}}
+  %0 = dl.winograd_filter %x : (tensor<3x4x2x5xf32>) -> tensor<6x6x2x5xf32>
   return
 }
 

@@ -43,3 +43,25 @@ func.func @plain(%x: tensor<1x4x8xf32>, %w: tensor<4x6x3xf32>) -> tensor<1x6x8xf
   %0 = dl.conv_transpose %x, %w {strides = array<i64: 1>, pads_low = array<i64: 1>, dilations = array<i64: 1>, groups = 1 : i64} : (tensor<1x4x8xf32>, tensor<4x6x3xf32>) -> tensor<1x6x8xf32>
   return %0 : tensor<1x6x8xf32>
 }
+
+// -----
+
+// An activation that follows is computed for each phase, in its kernel; what reads
+// other positions, or is used elsewhere, stays behind.
+
+// CHECK-LABEL: func.func @activation
+// CHECK-COUNT-4: dl.conv
+// CHECK-COUNT-4: dl.sigmoid {{.*}} -> tensor<1x16x4x5xf32>
+// CHECK: dl.concat
+// CHECK: dl.transpose
+// CHECK: %[[R:.*]] = dl.reshape
+// CHECK: dl.add %[[R]], %arg2
+// CHECK-NOT: dl.sigmoid
+func.func @activation(%x: tensor<1x4x4x5xf32>, %w: tensor<4x16x2x2xf32>, %y: tensor<1x16x8x10xf32>, %b: tensor<16x1x1xf32>) -> tensor<1x16x8x10xf32> {
+  %0 = dl.conv_transpose %x, %w {strides = array<i64: 2, 2>, pads_low = array<i64: 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x4x4x5xf32>, tensor<4x16x2x2xf32>) -> tensor<1x16x8x10xf32>
+  %1 = dl.add %0, %b : (tensor<1x16x8x10xf32>, tensor<16x1x1xf32>) -> tensor<1x16x8x10xf32>
+  %2 = dl.sigmoid %1 : (tensor<1x16x8x10xf32>) -> tensor<1x16x8x10xf32>
+  %3 = dl.mul %1, %2 : (tensor<1x16x8x10xf32>, tensor<1x16x8x10xf32>) -> tensor<1x16x8x10xf32>
+  %4 = dl.add %3, %y : (tensor<1x16x8x10xf32>, tensor<1x16x8x10xf32>) -> tensor<1x16x8x10xf32>
+  return %4 : tensor<1x16x8x10xf32>
+}

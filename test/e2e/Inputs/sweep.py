@@ -129,13 +129,17 @@ class Graph:
         self.finish(value, what)
 
     def square(self):
-        """A convolution of 3 x 3 taps, stride 1, as minimal filtering computes it where that pays."""
+        """A convolution of few taps for its stride, as minimal filtering computes it where that pays."""
         channels, filters = self.pick([16, 17, 33, 64, 100]), self.pick([16, 24, 40, 70, 80, 130])
-        size = [self.pick(range(3, 45)) for _ in range(2)]
+        stride = self.pick([1, 1, 2])
+        window = [self.pick([2, 3, 3] if stride == 1 else [4, 5, 5, 6])] * 2
+        if self.random.random() < 0.2:
+            window[self.pick([0, 1])] -= 1
+        size = [self.pick(range(max(window), 45 * stride)) for _ in range(2)]
         pads = [self.pick([0, 1, 1, 1, 2]) for _ in range(4)]
         x = self.tensor([self.pick([1, 1, 2]), channels, *size], False)
-        value = self.node("Conv", [x, self.tensor([filters, channels, 3, 3], True), self.tensor([filters], True)], pads=pads)
-        self.finish(value, f"Conv {channels}x{size} to {filters}, 3x3, pads {pads}")
+        value = self.node("Conv", [x, self.tensor([filters, channels, *window], True), self.tensor([filters], True)], pads=pads, strides=[stride] * 2)
+        self.finish(value, f"Conv {channels}x{size} to {filters}, {window}, stride {stride}, pads {pads}")
 
     def model(self):
         graph = helper.make_graph(self.nodes, "sweep", self.inputs, self.outputs, self.weights)

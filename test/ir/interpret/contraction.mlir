@@ -106,3 +106,14 @@ func.func @winograd_filter() -> tensor<6x6x1x1xf32> {
   %r = dl.winograd_filter %w : (tensor<3x3x1x1xf32>) -> tensor<6x6x1x1xf32>
   return %r : tensor<6x6x1x1xf32>
 }
+
+// One row of taps with stride 2: the phases are taps 0 and 2, and tap 1, as filters of
+// two taps.
+
+// CHECK{LITERAL}: winograd_phases: dense<[[[[9.000000e+00], [1.800000e+01], [0.000000e+00], [0.000000e+00]], [[-6.000000e+00], [-1.200000e+01], [0.000000e+00], [0.000000e+00]]]]> : tensor<1x2x4x1xf32>
+func.func @winograd_phases() -> tensor<1x2x4x1xf32> {
+  %w = dl.constant dense<[[[[144.0]], [[288.0]], [[0.0]]]]> : tensor<1x3x1x1xf32>
+  %r = dl.winograd_filter %w {stride = 2 : i64} : (tensor<1x3x1x1xf32>) -> tensor<6x6x4x1xf32>
+  %s = dl.slice %r {offsets = affine_map<() -> (0, 0, 0, 0)>, strides = array<i64: 1, 1, 1, 1>} : (tensor<6x6x4x1xf32>) -> tensor<1x2x4x1xf32>
+  return %s : tensor<1x2x4x1xf32>
+}
