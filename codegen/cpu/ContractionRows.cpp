@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/cpu/ContractionRows.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace mlir::dl::cpu;
@@ -171,6 +173,13 @@ StagedOperand::StagedOperand(KernelFunction &kernel, linalg::GenericOp op,
     stride = index.mul(stride, size);
   }
   elements = stride;
+  auto last = IndexBuilder::getConstant(buffer.sizes.back());
+  auto between =
+      buffer.sizes.size() > 1
+          ? IndexBuilder::getConstant(buffer.strides[buffer.sizes.size() - 2])
+          : std::nullopt;
+  mayInterleave = last && between && (*between == 2 || *between == 4) &&
+                  *last > 1 && kernel.emitter.width() > 1;
   buffer.memory = kernel.allocateScratch(
       cast<ShapedType>(operand->get().getType()).getElementType(), stride);
   access.memory = buffer.memory;
@@ -186,6 +195,71 @@ StagedOperand::StagedOperand(KernelFunction &kernel, linalg::GenericOp op,
 }
 
 void StagedOperand::clear() { kernel.clear(buffer.memory, elements); }
+
+/// Copies with lanes along the last dimension but one: of the last one, whose
+/// elements in the copy are two or four, all vectors are interleaved and stored
+/// as they lie.
+void StagedOperand::copyInterleaved(const Position &start,
+                                    ArrayRef<Value> sizes) {
+  ElementEmitter &emitter = kernel.emitter;
+  IndexBuilder &index = emitter.index;
+  OpBuilder &builder = kernel.builder;
+  Location loc = kernel.loc;
+  size_t along = sizes.size() - 2;
+  int64_t count = *IndexBuilder::getConstant(sizes.back());
+  int64_t stored = *IndexBuilder::getConstant(buffer.strides[along]);
+  Type element = cast<MemRefType>(buffer.memory.getType()).getElementType();
+  Value zero = arith::ConstantOp::create(
+      builder, loc, builder.getZeroAttr(emitter.vectorType(element)));
+  std::function<void(size_t, Position, Value)> nest =
+      [&](size_t d, Position from, Value to) {
+        if (d < along) {
+          emitLoop(builder, loc, index.constant(0), sizes[d], index.constant(1),
+                   {}, [&](Value at, ValueRange) -> SmallVector<Value> {
+                     ElementEmitter::Scope scope(emitter);
+                     from[d] = index.uniform(index.add(start[d].base, at));
+                     nest(d + 1, from,
+                          index.add(to, index.mul(at, buffer.strides[d])));
+                     return {};
+                   });
+          return;
+        }
+        emitter.emitLanes(index.constant(0), sizes[along], [&](Value at) {
+          from[along] = index.uniform(index.add(start[along].base, at));
+          from[along].stride = 1;
+          SmallVector<Value> vectors;
+          for (int64_t i = 0; i < stored; ++i) {
+            from.back() =
+                index.uniform(index.add(start.back().base, index.constant(i)));
+            vectors.push_back(
+                i < count ? emitter.toVector(emitter.read(operand->get(), from))
+                          : zero);
+          }
+          auto interleave = [&](Value a, Value b) -> Value {
+            return vector::InterleaveOp::create(builder, loc, a, b);
+          };
+          Value all = stored == 2
+                          ? interleave(vectors[0], vectors[1])
+                          : interleave(interleave(vectors[0], vectors[2]),
+                                       interleave(vectors[1], vectors[3]));
+          Value place = index.add(to, index.mul(at, index.constant(stored)));
+          if (!emitter.mask) {
+            vector::StoreOp::create(builder, loc, all, buffer.memory,
+                                    ValueRange{place});
+            return;
+          }
+          Value left =
+              index.mul(index.sub(sizes[along], at), index.constant(stored));
+          Value mask = vector::CreateMaskOp::create(
+              builder, loc,
+              VectorType::get({stored * emitter.width()}, builder.getI1Type()),
+              ValueRange{left});
+          vector::MaskedStoreOp::create(builder, loc, buffer.memory,
+                                        ValueRange{place}, mask, all);
+        });
+      };
+  nest(0, Position(sizes.size()), index.constant(0));
+}
 
 void StagedOperand::copy(const LoopBox &box) {
   ElementEmitter &emitter = kernel.emitter;
@@ -207,6 +281,8 @@ void StagedOperand::copy(const LoopBox &box) {
   auto last = IndexBuilder::getConstant(sizes.back());
   if (sizes.size() > 1 && last && *last > 1 && *last < emitter.width() / 2)
     std::swap(order[order.size() - 1], order[order.size() - 2]);
+  if (mayInterleave && order.back() + 2 == sizes.size())
+    return copyInterleaved(start, sizes);
   Position from(sizes.size()), to(sizes.size());
   auto move = [&](size_t d, Value i, int64_t stride) {
     from[d] = index.uniform(index.add(start[d].base, i));

@@ -55,11 +55,14 @@ public:
   LinearAccess access;
 
 private:
+  void copyInterleaved(const Position &start, ArrayRef<Value> sizes);
+
   KernelFunction &kernel;
   linalg::GenericOp op;
   OpOperand *operand;
   Buffer buffer;
-  Value elements; // of the scratch
+  bool mayInterleave = false; // copyInterleaved
+  Value elements;             // of the scratch
 };
 
 /// The bytes that boxes of `extents` positions (of each loop) read of an

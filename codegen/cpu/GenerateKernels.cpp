@@ -34,12 +34,14 @@ static const Generator &chooseGenerator(func::FuncOp source,
   static const Generator attention{"attention", emitAttentionKernel},
       winograd{"winograd", emitWinogradKernel},
       contraction{"contraction", emitContractionKernel},
-      window{"window", emitWindowKernel}, loop{"loop", emitLoopKernel};
-  return isAttentionKernel(source)           ? attention
-         : isWinogradKernel(source, machine) ? winograd
-         : isContractionKernel(source)       ? contraction
-         : isWindowKernel(source)            ? window
-                                             : loop;
+      window{"window", emitWindowKernel},
+      transpose{"transpose", emitTransposeKernel}, loop{"loop", emitLoopKernel};
+  return isAttentionKernel(source)            ? attention
+         : isWinogradKernel(source, machine)  ? winograd
+         : isContractionKernel(source)        ? contraction
+         : isWindowKernel(source)             ? window
+         : isTransposeKernel(source, machine) ? transpose
+                                              : loop;
 }
 
 LogicalResult mlir::dl::cpu::generateKernels(ModuleOp module,

@@ -109,12 +109,14 @@ LogicalResult emitContractionKernel(KernelFunction &kernel);
 LogicalResult emitAttentionKernel(KernelFunction &kernel);
 LogicalResult emitWindowKernel(KernelFunction &kernel);
 LogicalResult emitWinogradKernel(KernelFunction &kernel);
+LogicalResult emitTransposeKernel(KernelFunction &kernel);
 
 /// Whether the source function has the form that the strategy is for.
 bool isContractionKernel(func::FuncOp source);
 bool isAttentionKernel(func::FuncOp source);
 bool isWindowKernel(func::FuncOp source);
 bool isWinogradKernel(func::FuncOp source, const MachineModel &machine);
+bool isTransposeKernel(func::FuncOp source, const MachineModel &machine);
 
 } // namespace mlir::dl::cpu
 

@@ -96,6 +96,19 @@ class Graph:
         if self.rounded:
             self.tolerance[value] = 1e-2
 
+    def permute(self):
+        """A permutation of an input, of elements of four bytes, two or one."""
+        rank = self.pick([2, 3, 4])
+        shape = [self.pick([1, 2, 3, 8, 9, 16, 17, 33, 40] + ([200] if rank == 2 else [])) for _ in range(rank)]
+        order = [int(i) for i in self.random.permutation(rank)]
+        kind = [np.float32, np.float16, np.uint8][self.pick([0, 0, 1, 2])]
+        name = f"t{len(self.feed) + len(self.weights)}"
+        self.feed[name] = self.random.integers(0, 200, shape).astype(kind)
+        self.inputs.append(helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(kind)), shape))
+        value = self.node("Transpose", [name], perm=order)
+        self.outputs.append(helper.make_tensor_value_info(value, helper.np_dtype_to_tensor_dtype(np.dtype(kind)), None))
+        self.what[value] = f"Transpose {shape} by {order}, {np.dtype(kind)}"
+
     def conv(self):
         spatial = self.pick([1, 2, 2, 2, 3])
         limit = {1: 60, 2: 24, 3: 9}[spatial]
@@ -151,7 +164,7 @@ def check(args, seed, scratch):
     graph = Graph(np.random.default_rng(seed), args.rounded)
     for _ in range(8):
         kind = graph.random.random()
-        (graph.matmul if kind < 0.3 else graph.square if kind < 0.42 else graph.attention if kind < 0.5 else graph.conv)()
+        (graph.matmul if kind < 0.3 else graph.square if kind < 0.42 else graph.attention if kind < 0.5 else graph.permute if kind < 0.58 else graph.conv)()
     model, module = f"{scratch}/model.onnx", f"{scratch}/model.dlm"
     onnx.save(graph.model(), model)
     options = onnxruntime.SessionOptions()
@@ -173,7 +186,7 @@ def check(args, seed, scratch):
         if got.shape != want.shape:
             bad.append(f"shape {got.shape}, expected {want.shape}: {graph.what[name]}")
             continue
-        error = np.abs(got - want).max() / max(np.abs(want).max(), 1) if want.size else 0
+        error = np.abs(got - want.astype(float)).max() / max(np.abs(want).max(), 1) if want.size else 0
         if error <= graph.tolerance.get(name, TOLERANCE):
             passed += 1
         else:
