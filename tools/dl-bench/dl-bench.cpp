@@ -218,17 +218,18 @@ void printText(const Times &times, const runtime::Session &session,
 /// limits of the machine; prints or adds to `json`.
 void addRoofline(const Options &options, runtime::Session &session,
                  const Cost &cost, Json &json) {
+  std::set<tools::Products> products;
+  if (cost.info)
+    products = cost.info->products();
   tools::MachineLimits machine =
-      tools::measureMachine(session.threads(), kProbeSeconds);
+      tools::measureMachine(session.threads(), kProbeSeconds, products);
   std::vector<tools::ProfiledRun> runs =
       tools::profileFor(session, options.seconds);
   std::vector<tools::MeasuredWork> kernels = tools::measureKernels(
       runs, cost.info ? &*cost.info : nullptr, cost.symbols);
   // The machine may have been slower for a while.
-  tools::MachineLimits again =
-      tools::measureMachine(session.threads(), kProbeSeconds);
-  machine.flops = std::max(machine.flops, again.flops);
-  machine.bandwidth = std::max(machine.bandwidth, again.bandwidth);
+  machine.raise(
+      tools::measureMachine(session.threads(), kProbeSeconds, products));
   if (options.json)
     json["roofline"] = tools::rooflineJson(kernels, machine);
   else
