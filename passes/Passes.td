@@ -88,7 +88,8 @@ def ReducePrecision : Pass<"dl-reduce-precision"> {
     and give the f32 sums of their products (`wide`). Constants are rounded on the
     way into the module's file. A computed value is rounded once, where it is
     made, for all that read it, so that it is stored as bf16; inputs of the model
-    and results stay as they are. Convolutions in groups compute in f32 with what is
+    and results stay as they are. What a normalization makes is rounded for products
+    alone: a residual connection adds it on, layer after layer. Convolutions in groups compute in f32 with what is
     stored as bf16.
 
     Example:

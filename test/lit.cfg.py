@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 import atexit
+import importlib.util
 import os
 import re
 import shutil
@@ -37,6 +38,10 @@ config.substitutions.append(
 config.substitutions.append(("%python", config.python))
 config.substitutions.append(("%build", config.dl_binary_root))
 config.substitutions.append(("%source", config.dl_source_root))
+
+# An engine to compare with, which set-up does not install.
+if importlib.util.find_spec("openvino"):
+    config.available_features.add("openvino")
 
 # Each run of the suite starts with no compiled kernel: what an earlier build of the
 # compiler has left cannot answer for this one.

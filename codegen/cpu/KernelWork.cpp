@@ -4,10 +4,13 @@
 #include "codegen/cpu/KernelWork.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -203,6 +206,21 @@ KernelWork mlir::dl::cpu::countWork(func::FuncOp kernel) {
   return work;
 }
 
+/// The value of `dl.products`; empty where there are none.
+static StringRef findProducts(func::FuncOp generated) {
+  bool hasF32 = false, hasPairs = false, hasTiles = false;
+  generated.walk([&](Operation *op) {
+    hasF32 |= isa<vector::FMAOp>(op);
+    hasPairs |= isa<x86vector::DotBF16Op>(op);
+    if (auto call = dyn_cast<LLVM::CallIntrinsicOp>(op))
+      hasTiles |= call.getIntrin() == "llvm.x86.tdpbf16ps";
+  });
+  return hasTiles   ? "bf16-tiles"
+         : hasPairs ? "bf16-pairs"
+         : hasF32   ? "f32"
+                    : "";
+}
+
 void mlir::dl::cpu::setWork(const KernelWork &work, unsigned numSizes,
                             func::FuncOp generated) {
   Builder builder(generated.getContext());
@@ -219,4 +237,6 @@ void mlir::dl::cpu::setWork(const KernelWork &work, unsigned numSizes,
   }
   if (work.accumulator)
     generated->setAttr("dl.accumulator", TypeAttr::get(work.accumulator));
+  if (StringRef products = findProducts(generated); !products.empty())
+    generated->setAttr("dl.products", builder.getStringAttr(products));
 }

@@ -31,7 +31,9 @@ struct KernelWork {
 KernelWork countWork(func::FuncOp kernel);
 
 /// Declares the work on the generated function: `dl.flops` (a map), `dl.reads`
-/// (for each tensor argument a map, or unit for all) and `dl.accumulator`.
+/// (for each tensor argument a map, or unit for all), `dl.accumulator`, and of
+/// kernels that multiply and add in one instruction, `dl.products`: "f32",
+/// "bf16-pairs" (AVX512-BF16) or "bf16-tiles" (AMX), the widest that there is.
 void setWork(const KernelWork &work, unsigned numSizes, func::FuncOp generated);
 
 } // namespace mlir::dl::cpu

@@ -55,6 +55,8 @@ static json::Object describeKernel(llvm::StringRef name,
     kernel["generator"] = generator.getValue();
   if (auto type = function->getAttrOfType<mlir::TypeAttr>("dl.accumulator"))
     kernel["accumulator"] = getText(type.getValue());
+  if (auto products = function->getAttrOfType<mlir::StringAttr>("dl.products"))
+    kernel["products"] = products.getValue();
   if (dispatches.empty())
     return kernel;
   DispatchOp first = dispatches.front();

@@ -30,8 +30,8 @@ namespace dl {
 ///   arithmetic operations;
 /// - `dl.reads`: for each tensor, a map to the number of elements that are
 /// read,
-///   or unit for all; `dl.generator`, `dl.accumulator`: how the kernel is made;
-///   all three for the debug information alone;
+///   or unit for all; `dl.generator`, `dl.accumulator`, `dl.products`: how the
+///   kernel is made; all four for the debug information alone;
 /// - `dl.in_place`: for each result, the input whose memory it may take, or -1.
 struct PackageInput {
   mlir::ModuleOp module;

@@ -30,6 +30,22 @@ static bool onlyMoves(Operation *op) {
                          ConcatOp>(op);
 }
 
+/// Whether elementwise operations make the value of a reduction over the same
+/// elements, as normalizations do.
+static bool isNormalized(Value value, int depth = 0) {
+  // As long as normalizations are, with an affine part and a rectifier.
+  constexpr int kDepth = 8;
+  Operation *op = value.getDefiningOp();
+  if (!op || depth > kDepth || isa<CastOp>(op))
+    return false;
+  if (isa<ReduceOp>(op))
+    return true;
+  return op->hasTrait<OpTrait::FusionElementwise>() &&
+         llvm::any_of(op->getOperands(), [&](Value operand) {
+           return isNormalized(operand, depth + 1);
+         });
+}
+
 namespace {
 
 class Rounder {
@@ -115,7 +131,10 @@ private:
         CastOp::create(builder, value.getLoc(), narrowType(value), value,
                        /*saturate=*/true, /*approximate=*/true);
     rounded[value] = result;
-    if (op && !isStoredConstant(value) && !isStoredWide(value)) {
+    // What is normalized and added on, layer after layer, would be rounded each
+    // time: it is stored both ways.
+    if (op && !isStoredConstant(value) && !isStoredWide(value) &&
+        !isNormalized(value)) {
       Value extended = extend(result, value);
       value.replaceUsesWithIf(extended, [&](OpOperand &use) {
         return use.getOwner() != result.getDefiningOp();

@@ -19,6 +19,21 @@ func.func @rounded_once(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) -> tensor<4x8x
   return %2 : tensor<4x8xf32>
 }
 
+// But what is normalized, which residual connections add on.
+
+// CHECK-LABEL: func.func @normalized
+// CHECK: %[[D:.*]] = dl.div %arg0
+// CHECK: %[[N:.*]] = dl.cast %[[D]] {approximate} : (tensor<4x8xf32>) -> tensor<4x8xbf16>
+// CHECK: %[[P:.*]] = dl.matmul %[[N]]
+// CHECK: dl.add %[[P]], %[[D]]
+func.func @normalized(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) -> tensor<4x8xf32> {
+  %s = dl.reduce sum, %x {axes = array<i64: 1>, keepdims = true} : (tensor<4x8xf32>) -> tensor<4x1xf32>
+  %0 = dl.div %x, %s : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xf32>
+  %1 = dl.matmul %0, %w : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+  %2 = dl.add %1, %0 : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %2 : tensor<4x8xf32>
+}
+
 // What only moves elements moves rounded ones.
 
 // CHECK-LABEL: func.func @moved

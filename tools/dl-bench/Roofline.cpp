@@ -14,7 +14,8 @@ struct Place {
   double intensity = 0; // operations a byte
   double flops = 0, bandwidth = 0;
   bool isCompute = false;
-  double share = 0; // of the limit that binds
+  double compute = 0; // share of the peak, whatever binds
+  double share = 0;   // of the limit that binds
 };
 
 Place placeBelow(const MeasuredWork &kernel, const MachineLimits &machine) {
@@ -25,11 +26,12 @@ Place placeBelow(const MeasuredWork &kernel, const MachineLimits &machine) {
     return place;
   place.flops = kernel.work.flops / kernel.seconds;
   place.bandwidth = bytes / kernel.seconds;
-  double compute = machine.flops > 0 ? place.flops / machine.flops : 0;
+  double peak = machine.peak(kernel.products);
+  place.compute = peak > 0 ? place.flops / peak : 0;
   double memory =
       machine.bandwidth > 0 ? place.bandwidth / machine.bandwidth : 0;
-  place.isCompute = compute >= memory;
-  place.share = std::max(compute, memory);
+  place.isCompute = place.compute >= memory;
+  place.share = std::max(place.compute, memory);
   return place;
 }
 
@@ -38,23 +40,33 @@ Place placeBelow(const MeasuredWork &kernel, const MachineLimits &machine) {
 std::string rooflineTable(const std::vector<MeasuredWork> &kernels,
                           const MachineLimits &machine) {
   char line[256];
-  snprintf(
-      line, sizeof(line),
-      "limits: %.1f GFLOP/s and %.1f GB/s on %d %s, measured in this run\n",
-      machine.flops * 1e-9, machine.bandwidth * 1e-9, machine.threads,
-      machine.threads == 1 ? "thread" : "threads");
-  std::string text = line;
+  std::string text = "limits: ";
+  auto addPeak = [&](Products products, double flops) {
+    if (flops <= 0)
+      return;
+    snprintf(line, sizeof(line), "%.1f GFLOP/s of %s, ", flops * 1e-9,
+             getName(products));
+    text += line;
+  };
+  addPeak(Products::Float32, machine.flops);
+  addPeak(Products::Pairs, machine.pairFlops);
+  addPeak(Products::Tiles, machine.tileFlops);
+  snprintf(line, sizeof(line), "%.1f GB/s on %d %s, measured in this run\n",
+           machine.bandwidth * 1e-9, machine.threads,
+           machine.threads == 1 ? "thread" : "threads");
+  text += line;
   text += "      ms  calls     MFLOP        MB   FLOP/B   GFLOP/s     GB/s  "
-          "bound    limit  kernel\n";
+          "bound    limit    peak  products    kernel\n";
   bool isCached = false, isSaved = false;
   for (const MeasuredWork &kernel : kernels) {
     Place place = placeBelow(kernel, machine);
     snprintf(line, sizeof(line),
-             "%8.4f %6.0f %9.3f %9.3f %8.2f %9.1f %8.1f  %-7s %5.1f%%  ",
+             "%8.4f %6.0f %9.3f %9.3f %8.2f %9.1f %8.1f  %-7s %5.1f%%  %5.1f%% "
+             " %-10s  ",
              kernel.seconds * 1e3, kernel.calls, kernel.work.flops * 1e-6,
              kernel.work.bytes() * 1e-6, place.intensity, place.flops * 1e-9,
              place.bandwidth * 1e-9, place.isCompute ? "compute" : "memory",
-             place.share * 100);
+             place.share * 100, place.compute * 100, getName(kernel.products));
     text += line + kernel.name + "\n";
     isCached |= !place.isCompute && place.share > 1;
     isSaved |= place.isCompute && place.share > 1;
@@ -81,14 +93,12 @@ nlohmann::ordered_json rooflineJson(const std::vector<MeasuredWork> &kernels,
                     {"flops_per_byte", place.intensity},
                     {"gflops", place.flops * 1e-9},
                     {"gbytes_per_s", place.bandwidth * 1e-9},
+                    {"products", getName(kernel.products)},
                     {"bound", place.isCompute ? "compute" : "memory"},
-                    {"share", place.share}});
+                    {"share", place.share},
+                    {"peak_share", place.compute}});
   }
-  return {{"machine",
-           {{"peak_gflops", machine.flops * 1e-9},
-            {"bandwidth_gbytes_per_s", machine.bandwidth * 1e-9},
-            {"threads", machine.threads}}},
-          {"kernels", list}};
+  return {{"machine", describeMachine(machine)}, {"kernels", list}};
 }
 
 } // namespace dl::tools

@@ -6,6 +6,7 @@
 #include "tools/dl-bench/Energy.h"
 #include "tools/dl-bench/Roofline.h"
 #include "tools/measure/Machine.h"
+#include "tools/measure/Memory.h"
 #include "tools/measure/Profile.h"
 #include "tools/measure/RandomInputs.h"
 #include "tools/measure/Work.h"
@@ -18,7 +19,6 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <unistd.h>
 
 using namespace dl;
 using dl::values::Failure;
@@ -53,25 +53,17 @@ double millisecondsSince(Clock::time_point start) {
       .count();
 }
 
-/// Bytes of memory that this process has at the moment, files that are mapped
-/// included; 0 where the system does not tell.
-uint64_t residentBytes() {
-  char line[128] = "";
-  if (FILE *file = fopen("/proc/self/statm", "r")) {
-    if (!fgets(line, sizeof(line), file))
-      line[0] = '\0';
-    fclose(file);
-  }
-  char *rest = nullptr;
-  strtoull(line, &rest, 10); // the size of all mappings comes first
-  return strtoull(rest, nullptr, 10) *
-         static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-}
-
 /// What loading the module cost.
 struct Load {
   double milliseconds;
   uint64_t residentBytes;
+};
+
+/// What this process has in memory: when it starts, at most until the first
+/// run is over, at most in the runs that are timed, and after them.
+struct Memory {
+  tools::MemoryUse start, end;
+  uint64_t loadPeak, runPeak;
 };
 
 /// Calls the session until the time is over, at least once.
@@ -146,7 +138,12 @@ using Json = nlohmann::ordered_json;
 
 Json makeJson(const Options &options, const Times &times,
               const runtime::Session &session, const runtime::Module &module,
-              const Load &load, const Cost &cost) {
+              const Load &load, const Memory &memory, const Cost &cost) {
+  auto use = [](const tools::MemoryUse &use) -> Json {
+    return {{"resident_bytes", use.resident},
+            {"anonymous_bytes", use.anonymous},
+            {"file_bytes", use.file}};
+  };
   Json result = {
       {"module", options.module},
       {"min_ms", times.min},
@@ -160,7 +157,12 @@ Json makeJson(const Options &options, const Times &times,
       {"flops", session.flops()},
       {"gflops", static_cast<double>(session.flops()) / times.min * 1e-6},
       {"weight_bytes", module.info().constant_bytes},
-      {"arena_bytes", session.arenaBytes()}};
+      {"arena_bytes", session.arenaBytes()},
+      {"memory",
+       {{"start", use(memory.start)},
+        {"load_peak_bytes", memory.loadPeak},
+        {"run_peak_bytes", memory.runPeak},
+        {"end", use(memory.end)}}}};
   if (cost.info) {
     result["parameters"] = cost.info->parameterCount();
     result["parameter_bytes"] = cost.info->parameterBytes();
@@ -175,7 +177,7 @@ Json makeJson(const Options &options, const Times &times,
 
 void printText(const Times &times, const runtime::Session &session,
                const runtime::Module &module, const Load &load,
-               const Cost &cost) {
+               const Memory &memory, const Cost &cost) {
   printf("min %.4f ms, median %.4f ms, p99 %.4f ms, mean %.4f ms (%zu runs, "
          "%d threads)\n",
          times.min, times.median, times.p99, times.mean, times.runs,
@@ -194,6 +196,15 @@ void printText(const Times &times, const runtime::Session &session,
          static_cast<unsigned long long>(session.arenaBytes()));
   printf("loaded in %.2f ms and %llu bytes of memory\n", load.milliseconds,
          static_cast<unsigned long long>(load.residentBytes));
+  auto grown = [&](uint64_t now, uint64_t before) {
+    return (static_cast<double>(now) - static_cast<double>(before)) * 1e-6;
+  };
+  printf("memory beyond the start's, at most: %.1f MB in runs, %.1f MB before "
+         "(%.1f MB anonymous, %.1f MB of files)\n",
+         grown(memory.runPeak, memory.start.resident),
+         grown(memory.loadPeak, memory.start.resident),
+         grown(memory.end.anonymous, memory.start.anonymous),
+         grown(memory.end.file, memory.start.file));
   if (cost.isMeasured)
     printf("energy for 1000 inferences: %.4g J, measured (the whole machine)\n",
            cost.joules);
@@ -207,17 +218,18 @@ void printText(const Times &times, const runtime::Session &session,
 /// limits of the machine; prints or adds to `json`.
 void addRoofline(const Options &options, runtime::Session &session,
                  const Cost &cost, Json &json) {
+  std::set<tools::Products> products;
+  if (cost.info)
+    products = cost.info->products();
   tools::MachineLimits machine =
-      tools::measureMachine(session.threads(), kProbeSeconds);
+      tools::measureMachine(session.threads(), kProbeSeconds, products);
   std::vector<tools::ProfiledRun> runs =
       tools::profileFor(session, options.seconds);
   std::vector<tools::MeasuredWork> kernels = tools::measureKernels(
       runs, cost.info ? &*cost.info : nullptr, cost.symbols);
   // The machine may have been slower for a while.
-  tools::MachineLimits again =
-      tools::measureMachine(session.threads(), kProbeSeconds);
-  machine.flops = std::max(machine.flops, again.flops);
-  machine.bandwidth = std::max(machine.bandwidth, again.bandwidth);
+  machine.raise(
+      tools::measureMachine(session.threads(), kProbeSeconds, products));
   if (options.json)
     json["roofline"] = tools::rooflineJson(kernels, machine);
   else
@@ -225,7 +237,8 @@ void addRoofline(const Options &options, runtime::Session &session,
 }
 
 void bench(const Options &options) {
-  uint64_t residentBefore = residentBytes();
+  Memory memory;
+  memory.start = tools::readMemoryUse();
   Clock::time_point start = Clock::now();
   runtime::Module module = runtime::Module::open(options.module);
   uint32_t entry = values::chooseEntry(module, options.entry);
@@ -236,7 +249,8 @@ void bench(const Options &options) {
   sessionOptions.target = target.c_str();
   sessionOptions.threads = options.threads;
   runtime::Session session(module, sessionOptions);
-  Load load = {millisecondsSince(start), residentBytes() - residentBefore};
+  Load load = {millisecondsSince(start), 0};
+  load.residentBytes = tools::readMemoryUse().resident - memory.start.resident;
 
   std::vector<values::Value> inputs =
       options.inputs.empty()
@@ -247,17 +261,21 @@ void bench(const Options &options) {
   // Pages in the weights, and lets the clock rise.
   timeRuns(session, std::min(0.2, options.seconds / 4));
   session.run();
+  memory.loadPeak = tools::readPeakMemory();
+  tools::resetPeakMemory();
   tools::EnergyCounters counters(options.powercap);
   counters.start();
   std::vector<double> timed = timeRuns(session, options.seconds);
   std::optional<double> joules = counters.joules();
+  memory.runPeak = tools::readPeakMemory();
+  memory.end = tools::readMemoryUse();
   Times times = summarize(timed);
   if (joules)
     *joules /= static_cast<double>(times.runs);
   Cost cost = findCost(session, module, entry, inputs, joules);
-  Json json = makeJson(options, times, session, module, load, cost);
+  Json json = makeJson(options, times, session, module, load, memory, cost);
   if (!options.json)
-    printText(times, session, module, load, cost);
+    printText(times, session, module, load, memory, cost);
   if (options.roofline)
     addRoofline(options, session, cost, json);
   if (options.json)

@@ -90,6 +90,12 @@ struct CommandLine {
       cl::desc(
           "The target's peak, float32 (default: measured on this machine)"),
       cl::value_desc("GFLOP/S"), cl::cat(reports)};
+  cl::opt<double> explainBf16Peak{
+      "explain-bf16-peak", cl::init(0),
+      cl::desc("The target's peak of products of bf16, where it has "
+               "instructions for them (default: measured on this machine, or "
+               "--explain-peak)"),
+      cl::value_desc("GFLOP/S"), cl::cat(reports)};
   cl::opt<double> explainBandwidth{
       "explain-bandwidth", cl::init(0),
       cl::desc("The target's memory bandwidth (default: measured on this "
@@ -187,6 +193,7 @@ static Error readOptions(const CommandLine &line, ExplainOptions &options) {
   options.seconds = line.explainMeasure;
   options.threads = static_cast<int>(line.explainThreads);
   options.peakFlops = line.explainPeak * 1e9;
+  options.bf16PeakFlops = line.explainBf16Peak * 1e9;
   options.bandwidth = line.explainBandwidth * 1e9;
   for (const std::string &text : line.explainSizes) {
     std::string name;
@@ -199,6 +206,7 @@ static Error readOptions(const CommandLine &line, ExplainOptions &options) {
       (line.explainMeasure.getNumOccurrences() ||
        line.explainThreads.getNumOccurrences() ||
        line.explainPeak.getNumOccurrences() ||
+       line.explainBf16Peak.getNumOccurrences() ||
        line.explainBandwidth.getNumOccurrences() || !options.sizes.empty()))
     return createStringError("--explain: expected the report's FILE");
   return Error::success();

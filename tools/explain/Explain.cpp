@@ -114,15 +114,22 @@ Example measureExample(const runtime::Module &module, const WorkInfo &info,
   }
   bool isGiven = options.peakFlops > 0 && options.bandwidth > 0;
   if (!isGiven)
-    example.machine = measureMachine(example.threads, kProbeSeconds);
+    example.machine =
+        measureMachine(example.threads, kProbeSeconds, info.products());
   example.machine.threads = example.threads;
   example.machineSource =
       isGiven ? "given by options"
               : "measured on the compiling machine with " +
                     std::to_string(example.threads) +
                     (example.threads == 1 ? " thread" : " threads");
-  if (options.peakFlops > 0)
+  // A peak that is given is another machine's: this one's others say nothing.
+  if (options.peakFlops > 0) {
     example.machine.flops = options.peakFlops;
+    example.machine.pairFlops = example.machine.tileFlops = 0;
+  }
+  if (options.bf16PeakFlops > 0)
+    example.machine.pairFlops = example.machine.tileFlops =
+        options.bf16PeakFlops;
   if (options.bandwidth > 0)
     example.machine.bandwidth = options.bandwidth;
   if (!isGiven && (options.peakFlops > 0 || options.bandwidth > 0))

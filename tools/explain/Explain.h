@@ -19,8 +19,9 @@ struct ExplainOptions {
   /// FILE.json.
   std::string output;
   /// The target's limits: float32 operations and bytes a second; 0: as this
-  /// machine is measured.
-  double peakFlops = 0, bandwidth = 0;
+  /// machine is measured. Of bf16's own instructions, 0: as this machine is
+  /// measured or, where `peakFlops` is given, the same as that.
+  double peakFlops = 0, bandwidth = 0, bf16PeakFlops = 0;
   /// How long to run the module for measured times; 0 for not at all.
   double seconds = 0.5;
   /// Threads to measure with; 0: the CPUs that this process may use.

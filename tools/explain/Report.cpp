@@ -49,11 +49,7 @@ public:
             {"model", trace.model},
             {"target", makeTarget()},
             {"symbols", example.symbols},
-            {"machine",
-             {{"peak_gflops", example.machine.flops * 1e-9},
-              {"bandwidth_gbytes_per_s", example.machine.bandwidth * 1e-9},
-              {"threads", example.machine.threads},
-              {"source", example.machineSource}}},
+            {"machine", makeMachine()},
             {"measured", example.measured},
             {"totals", makeTotals()},
             {"nodes", nodes},
@@ -82,6 +78,12 @@ private:
       executions[step] += 1;
   }
 
+  Json makeMachine() const {
+    Json result = describeMachine(example.machine);
+    result["source"] = example.machineSource;
+    return result;
+  }
+
   Json makeTarget() const {
     Json levels = Json::array();
     for (uint32_t i = 0; i < module.info().code_count; ++i) {
@@ -105,9 +107,14 @@ private:
     return result;
   }
 
-  double predict(const Work &work) const {
-    double compute =
-        example.machine.flops > 0 ? work.flops / example.machine.flops : 0;
+  /// At the peak of what the step multiplies with.
+  double predictCompute(const StepInfo &step, const Work &work) const {
+    double peak = example.machine.peak(step.products);
+    return peak > 0 ? work.flops / peak : 0;
+  }
+
+  double predict(const StepInfo &step, const Work &work) const {
+    double compute = predictCompute(step, work);
     double memory = example.machine.bandwidth > 0
                         ? work.bytes() / example.machine.bandwidth
                         : 0;
@@ -143,7 +150,8 @@ private:
         result["precision"] = {
             {"operands", kernel.value("operands", nlohmann::json::array())},
             {"results", kernel.value("results", nlohmann::json::array())},
-            {"accumulator", kernel.value("accumulator", nlohmann::json())}};
+            {"accumulator", kernel.value("accumulator", nlohmann::json())},
+            {"products", kernel.value("products", nlohmann::json())}};
       }
       result["nodes"] = Json::array();
       for (const Member &member : from.members)
@@ -163,9 +171,8 @@ private:
     result["read_bytes"] = quantity(step.readBytes);
     result["written_bytes"] = quantity(step.writtenBytes);
     double times = static_cast<double>(executions[i]);
-    double compute =
-        example.machine.flops > 0 ? work.flops / example.machine.flops : 0;
-    double predicted = predict(work);
+    double compute = predictCompute(step, work);
+    double predicted = predict(step, work);
     result["bound"] =
         predicted > 0 && compute >= predicted ? "compute" : "memory";
     result["predicted_ms"] = predicted * times * 1e3;

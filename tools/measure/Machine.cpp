@@ -3,6 +3,8 @@
 
 #include "tools/measure/Machine.h"
 
+#include "tools/measure/Bf16.h"
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -215,13 +217,45 @@ void readAll(const float *data, size_t count) {
 
 } // namespace
 
-double measurePeakFlops(int threads, double seconds) {
+const char *getName(Products products) {
+  return products == Products::Tiles   ? "bf16-tiles"
+         : products == Products::Pairs ? "bf16-pairs"
+                                       : "f32";
+}
+
+Products parseProducts(const std::string &name) {
+  for (Products products : {Products::Tiles, Products::Pairs})
+    if (name == getName(products))
+      return products;
+  return Products::Float32;
+}
+
+double MachineLimits::peak(Products products) const {
+  double own = products == Products::Tiles   ? tileFlops
+               : products == Products::Pairs ? pairFlops
+                                             : flops;
+  return own > 0 ? own : flops;
+}
+
+void MachineLimits::raise(const MachineLimits &other) {
+  flops = std::max(flops, other.flops);
+  pairFlops = std::max(pairFlops, other.pairFlops);
+  tileFlops = std::max(tileFlops, other.tileFlops);
+  bandwidth = std::max(bandwidth, other.bandwidth);
+}
+
+double measurePeakFlops(int threads, double seconds, Products products) {
+  if ((products == Products::Pairs && !hasPairProducts()) ||
+      (products == Products::Tiles && !hasTileProducts()))
+    return 0;
+  auto multiply = products == Products::Tiles   ? multiplyTiles
+                  : products == Products::Pairs ? multiplyPairs
+                                                : multiplyAdd;
   // About a millisecond, so that some rounds run undisturbed.
   constexpr int64_t steps = 1 << 18;
   std::vector<double> flops(threads);
   Rounds::Times times = Rounds::fastest(
-      threads, seconds, [](int) {},
-      [&](int i) { flops[i] = multiplyAdd(steps); });
+      threads, seconds, [](int) {}, [&](int i) { flops[i] = multiply(steps); });
   // A thread that is put aside for a while says nothing about the others.
   double sum = 0;
   for (int i = 0; i < threads; ++i)
@@ -253,10 +287,18 @@ double measureBandwidth(int threads, double seconds, unsigned long bytes) {
              : 0;
 }
 
-MachineLimits measureMachine(int threads, double seconds) {
+MachineLimits measureMachine(int threads, double seconds,
+                             const std::set<Products> &products) {
   MachineLimits limits;
   limits.threads = std::max(threads, 1);
-  limits.flops = measurePeakFlops(limits.threads, seconds / 3);
+  auto measure = [&](Products each) {
+    return measurePeakFlops(limits.threads, seconds / 3, each);
+  };
+  limits.flops = measure(Products::Float32);
+  if (products.count(Products::Pairs))
+    limits.pairFlops = measure(Products::Pairs);
+  if (products.count(Products::Tiles))
+    limits.tileFlops = measure(Products::Tiles);
   limits.bandwidth = measureBandwidth(limits.threads, seconds * 2 / 3);
   return limits;
 }

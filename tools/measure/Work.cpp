@@ -128,7 +128,9 @@ std::vector<WorkInfo::Node> WorkInfo::addSteps(const Json &steps, int loop) {
         found.kind == "host" ? step["function"].get<std::string>() : found.kind;
     if (found.kind == "kernel") {
       found.kernelIndex = step["kernel"];
-      found.kernel = kernels().at(found.kernelIndex)["name"];
+      const Json &kernel = kernels().at(found.kernelIndex);
+      found.kernel = kernel["name"];
+      found.products = parseProducts(kernel.value("products", ""));
     }
     found.loop = loop;
     found.flops = step.value("flops", Json());
@@ -139,6 +141,13 @@ std::vector<WorkInfo::Node> WorkInfo::addSteps(const Json &steps, int loop) {
     list.push_back(std::move(found));
     result.push_back(std::move(node));
   }
+  return result;
+}
+
+std::set<Products> WorkInfo::products() const {
+  std::set<Products> result;
+  for (const StepInfo &step : list)
+    result.insert(step.products);
   return result;
 }
 
@@ -177,6 +186,17 @@ std::vector<int> WorkInfo::order(const Symbols &symbols, size_t limit) const {
 // Measured steps
 //===----------------------------------------------------------------------===//
 
+nlohmann::ordered_json describeMachine(const MachineLimits &machine) {
+  nlohmann::ordered_json result = {{"peak_gflops", machine.flops * 1e-9}};
+  if (machine.pairFlops > 0)
+    result["bf16_pairs_peak_gflops"] = machine.pairFlops * 1e-9;
+  if (machine.tileFlops > 0)
+    result["bf16_tiles_peak_gflops"] = machine.tileFlops * 1e-9;
+  result["bandwidth_gbytes_per_s"] = machine.bandwidth * 1e-9;
+  result["threads"] = machine.threads;
+  return result;
+}
+
 static double seconds(const dlrt_profile_event &event) {
   return static_cast<double>(event.duration_ns) * 1e-9;
 }
@@ -201,6 +221,7 @@ std::vector<MeasuredWork> measureSteps(const std::vector<ProfiledRun> &runs,
     item.name = step.name;
     item.knowsFlops = !step.flops.is_null();
     item.knowsBytes = true;
+    item.products = step.products;
     result.push_back(std::move(item));
   }
   size_t events = runs.empty() ? size_t(1) << 20 : runs.front().size();
@@ -235,8 +256,10 @@ std::vector<MeasuredWork> measureKernels(const std::vector<ProfiledRun> &runs,
       item.seconds += seconds(run[i]) / count;
       item.calls += 1 / count;
       Work work;
-      if (known)
+      if (known) {
         work = WorkInfo::evaluate(info->steps()[order[i]], symbols);
+        item.products = info->steps()[order[i]].products;
+      }
       work.flops = std::max(0.0, static_cast<double>(run[i].flops));
       item.knowsFlops |= run[i].flops >= 0;
       item.knowsBytes |= known;

@@ -7,6 +7,7 @@
 #define DL_TOOLS_MEASURE_WORK_H
 
 #include "runtime/api/dlrt.hpp"
+#include "tools/measure/Machine.h"
 #include "tools/measure/Profile.h"
 #include "tools/values/Value.h"
 
@@ -38,7 +39,8 @@ struct StepInfo {
   std::string name;    // source nodes
   std::string kind;    // "kernel", "host", "copy"
   int kernelIndex = 0; // of a "kernel": in the module's list
-  int loop = -1;       // the loop around it, in the order of the loops; -1
+  Products products = Products::Float32;
+  int loop = -1; // the loop around it, in the order of the loops; -1
   nlohmann::json flops, parameterBytes, readBytes, writtenBytes; // formulas
 };
 
@@ -52,6 +54,8 @@ public:
   /// In the order of the text; those of loops once.
   const std::vector<StepInfo> &steps() const { return list; }
   const nlohmann::json &kernels() const { return info["kernels"]; }
+  /// What products the kernels make.
+  std::set<Products> products() const;
   /// Elements and bytes of the model's constants.
   int64_t parameterCount() const { return info["parameters"]["count"]; }
   int64_t parameterBytes() const { return info["parameters"]["bytes"]; }
@@ -89,12 +93,18 @@ std::string printFormula(const nlohmann::json &formula);
 Symbols findSymbols(const runtime::Module &module, uint32_t entry,
                     const std::vector<values::Value> &inputs);
 
+/// The limits as JSON: `peak_gflops` (of float32), `bf16_pairs_peak_gflops` and
+/// `bf16_tiles_peak_gflops` where they were measured, `bandwidth_gbytes_per_s`,
+/// `threads`.
+nlohmann::ordered_json describeMachine(const MachineLimits &machine);
+
 /// Work and time of one kernel or of one step in one run.
 struct MeasuredWork {
   std::string name;
   double seconds = 0; // mean over the runs
   double calls = 0;
   Work work; // of all calls together
+  Products products = Products::Float32;
   bool knowsFlops = false, knowsBytes = false;
 };
 

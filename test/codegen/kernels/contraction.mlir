@@ -102,12 +102,14 @@ func.func private @conv(%x: tensor<1x14x14x16xf32>, %f: tensor<3x3x16x64xf32> {d
 // CHECK-LABEL: func.func @narrow
 // CHECK: dl.pack %{{.*}} {inner_dims = array<i64: 1>, inner_tiles = array<i64: 32>,
 // CHECK-LABEL: func.func private @wide
+// CHECK-SAME: dl.products = "f32"
 // CHECK: arith.extf {{.*}} vector<16xbf16>
 // CHECK: vector.fma
 
 // PAIRS-LABEL: func.func @narrow
 // PAIRS: dl.pack %{{.*}} {inner_dims = array<i64: 1, 0>, inner_tiles = array<i64: 32, 2>, outer_perm = array<i64: 1, 0>} : (tensor<74x64xbf16>) -> tensor<2x37x32x2xbf16>
 // PAIRS-LABEL: func.func private @wide
+// PAIRS-SAME: dl.products = "bf16-pairs"
 // PAIRS: vector.load {{.*}} vector<32xbf16>
 // PAIRS: x86vector.avx512.dot
 
@@ -117,6 +119,7 @@ func.func private @conv(%x: tensor<1x14x14x16xf32>, %f: tensor<3x3x16x64xf32> {d
 // TILES-LABEL: func.func @narrow
 // TILES: dl.pack %{{.*}} {inner_dims = array<i64: 1, 0>, inner_tiles = array<i64: 32, 2>,
 // TILES-LABEL: func.func private @wide
+// TILES-SAME: dl.products = "bf16-tiles"
 // TILES: llvm.call_intrinsic "llvm.x86.ldtilecfg"
 // TILES: llvm.call_intrinsic "llvm.x86.tilezero"
 // TILES: scf.for

@@ -7,6 +7,7 @@
 // CHECK: #[[FLOPS:.*]] = affine_map<() -> (1152)>
 // CHECK: func.func private @product
 // CHECK-SAME: dl.accumulator = f32, dl.flops = #[[FLOPS]], dl.generator = "contraction"
+// CHECK-SAME: dl.products = "f32"
 // CHECK-NOT: dl.reads
 #id = affine_map<(d0, d1) -> (d0, d1)>
 func.func @product(%a: tensor<8x4xf32>, %b: tensor<4x16xf32>, %c: tensor<8x16xf32>)
@@ -33,6 +34,7 @@ func.func @product(%a: tensor<8x4xf32>, %b: tensor<4x16xf32>, %c: tensor<8x16xf3
 // CHECK: func.func private @lookup
 // CHECK-NOT: dl.flops
 // CHECK-SAME: dl.generator = "loop"
+// CHECK-NOT: dl.products
 // CHECK-SAME: dl.reads = [#[[ROWS]], #[[INDICES]], unit]
 #row = affine_map<(d0, d1) -> (d0)>
 #id = affine_map<(d0, d1) -> (d0, d1)>

@@ -8,13 +8,18 @@ import sys
 report = json.load(open(sys.argv[1]))
 machine, kernels = report["roofline"]["machine"], report["roofline"]["kernels"]
 times = [kernel["ms"] for kernel in kernels]
-limits = 1 < machine["peak_gflops"] < 1e4 and 0.5 < machine["bandwidth_gbytes_per_s"] < 1e4
+peaks = {"f32": machine["peak_gflops"]}
+for kind in ("pairs", "tiles"):
+    if f"bf16_{kind}_peak_gflops" in machine:
+        peaks[f"bf16-{kind}"] = machine[f"bf16_{kind}_peak_gflops"]
+limits = all(1 < peak < 1e5 for peak in peaks.values()) and set(peaks) - {"f32"} == {k["products"] for k in kernels} - {"f32"} and 0.5 < machine["bandwidth_gbytes_per_s"] < 1e4
 shares = all(
     math.isclose(
         kernel["share"],
-        max(kernel["gflops"] / machine["peak_gflops"], kernel["gbytes_per_s"] / machine["bandwidth_gbytes_per_s"]),
+        max(kernel["gflops"] / peaks[kernel["products"]], kernel["gbytes_per_s"] / machine["bandwidth_gbytes_per_s"]),
         rel_tol=1e-6,
     )
+    and math.isclose(kernel["peak_share"], kernel["gflops"] / peaks[kernel["products"]], rel_tol=1e-6)
     for kernel in kernels
 )
 print(
@@ -24,3 +29,4 @@ print(
     f"limits {limits}, shares {shares}"
 )
 print("parameters", 0 < 4 * report["parameters"] <= report["parameter_bytes"] + 64, report["energy_source"])
+print("products", *sorted({kernel["products"] for kernel in kernels}))
