@@ -186,6 +186,11 @@ LogicalResult AttentionEmitter::run() {
   bool wide = kernel.machine.vectorRegisters >= 32;
   vectors = usesTiles ? 2 : 4;
   int64_t rows = usesTiles ? 2 * kTileRows : wide ? 6 : 2;
+  if (std::optional<BlockSize> chosen = getChosenBlock(kernel);
+      chosen && !usesTiles) {
+    rows = chosen->rows;
+    vectors = chosen->vectors;
+  }
   int64_t staticRows = op.getStaticLoopRanges()[scores.rows[0]];
   SmallVector<int64_t> steps;
   if (usesTiles) {
@@ -198,8 +203,22 @@ LogicalResult AttentionEmitter::run() {
     if (staticRows % rows)
       steps.push_back(staticRows % rows);
   } else {
-    steps = {rows, rows / 2, 1};
+    for (int64_t step : {rows, rows / 2, int64_t(1)})
+      if (step > 0 && (steps.empty() || step < steps.back()))
+        steps.push_back(step);
   }
+  kernel.report.made.rows = rows;
+  kernel.report.made.vectors = vectors;
+  constexpr BlockSize kWide[] = {{12, 2}, {8, 3}, {4, 6}, {4, 4}, {3, 4}};
+  constexpr BlockSize kNarrow[] = {{6, 2}, {4, 3}, {3, 4}, {4, 2}};
+  if (!usesTiles)
+    for (BlockSize size : wide ? ArrayRef(kWide) : ArrayRef(kNarrow)) {
+      KernelChoice other;
+      other.rows = size.rows;
+      other.vectors = size.vectors;
+      if (size.rows <= 2 * rows && other != kernel.report.made)
+        kernel.report.alternatives.push_back(other);
+    }
   // The second product's panels are no wider than its lanes.
   int64_t mixLanes =
       linalg::GenericOp(mix.op).getStaticLoopRanges()[mix.lanes[0]];

@@ -199,24 +199,46 @@ std::optional<std::string> Cache::load(StringRef key) {
 }
 
 void Cache::store(StringRef key, StringRef bytes) {
-  if (folder < 0)
-    return;
-  std::string temporary =
-      ("tmp-" + Twine(getpid()) + "-" + Twine(temporaries++)).str();
   Header header;
   std::memcpy(header.magic, kMagic, sizeof kMagic);
   header.size = bytes.size();
   header.hash = xxh3_64bits(bytes);
+  replace((key + kSuffix).str(),
+          StringRef(reinterpret_cast<const char *>(&header), sizeof header),
+          bytes);
+}
+
+std::optional<std::string> Cache::loadText(StringRef name) {
+  if (folder < 0)
+    return std::nullopt;
+  File file(folder, name.str(), O_RDONLY | O_NOFOLLOW);
+  struct stat status;
+  if (!file || fstat(file.get(), &status) || !S_ISREG(status.st_mode) ||
+      uint64_t(status.st_size) > kTextBytes)
+    return std::nullopt;
+  std::string text(status.st_size, '\0');
+  if (!readAll(file.get(), text.data(), text.size()))
+    return std::nullopt;
+  futimens(file.get(), nullptr);
+  return text;
+}
+
+void Cache::storeText(StringRef name, StringRef text) {
+  replace(name, "", text);
+}
+
+void Cache::replace(StringRef name, StringRef head, StringRef bytes) {
+  if (folder < 0)
+    return;
+  std::string temporary =
+      ("tmp-" + Twine(getpid()) + "-" + Twine(temporaries++)).str();
   bool whole;
   {
     File file(folder, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
-    whole = file &&
-            writeAll(file.get(), reinterpret_cast<const char *>(&header),
-                     sizeof header) &&
+    whole = file && writeAll(file.get(), head.data(), head.size()) &&
             writeAll(file.get(), bytes.data(), bytes.size());
   }
-  std::string name = (key + kSuffix).str();
-  if (!whole || renameat(folder, temporary.c_str(), folder, name.c_str()))
+  if (!whole || renameat(folder, temporary.c_str(), folder, name.str().c_str()))
     unlinkat(folder, temporary.c_str(), 0);
   else
     stored = true;

@@ -1,7 +1,8 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Machine code kept on disk between compilations, by content.
+// Machine code, and what was chosen for it, kept on disk between compilations,
+// by content.
 
 #ifndef DL_CODEGEN_CPU_CACHE_H
 #define DL_CODEGEN_CPU_CACHE_H
@@ -48,11 +49,20 @@ public:
   /// Stores an entry, whole or not at all. Failing to is not an error.
   void store(llvm::StringRef key, llvm::StringRef bytes);
 
+  /// The same for a small text, kept as it is: whether it is damaged, its
+  /// reader must find out. At most kTextBytes are read.
+  std::optional<std::string> loadText(llvm::StringRef name);
+  void storeText(llvm::StringRef name, llvm::StringRef text);
+  static constexpr size_t kTextBytes = 1 << 16;
+
   /// Removes entries until the folder is below its size. The destructor does so
   /// when something was stored.
   void evict();
 
 private:
+  void replace(llvm::StringRef name, llvm::StringRef head,
+               llvm::StringRef bytes);
+
   std::string reason;
   uint64_t maxBytes;
   int folder = -1;

@@ -156,8 +156,8 @@ bool mlir::dl::cpu::followsElementwise(Value value, linalg::GenericOp root) {
   });
 }
 
-BlockSize mlir::dl::cpu::chooseBlock(int64_t rows, int64_t lanes,
-                                     const MachineModel &machine) {
+/// The blocks that there are, in the order of preference among equals.
+static ArrayRef<BlockSize> getBlocks(const MachineModel &machine) {
   // 24 accumulators, with what the operands need, fill 32 registers; with 16
   // registers 12 do.
   static constexpr BlockSize kWide[] = {
@@ -166,15 +166,19 @@ BlockSize mlir::dl::cpu::chooseBlock(int64_t rows, int64_t lanes,
       {16, 1}, {2, 8}, {1, 8},  {1, 4}, {4, 2},  {2, 4}};
   static constexpr BlockSize kNarrow[] = {{6, 2}, {4, 3}, {12, 1}, {8, 1},
                                           {4, 2}, {2, 4}, {1, 8},  {1, 4}};
-  ArrayRef<BlockSize> sizes = machine.vectorRegisters >= 32
-                                  ? ArrayRef<BlockSize>(kWide)
-                                  : ArrayRef<BlockSize>(kNarrow);
-  BlockSize best = sizes.front();
+  return machine.vectorRegisters >= 32 ? ArrayRef<BlockSize>(kWide)
+                                       : ArrayRef<BlockSize>(kNarrow);
+}
+
+/// What each of the blocks costs.
+static SmallVector<double> getBlockCosts(int64_t rows, int64_t lanes,
+                                         const MachineModel &machine) {
+  ArrayRef<BlockSize> sizes = getBlocks(machine);
   if (ShapedType::isDynamic(rows))
-    rows = 4 * best.rows * 8;
+    rows = 4 * sizes.front().rows * 8;
   if (ShapedType::isDynamic(lanes))
-    lanes = 4 * best.vectors * machine.vectorLanes;
-  double bestCost = 0;
+    lanes = 4 * sizes.front().vectors * machine.vectorLanes;
+  SmallVector<double> costs;
   for (const BlockSize &size : sizes) {
     // Cycles for one contracted position: a multiply-add each, but not fewer
     // than the loads or than the latency of an accumulator allow.
@@ -183,13 +187,45 @@ BlockSize mlir::dl::cpu::chooseBlock(int64_t rows, int64_t lanes,
         std::max({multiplies, double(size.vectors + size.rows / 2.0), 4.0});
     double blocks = double(llvm::divideCeil(rows, size.rows)) *
                     llvm::divideCeil(lanes, size.vectors * machine.vectorLanes);
-    double cost = blocks * (cycles + 0.5);
-    if (bestCost == 0 || cost < 0.98 * bestCost) {
-      best = size;
-      bestCost = cost;
-    }
+    costs.push_back(blocks * (cycles + 0.5));
   }
-  return best;
+  return costs;
+}
+
+BlockSize mlir::dl::cpu::chooseBlock(int64_t rows, int64_t lanes,
+                                     const MachineModel &machine) {
+  ArrayRef<BlockSize> sizes = getBlocks(machine);
+  SmallVector<double> costs = getBlockCosts(rows, lanes, machine);
+  size_t best = 0;
+  for (size_t i = 1; i < sizes.size(); ++i)
+    if (costs[i] < 0.98 * costs[best])
+      best = i;
+  return sizes[best];
+}
+
+SmallVector<BlockSize> mlir::dl::cpu::listBlocks(int64_t rows, int64_t lanes,
+                                                 const MachineModel &machine) {
+  constexpr double kWorse = 1.25;
+  constexpr size_t kMost = 5;
+  SmallVector<double> costs = getBlockCosts(rows, lanes, machine);
+  SmallVector<std::pair<double, size_t>> order;
+  for (auto [i, cost] : llvm::enumerate(costs))
+    order.push_back({cost, i});
+  llvm::sort(order);
+  SmallVector<BlockSize> result;
+  for (auto [cost, i] : order)
+    if (result.size() < kMost && cost <= kWorse * order.front().first)
+      result.push_back(getBlocks(machine)[i]);
+  return result;
+}
+
+std::optional<BlockSize>
+mlir::dl::cpu::getChosenBlock(const KernelFunction &kernel) {
+  const KernelChoice &choice = kernel.choice;
+  if (!choice.rows || !choice.vectors ||
+      *choice.rows * *choice.vectors > kernel.machine.vectorRegisters)
+    return std::nullopt;
+  return BlockSize{*choice.rows, *choice.vectors};
 }
 
 Value mlir::dl::cpu::getExtent(KernelFunction &kernel, linalg::GenericOp op,

@@ -51,6 +51,13 @@ struct BlockSize {
 /// The block that wastes least for a result of `rows` x `lanes` (-1: unknown).
 BlockSize chooseBlock(int64_t rows, int64_t lanes, const MachineModel &machine);
 
+/// Others that waste little more, the best first.
+SmallVector<BlockSize> listBlocks(int64_t rows, int64_t lanes,
+                                  const MachineModel &machine);
+
+/// The block that a choice asks for, if there are registers for it.
+std::optional<BlockSize> getChosenBlock(const KernelFunction &kernel);
+
 /// Runs the contracted loop: returns rows x vectors accumulators, row by row.
 /// `readRow(i, k)` gives element i of the row side, `readLanes(j, k)` vector j
 /// of the lane side.

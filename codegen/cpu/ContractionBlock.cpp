@@ -193,7 +193,7 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
     innerSteps = index.mul(innerSteps, loop.extent);
   Value stepCount =
       index.div(index.mul(index.sub(endOuter, firstOuter), innerSteps),
-                index.constant(kUnroll * stepSize));
+                index.constant(unroll * stepSize));
   Value pieceStart = index.mul(firstOuter, reduced.front().laneStride);
   std::function<SmallVector<Value>(size_t, Value, Value, Value, ValueRange)>
       nest = [&](size_t level, Value rowAt, Value laneAt, Value steps,
@@ -216,18 +216,18 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
             return nest(level + 1, rowOf(k), laneOf(k),
                         index.mul(before, reduced[level + 1].extent), inner);
           });
-    Value unroll = index.constant(kUnroll * stepSize);
+    Value unrolledSize = index.constant(unroll * stepSize);
     Value length = index.sub(upper, lower);
     Value limit =
-        index.add(lower, index.sub(length, index.rem(length, unroll)));
+        index.add(lower, index.sub(length, index.rem(length, unrolledSize)));
     SmallVector<Value> values =
-        emitLoop(builder, loc, lower, limit, unroll, carried,
+        emitLoop(builder, loc, lower, limit, unrolledSize, carried,
                  [&](Value k, ValueRange inner) {
                    Value step = index.add(steps, index.sub(k, lower));
-                   prefetchNextPanel(slot, pieceStart, index.div(step, unroll),
-                                     stepCount);
+                   prefetchNextPanel(slot, pieceStart,
+                                     index.div(step, unrolledSize), stepCount);
                    SmallVector<Value> next(inner);
-                   for (int64_t u = 0; u < kUnroll; ++u) {
+                   for (int64_t u = 0; u < unroll; ++u) {
                      Value at = index.add(k, index.constant(u * stepSize));
                      emitStep(rowOf(at), laneOf(at), next);
                    }
@@ -235,7 +235,7 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
                  });
     auto known = IndexBuilder::getConstant(length);
     if (known) {
-      int64_t unrolled = kUnroll * stepSize;
+      int64_t unrolled = unroll * stepSize;
       for (int64_t u = *known / unrolled * unrolled; u < *known;
            u += stepSize) {
         Value at = index.add(lower, index.constant(u));

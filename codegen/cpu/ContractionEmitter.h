@@ -37,6 +37,12 @@ private:
   bool isStreaming();
   void chooseRange();
   void chooseDepth();
+  void choosePrefetch();
+  // What a choice asks for, and what there is to choose: see
+  // ContractionChoice.cpp.
+  BlockSize takeBlock(BlockSize preferred);
+  bool takeRange(int64_t unit, function_ref<int64_t(int64_t)> bytesOf);
+  void report();
   void prepareRows();
   void findReducedLoops();
   /// The number of a packed block among those of the leading loops.
@@ -100,6 +106,9 @@ private:
   int64_t depthStep = 0; // outermost contracted positions in a piece; 0: all
   int64_t panelsInTile = 1;
   int64_t prefetchLines = 0; // of the next panel, at each step; 0: none
+  int64_t unroll = kUnroll;  // contracted positions (or pairs)
+  int64_t rangeUnit = 1;     // ranges are multiples of it
+  bool mayDivideDepth = false, mayFlatten = false;
   std::optional<LinearAccess> rows;
   std::optional<StagedOperand> staged;
   FlatRows flat;

@@ -70,6 +70,9 @@ LogicalResult ContractionEmitter::run() {
   if (block.rows == 1 && !ShapedType::isDynamic(lanes))
     while (block.vectors > 4 && lanes < kPanels * panelWidth())
       block.vectors /= 2;
+  block = takeBlock(block);
+  if (kernel.choice.unroll && !hasTiles())
+    unroll = *kernel.choice.unroll;
   depth = index.constant(1);
   for (unsigned d : c.reduced)
     depth = index.mul(depth, getPanelExtent(d));
@@ -127,28 +130,8 @@ LogicalResult ContractionEmitter::run() {
         f32,
         index.mul(rowsInTile, index.constant(panelsInTile * panelWidth())));
   }
-  // Weights that do not stay in the core's cache: while one panel is at work,
-  // the next comes.
-  if (isStreaming()) {
-    int64_t rowCount = 1;
-    for (unsigned d : c.rows)
-      if (!llvm::is_contained(groupLoops, d) &&
-          !ShapedType::isDynamic(rowCount)) {
-        int64_t extent = range && (int)d == rangeLoop ? range : staticExtent(d);
-        rowCount = ShapedType::isDynamic(extent) ? extent : rowCount * extent;
-      }
-    int64_t blocks = ShapedType::isDynamic(rowCount)
-                         ? 16
-                         : llvm::divideCeil(rowCount, block.rows);
-    int64_t stepDepth =
-        hasTiles() ? tiles->getDepth() : kUnroll * (hasPairs() ? 2 : 1);
-    int64_t lines = llvm::divideCeil(stepDepth * panelWidth() * c.factorBytes(),
-                                     kLineBytes);
-    // A single block of rows waits for memory all the time.
-    if (blocks > 1)
-      prefetchLines =
-          std::clamp<int64_t>(llvm::divideCeil(lines, blocks), 1, lines);
-  }
+  choosePrefetch();
+  report();
 
   // Tiles: for each position of the batch and range of rows, all panels.
   SmallVector<unsigned> grouped(c.batch);

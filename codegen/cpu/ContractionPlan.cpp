@@ -137,6 +137,9 @@ void ContractionEmitter::chooseRange() {
   int64_t one = bytesOf(1), step = std::max<int64_t>(bytesOf(2) - one, 1);
   int64_t units = std::max<int64_t>(1, 1 + (budget - one) / step);
   int64_t extent = ranges[rangeLoop];
+  rangeUnit = unit;
+  if (takeRange(unit, bytesOf))
+    return;
   if (!ShapedType::isDynamic(extent)) {
     int64_t all = std::max<int64_t>(1, llvm::divideCeil(extent, unit));
     int64_t parts = llvm::divideCeil(all, std::min(units, all));
@@ -210,11 +213,18 @@ void ContractionEmitter::chooseDepth() {
   int64_t bytes = deep * panelWidth() * c.factorBytes();
   int64_t pieces = llvm::divideCeil(bytes, kernel.machine.l2Bytes / 4);
   int64_t outer = staticExtent({c.reduced.front()});
-  if (pieces <= 1 || outer <= 1)
+  if (outer <= 1)
     return;
-  depthStep = llvm::divideCeil(outer, std::min(pieces, outer));
+  mayDivideDepth = true;
+  if (kernel.choice.depth)
+    depthStep = *kernel.choice.depth;
+  else if (pieces > 1)
+    depthStep = llvm::divideCeil(outer, std::min(pieces, outer));
+  if (!depthStep)
+    return;
   if (c.reduced.size() == 1)
-    depthStep = llvm::alignTo(depthStep, hasTiles() ? 32 : 2 * kUnroll);
+    depthStep = llvm::alignTo(depthStep,
+                              hasTiles() ? 32 : 2 * std::max(unroll, kUnroll));
   if (depthStep >= outer) {
     depthStep = 0;
     return;
@@ -223,6 +233,38 @@ void ContractionEmitter::chooseDepth() {
   if (packedLanes && !ShapedType::isDynamic(lanes))
     panelsInTile =
         std::clamp<int64_t>(llvm::divideCeil(lanes, panelWidth()) / 4, 1, 4);
+  constexpr int64_t kMostPanels = 16;
+  if (packedLanes && kernel.choice.panels)
+    panelsInTile = std::min(*kernel.choice.panels, kMostPanels);
+}
+
+/// Weights that do not stay in the core's cache: while one panel is at work,
+/// the next comes.
+void ContractionEmitter::choosePrefetch() {
+  if (packedLanes && kernel.choice.prefetch) {
+    prefetchLines = *kernel.choice.prefetch;
+    return;
+  }
+  if (!isStreaming())
+    return;
+  int64_t rowCount = 1;
+  for (unsigned d : c.rows)
+    if (!llvm::is_contained(groupLoops, d) &&
+        !ShapedType::isDynamic(rowCount)) {
+      int64_t extent = range && (int)d == rangeLoop ? range : staticExtent(d);
+      rowCount = ShapedType::isDynamic(extent) ? extent : rowCount * extent;
+    }
+  int64_t blocks = ShapedType::isDynamic(rowCount)
+                       ? 16
+                       : llvm::divideCeil(rowCount, block.rows);
+  int64_t stepDepth =
+      hasTiles() ? tiles->getDepth() : unroll * (hasPairs() ? 2 : 1);
+  int64_t lines =
+      llvm::divideCeil(stepDepth * panelWidth() * c.factorBytes(), kLineBytes);
+  // A single block of rows waits for memory all the time.
+  if (blocks > 1)
+    prefetchLines =
+        std::clamp<int64_t>(llvm::divideCeil(lines, blocks), 1, lines);
 }
 
 //===----------------------------------------------------------------------===//

@@ -46,7 +46,9 @@ void ContractionEmitter::flattenRows() {
       *outerStride < extent * *innerStride)
     return;
   int64_t pitch = *outerStride / *innerStride;
-  if (getRowCost(count * pitch) >= count * getRowCost(extent))
+  mayFlatten = true;
+  bool pays = getRowCost(count * pitch) < count * getRowCost(extent);
+  if (!kernel.choice.flat.value_or(pays))
     return;
   flat.outerLoop = outer;
   flat.pitch = pitch;

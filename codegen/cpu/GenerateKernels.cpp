@@ -30,22 +30,37 @@ struct Generator {
 } // namespace
 
 static const Generator &chooseGenerator(func::FuncOp source,
-                                        const MachineModel &machine) {
+                                        const MachineModel &machine,
+                                        const KernelChoice &choice) {
   static const Generator attention{"attention", emitAttentionKernel},
       winograd{"winograd", emitWinogradKernel},
       contraction{"contraction", emitContractionKernel},
       window{"window", emitWindowKernel},
       transpose{"transpose", emitTransposeKernel}, loop{"loop", emitLoopKernel};
-  return isAttentionKernel(source)            ? attention
-         : isWinogradKernel(source, machine)  ? winograd
-         : isContractionKernel(source)        ? contraction
-         : isWindowKernel(source)             ? window
-         : isTransposeKernel(source, machine) ? transpose
-                                              : loop;
+  return isAttentionKernel(source)                   ? attention
+         : isWinogradKernel(source, machine, choice) ? winograd
+         : isContractionKernel(source)               ? contraction
+         : isWindowKernel(source)                    ? window
+         : isTransposeKernel(source, machine)        ? transpose
+                                                     : loop;
+}
+
+/// Completes what the generator tells of itself.
+static void finishReport(KernelReport &report, StringRef generator,
+                         bool mayFilter) {
+  report.generator = generator.str();
+  if (!mayFilter)
+    return;
+  bool filters = generator == "winograd";
+  report.made.winograd = filters;
+  KernelChoice other;
+  other.winograd = !filters;
+  report.alternatives.insert(report.alternatives.begin(), other);
 }
 
 LogicalResult mlir::dl::cpu::generateKernels(ModuleOp module,
-                                             const MachineModel &machine) {
+                                             const MachineModel &machine,
+                                             const ChoiceHooks &hooks) {
   module.getContext()
       ->loadDialect<arith::ArithDialect, LLVM::LLVMDialect,
                     memref::MemRefDialect, scf::SCFDialect,
@@ -55,12 +70,14 @@ LogicalResult mlir::dl::cpu::generateKernels(ModuleOp module,
     if (function->hasAttr("dl.kernel") && !function->hasAttr("dl.signature"))
       kernels.push_back(function);
   for (func::FuncOp source : kernels) {
+    KernelChoice choice = hooks.choose ? hooks.choose(source) : KernelChoice();
     if (failed(generalizeNamedOps(source)))
       return failure();
     SmallVector<int64_t> inPlace = findInPlaceInputs(source);
     KernelWork work = countWork(source);
-    const Generator &generator = chooseGenerator(source, machine);
-    KernelFunction kernel(source, machine);
+    const Generator &generator = chooseGenerator(source, machine, choice);
+    bool mayFilter = hooks.report && mayUseWinograd(source, machine);
+    KernelFunction kernel(source, machine, choice);
     unsigned numSizes = kernel.getNumSizes();
     if (failed(generator.emit(kernel)) || failed(kernel.finish())) {
       kernel.function.erase();
@@ -72,6 +89,10 @@ LogicalResult mlir::dl::cpu::generateKernels(ModuleOp module,
     if (llvm::any_of(inPlace, [](int64_t input) { return input >= 0; }))
       kernel.function->setAttr(
           "dl.in_place", DenseI64ArrayAttr::get(module.getContext(), inPlace));
+    if (hooks.report) {
+      finishReport(kernel.report, generator.name, mayFilter);
+      hooks.report(kernel.function.getSymName(), kernel.report);
+    }
   }
   return success();
 }
@@ -104,7 +125,15 @@ struct GenerateKernelsPass
     machine.vectorLanes = lanes;
     machine.vectorRegisters = registers;
     machine.narrowProducts = products;
-    if (failed(generateKernels(getOperation(), machine)))
+    ChoiceHooks hooks;
+    std::string error;
+    std::optional<KernelChoice> forced = parseChoice(choice, error);
+    if (!forced) {
+      getOperation().emitError("choice: ") << error;
+      return signalPassFailure();
+    }
+    hooks.choose = [&](func::FuncOp) { return *forced; };
+    if (failed(generateKernels(getOperation(), machine, hooks)))
       signalPassFailure();
   }
 
@@ -121,6 +150,10 @@ struct GenerateKernelsPass
           clEnumValN(NarrowProducts::Extend, "extend", "in f32"),
           clEnumValN(NarrowProducts::Pairs, "pairs", "by AVX512-BF16"),
           clEnumValN(NarrowProducts::Tiles, "tiles", "by AMX"))};
+  Option<std::string> choice{
+      *this, "choice",
+      llvm::cl::desc("decisions about every kernel, where they are legal: "
+                     "block=6x4,range=24,...")};
 };
 
 } // namespace

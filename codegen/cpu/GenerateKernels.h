@@ -6,6 +6,7 @@
 #ifndef DL_CODEGEN_CPU_GENERATEKERNELS_H
 #define DL_CODEGEN_CPU_GENERATEKERNELS_H
 
+#include "codegen/cpu/KernelChoice.h"
 #include "mlir/IR/BuiltinOps.h"
 #include <memory>
 
@@ -29,8 +30,9 @@ struct MachineModel {
 };
 
 /// Generates every `dl.kernel` function on tensors of a module; failure is
-/// reported.
-LogicalResult generateKernels(ModuleOp module, const MachineModel &machine);
+/// reported. `hooks` may decide in place of the cost model.
+LogicalResult generateKernels(ModuleOp module, const MachineModel &machine,
+                              const ChoiceHooks &hooks = {});
 
 /// The same as a pass, `cpu-generate-kernels`.
 std::unique_ptr<Pass> createGenerateKernelsPass(const MachineModel &machine);

@@ -15,9 +15,11 @@ static Type getStoredType(Type type) {
   return type.isInteger(1) ? IntegerType::get(type.getContext(), 8) : type;
 }
 
-KernelFunction::KernelFunction(func::FuncOp source, const MachineModel &machine)
-    : source(source), machine(machine), builder(source.getContext()),
-      loc(source.getLoc()), emitter(builder, loc, machine.vectorLanes) {
+KernelFunction::KernelFunction(func::FuncOp source, const MachineModel &machine,
+                               const KernelChoice &choice)
+    : source(source), machine(machine), choice(choice),
+      builder(source.getContext()), loc(source.getLoc()),
+      emitter(builder, loc, machine.vectorLanes) {
   MLIRContext *context = source.getContext();
   Type pointer = LLVM::LLVMPointerType::get(context);
   Type indexType = builder.getIndexType();

@@ -22,7 +22,8 @@ namespace mlir::dl::cpu {
 /// (affine maps over the sizes: number of tiles, bytes of scratch).
 class KernelFunction {
 public:
-  KernelFunction(func::FuncOp source, const MachineModel &machine);
+  KernelFunction(func::FuncOp source, const MachineModel &machine,
+                 const KernelChoice &choice = {});
 
   /// Results of the source function that are stored, with their destinations.
   struct Output {
@@ -75,6 +76,8 @@ public:
   func::FuncOp source;
   func::FuncOp function;
   const MachineModel &machine;
+  const KernelChoice choice; // asked for
+  KernelReport report;       // filled by the generator
   OpBuilder builder;
   Location loc;
   ElementEmitter emitter;
@@ -115,8 +118,12 @@ LogicalResult emitTransposeKernel(KernelFunction &kernel);
 bool isContractionKernel(func::FuncOp source);
 bool isAttentionKernel(func::FuncOp source);
 bool isWindowKernel(func::FuncOp source);
-bool isWinogradKernel(func::FuncOp source, const MachineModel &machine);
 bool isTransposeKernel(func::FuncOp source, const MachineModel &machine);
+/// This one is also what the cost model or the choice prefers.
+bool isWinogradKernel(func::FuncOp source, const MachineModel &machine,
+                      const KernelChoice &choice);
+/// Whether minimal filtering is possible, be it better or not.
+bool mayUseWinograd(func::FuncOp source, const MachineModel &machine);
 
 } // namespace mlir::dl::cpu
 

@@ -475,6 +475,16 @@ void LoopEmitter::emitStatement(ArrayRef<Store> stores) {
 
   // Tiles: the outer dimensions, times chunks of the dimension of the lanes.
   constexpr int64_t kChunk = 4096;
+  int64_t chunkSize =
+      std::min<int64_t>(kernel.choice.lanes.value_or(kChunk), int64_t(1) << 24);
+  if (plan.flatCount && !sequential && !kernel.report.made.lanes) {
+    kernel.report.made.lanes = chunkSize;
+    for (int64_t size : {chunkSize / 4, 4 * chunkSize, chunkSize / 16}) {
+      KernelChoice other;
+      other.lanes = std::max<int64_t>(size, emitter.width());
+      kernel.report.alternatives.push_back(other);
+    }
+  }
   SmallVector<Value> outerSizes;
   Value rows = index.constant(1), lanes = index.constant(1);
   for (unsigned d : outer) {
@@ -484,7 +494,7 @@ void LoopEmitter::emitStatement(ArrayRef<Store> stores) {
   for (unsigned d = firstFlat; d < rank; ++d)
     lanes = index.mul(lanes, sizes[d]);
   // Inner dimensions multiply a chunk's work.
-  int64_t chunk = kChunk;
+  int64_t chunk = chunkSize;
   for (unsigned d : innerDims)
     chunk = std::max<int64_t>(
         emitter.width(),

@@ -40,6 +40,7 @@ public:
 
 private:
   void chooseTile();
+  void takeChoice(int64_t lanes, int64_t rows);
   int64_t countTouching();
   void emitTile(Position dims, Value firstRow, Value endRow, Value firstLane,
                 Value endLane);
@@ -58,10 +59,8 @@ private:
 
   int rowLoop = -1; // the outer loop that bands divide, or -1
   int64_t band = 1, laneStep = 0;
+  int64_t block = 4; // positions along a row that are computed together
 };
-
-/// Positions along a row that are computed together.
-constexpr int64_t kBlock = 4;
 
 } // namespace
 
@@ -166,6 +165,50 @@ void WindowEmitter::chooseTile() {
   laneStep = llvm::alignTo(llvm::divideCeil(lanes, parts), width);
   band = llvm::divideCeil(
       rows, std::clamp<int64_t>(llvm::divideCeil(wanted, parts), 1, rows));
+  takeChoice(lanes, rows);
+}
+
+/// What is chosen in place of that; then reports it and what else there is, for
+/// `lanes` lanes and `rows` rows.
+void WindowEmitter::takeChoice(int64_t lanes, int64_t rows) {
+  const KernelChoice &choice = kernel.choice;
+  constexpr int64_t kMostPositions = 8;
+  if (choice.rows && *choice.rows <= kMostPositions)
+    block = *choice.rows;
+  if (choice.lanes)
+    laneStep = std::min(llvm::alignTo(*choice.lanes, emitter.width()),
+                        llvm::alignTo(lanes, emitter.width()));
+  if (choice.range && rowLoop >= 0)
+    band = *choice.range ? std::min(*choice.range, rows) : rows;
+  KernelChoice &made = kernel.report.made;
+  made.rows = block;
+  made.vectors = 1;
+  made.lanes = laneStep;
+  if (rowLoop >= 0)
+    made.range = band;
+  std::vector<KernelChoice> &others = kernel.report.alternatives;
+  for (int64_t positions : {2, 3, 6, 1})
+    if (positions != block) {
+      KernelChoice &other = others.emplace_back();
+      other.rows = positions;
+      other.vectors = 1;
+    }
+  int64_t width = emitter.width();
+  for (int64_t step : {8 * laneStep, laneStep / 2, laneStep / 4, 4 * width}) {
+    step = std::min(llvm::alignTo(step, width), llvm::alignTo(lanes, width));
+    KernelChoice other;
+    other.lanes = step;
+    if (step && step != laneStep && !llvm::is_contained(others, other))
+      others.push_back(other);
+  }
+  if (rowLoop >= 0)
+    for (int64_t size : {(band + 1) / 2, 2 * band, rows}) {
+      size = std::min<int64_t>(size, rows);
+      KernelChoice other;
+      other.range = size;
+      if (size != band && !llvm::is_contained(others, other))
+        others.push_back(other);
+    }
 }
 
 LogicalResult WindowEmitter::run() {
@@ -243,8 +286,8 @@ void WindowEmitter::emitTile(Position dims, Value firstRow, Value endRow,
       run(index.min(index.constant(touching), length), 1);
     Value left = index.sub(length, done);
     run(index.add(done,
-                  index.sub(left, index.rem(left, index.constant(kBlock)))),
-        kBlock);
+                  index.sub(left, index.rem(left, index.constant(block)))),
+        block);
     run(length, 1);
   };
   if (rowLoop < 0)

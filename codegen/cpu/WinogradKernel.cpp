@@ -58,6 +58,13 @@ public:
 
 private:
   Value isInsideBorder(Value row, Value column);
+  /// A division into bands, and what it costs, in vectors of multiply-adds.
+  struct Plan {
+    int64_t band;
+    BlockSize block;
+    double cost;
+  };
+  SmallVector<Plan> listPlans(std::optional<BlockSize> only);
   void choosePlan();
   void forPhases(function_ref<void(ArrayRef<Value>)> body);
   void transformInput(Value n, Value firstRow, Value endRow);
@@ -148,8 +155,6 @@ static bool isFaster(const Sizes &sizes, const MachineModel &machine) {
   double lanes = machine.vectorLanes;
   double images = ShapedType::isDynamic(ranges[N]) ? 1 : ranges[N];
   double in = ranges[C], out = ranges[M];
-  if (in < lanes || out < lanes / 2 || machine.vectorRegisters < 32)
-    return false;
   out = double(llvm::alignTo(ranges[M], machine.vectorLanes));
   double tiles = images * double(llvm::divideCeil(ranges[H], sizes.results)) *
                  double(llvm::divideCeil(ranges[W], sizes.results));
@@ -167,11 +172,29 @@ static bool isFaster(const Sizes &sizes, const MachineModel &machine) {
   return minimal < 0.8 * (direct + filterCost(taps));
 }
 
-bool mlir::dl::cpu::isWinogradKernel(func::FuncOp source,
-                                     const MachineModel &machine) {
+/// What it takes is there: lanes full of channels, registers for a
+/// transformation.
+static bool isPossible(linalg::GenericOp op, const MachineModel &machine) {
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  return ranges[C] >= machine.vectorLanes &&
+         2 * ranges[M] >= machine.vectorLanes && machine.vectorRegisters >= 32;
+}
+
+bool mlir::dl::cpu::mayUseWinograd(func::FuncOp source,
+                                   const MachineModel &machine) {
   auto found = match(source);
-  return found &&
-         isFaster(Sizes(found->contraction.op, found->stride), machine);
+  return found && isPossible(found->contraction.op, machine);
+}
+
+bool mlir::dl::cpu::isWinogradKernel(func::FuncOp source,
+                                     const MachineModel &machine,
+                                     const KernelChoice &choice) {
+  auto found = match(source);
+  if (!found || !isPossible(found->contraction.op, machine))
+    return false;
+  if (choice.winograd)
+    return *choice.winograd != 0;
+  return isFaster(Sizes(found->contraction.op, found->stride), machine);
 }
 
 //===----------------------------------------------------------------------===//
@@ -501,21 +524,24 @@ void WinogradEmitter::multiply(Value panel, Value tiles) {
 // The kernel
 //===----------------------------------------------------------------------===//
 
-/// Chooses bands and the block: a band's transformed inputs and products take
-/// at most half of the core's cache, each band reads the whole filter, and the
-/// tiles should come out even for two threads.
-void WinogradEmitter::choosePlan() {
+/// The divisions that fit, the cheapest first: a band's transformed inputs and
+/// products take at most half of the core's cache, each band reads the whole
+/// filter, and the tiles should come out even for two threads. With `only`, of
+/// that block.
+SmallVector<WinogradEmitter::Plan>
+WinogradEmitter::listPlans(std::optional<BlockSize> only) {
   int64_t width = emitter.width();
   double filterCost = getFilterCost(
       kProducts * double(sizes.channels) * extent(M), kernel.machine);
-  double best = 0;
+  SmallVector<Plan> plans;
   for (int64_t bands = 1; bands <= rows; ++bands) {
     int64_t inBand = llvm::divideCeil(rows, bands);
     if ((int64_t)llvm::divideCeil(rows, inBand) != bands)
       continue;
     for (int64_t parts : {1, 2, 4}) {
-      BlockSize candidate = chooseBlock(
-          inBand * columns, llvm::divideCeil(extent(M), parts), kernel.machine);
+      BlockSize candidate = only.value_or(
+          chooseBlock(inBand * columns, llvm::divideCeil(extent(M), parts),
+                      kernel.machine));
       int64_t panels = llvm::divideCeil(extent(M), candidate.vectors * width);
       int64_t tiles = bands * panels;
       double bytes = sizeof(float) * kProducts * inBand * columns *
@@ -536,12 +562,46 @@ void WinogradEmitter::choosePlan() {
           inBand * columns * kTransform * double(paddedChannels) / width;
       double cost = llvm::alignTo(tiles, 2) * work +
                     bands * (filterCost + inputs) + (tiles < 8 ? inputs : 0);
-      if (best == 0 || cost < 0.98 * best) {
-        best = cost;
-        band = inBand;
-        block = candidate;
-      }
+      plans.push_back({inBand, candidate, cost});
     }
+  }
+  return plans;
+}
+
+void WinogradEmitter::choosePlan() {
+  SmallVector<Plan> plans = listPlans(getChosenBlock(kernel));
+  auto isOther = [&](const Plan &plan) {
+    return kernel.choice.range != plan.band;
+  };
+  if (!llvm::all_of(plans, isOther))
+    llvm::erase_if(plans, isOther);
+  const Plan *best = &plans.front();
+  for (const Plan &plan : plans)
+    if (plan.cost < 0.98 * best->cost)
+      best = &plan;
+  band = best->band;
+  block = best->block;
+  KernelChoice &made = kernel.report.made;
+  made.range = band;
+  made.rows = block.rows;
+  made.vectors = block.vectors;
+
+  constexpr double kWorse = 1.3;
+  constexpr size_t kMost = 8;
+  plans = listPlans(std::nullopt);
+  llvm::sort(plans, [](const Plan &a, const Plan &b) {
+    return std::tie(a.cost, a.band, a.block.rows) <
+           std::tie(b.cost, b.band, b.block.rows);
+  });
+  std::vector<KernelChoice> &others = kernel.report.alternatives;
+  for (const Plan &plan : plans) {
+    KernelChoice other;
+    other.range = plan.band;
+    other.rows = plan.block.rows;
+    other.vectors = plan.block.vectors;
+    if (plan.cost <= kWorse * plans.front().cost && others.size() < kMost &&
+        !llvm::is_contained(others, other) && other != made)
+      others.push_back(other);
   }
 }
 

@@ -17,6 +17,7 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -84,7 +85,7 @@ private:
   }
 
   void progress(StringRef what) {
-    if (options.progress)
+    if (options.progress && !isTuning)
       options.progress(what);
   }
 
@@ -110,9 +111,29 @@ private:
     if (options.trace &&
         (options.emit != EmitKind::Module || lastPhase() != Phase::Codegen))
       return fail("--explain") << "a report is written beside a module alone";
+    if (options.tune && failed(checkTuning()))
+      return failure();
     bool declares = options.emit == EmitKind::Object;
     if (!options.header.empty() && !declares)
       return fail("--header") << "a header goes with --emit=object";
+    return success();
+  }
+
+  /// What is tuned must run here, now.
+  LogicalResult checkTuning() {
+    if (options.emit != EmitKind::Module || lastPhase() != Phase::Codegen)
+      return fail("--tune") << "a module alone is tuned";
+    if (options.choice)
+      return fail("--tune") << "the choices are given by --choice";
+    if (options.cpus.size() > 1)
+      return fail("--tune") << "CPU levels that share a module share one "
+                               "division into tiles; expected one level";
+    const cpu::CpuTarget &target = options.cpus.front();
+    cpu::CpuTarget native = cpu::getNativeTarget();
+    for (StringRef feature : target.features)
+      if (!native.has(feature))
+        return fail("--tune") << "this machine cannot run code for '"
+                              << target.cpu << "': it lacks " << feature;
     return success();
   }
 
@@ -247,21 +268,38 @@ private:
   }
 
   /// Turns the kernels of `generated` that are on tensors into loops.
-  LogicalResult generate(ModuleOp generated) {
+  LogicalResult generate(ModuleOp generated,
+                         const mlir::dl::cpu::ChoiceHooks &hooks) {
     auto scope = timing.nest("Kernel generation");
     for (auto kernel : generated.getOps<func::FuncOp>())
       if (kernel->hasAttr(cpu::kKernelAttr) &&
           !llvm::any_of(kernel.getArgumentTypes(), [](Type type) {
             return isa<LLVM::LLVMPointerType>(type);
           }))
-        return mlir::dl::cpu::generateKernels(generated, getMachine());
+        return mlir::dl::cpu::generateKernels(generated, getMachine(), hooks);
     return success();
   }
 
+  /// The same as was asked for, or tuned before.
+  LogicalResult generate() {
+    mlir::dl::cpu::ChoiceHooks hooks;
+    cpu::ChoiceStore store(options.cache, options.cpus, getMachine());
+    hooks.choose = [&](func::FuncOp source) {
+      if (options.choice)
+        return *options.choice;
+      std::string key = store.getKey(source);
+      if (options.tune)
+        return variants.chosen[key];
+      auto stored = store.load(key);
+      return stored ? stored->choice : mlir::dl::cpu::KernelChoice();
+    };
+    return generate(*module, hooks);
+  }
+
   /// Whether any kernel computes in tile registers.
-  bool usesTiles() {
-    return module
-        ->walk([](LLVM::CallIntrinsicOp call) {
+  static bool usesTiles(ModuleOp generated) {
+    return generated
+        .walk([](LLVM::CallIntrinsicOp call) {
           return call.getIntrin() == "llvm.x86.ldtilecfg"
                      ? WalkResult::interrupt()
                      : WalkResult::advance();
@@ -269,10 +307,11 @@ private:
         .wasInterrupted();
   }
 
-  cpu::CpuOptions getCpuOptions(const cpu::CpuTarget &target) {
+  cpu::CpuOptions getCpuOptions(ModuleOp generated,
+                                const cpu::CpuTarget &target) {
     cpu::CpuOptions result;
     result.target = target;
-    if (!usesTiles())
+    if (!usesTiles(generated))
       result.target.dropTiles();
     result.cache = options.cache;
     result.timing = &timing;
@@ -326,11 +365,11 @@ private:
     const cpu::CpuTarget &target = options.cpus.front();
     if (kernels.empty())
       return fail(options.input) << "there is no kernel";
-    if (failed(generate(*module)))
+    if (failed(generate()))
       return failure();
     progress("compiling kernels");
-    FailureOr<std::string> code =
-        emitCpuCode(*module, kernelNames(), getCpuOptions(target), kind);
+    FailureOr<std::string> code = emitCpuCode(
+        *module, kernelNames(), getCpuOptions(*module, target), kind);
     if (failed(code) || failed(writeText(options.output, *code)))
       return failure();
     if (options.header.empty())
@@ -339,29 +378,94 @@ private:
                      makeKernelHeader(*module, kernels, getProducer()));
   }
 
+  LogicalResult compileKernels(ModuleOp generated,
+                               const cpu::CacheOptions &cache,
+                               PackageInput &package) {
+    package.module = generated;
+    package.kernelNames = kernels;
+    package.producer = getProducer();
+    package.threads = options.threads;
+    for (const cpu::CpuTarget &target : options.cpus) {
+      progress("compiling kernels for " + target.cpu);
+      FailureOr<cpu::CpuImage> image = cpu::CpuImage();
+      cpu::CpuOptions cpuOptions = getCpuOptions(generated, target);
+      cpuOptions.cache = cache;
+      if (!kernels.empty())
+        image = emitCpuImage(generated, kernelNames(), cpuOptions);
+      if (failed(image))
+        return failure();
+      package.cpuImages.push_back(std::move(*image));
+    }
+    return success();
+  }
+
+  /// A module with these choices, for the tuner.
+  LogicalResult buildVariant(const Choices &choices, StringRef path,
+                             const cpu::CacheOptions &cache) {
+    OwningOpRef<ModuleOp> copy = module->clone();
+    mlir::dl::cpu::ChoiceHooks hooks;
+    hooks.choose = [&](func::FuncOp source) {
+      std::string key = variants.store->getKey(source);
+      variants.keys[source.getSymName().str()] = key;
+      auto found = choices.find(key);
+      return found == choices.end() ? mlir::dl::cpu::KernelChoice()
+                                    : found->second;
+    };
+    hooks.report = [&](StringRef kernel,
+                       const mlir::dl::cpu::KernelReport &report) {
+      variants.reports[variants.keys[kernel.str()]] = report;
+    };
+    PackageInput package;
+    if (failed(generate(*copy, hooks)) ||
+        failed(compileKernels(*copy, cache, package)))
+      return failure();
+    return writeModule(package, path);
+  }
+
+  /// Lets the tuner choose, with a folder for its files; kernels are kept
+  /// there, too, where there is no cache.
+  LogicalResult tune() {
+    cpu::ChoiceStore store(options.cache, options.cpus, getMachine());
+    SmallString<128> folder;
+    if (std::error_code code =
+            llvm::sys::fs::createUniqueDirectory("dl-tune", folder))
+      return fail("--tune") << "no temporary folder: " << code.message();
+    llvm::scope_exit remove([&] { llvm::sys::fs::remove_directories(folder); });
+    cpu::CacheOptions cache = options.cache;
+    if (cache.directory.empty()) {
+      SmallString<128> path = folder;
+      llvm::sys::path::append(path, "kernels");
+      cache.directory = path.str().str();
+    }
+    variants.folder = folder.str().str();
+    variants.store = &store;
+    variants.build = [&](const Choices &choices, const std::string &path) {
+      return succeeded(buildVariant(choices, path, cache));
+    };
+    isTuning = true;
+    std::string error;
+    bool isDone = options.tune(variants, error);
+    isTuning = false;
+    if (isDone)
+      return success();
+    auto [where, what] = StringRef(error).split(": ");
+    return error.empty() ? failure() : LogicalResult(fail(where) << what);
+  }
+
   LogicalResult writeModuleFile() {
     if (isLibrary)
       return fail(options.input)
              << "a module has an entry function; for kernels alone there are "
                 "--emit=object, asm and llvm";
-    PackageInput package;
-    package.kernelNames = kernels;
-    package.producer = getProducer();
-    package.threads = options.threads;
-    if (failed(generate(*module)))
+    if (options.tune && !kernels.empty() && failed(tune()))
       return failure();
-    for (const cpu::CpuTarget &target : options.cpus) {
-      progress("compiling kernels for " + target.cpu);
-      FailureOr<cpu::CpuImage> image = cpu::CpuImage();
-      if (!kernels.empty())
-        image = emitCpuImage(*module, kernelNames(), getCpuOptions(target));
-      if (failed(image))
-        return failure();
-      package.cpuImages.push_back(std::move(*image));
-    }
+    if (failed(generate()))
+      return failure();
+    PackageInput package;
+    if (failed(compileKernels(*module, options.cache, package)))
+      return failure();
     auto scope = timing.nest("Writing");
     progress("writing");
-    package.module = *module;
     if (options.trace) {
       *options.trace = trace.finish();
       options.trace->producer = getProducer();
@@ -378,7 +482,8 @@ private:
   OwningOpRef<ModuleOp> module;
   SourceTrace trace;
   std::vector<std::string> kernels;
-  bool isLibrary = false;
+  bool isLibrary = false, isTuning = false;
+  Variants variants;
   cpu::EmitStatistics statistics;
   std::string summary;
 };

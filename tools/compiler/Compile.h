@@ -9,6 +9,7 @@
 #include "codegen/cpu/Cache.h"
 #include "codegen/cpu/Target.h"
 #include "passes/Pipeline.h"
+#include "tools/compiler/Variants.h"
 #include "tools/explain/Trace.h"
 
 #include "llvm/Support/LogicalResult.h"
@@ -52,6 +53,13 @@ struct CompileOptions {
   bool verbose = false;
   /// Receives what became of an ONNX model's nodes; null where nobody asks.
   Trace *trace = nullptr;
+  /// Decisions about every kernel, where they are legal, in place of the cost
+  /// model's and of stored ones.
+  std::optional<mlir::dl::cpu::KernelChoice> choice;
+  /// Compiles variants and leaves in `chosen` what the module is to be made of;
+  /// may be empty. On failure, returns false, and `error` says "WHERE: WHAT" or
+  /// is empty where that has been reported.
+  std::function<bool(Variants &variants, std::string &error)> tune;
   /// Told what begins; may be empty.
   std::function<void(llvm::StringRef)> progress;
 };

@@ -44,6 +44,12 @@ Error setCpu(StringRef text, CompileOptions &options) {
   return Error::success();
 }
 
+Error setChoice(StringRef text, CompileOptions &options) {
+  std::string error;
+  options.choice = mlir::dl::cpu::parseChoice(text, error);
+  return options.choice ? Error::success() : fail("--choice: " + error);
+}
+
 Error parseSize(StringRef option, StringRef text, std::string &name,
                 int64_t &size) {
   auto [before, after] = text.split('=');

@@ -5,6 +5,7 @@
 
 #include "tools/compiler/Options.h"
 #include "tools/explain/Explain.h"
+#include "tools/tune/Tune.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
@@ -60,6 +61,14 @@ struct CommandLine {
           "DL_CACHE_DIR (default ~/.cache/dl-compile) and limited to "
           "DL_CACHE_SIZE bytes (default 1G)"),
       cl::cat(category)};
+  cl::opt<std::string> tune{
+      "tune", cl::ValueOptional,
+      cl::desc(
+          "Measure other ways to generate the kernels that take most of the "
+          "time, on this machine, for about so many seconds (default 30), and "
+          "keep what is faster in the cache, where later compilations find "
+          "it"),
+      cl::value_desc("SECONDS"), cl::cat(category)};
   cl::opt<std::string> header{
       "header",
       cl::desc("With --emit=object: write a C header for the kernels"),
@@ -114,6 +123,12 @@ struct CommandLine {
       cl::desc("Stop after a phase and write what it left: import, simplify, "
                "fuse, lower"),
       cl::value_desc("PHASE"), cl::cat(stages)};
+  cl::opt<std::string> choice{
+      "choice",
+      cl::desc("Generate every kernel with these decisions, where they are "
+               "legal: block=ROWSxVECTORS, range=N, ... (codegen/cpu/README.md "
+               "tells of each), separated by commas"),
+      cl::value_desc("NAME=N"), cl::cat(stages)};
   cl::opt<bool> printPipeline{
       "print-pipeline", cl::desc("Print the passes of each phase and exit"),
       cl::cat(stages)};
@@ -171,6 +186,9 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
   for (const std::string &dim : line.dims)
     if (Error error = addDim(dim, options))
       return error;
+  if (line.choice.getNumOccurrences())
+    if (Error error = setChoice(line.choice, options))
+      return error;
   if (!line.noCache)
     if (Error error = setDefaultCache(options))
       return error;
@@ -212,6 +230,16 @@ static Error readOptions(const CommandLine &line, ExplainOptions &options) {
   return Error::success();
 }
 
+/// Fills `options`, if tuning is asked for.
+static Error readOptions(const CommandLine &line, TuneOptions &options) {
+  StringRef text = line.tune;
+  if (!text.empty() &&
+      (text.getAsDouble(options.seconds) || !(options.seconds > 0)))
+    return createStringError(
+        "--tune: expected a number of seconds above 0, found '" + text + "'");
+  return Error::success();
+}
+
 int main(int argc, char **argv) {
   // Without the options that LLVM's libraries register for its own tools.
   cl::ResetCommandLineParser();
@@ -228,6 +256,7 @@ int main(int argc, char **argv) {
           "  dl-compile model.onnx -o model.dlm\n"
           "  dl-compile model.onnx -o model.dlm --cpu=x86-64-v3,x86-64-v4\n"
           "  dl-compile model.onnx -o model.dlm --explain=model.html\n"
+          "  dl-compile model.onnx -o model.dlm --tune\n"
           "  dl-compile model.onnx --emit=linalg -o -\n"
           "  dl-compile kernel.mlir --emit=object --header=kernel.h -o "
           "kernel.o\n",
@@ -242,10 +271,13 @@ int main(int argc, char **argv) {
     return 0;
   }
   ExplainOptions explain;
+  TuneOptions tuning;
   Trace trace;
   Error error = readOptions(line, options);
   if (!error)
     error = readOptions(line, explain);
+  if (!error)
+    error = readOptions(line, tuning);
   std::string reason;
   if (!error && !explain.output.empty()) {
     options.trace = &trace;
@@ -263,6 +295,13 @@ int main(int argc, char **argv) {
   // The line of progress gives way to the first error.
   ProgressLine progress;
   options.progress = [&](StringRef what) { progress.show(what); };
+  std::string tuned;
+  if (line.tune.getNumOccurrences()) {
+    tuning.progress = [&](const std::string &what) { progress.show(what); };
+    options.tune = [&](Variants &variants, std::string &error) {
+      return dl::tools::tune(variants, tuning, tuned, error);
+    };
+  }
   std::string errors;
   raw_string_ostream errorStream(errors);
   LogicalResult result = compile(options, errorStream);
@@ -277,5 +316,7 @@ int main(int argc, char **argv) {
   }
   progress.clear();
   errs() << errors;
+  if (succeeded(result))
+    errs() << tuned;
   return succeeded(result) ? 0 : 1;
 }

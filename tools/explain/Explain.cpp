@@ -44,14 +44,7 @@ struct Paths {
 /// Sizes for all symbols of an entry.
 Symbols chooseSizes(const runtime::Module &module,
                     const std::map<std::string, int64_t> &given, bool small) {
-  Symbols symbols;
-  uint32_t count = dlrt_module_symbol_count(module.get(), 0);
-  for (uint32_t i = 0; i < count; ++i) {
-    runtime::detail::Sized<dlrt_symbol_info> symbol;
-    runtime::detail::check(dlrt_module_symbol, module.get(), 0u, i,
-                           static_cast<dlrt_symbol_info *>(&symbol));
-    symbols[symbol.name] = small || symbol.axis == 0 ? kBatchSize : kOtherSize;
-  }
+  Symbols symbols = exampleSizes(module, 0, small);
   for (const auto &[name, size] : given) {
     if (!symbols.count(name))
       throw Failure("--explain-size " + name,

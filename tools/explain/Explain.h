@@ -26,13 +26,10 @@ struct ExplainOptions {
   double seconds = 0.5;
   /// Threads to measure with; 0: the CPUs that this process may use.
   int threads = 0;
-  /// Example sizes of symbolic dimensions. Others are kBatchSize where they are
-  /// the first dimension of an input, else kOtherSize.
+  /// Example sizes of symbolic dimensions. Others are as exampleSizes has them
+  /// (tools/measure/RandomInputs.h).
   std::map<std::string, int64_t> sizes;
 };
-
-constexpr int64_t kBatchSize = 1;
-constexpr int64_t kOtherSize = 64;
 
 /// Whether the report's files can be written; otherwise `error` says
 /// "WHERE: WHAT".

@@ -76,6 +76,19 @@ symbolValues(const runtime::Module &module, uint32_t entry,
 
 } // namespace
 
+std::map<std::string, int64_t> exampleSizes(const runtime::Module &module,
+                                            uint32_t entry, bool small) {
+  std::map<std::string, int64_t> sizes;
+  uint32_t count = dlrt_module_symbol_count(module.get(), entry);
+  for (uint32_t i = 0; i < count; ++i) {
+    runtime::detail::Sized<dlrt_symbol_info> symbol;
+    runtime::detail::check(dlrt_module_symbol, module.get(), entry, i,
+                           static_cast<dlrt_symbol_info *>(&symbol));
+    sizes[symbol.name] = small || symbol.axis == 0 ? kBatchSize : kOtherSize;
+  }
+  return sizes;
+}
+
 std::vector<Value> randomInputs(const runtime::Module &module, uint32_t entry,
                                 const std::map<std::string, int64_t> &sizes) {
   std::map<std::string, int64_t> symbols = symbolValues(module, entry, sizes);

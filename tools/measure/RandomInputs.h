@@ -11,6 +11,16 @@
 
 namespace dl::tools {
 
+/// Sizes to try a module at.
+constexpr int64_t kBatchSize = 1;
+constexpr int64_t kOtherSize = 64;
+
+/// A size for each symbol of an entry: kBatchSize for an input's first
+/// dimension, kOtherSize for others, or kBatchSize too where they shall be
+/// `small`.
+std::map<std::string, int64_t> exampleSizes(const runtime::Module &module,
+                                            uint32_t entry, bool small);
+
 /// Makes inputs for an entry: floating-point numbers in [0, 1), integers 0 or
 /// 1, the same at each call. `sizes` gives symbols their values, 1 where it has
 /// none. Throws a Failure for a name that is no symbol, and for a dimension

@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Random products, convolutions and attention, compiled and compared with ONNX Runtime.
 
-    sweep.py --bin BUILD/bin [--seed S] [--models N] [--rounded] [--compile-arg=ARG]...
+    sweep.py --bin BUILD/bin [--seed S] [--models N] [--rounded] [--choices] [--compile-arg=ARG]...
 
 Each model holds several operations side by side, with weights that are constants or
 inputs, and something elementwise after them. Sizes, windows, strides and borders are
 drawn at random, with a bias to what is special: 1, odd, one more than a vector, more
 than a cache holds. With --rounded, all values are bf16's, so that products of bf16 are
-exact, and sums as good as those of f32. A difference counts against the output's largest magnitude; the
+exact, and sums as good as those of f32. With --choices, decisions about kernels are drawn
+at random, too, legal and other ones (dl-compile --choice). A difference counts against the output's largest magnitude; the
 one that is found is printed with its operation. The last line counts.
 """
 import argparse
@@ -159,6 +160,24 @@ class Graph:
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
 
 
+def draw_choice(random):
+    """Some decisions about kernels, in place of the cost model's."""
+    pick = lambda values: int(random.choice(values))
+    block = f"block={pick([1, 2, 3, 4, 5, 6, 8, 12, 16, 32])}x{pick([1, 2, 3, 4, 6, 8])}"
+    parts = [
+        block,
+        f"range={pick([0, 1, 2, 3, 5, 8, 17, 24, 64, 1000])}",
+        f"depth={pick([0, 1, 2, 3, 8, 32, 100, 1000])}",
+        f"panels={pick([1, 2, 3, 5, 100])}",
+        f"prefetch={pick([0, 1, 7, 64])}",
+        f"unroll={pick([1, 2, 3, 4, 8, 16])}",
+        f"lanes={pick([1, 16, 40, 100, 512, 100000])}",
+        f"winograd={pick([0, 1])}",
+        f"flat={pick([0, 1])}",
+    ]
+    return ",".join(part for part in parts if random.random() < 0.6)
+
+
 def check(args, seed, scratch):
     """The number of outputs that agree, and what is said of the others."""
     graph = Graph(np.random.default_rng(seed), args.rounded)
@@ -175,7 +194,8 @@ def check(args, seed, scratch):
     for i, array in enumerate(graph.feed.values()):
         np.save(f"{scratch}/input_{i}.npy", array)
         files.append(f"--input={scratch}/input_{i}.npy")
-    for command in ([f"{args.bin}/dl-compile", model, "-o", module, *args.compile_arg],
+    choice = [f"--choice={draw_choice(graph.random)}"] if args.choices else []
+    for command in ([f"{args.bin}/dl-compile", model, "-o", module, *args.compile_arg, *choice],
                     [f"{args.bin}/dl-run", module, *files, f"--output-dir={scratch}/out"]):
         done = subprocess.run(command, capture_output=True, text=True, timeout=100)
         if done.returncode:
@@ -190,7 +210,7 @@ def check(args, seed, scratch):
         if error <= graph.tolerance.get(name, TOLERANCE):
             passed += 1
         else:
-            bad.append(f"difference {error:.1e}: {graph.what[name]}")
+            bad.append(f"difference {error:.1e}: {' '.join([graph.what[name], *choice])}")
     return passed, bad
 
 
@@ -200,6 +220,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--models", type=int, default=8)
     parser.add_argument("--rounded", action="store_true")
+    parser.add_argument("--choices", action="store_true")
     parser.add_argument("--compile-arg", action="append", default=[])
     args = parser.parse_args()
     passed = failed = 0

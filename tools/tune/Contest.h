@@ -1,0 +1,72 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Two modules of one model, run in turns.
+
+#ifndef DL_TOOLS_TUNE_CONTEST_H
+#define DL_TOOLS_TUNE_CONTEST_H
+
+#include "runtime/api/dlrt.hpp"
+#include "tools/values/Value.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace dl::tools {
+
+/// A module that is ready to run, with random inputs.
+class Contestant {
+public:
+  /// Opens the module at `path` and runs it once, on `threads` threads. Throws
+  /// where it cannot run.
+  Contestant(const std::string &path, int threads);
+
+  /// Runs `count` times and returns the seconds of the fastest one.
+  double run(int count);
+  /// The same, and takes the least time of each step into `steps`.
+  void runProfiled(int count, std::vector<double> &steps);
+
+  /// The kernel of each step, in the order in which a run executes them.
+  const std::vector<std::string> &kernels() const { return stepKernels; }
+  int threads() const { return session.threads(); }
+
+private:
+  runtime::Module module;
+  runtime::Session session;
+  std::vector<values::Value> inputs;
+  std::vector<std::string> stepKernels;
+};
+
+/// Seconds that the calls of each kernel take in a run: sums of the least time
+/// of each step, in two halves of the runs that know nothing of each other.
+struct KernelTimes {
+  std::map<std::string, double> halves[2];
+  /// In both.
+  double of(const std::string &kernel) const;
+};
+
+/// How long contests last. They go on while others on the machine disturb them,
+/// so that the least times still become less.
+struct Rounds {
+  int batch;                // runs of one contestant before the other's turn
+  int batches, mostBatches; // of each contestant
+};
+
+/// Enough for least times that hold, where a run takes `seconds`, and more if
+/// a contest then takes no longer than `limit` seconds.
+Rounds chooseRounds(double seconds, double limit);
+
+/// Runs both in turns and times their kernels, by key: `keys` has that of each
+/// kernel.
+void compareKernels(Contestant &first, Contestant &second, Rounds rounds,
+                    const std::map<std::string, std::string> &keys,
+                    KernelTimes &firstTimes, KernelTimes &secondTimes);
+
+/// Runs both in turns; seconds of the fastest run of each.
+std::pair<double, double> compareRuns(Contestant &first, Contestant &second,
+                                      Rounds rounds);
+
+} // namespace dl::tools
+
+#endif // DL_TOOLS_TUNE_CONTEST_H
