@@ -430,7 +430,8 @@ private:
     if (std::error_code code =
             llvm::sys::fs::createUniqueDirectory("dl-tune", folder))
       return fail("--tune") << "no temporary folder: " << code.message();
-    llvm::scope_exit remove([&] { llvm::sys::fs::remove_directories(folder); });
+    llvm::scope_exit remove(
+        [&] { (void)llvm::sys::fs::remove_directories(folder); });
     cpu::CacheOptions cache = options.cache;
     if (cache.directory.empty()) {
       SmallString<128> path = folder;

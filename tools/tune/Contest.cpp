@@ -110,14 +110,14 @@ double KernelTimes::of(const std::string &kernel) const {
 }
 
 Rounds chooseRounds(double seconds, double limit) {
-  // A thread that waits for its next run spins for a while: the first run of a
-  // batch may be slow, and the caches are the other's.
-  constexpr double kBatch = 3e-3, kAll = 0.3, kLong = 0.02;
+  // The first run of a batch finds the other's data in the caches, and its
+  // threads still spinning. What runs long holds more than any cache.
+  constexpr double kBatch = 3e-3, kAll = 0.3, kLong = 0.06;
   constexpr int kMostRuns = 200, kBatches = 8, kMostBatches = 40, kPatience = 4;
   seconds = std::max(seconds, 1e-6);
   Rounds rounds{};
   rounds.batch = static_cast<int>(
-      std::clamp<double>(kBatch / seconds, seconds < kLong ? 2 : 1, kMostRuns));
+      std::clamp<double>(kBatch / seconds, seconds < kLong ? 3 : 1, kMostRuns));
   double turn = 2 * seconds * rounds.batch;
   rounds.batches = static_cast<int>(
       std::clamp<double>(2 * kAll / turn, kBatches, kMostBatches));
