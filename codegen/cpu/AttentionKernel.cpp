@@ -41,6 +41,7 @@ private:
   bool mayUseTiles();
   void prepareTiles();
   void packValues(const Position &at);
+  void stageQueries(const Position &dims, Value row, Value valid);
   void emitTileScores(const Position &dims, Value row, Value valid,
                       Value panelBase);
   void emitTileMix(Value valid, Value panelBase);
@@ -69,6 +70,7 @@ private:
   // With tile registers: a block of rows is 32 rows.
   std::optional<TileRegisters> scoreTiles, mixTiles;
   std::optional<LinearAccess> queries;
+  std::optional<StagedOperand> stagedQueries;
   Value values; // the second product's lane side, in panels of pairs
 };
 
@@ -155,8 +157,16 @@ bool AttentionEmitter::mayUseTiles() {
       (!ShapedType::isDynamic(rows) && rows < kFewRows))
     return false;
   queries = getLinearAccess(kernel, op, scores.rowSide);
-  return queries &&
-         IndexBuilder::getConstant(queries->strides[scores.reduced[0]]) == 1;
+  if (queries &&
+      IndexBuilder::getConstant(queries->strides[scores.reduced[0]]) == 1)
+    return true;
+  // Rows that are no memory, as slices of a reshaped tensor, are copied.
+  queries.reset();
+  AffineMap map = op.getMatchingIndexingMap(scores.rowSide);
+  return map.getNumResults() &&
+         map.getResults().back() ==
+             builder.getAffineDimExpr(scores.reduced[0]) &&
+         StagedOperand::isPossible(op, scores.rowSide);
 }
 
 /// What is behind the last column stays zero, in the weights and the values.
@@ -172,6 +182,12 @@ void AttentionEmitter::prepareTiles() {
   kernel.clear(values, size);
   kernel.clear(stageMemory.back(),
                index.mul(paddedColumns, index.constant(rows)));
+  if (!queries) {
+    SmallVector<Value> extent(op.getNumLoops(), index.constant(1));
+    extent[scores.rows[0]] = index.constant(rows);
+    extent[scores.reduced[0]] = emitter.loopSize(op, scores.reduced[0]);
+    stagedQueries.emplace(kernel, op, scores.rowSide, extent);
+  }
   scoreTiles.emplace(kernel, rows, vectors,
                      op.getStaticLoopRanges()[scores.reduced[0]]);
   mixTiles.emplace(kernel, rows, mixVectors, /*run=*/0);
@@ -335,6 +351,24 @@ void AttentionEmitter::packValues(const Position &at) {
            });
 }
 
+/// Copies a block of rows of the first product, where these are no memory.
+void AttentionEmitter::stageQueries(const Position &dims, Value row,
+                                    Value valid) {
+  if (!stagedQueries)
+    return;
+  linalg::GenericOp op = scores.op;
+  LoopBox box;
+  box.lower.assign(op.getNumLoops(), index.constant(0));
+  box.extent.assign(op.getNumLoops(), index.constant(1));
+  for (unsigned d : scores.batch)
+    box.lower[d] = dims[d].base;
+  box.lower[scores.rows[0]] = row;
+  box.extent[scores.rows[0]] = valid;
+  box.extent[scores.reduced[0]] = emitter.loopSize(op, scores.reduced[0]);
+  stagedQueries->copy(box);
+  queries = stagedQueries->access;
+}
+
 /// The scores of a block of rows with one panel of keys, in blockMemory.
 void AttentionEmitter::emitTileScores(const Position &dims, Value row,
                                       Value valid, Value panelBase) {
@@ -406,8 +440,10 @@ void AttentionEmitter::emitRows(Position at, Value row, int64_t rows,
   Position dims = scorePosition(scores, out, at);
   Value depth = emitter.loopSize(scoresOp, scores.reduced[0]);
   KernelFunction::Output first{stages[0], stageBuffer(0), 0};
-  if (scoreTiles)
+  if (scoreTiles) {
+    stageQueries(dims, row, valid);
     scoreTiles->configure();
+  }
   emitLoop(builder, loc, zero, index.ceilDiv(columns, panelWidth), one, {},
            [&](Value panel, ValueRange) -> SmallVector<Value> {
              ElementEmitter::Scope scope(emitter);
