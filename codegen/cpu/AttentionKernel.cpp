@@ -10,6 +10,7 @@
 
 #include "codegen/cpu/ContractionRows.h"
 #include "codegen/cpu/TileRegisters.h"
+#include "codegen/cpu/TransposeKernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -40,6 +41,8 @@ private:
   void findStages();
   bool mayUseTiles();
   void prepareTiles();
+  void prepareKeys();
+  void packKeys(const Position &dims);
   void packValues(const Position &at);
   void stageQueries(const Position &dims, Value row, Value valid);
   void emitTileScores(const Position &dims, Value row, Value valid,
@@ -70,7 +73,8 @@ private:
   // With tile registers: a block of rows is 32 rows.
   std::optional<TileRegisters> scoreTiles, mixTiles;
   std::optional<LinearAccess> queries;
-  std::optional<StagedOperand> stagedQueries;
+  std::optional<StagedOperand> stagedQueries, stagedKeys;
+  std::optional<LinearAccess> keyRows; // null: keys are packed one by one
   Value values; // the second product's lane side, in panels of pairs
 };
 
@@ -169,6 +173,87 @@ bool AttentionEmitter::mayUseTiles() {
          StagedOperand::isPossible(op, scores.rowSide);
 }
 
+/// Keys whose elements lie along memory, or are copied so, are packed by
+/// transposing squares of 16 keys and 16 pairs of elements.
+void AttentionEmitter::prepareKeys() {
+  linalg::GenericOp op = scores.op;
+  unsigned reduced = scores.reduced[0], lanes = scores.lanes[0];
+  if (op.getStaticLoopRanges()[reduced] % kTileDepth)
+    return;
+  keyRows = getLinearAccess(kernel, op, scores.laneSide);
+  if (keyRows && IndexBuilder::getConstant(keyRows->strides[reduced]) == 1)
+    return;
+  keyRows.reset();
+  AffineMap map = op.getMatchingIndexingMap(scores.laneSide);
+  bool lieAlong = map.getNumResults() &&
+                  map.getResults().back() == builder.getAffineDimExpr(reduced);
+  if (!lieAlong || !StagedOperand::isPossible(op, scores.laneSide))
+    return;
+  SmallVector<Value> extent(op.getNumLoops(), index.constant(1));
+  extent[reduced] = emitter.loopSize(op, reduced);
+  extent[lanes] = columns;
+  stagedKeys.emplace(kernel, op, scores.laneSide, extent);
+  keyRows = stagedKeys->access;
+}
+
+/// All panels of the first product's lane side: for each pair of elements, the
+/// pairs of 32 keys.
+void AttentionEmitter::packKeys(const Position &dims) {
+  linalg::GenericOp op = scores.op;
+  unsigned reduced = scores.reduced[0], lanes = scores.lanes[0];
+  Value zero = index.constant(0), one = index.constant(1);
+  if (stagedKeys) {
+    LoopBox box;
+    box.lower.assign(op.getNumLoops(), zero);
+    box.extent.assign(op.getNumLoops(), one);
+    for (unsigned d : scores.batch)
+      box.lower[d] = dims[d].base;
+    box.extent[reduced] = emitter.loopSize(op, reduced);
+    box.extent[lanes] = columns;
+    stagedKeys->copy(box);
+    keyRows = stagedKeys->access;
+  }
+  Value base = keyRows->base;
+  for (unsigned d : scores.batch)
+    base = index.add(base, index.mul(dims[d].base, keyRows->strides[d]));
+  int64_t size = emitter.width(), depth = op.getStaticLoopRanges()[reduced];
+  Value lastKey = index.sub(columns, one);
+  auto pairs = VectorType::get({2 * size}, scores.factorType);
+  VectorType words = emitter.vectorType(builder.getI32Type());
+  emitLoop(
+      builder, loc, zero, columns, index.constant(size), {},
+      [&](Value first, ValueRange) -> SmallVector<Value> {
+        ElementEmitter::Scope scope(emitter);
+        // Panel, and half of it.
+        Value width = index.constant(2 * size);
+        Value place =
+            index.add(index.mul(index.div(first, width),
+                                index.constant(2 * size * depth)),
+                      index.mul(index.rem(first, width), index.constant(2)));
+        for (int64_t k = 0; k < depth; k += 2 * size) {
+          SmallVector<Value> rows;
+          for (int64_t i = 0; i < size; ++i) {
+            // Keys that do not exist repeat the last one.
+            Value key = index.min(index.add(first, index.constant(i)), lastKey);
+            Value at = index.add(
+                base, index.add(index.mul(key, keyRows->strides[lanes]),
+                                index.constant(k)));
+            Value row = vector::LoadOp::create(builder, loc, pairs,
+                                               keyRows->memory, ValueRange{at});
+            rows.push_back(vector::BitCastOp::create(builder, loc, words, row));
+          }
+          transposeSquare(kernel, rows);
+          for (int64_t i = 0; i < size; ++i) {
+            Value row = vector::BitCastOp::create(builder, loc, pairs, rows[i]);
+            Value at =
+                index.add(place, index.constant((k / 2 + i) * 2 * 2 * size));
+            vector::StoreOp::create(builder, loc, row, keys, ValueRange{at});
+          }
+        }
+        return {};
+      });
+}
+
 /// What is behind the last column stays zero, in the weights and the values.
 void AttentionEmitter::prepareTiles() {
   linalg::GenericOp op = scores.op, mixOp = mix.op;
@@ -256,8 +341,10 @@ LogicalResult AttentionEmitter::run() {
     stageMemory.push_back(
         kernel.allocateScratch(getElementTypeOrSelf(stage),
                                index.mul(paddedColumns, index.constant(rows))));
-  if (usesTiles)
+  if (usesTiles) {
     prepareTiles();
+    prepareKeys();
+  }
 
   AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
   unsigned rank = out.getNumResults();
@@ -275,16 +362,19 @@ LogicalResult AttentionEmitter::run() {
       at[i] = index.uniform(value);
     // All panels of the first product's lane side, for all blocks of rows.
     Position dims = scorePosition(scores, out, at);
-    emitLoop(builder, loc, index.constant(0), panels, index.constant(1), {},
-             [&](Value panel, ValueRange) -> SmallVector<Value> {
-               ElementEmitter::Scope scope(emitter);
-               Value first = index.mul(panel, panelWidth);
-               packPanel(kernel, scores, dims, keys, index.mul(first, depth),
-                         first,
-                         index.min(panelWidth, index.sub(columns, first)),
-                         vectors, usesTiles);
-               return {};
-             });
+    if (keyRows)
+      packKeys(dims);
+    else
+      emitLoop(builder, loc, index.constant(0), panels, index.constant(1), {},
+               [&](Value panel, ValueRange) -> SmallVector<Value> {
+                 ElementEmitter::Scope scope(emitter);
+                 Value first = index.mul(panel, panelWidth);
+                 packPanel(kernel, scores, dims, keys, index.mul(first, depth),
+                           first,
+                           index.min(panelWidth, index.sub(columns, first)),
+                           vectors, usesTiles);
+                 return {};
+               });
     if (usesTiles)
       packValues(at);
     Value done = index.constant(0);

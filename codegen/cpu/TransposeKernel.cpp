@@ -6,6 +6,7 @@
 // memory, and transposed in registers, where lanes along the result would
 // gather.
 
+#include "codegen/cpu/TransposeKernel.h"
 #include "codegen/cpu/ContractionRows.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -75,10 +76,10 @@ bool mlir::dl::cpu::isTransposeKernel(func::FuncOp source,
   return machine.vectorLanes > 1 && Permutation::match(source).has_value();
 }
 
-/// Rows as columns: blocks off the diagonal change places, from half of a
-/// vector's size down to one element.
-static void transposeSquare(KernelFunction &kernel,
-                            MutableArrayRef<Value> rows) {
+/// Blocks off the diagonal change places, from half of a vector's size down to
+/// one element.
+void mlir::dl::cpu::transposeSquare(KernelFunction &kernel,
+                                    MutableArrayRef<Value> rows) {
   int64_t size = rows.size();
   for (int64_t block = size / 2; block > 0; block /= 2)
     for (int64_t i = 0; i < size; ++i) {
