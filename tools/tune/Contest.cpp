@@ -36,13 +36,28 @@ private:
   double before = 0;
 };
 
-double sumOf(const std::vector<double> (&steps)[2][2]) {
-  double sum = 0;
-  for (const auto &contestant : steps)
-    for (const std::vector<double> &half : contestant)
-      sum = std::accumulate(half.begin(), half.end(), sum);
-  return sum;
+/// Empty `values` are 1.
+double median(std::vector<double> values) {
+  if (values.empty())
+    return 1;
+  auto middle = values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
 }
+
+/// Least times of each step, of one contestant.
+struct LeastTimes {
+  std::vector<double> all, turn;
+
+  void run(Contestant &contestant, int count) {
+    turn.clear();
+    contestant.runProfiled(count, turn);
+    if (all.empty())
+      all = turn;
+    for (size_t s = 0; s < turn.size(); ++s)
+      all[s] = std::min(all[s], turn[s]);
+  }
+};
 
 runtime::SessionOptions withThreads(int threads) {
   runtime::SessionOptions options;
@@ -99,16 +114,6 @@ void Contestant::runProfiled(int count, std::vector<double> &steps) {
   }
 }
 
-double KernelTimes::of(const std::string &kernel) const {
-  double least = 0;
-  for (const auto &half : halves) {
-    auto found = half.find(kernel);
-    double seconds = found == half.end() ? 0 : found->second;
-    least = least > 0 ? std::min(least, seconds) : seconds;
-  }
-  return least;
-}
-
 Rounds chooseRounds(double seconds, double limit) {
   // The first run of a batch finds the other's data in the caches, and its
   // threads still spinning. What runs long holds more than any cache.
@@ -126,45 +131,65 @@ Rounds chooseRounds(double seconds, double limit) {
   return rounds;
 }
 
-void compareKernels(Contestant &first, Contestant &second, Rounds rounds,
-                    const std::map<std::string, std::string> &keys,
-                    KernelTimes &firstTimes, KernelTimes &secondTimes) {
-  std::vector<double> steps[2][2]; // contestant, half
+std::map<std::string, Comparison>
+compareKernels(Contestant &first, Contestant &second, Rounds rounds,
+               const std::map<std::string, std::string> &keys) {
+  using Sums = std::map<std::string, double>;
+  auto sum = [&](const Contestant &contestant,
+                 const std::vector<double> &steps) {
+    Sums sums;
+    for (size_t s = 0; s < steps.size(); ++s) {
+      auto key = keys.find(contestant.kernels()[s]);
+      if (key != keys.end())
+        sums[key->second] += steps[s];
+    }
+    return sums;
+  };
+  LeastTimes ofFirst, ofSecond;
+  std::map<std::string, std::vector<double>> ratios;
   Settled hasSettled(rounds);
   for (int i = 0;; ++i) {
     // Each goes first in turn.
-    bool turned = i / 2 % 2 == 1;
-    Contestant &one = turned ? second : first, &other = turned ? first : second;
-    one.runProfiled(rounds.batch, steps[turned ? 1 : 0][i % 2]);
-    other.runProfiled(rounds.batch, steps[turned ? 0 : 1][i % 2]);
-    if (hasSettled(i, sumOf(steps)))
+    if (i % 2 == 0)
+      ofFirst.run(first, rounds.batch);
+    ofSecond.run(second, rounds.batch);
+    if (i % 2 == 1)
+      ofFirst.run(first, rounds.batch);
+    Sums before = sum(first, ofFirst.turn);
+    for (const auto &[key, seconds] : sum(second, ofSecond.turn))
+      if (before[key] > 0)
+        ratios[key].push_back(seconds / before[key]);
+    double all = std::accumulate(ofFirst.all.begin(), ofFirst.all.end(), 0.0) +
+                 std::accumulate(ofSecond.all.begin(), ofSecond.all.end(), 0.0);
+    if (hasSettled(i, all))
       break;
   }
-  auto sum = [&](const Contestant &contestant, std::vector<double> *halves,
-                 KernelTimes &times) {
-    for (int half : {0, 1})
-      for (size_t s = 0; s < halves[half].size(); ++s) {
-        auto key = keys.find(contestant.kernels()[s]);
-        if (key != keys.end())
-          times.halves[half][key->second] += halves[half][s];
-      }
-  };
-  sum(first, steps[0], firstTimes);
-  sum(second, steps[1], secondTimes);
+  std::map<std::string, Comparison> result;
+  for (const auto &[key, seconds] : sum(first, ofFirst.all))
+    result[key].first = seconds;
+  for (const auto &[key, seconds] : sum(second, ofSecond.all)) {
+    result[key].second = seconds;
+    result[key].ratio = median(ratios[key]);
+  }
+  return result;
 }
 
-std::pair<double, double> compareRuns(Contestant &first, Contestant &second,
-                                      Rounds rounds) {
-  double least[2] = {0, 0};
+Comparison compareRuns(Contestant &first, Contestant &second, Rounds rounds) {
+  Comparison result;
+  std::vector<double> ratios;
   Settled hasSettled(rounds);
   for (int i = 0;; ++i) {
-    for (int c : {i % 2, 1 - i % 2}) {
-      double seconds = (c == 0 ? first : second).run(rounds.batch);
-      least[c] = least[c] > 0 ? std::min(least[c], seconds) : seconds;
-    }
-    if (hasSettled(i, least[0] + least[1]))
-      return {least[0], least[1]};
+    double seconds[2];
+    for (int c : {i % 2, 1 - i % 2})
+      seconds[c] = (c == 0 ? first : second).run(rounds.batch);
+    result.first = i ? std::min(result.first, seconds[0]) : seconds[0];
+    result.second = i ? std::min(result.second, seconds[1]) : seconds[1];
+    ratios.push_back(seconds[1] / seconds[0]);
+    if (hasSettled(i, result.first + result.second))
+      break;
   }
+  result.ratio = median(ratios);
+  return result;
 }
 
 } // namespace dl::tools

@@ -38,12 +38,18 @@ private:
   std::vector<std::string> stepKernels;
 };
 
-/// Seconds that the calls of each kernel take in a run: sums of the least time
-/// of each step, in two halves of the runs that know nothing of each other.
-struct KernelTimes {
-  std::map<std::string, double> halves[2];
-  /// In both.
-  double of(const std::string &kernel) const;
+/// How two contestants compare in something that both do.
+struct Comparison {
+  double first = 0, second = 0; // seconds: sums of the least time of each step
+  /// Second over first: the median of those of each turn. What slows both down
+  /// for a while, others on the machine or its clock, it does not see.
+  double ratio = 1;
+
+  /// Whether the second one takes less than `share` of the first one's time, by
+  /// least times and by turns.
+  bool isBelow(double share) const {
+    return second < share * first && ratio < share;
+  }
 };
 
 /// How long contests last. They go on while others on the machine disturb them,
@@ -59,13 +65,12 @@ Rounds chooseRounds(double seconds, double limit);
 
 /// Runs both in turns and times their kernels, by key: `keys` has that of each
 /// kernel.
-void compareKernels(Contestant &first, Contestant &second, Rounds rounds,
-                    const std::map<std::string, std::string> &keys,
-                    KernelTimes &firstTimes, KernelTimes &secondTimes);
+std::map<std::string, Comparison>
+compareKernels(Contestant &first, Contestant &second, Rounds rounds,
+               const std::map<std::string, std::string> &keys);
 
-/// Runs both in turns; seconds of the fastest run of each.
-std::pair<double, double> compareRuns(Contestant &first, Contestant &second,
-                                      Rounds rounds);
+/// Runs both in turns and times whole runs.
+Comparison compareRuns(Contestant &first, Contestant &second, Rounds rounds);
 
 } // namespace dl::tools
 

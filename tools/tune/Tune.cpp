@@ -25,8 +25,8 @@ constexpr double kLeastShare = 0.005;
 constexpr size_t kMostInRound = 16;
 /// Alternatives of one kernel.
 constexpr size_t kMostTried = 24;
-/// What counts as faster, in time: in each half of a contest, and at the end;
-/// what an earlier tuning found stays unless it is slower.
+/// What counts as faster, in time, in a contest and once more at the end; what
+/// an earlier tuning found stays unless it is slower.
 constexpr double kFaster = 0.97, kStillFaster = 1.0;
 /// Of all the time, that one contest may take where least times do not settle.
 constexpr double kContestShare = 0.04;
@@ -123,9 +123,8 @@ private:
     model = build({});
     runSeconds = model->run(2);
     rounds = chooseRounds(runSeconds, kContestShare * options.seconds);
-    KernelTimes times, again;
     Rounds few{rounds.batch, rounds.batches / 2, rounds.batches / 2};
-    compareKernels(*model, *model, few, variants.keys, times, again);
+    auto times = compareKernels(*model, *model, few, variants.keys);
     for (const auto &[name, key] : variants.keys) {
       bool isKnown =
           std::any_of(searches.begin(), searches.end(),
@@ -135,7 +134,7 @@ private:
       Search &search = searches.emplace_back();
       search.key = key;
       search.name = name;
-      search.modelSeconds = search.seconds = times.of(key);
+      search.modelSeconds = search.seconds = times[key].first;
       total += search.seconds;
       if (auto stored = variants.store->load(key)) {
         search.state = *stored;
@@ -193,21 +192,16 @@ private:
     progress(format("round %d, %zu kernels, %d gained", ++roundCount,
                     active.size(), gained));
     std::unique_ptr<Contestant> trial = build(choices);
-    KernelTimes now, then;
-    compareKernels(getBest(), *trial, rounds, variants.keys, now, then);
+    auto result = compareKernels(getBest(), *trial, rounds, variants.keys);
     bool isBetter = false;
     for (Search *search : active) {
       ++measured;
-      bool isFaster = true;
-      for (int half : {0, 1})
-        isFaster &= then.halves[half][search->key] <
-                    kFaster * now.halves[half][search->key];
-      if (!isFaster)
+      if (!result[search->key].isBelow(kFaster))
         continue;
       isBetter = true;
       ++gained;
       search->state.choice = *search->trial;
-      search->seconds = then.of(search->key);
+      search->seconds = result[search->key].second;
       search->plan(variants.reports[search->key]);
     }
     if (isBetter)
@@ -220,16 +214,15 @@ private:
   void finish() {
     progress("comparing");
     for (int attempt = 0; attempt < 2 && !bestChoices().empty(); ++attempt) {
-      KernelTimes before, after;
-      compareKernels(*model, *best, rounds, variants.keys, before, after);
+      auto result = compareKernels(*model, *best, rounds, variants.keys);
       bool holds = true;
       for (Search &search : searches) {
         if (search.state.choice.isEmpty())
           continue;
-        search.modelSeconds = before.of(search.key);
-        search.seconds = after.of(search.key);
-        double limit = search.wasStored ? kStillFaster : kFaster;
-        if (search.seconds < limit * search.modelSeconds)
+        const Comparison &now = result[search.key];
+        search.modelSeconds = now.first;
+        search.seconds = now.second;
+        if (now.isBelow(search.wasStored ? kStillFaster : kFaster))
           continue;
         search.state.choice = {};
         search.isMeasured = true;
@@ -240,16 +233,10 @@ private:
       buildBest();
     }
     if (!bestChoices().empty()) {
-      // What is won in kernels and lost between them is not won. The least
-      // times of whole runs are harder to come by: a loss must last.
-      for (int attempt = 0; attempt < 3; ++attempt) {
-        auto [before, after] = compareRuns(*model, *best, rounds);
-        modelRun = attempt ? std::min(modelRun, before) : before;
-        bestRun = attempt ? std::min(bestRun, after) : after;
-        hasLost = bestRun > kMostLost * modelRun;
-        if (!hasLost)
-          break;
-      }
+      // What is won in kernels and lost between them is not won.
+      whole = compareRuns(*model, *best, rounds);
+      hasLost =
+          whole.second > kMostLost * whole.first && whole.ratio > kMostLost;
       if (hasLost)
         for (Search &search : searches) {
           search.isMeasured |= !search.state.choice.isEmpty();
@@ -291,10 +278,12 @@ private:
                        (search.seconds / search.modelSeconds - 1) * 100) +
                 search.name + " (" + search.generator +
                 "): " + printChoice(search.state.choice) + "\n";
-    if (modelRun > 0)
-      text +=
-          format("a run: %.4f ms by the cost model, %.4f ms tuned: %+.1f%%\n",
-                 modelRun * 1e3, bestRun * 1e3, (bestRun / modelRun - 1) * 100);
+    if (whole.first > 0)
+      text += format("a run: %.4f ms by the cost model, %.4f ms tuned: "
+                     "%+.1f%%, in turns %+.1f%%\n",
+                     whole.first * 1e3, whole.second * 1e3,
+                     (whole.second / whole.first - 1) * 100,
+                     (whole.ratio - 1) * 100);
     if (open)
       text += format("%zu kernels have alternatives left for another --tune\n",
                      open);
@@ -308,7 +297,7 @@ private:
   std::unique_ptr<Contestant> model, best;
   Rounds rounds{};
   double runSeconds = 0, total = 0, roundSeconds = 0;
-  double modelRun = 0, bestRun = 0;
+  Comparison whole; // runs by the cost model, and tuned
   int roundCount = 0, measured = 0, gained = 0;
   bool hasLost = false;
 };
