@@ -8,9 +8,7 @@
 // For a block of rows, the scores stay in this thread's scratch from the first
 // product to the second, so that the matrix of all scores never exists.
 
-#include "codegen/cpu/ContractionRows.h"
-#include "codegen/cpu/TileRegisters.h"
-#include "codegen/cpu/TransposeKernel.h"
+#include "codegen/cpu/AttentionEmitter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -18,67 +16,6 @@
 
 using namespace mlir;
 using namespace mlir::dl::cpu;
-
-namespace {
-
-/// The two contractions of an attention kernel, in order.
-struct Attention {
-  Contraction scores, mix;
-
-  static std::optional<Attention> match(func::FuncOp source);
-};
-
-class AttentionEmitter {
-public:
-  AttentionEmitter(KernelFunction &kernel, Attention attention)
-      : kernel(kernel), scores(std::move(attention.scores)),
-        mix(std::move(attention.mix)), emitter(kernel.emitter),
-        index(kernel.emitter.index), builder(kernel.builder), loc(kernel.loc) {}
-
-  LogicalResult run();
-
-private:
-  void findStages();
-  bool mayUseTiles();
-  void prepareTiles();
-  void prepareKeys();
-  void packKeys(const Position &dims);
-  void packValues(const Position &at);
-  void stageQueries(const Position &dims, Value row, Value valid);
-  void emitTileScores(const Position &dims, Value row, Value valid,
-                      Value panelBase);
-  void emitTileMix(Value valid, Value panelBase);
-  void emitRows(Position at, Value row, int64_t rows, Value valid);
-  void emitStage(Value tensor, Position at, Value row, Value rows,
-                 const Buffer &buffer);
-  Position scorePosition(const Contraction &contraction, AffineMap map,
-                         ArrayRef<LaneIndex> at);
-
-  KernelFunction &kernel;
-  Contraction scores, mix;
-  ElementEmitter &emitter;
-  IndexBuilder &index;
-  OpBuilder &builder;
-  Location loc;
-
-  /// Tensors of the scores' shape that are kept in scratch, in order: what the
-  /// reductions read, and last what the second contraction reads.
-  SmallVector<Value> stages;
-  SmallVector<Value> stageMemory;
-  Value keys, blockMemory;
-  Value columns, paddedColumns; // the scores' last dimension
-  int64_t vectors;              // of a panel of the scores
-  int64_t mixVectors;           // of a panel of the second product
-
-  // With tile registers: a block of rows is 32 rows.
-  std::optional<TileRegisters> scoreTiles, mixTiles;
-  std::optional<LinearAccess> queries;
-  std::optional<StagedOperand> stagedQueries, stagedKeys;
-  std::optional<LinearAccess> keyRows; // null: keys are packed one by one
-  Value values; // the second product's lane side, in panels of pairs
-};
-
-} // namespace
 
 static bool hasShape(Value tensor, Value other) {
   return cast<ShapedType>(tensor.getType()).getShape() ==
@@ -146,136 +83,6 @@ void AttentionEmitter::findStages() {
   Value weights = mix.rowSide->get();
   if (!llvm::is_contained(stages, weights))
     stages.push_back(weights);
-}
-
-/// Blocks of rows in tile registers: rows of the first product that lie in
-/// memory, and enough of them to make up for packing the lane sides.
-bool AttentionEmitter::mayUseTiles() {
-  linalg::GenericOp op = scores.op;
-  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
-  int64_t depth = ranges[scores.reduced[0]], rows = ranges[scores.rows[0]];
-  constexpr int64_t kFewRows = 8;
-  if (kernel.machine.narrowProducts != NarrowProducts::Tiles ||
-      !scores.factorType.isBF16() || emitter.width() != kTileRows ||
-      ShapedType::isDynamic(depth) || !TileRegisters::hasEqualSteps(depth) ||
-      (!ShapedType::isDynamic(rows) && rows < kFewRows))
-    return false;
-  queries = getLinearAccess(kernel, op, scores.rowSide);
-  if (queries &&
-      IndexBuilder::getConstant(queries->strides[scores.reduced[0]]) == 1)
-    return true;
-  // Rows that are no memory, as slices of a reshaped tensor, are copied.
-  queries.reset();
-  AffineMap map = op.getMatchingIndexingMap(scores.rowSide);
-  return map.getNumResults() &&
-         map.getResults().back() ==
-             builder.getAffineDimExpr(scores.reduced[0]) &&
-         StagedOperand::isPossible(op, scores.rowSide);
-}
-
-/// Keys whose elements lie along memory, or are copied so, are packed by
-/// transposing squares of 16 keys and 16 pairs of elements.
-void AttentionEmitter::prepareKeys() {
-  linalg::GenericOp op = scores.op;
-  unsigned reduced = scores.reduced[0], lanes = scores.lanes[0];
-  if (op.getStaticLoopRanges()[reduced] % kTileDepth)
-    return;
-  keyRows = getLinearAccess(kernel, op, scores.laneSide);
-  if (keyRows && IndexBuilder::getConstant(keyRows->strides[reduced]) == 1)
-    return;
-  keyRows.reset();
-  AffineMap map = op.getMatchingIndexingMap(scores.laneSide);
-  bool lieAlong = map.getNumResults() &&
-                  map.getResults().back() == builder.getAffineDimExpr(reduced);
-  if (!lieAlong || !StagedOperand::isPossible(op, scores.laneSide))
-    return;
-  SmallVector<Value> extent(op.getNumLoops(), index.constant(1));
-  extent[reduced] = emitter.loopSize(op, reduced);
-  extent[lanes] = columns;
-  stagedKeys.emplace(kernel, op, scores.laneSide, extent);
-  keyRows = stagedKeys->access;
-}
-
-/// All panels of the first product's lane side: for each pair of elements, the
-/// pairs of 32 keys.
-void AttentionEmitter::packKeys(const Position &dims) {
-  linalg::GenericOp op = scores.op;
-  unsigned reduced = scores.reduced[0], lanes = scores.lanes[0];
-  Value zero = index.constant(0), one = index.constant(1);
-  if (stagedKeys) {
-    LoopBox box;
-    box.lower.assign(op.getNumLoops(), zero);
-    box.extent.assign(op.getNumLoops(), one);
-    for (unsigned d : scores.batch)
-      box.lower[d] = dims[d].base;
-    box.extent[reduced] = emitter.loopSize(op, reduced);
-    box.extent[lanes] = columns;
-    stagedKeys->copy(box);
-    keyRows = stagedKeys->access;
-  }
-  Value base = keyRows->base;
-  for (unsigned d : scores.batch)
-    base = index.add(base, index.mul(dims[d].base, keyRows->strides[d]));
-  int64_t size = emitter.width(), depth = op.getStaticLoopRanges()[reduced];
-  Value lastKey = index.sub(columns, one);
-  auto pairs = VectorType::get({2 * size}, scores.factorType);
-  VectorType words = emitter.vectorType(builder.getI32Type());
-  emitLoop(
-      builder, loc, zero, columns, index.constant(size), {},
-      [&](Value first, ValueRange) -> SmallVector<Value> {
-        ElementEmitter::Scope scope(emitter);
-        // Panel, and half of it.
-        Value width = index.constant(2 * size);
-        Value place =
-            index.add(index.mul(index.div(first, width),
-                                index.constant(2 * size * depth)),
-                      index.mul(index.rem(first, width), index.constant(2)));
-        for (int64_t k = 0; k < depth; k += 2 * size) {
-          SmallVector<Value> rows;
-          for (int64_t i = 0; i < size; ++i) {
-            // Keys that do not exist repeat the last one.
-            Value key = index.min(index.add(first, index.constant(i)), lastKey);
-            Value at = index.add(
-                base, index.add(index.mul(key, keyRows->strides[lanes]),
-                                index.constant(k)));
-            Value row = vector::LoadOp::create(builder, loc, pairs,
-                                               keyRows->memory, ValueRange{at});
-            rows.push_back(vector::BitCastOp::create(builder, loc, words, row));
-          }
-          transposeSquare(kernel, rows);
-          for (int64_t i = 0; i < size; ++i) {
-            Value row = vector::BitCastOp::create(builder, loc, pairs, rows[i]);
-            Value at =
-                index.add(place, index.constant((k / 2 + i) * 2 * 2 * size));
-            vector::StoreOp::create(builder, loc, row, keys, ValueRange{at});
-          }
-        }
-        return {};
-      });
-}
-
-/// What is behind the last column stays zero, in the weights and the values.
-void AttentionEmitter::prepareTiles() {
-  linalg::GenericOp op = scores.op, mixOp = mix.op;
-  int64_t rows = op.getStaticLoopRanges()[scores.rows[0]];
-  rows = ShapedType::isDynamic(rows) || rows > kTileRows ? 2 * kTileRows : rows;
-  Value lanes = emitter.loopSize(mixOp, mix.lanes[0]);
-  Value width = index.constant(mixVectors * kTileRows);
-  Value size =
-      index.mul(index.mul(index.ceilDiv(lanes, width), width), paddedColumns);
-  values = kernel.allocateScratch(mix.factorType, size);
-  kernel.clear(values, size);
-  kernel.clear(stageMemory.back(),
-               index.mul(paddedColumns, index.constant(rows)));
-  if (!queries) {
-    SmallVector<Value> extent(op.getNumLoops(), index.constant(1));
-    extent[scores.rows[0]] = index.constant(rows);
-    extent[scores.reduced[0]] = emitter.loopSize(op, scores.reduced[0]);
-    stagedQueries.emplace(kernel, op, scores.rowSide, extent);
-  }
-  scoreTiles.emplace(kernel, rows, vectors,
-                     op.getStaticLoopRanges()[scores.reduced[0]]);
-  mixTiles.emplace(kernel, rows, mixVectors, /*run=*/0);
 }
 
 LogicalResult AttentionEmitter::run() {
@@ -423,83 +230,6 @@ void AttentionEmitter::emitStage(Value tensor, Position at, Value row,
            });
 }
 
-/// All panels of the second product's lane side, for all blocks of rows.
-void AttentionEmitter::packValues(const Position &at) {
-  linalg::GenericOp op = mix.op;
-  AffineMap map = op.getMatchingIndexingMap(mix.rowSide);
-  Position dims = scorePosition(mix, map, at);
-  Value lanes = emitter.loopSize(op, mix.lanes[0]);
-  Value width = index.constant(mixVectors * emitter.width());
-  emitLoop(builder, loc, index.constant(0), lanes, width, {},
-           [&](Value first, ValueRange) -> SmallVector<Value> {
-             ElementEmitter::Scope scope(emitter);
-             packPanel(kernel, mix, dims, values,
-                       index.mul(first, paddedColumns), first,
-                       index.min(width, index.sub(lanes, first)), mixVectors,
-                       /*pairs=*/true);
-             return {};
-           });
-}
-
-/// Copies a block of rows of the first product, where these are no memory.
-void AttentionEmitter::stageQueries(const Position &dims, Value row,
-                                    Value valid) {
-  if (!stagedQueries)
-    return;
-  linalg::GenericOp op = scores.op;
-  LoopBox box;
-  box.lower.assign(op.getNumLoops(), index.constant(0));
-  box.extent.assign(op.getNumLoops(), index.constant(1));
-  for (unsigned d : scores.batch)
-    box.lower[d] = dims[d].base;
-  box.lower[scores.rows[0]] = row;
-  box.extent[scores.rows[0]] = valid;
-  box.extent[scores.reduced[0]] = emitter.loopSize(op, scores.reduced[0]);
-  stagedQueries->copy(box);
-  queries = stagedQueries->access;
-}
-
-/// The scores of a block of rows with one panel of keys, in blockMemory.
-void AttentionEmitter::emitTileScores(const Position &dims, Value row,
-                                      Value valid, Value panelBase) {
-  linalg::GenericOp op = scores.op;
-  unsigned rowLoop = scores.rows[0], reducedLoop = scores.reduced[0];
-  Value base = queries->base;
-  for (unsigned d : scores.batch)
-    base = index.add(base, index.mul(dims[d].base, queries->strides[d]));
-  Value width = index.constant(vectors * emitter.width());
-  ReducedLoop loop{reducedLoop, emitter.loopSize(op, reducedLoop),
-                   index.constant(1), width};
-  TileOperands operands;
-  operands.rows = queries->memory;
-  operands.rowStep = queries->strides[rowLoop];
-  operands.rowBase = index.add(base, index.mul(row, operands.rowStep));
-  operands.panel = keys;
-  operands.panelBase = panelBase;
-  operands.sums = blockMemory;
-  operands.sumBase = operands.first = index.constant(0);
-  operands.sumStep = width;
-  operands.loops = loop;
-  operands.end = loop.extent;
-  scoreTiles->emitProduct(operands, valid);
-}
-
-/// The weighted sums of one panel of values, in blockMemory.
-void AttentionEmitter::emitTileMix(Value valid, Value panelBase) {
-  Value width = index.constant(mixVectors * emitter.width());
-  ReducedLoop loop{mix.reduced[0], paddedColumns, index.constant(1), width};
-  TileOperands operands;
-  operands.rows = stageMemory.back();
-  operands.rowBase = operands.sumBase = operands.first = index.constant(0);
-  operands.rowStep = operands.end = paddedColumns;
-  operands.panel = values;
-  operands.panelBase = panelBase;
-  operands.sums = blockMemory;
-  operands.sumStep = width;
-  operands.loops = loop;
-  mixTiles->emitProduct(operands, valid);
-}
-
 void AttentionEmitter::emitRows(Position at, Value row, int64_t rows,
                                 Value valid) {
   int64_t width = emitter.width();
@@ -644,5 +374,8 @@ void AttentionEmitter::emitRows(Position at, Value row, int64_t rows,
 }
 
 LogicalResult mlir::dl::cpu::emitAttentionKernel(KernelFunction &kernel) {
-  return AttentionEmitter(kernel, *Attention::match(kernel.source)).run();
+  std::optional<Attention> found = Attention::match(kernel.source);
+  if (!found)
+    return failure();
+  return AttentionEmitter(kernel, std::move(*found)).run();
 }
