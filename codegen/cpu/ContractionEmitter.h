@@ -33,8 +33,8 @@ private:
   bool hasTiles() { return products == NarrowProducts::Tiles; }
   /// The extent of a contracted loop in a panel.
   Value getPanelExtent(unsigned d);
-  /// Whether the lane side is weights that do not stay in the core's cache.
-  bool isStreaming();
+  /// Whether the lane side is packed weights of more than so many bytes.
+  bool areWeightsAbove(int64_t bytes);
   void chooseRange();
   void chooseDepth();
   void choosePrefetch();

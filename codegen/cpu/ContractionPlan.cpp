@@ -26,11 +26,10 @@ int64_t ContractionEmitter::staticExtent(ArrayRef<unsigned> loops) {
   return product;
 }
 
-bool ContractionEmitter::isStreaming() {
+bool ContractionEmitter::areWeightsAbove(int64_t bytes) {
   int64_t lanes = staticExtent(c.lanes), deep = staticExtent(c.reduced);
   return packedLanes && !ShapedType::isDynamic(lanes) &&
-         !ShapedType::isDynamic(deep) &&
-         lanes * deep * c.factorBytes() > kernel.machine.l2Bytes / 2;
+         !ShapedType::isDynamic(deep) && lanes * deep * c.factorBytes() > bytes;
 }
 
 Value ContractionEmitter::pack(OpOperand *operand, ArrayRef<unsigned> order,
@@ -145,7 +144,7 @@ void ContractionEmitter::chooseRange() {
     int64_t parts = llvm::divideCeil(all, std::min(units, all));
     // Tiles for several threads, none of them tiny. Weights that stream are
     // read again for each range.
-    int64_t mostTiles = isStreaming() ? 4 : 16;
+    int64_t mostTiles = areWeightsAbove(kernel.machine.l2Bytes / 2) ? 4 : 16;
     constexpr double kTileFlops = 2.5e5;
     double flops = 2;
     int64_t others = 1;
@@ -238,14 +237,14 @@ void ContractionEmitter::chooseDepth() {
     panelsInTile = std::min(*kernel.choice.panels, kMostPanels);
 }
 
-/// Weights that do not stay in the core's cache: while one panel is at work,
-/// the next comes.
+/// Weights that hardly stay in the core's cache from one run to the next: while
+/// one panel is at work, the next comes.
 void ContractionEmitter::choosePrefetch() {
   if (packedLanes && kernel.choice.prefetch) {
     prefetchLines = *kernel.choice.prefetch;
     return;
   }
-  if (!isStreaming())
+  if (!areWeightsAbove(kernel.machine.l2Bytes / 4))
     return;
   int64_t rowCount = 1;
   for (unsigned d : c.rows)

@@ -69,6 +69,10 @@ struct CommandLine {
           "keep what is faster in the cache, where later compilations find "
           "it"),
       cl::value_desc("SECONDS"), cl::cat(category)};
+  cl::opt<unsigned> tuneThreads{
+      "tune-threads", cl::init(0),
+      cl::desc("Tune for N threads (default: one for each processor)"),
+      cl::value_desc("N"), cl::cat(category)};
   cl::opt<std::string> header{
       "header",
       cl::desc("With --emit=object: write a C header for the kernels"),
@@ -232,6 +236,9 @@ static Error readOptions(const CommandLine &line, ExplainOptions &options) {
 
 /// Fills `options`, if tuning is asked for.
 static Error readOptions(const CommandLine &line, TuneOptions &options) {
+  options.threads = static_cast<int>(line.tuneThreads);
+  if (line.tuneThreads.getNumOccurrences() && !line.tune.getNumOccurrences())
+    return createStringError("--tune-threads: expected --tune, too");
   StringRef text = line.tune;
   if (!text.empty() &&
       (text.getAsDouble(options.seconds) || !(options.seconds > 0)))
