@@ -179,7 +179,7 @@ Comparison compareRuns(Contestant &first, Contestant &second, Rounds rounds) {
   std::vector<double> ratios;
   Settled hasSettled(rounds);
   for (int i = 0;; ++i) {
-    double seconds[2];
+    double seconds[2] = {0, 0};
     for (int c : {i % 2, 1 - i % 2})
       seconds[c] = (c == 0 ? first : second).run(rounds.batch);
     result.first = i ? std::min(result.first, seconds[0]) : seconds[0];
