@@ -33,6 +33,8 @@ private:
   bool mayUseTiles();
   void prepareTiles();
   void prepareKeys();
+  LoopBox getScoreBox(const Position &dims, unsigned loop, Value lower,
+                      Value extent);
   void packKeys(const Position &dims);
   void packValues(const Position &at);
   void stageQueries(const Position &dims, Value row, Value valid);

@@ -24,16 +24,27 @@ bool AttentionEmitter::mayUseTiles() {
       (!ShapedType::isDynamic(rows) && rows < kFewRows))
     return false;
   queries = getLinearAccess(kernel, op, scores.rowSide);
-  if (queries &&
-      IndexBuilder::getConstant(queries->strides[scores.reduced[0]]) == 1)
+  if (queries && queries->liesAlong(scores.reduced[0]))
     return true;
   // Rows that are no memory, as slices of a reshaped tensor, are copied.
   queries.reset();
-  AffineMap map = op.getMatchingIndexingMap(scores.rowSide);
-  return map.getNumResults() &&
-         map.getResults().back() ==
-             builder.getAffineDimExpr(scores.reduced[0]) &&
-         StagedOperand::isPossible(op, scores.rowSide);
+  return StagedOperand::liesAlong(op, scores.rowSide, scores.reduced[0]);
+}
+
+/// The box of one position of the batch, the whole contracted loop, and of
+/// `loop` the positions from `lower` on.
+LoopBox AttentionEmitter::getScoreBox(const Position &dims, unsigned loop,
+                                      Value lower, Value extent) {
+  linalg::GenericOp op = scores.op;
+  LoopBox box;
+  box.lower.assign(op.getNumLoops(), index.constant(0));
+  box.extent.assign(op.getNumLoops(), index.constant(1));
+  for (unsigned d : scores.batch)
+    box.lower[d] = dims[d].base;
+  box.extent[scores.reduced[0]] = emitter.loopSize(op, scores.reduced[0]);
+  box.lower[loop] = lower;
+  box.extent[loop] = extent;
+  return box;
 }
 
 /// Keys whose elements lie along memory, or are copied so, are packed by
@@ -44,13 +55,10 @@ void AttentionEmitter::prepareKeys() {
   if (op.getStaticLoopRanges()[reduced] % kTileDepth)
     return;
   keyRows = getLinearAccess(kernel, op, scores.laneSide);
-  if (keyRows && IndexBuilder::getConstant(keyRows->strides[reduced]) == 1)
+  if (keyRows && keyRows->liesAlong(reduced))
     return;
   keyRows.reset();
-  AffineMap map = op.getMatchingIndexingMap(scores.laneSide);
-  bool lieAlong = map.getNumResults() &&
-                  map.getResults().back() == builder.getAffineDimExpr(reduced);
-  if (!lieAlong || !StagedOperand::isPossible(op, scores.laneSide))
+  if (!StagedOperand::liesAlong(op, scores.laneSide, reduced))
     return;
   SmallVector<Value> extent(op.getNumLoops(), index.constant(1));
   extent[reduced] = emitter.loopSize(op, reduced);
@@ -66,19 +74,10 @@ void AttentionEmitter::packKeys(const Position &dims) {
   unsigned reduced = scores.reduced[0], lanes = scores.lanes[0];
   Value zero = index.constant(0), one = index.constant(1);
   if (stagedKeys) {
-    LoopBox box;
-    box.lower.assign(op.getNumLoops(), zero);
-    box.extent.assign(op.getNumLoops(), one);
-    for (unsigned d : scores.batch)
-      box.lower[d] = dims[d].base;
-    box.extent[reduced] = emitter.loopSize(op, reduced);
-    box.extent[lanes] = columns;
-    stagedKeys->copy(box);
+    stagedKeys->copy(getScoreBox(dims, lanes, zero, columns));
     keyRows = stagedKeys->access;
   }
-  Value base = keyRows->base;
-  for (unsigned d : scores.batch)
-    base = index.add(base, index.mul(dims[d].base, keyRows->strides[d]));
+  Value base = keyRows->getBase(index, scores.batch, dims);
   int64_t size = emitter.width(), depth = op.getStaticLoopRanges()[reduced];
   Value lastKey = index.sub(columns, one);
   auto pairs = VectorType::get({2 * size}, scores.factorType);
@@ -164,16 +163,7 @@ void AttentionEmitter::stageQueries(const Position &dims, Value row,
                                     Value valid) {
   if (!stagedQueries)
     return;
-  linalg::GenericOp op = scores.op;
-  LoopBox box;
-  box.lower.assign(op.getNumLoops(), index.constant(0));
-  box.extent.assign(op.getNumLoops(), index.constant(1));
-  for (unsigned d : scores.batch)
-    box.lower[d] = dims[d].base;
-  box.lower[scores.rows[0]] = row;
-  box.extent[scores.rows[0]] = valid;
-  box.extent[scores.reduced[0]] = emitter.loopSize(op, scores.reduced[0]);
-  stagedQueries->copy(box);
+  stagedQueries->copy(getScoreBox(dims, scores.rows[0], row, valid));
   queries = stagedQueries->access;
 }
 
@@ -182,9 +172,7 @@ void AttentionEmitter::emitTileScores(const Position &dims, Value row,
                                       Value valid, Value panelBase) {
   linalg::GenericOp op = scores.op;
   unsigned rowLoop = scores.rows[0], reducedLoop = scores.reduced[0];
-  Value base = queries->base;
-  for (unsigned d : scores.batch)
-    base = index.add(base, index.mul(dims[d].base, queries->strides[d]));
+  Value base = queries->getBase(index, scores.batch, dims);
   Value width = index.constant(vectors * emitter.width());
   ReducedLoop loop{reducedLoop, emitter.loopSize(op, reducedLoop),
                    index.constant(1), width};

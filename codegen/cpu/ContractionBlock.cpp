@@ -113,6 +113,14 @@ void ContractionEmitter::emitRowBlocks(const Position &dims, BlockBody body) {
   nest(0, dims, zero);
 }
 
+Value ContractionEmitter::countSteps(Value firstOuter, Value endOuter,
+                                     int64_t positions) {
+  Value count = index.sub(endOuter, firstOuter);
+  for (const ReducedLoop &loop : ArrayRef<ReducedLoop>(reduced).drop_front())
+    count = index.mul(count, loop.extent);
+  return index.div(count, index.constant(positions));
+}
+
 /// Fetches a part of the next panel: what falls to step `step`, in the piece of
 /// `steps` that starts at `start` of a panel, of the block at `slot`.
 void ContractionEmitter::prefetchNextPanel(Value slot, Value start, Value step,
@@ -188,12 +196,7 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
         });
   };
   // Unrolled steps in this piece, and where it starts in a panel.
-  Value innerSteps = index.constant(1);
-  for (const ReducedLoop &loop : ArrayRef<ReducedLoop>(reduced).drop_front())
-    innerSteps = index.mul(innerSteps, loop.extent);
-  Value stepCount =
-      index.div(index.mul(index.sub(endOuter, firstOuter), innerSteps),
-                index.constant(unroll * stepSize));
+  Value stepCount = countSteps(firstOuter, endOuter, unroll * stepSize);
   Value pieceStart = index.mul(firstOuter, reduced.front().laneStride);
   std::function<SmallVector<Value>(size_t, Value, Value, Value, ValueRange)>
       nest = [&](size_t level, Value rowAt, Value laneAt, Value steps,

@@ -79,6 +79,9 @@ private:
                        Value memory, Value place);
   BlockSize chooseTileBlock();
   Value emitPair(Value memory, Value at);
+  /// Steps of so many contracted positions in positions [firstOuter, endOuter)
+  /// of the outermost loop.
+  Value countSteps(Value firstOuter, Value endOuter, int64_t positions);
   void prefetchNextPanel(Value slot, Value start, Value step, Value steps);
 
   SmallVector<Value> sizesOf(ArrayRef<unsigned> loops);

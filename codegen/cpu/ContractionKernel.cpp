@@ -97,7 +97,7 @@ LogicalResult ContractionEmitter::run() {
   chooseRange();
   Type f32 = builder.getF32Type();
   // A block of tiles may yet become the largest.
-  int64_t blockRows = hasTiles() ? 32 : block.rows;
+  int64_t blockRows = hasTiles() ? 2 * kTileRows : block.rows;
   blockScratch =
       kernel.allocateScratch(f32, index.constant(blockRows * panelWidth()));
   if (!packedLanes)
@@ -227,9 +227,7 @@ void ContractionEmitter::enterPanel(const Position &dims, Value number) {
 void ContractionEmitter::emitTile(const Position &dims, Value item) {
   Value zero = index.constant(0);
   if (!packedRows) {
-    rowBase = rows->base;
-    for (unsigned d : c.batch)
-      rowBase = index.add(rowBase, index.mul(dims[d].base, rows->strides[d]));
+    rowBase = rows->getBase(index, c.batch, dims);
   }
   if (depthStep) {
     Value panels = index.ceilDiv(laneCount, index.constant(panelWidth()));

@@ -77,16 +77,12 @@ NarrowProducts ContractionEmitter::chooseProducts() {
   bool isPacked =
       c.lanes.size() == 1 && Contraction::getConstantArgument(op, c.laneSide);
   if (auto linear = getLinearAccess(kernel, op, c.rowSide))
-    return extent % 2 == 0 &&
-                   IndexBuilder::getConstant(linear->strides[last]) == 1
-               ? possible
-               : NarrowProducts::Extend;
-  AffineMap map = op.getMatchingIndexingMap(c.rowSide);
-  AffineExpr lastDim = builder.getAffineDimExpr(last);
-  bool runs = map.getNumResults() && map.getResults().back() == lastDim &&
-              StagedOperand::isPossible(op, c.rowSide);
-  return runs && (isPacked || extent % 2 == 0) ? possible
-                                               : NarrowProducts::Extend;
+    return extent % 2 == 0 && linear->liesAlong(last) ? possible
+                                                      : NarrowProducts::Extend;
+  return StagedOperand::liesAlong(op, c.rowSide, last) &&
+                 (isPacked || extent % 2 == 0)
+             ? possible
+             : NarrowProducts::Extend;
 }
 
 Value ContractionEmitter::getPanelExtent(unsigned d) {
@@ -222,8 +218,8 @@ void ContractionEmitter::chooseDepth() {
   if (!depthStep)
     return;
   if (c.reduced.size() == 1)
-    depthStep = llvm::alignTo(depthStep,
-                              hasTiles() ? 32 : 2 * std::max(unroll, kUnroll));
+    depthStep = llvm::alignTo(
+        depthStep, hasTiles() ? kTileDepth : 2 * std::max(unroll, kUnroll));
   if (depthStep >= outer) {
     depthStep = 0;
     return;

@@ -109,6 +109,18 @@ mlir::dl::cpu::getLinearAccess(KernelFunction &kernel, linalg::GenericOp op,
   return access;
 }
 
+bool LinearAccess::liesAlong(unsigned loop) const {
+  return IndexBuilder::getConstant(strides[loop]) == 1;
+}
+
+Value LinearAccess::getBase(IndexBuilder &index, ArrayRef<unsigned> loops,
+                            ArrayRef<LaneIndex> dims) const {
+  Value result = base;
+  for (unsigned d : loops)
+    result = index.add(result, index.mul(dims[d].base, strides[d]));
+  return result;
+}
+
 //===----------------------------------------------------------------------===//
 // Copies
 //===----------------------------------------------------------------------===//
@@ -119,6 +131,14 @@ bool StagedOperand::isPossible(linalg::GenericOp op, OpOperand *operand) {
   return sums && llvm::all_of(*sums, [](ArrayRef<int64_t> sum) {
            return llvm::all_of(sum, [](int64_t v) { return v >= 0; });
          });
+}
+
+bool StagedOperand::liesAlong(linalg::GenericOp op, OpOperand *operand,
+                              unsigned loop) {
+  AffineMap map = op.getMatchingIndexingMap(operand);
+  return map.getNumResults() &&
+         map.getResults().back() == getAffineDimExpr(loop, op.getContext()) &&
+         isPossible(op, operand);
 }
 
 std::optional<int64_t> mlir::dl::cpu::getBytesRead(linalg::GenericOp op,

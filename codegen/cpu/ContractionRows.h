@@ -17,6 +17,13 @@ struct LinearAccess {
   Value memory, base;
   /// For each loop; constant 0 where the element does not depend on it.
   SmallVector<Value> strides;
+
+  /// Whether neighbouring positions of a loop are neighbours in memory.
+  bool liesAlong(unsigned loop) const;
+
+  /// Where the memory starts for the positions that `dims` has of `loops`.
+  Value getBase(IndexBuilder &index, ArrayRef<unsigned> loops,
+                ArrayRef<LaneIndex> dims) const;
 };
 
 /// How `operand` lies in memory, if it is the kernel's memory read through
@@ -38,6 +45,10 @@ class StagedOperand {
 public:
   /// Whether an operand can be copied: its indexing expressions are sums.
   static bool isPossible(linalg::GenericOp op, OpOperand *operand);
+
+  /// Whether it can, and then lies along a loop.
+  static bool liesAlong(linalg::GenericOp op, OpOperand *operand,
+                        unsigned loop);
 
   /// Reserves scratch for boxes of `extent`. With `pairs`, the last dimension
   /// has an even number of elements, the added one being zero, which clear()

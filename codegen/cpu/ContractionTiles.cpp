@@ -98,10 +98,7 @@ void ContractionEmitter::emitTileSums(const Position &dims, Value row,
   operands.loops = reduced;
   operands.first = firstOuter;
   operands.end = endOuter;
-  Value steps = index.sub(endOuter, firstOuter);
-  for (const ReducedLoop &loop : ArrayRef<ReducedLoop>(reduced).drop_front())
-    steps = index.mul(steps, loop.extent);
-  steps = index.div(steps, index.constant(tiles->getDepth()));
+  Value steps = countSteps(firstOuter, endOuter, tiles->getDepth());
   Value pieceStart = index.mul(firstOuter, reduced.front().laneStride);
   tiles->emitProduct(
       operands, hasWholeBlocks ? Value() : valid,

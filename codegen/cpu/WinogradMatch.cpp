@@ -8,7 +8,6 @@ using namespace mlir::dl::cpu;
 using namespace mlir::dl::winograd;
 using namespace mlir::dl::cpu::minimal_filtering;
 
-/// The convolution, if the kernel is one that could go this way.
 std::optional<Match> minimal_filtering::match(func::FuncOp source) {
   if (!isContractionKernel(source))
     return std::nullopt;
@@ -56,8 +55,8 @@ static bool isFaster(const Sizes &sizes, const MachineModel &machine) {
   const SmallVector<int64_t> &ranges = sizes.ranges;
   double lanes = machine.vectorLanes;
   double images = ShapedType::isDynamic(ranges[N]) ? 1 : ranges[N];
-  double in = ranges[C], out = ranges[M];
-  out = double(llvm::alignTo(ranges[M], machine.vectorLanes));
+  double in = ranges[C],
+         out = double(llvm::alignTo(ranges[M], machine.vectorLanes));
   double tiles = images * double(llvm::divideCeil(ranges[H], sizes.results)) *
                  double(llvm::divideCeil(ranges[W], sizes.results));
   constexpr double kShortSums = 1.2;

@@ -216,15 +216,16 @@ FailureOr<ConstantData> Constants::read(mlir::Value value) {
   mlir::Operation *op = value.getDefiningOp();
   if (mlir::isa<mlir::dl::WinogradFilterOp>(op))
     return readFilter(op);
-  if (!mlir::isa<mlir::dl::PackOp, mlir::dl::TransposeOp, mlir::dl::ReshapeOp>(
-          op) &&
-      !mlir::dl::isRounding(op))
+  bool rounds = mlir::dl::isRounding(op);
+  if (!rounds &&
+      !mlir::isa<mlir::dl::PackOp, mlir::dl::TransposeOp, mlir::dl::ReshapeOp>(
+          op))
     return readSource(op);
   FailureOr<ConstantData> data = read(op->getOperand(0));
   if (failed(data))
     return failure();
   // Moving elements and rounding them commute: rounding comes last.
-  if (mlir::dl::isRounding(op)) {
+  if (rounds) {
     data->rounds = true;
     data->element = getElementNumber(
         mlir::cast<mlir::RankedTensorType>(value.getType()).getElementType());
