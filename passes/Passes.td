@@ -137,6 +137,10 @@ def SinkTransposes : Pass<"dl-sink-transposes"> {
     slices, borders, reductions, windows, gathers and reshapes. Other operands are permuted the other
     way, where they are constants, or fewer than those that no longer are.
 
+    Normalization of groups of channels reshapes to `[N, groups, rest]`. There, sums
+    are taken channel by channel, and of the channels of a group after that; what
+    follows them is elementwise on channels last.
+
     Example:
     ```mlir
     %0 = dl.transpose %x {permutation = array<i64: 0, 2, 1>} : (tensor<1x7x16xf32>) -> tensor<1x16x7xf32>

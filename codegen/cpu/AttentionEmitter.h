@@ -42,6 +42,7 @@ private:
                       Value panelBase);
   void emitTileMix(Value valid, Value panelBase);
   void emitRows(Position at, Value row, int64_t rows, Value valid);
+  int64_t getRowsInPart(int64_t blockRows);
   void emitStage(Value tensor, Position at, Value row, Value rows,
                  const Buffer &buffer);
   Position scorePosition(const Contraction &contraction, AffineMap map,

@@ -162,9 +162,12 @@ LogicalResult AttentionEmitter::run() {
     tiles = index.mul(tiles, batchSizes.back());
   }
   Value rowCount = emitter.loopSize(op, scores.rows[0]);
-  kernel.emitTiles(tiles, [&](Value tile) {
+  int64_t inPart = getRowsInPart(rows);
+  Value partRows = inPart ? index.constant(inPart) : rowCount;
+  Value parts = inPart ? index.ceilDiv(rowCount, partRows) : index.constant(1);
+  Position at(rank);
+  auto enter = [&](Value tile) {
     SmallVector<Value> batch = kernel.delinearize(tile, batchSizes);
-    Position at(rank);
     for (auto [i, value] : llvm::enumerate(batch))
       at[i] = index.uniform(value);
     // All panels of the first product's lane side, for all blocks of rows.
@@ -184,10 +187,16 @@ LogicalResult AttentionEmitter::run() {
                });
     if (usesTiles)
       packValues(at);
-    Value done = index.constant(0);
+  };
+  kernel.emitGroupedTiles(tiles, parts, enter, [&](Value, Value part) {
+    Value done = index.constant(0), end = rowCount;
+    if (inPart) {
+      done = index.mul(part, partRows);
+      end = index.min(index.add(done, partRows), rowCount);
+    }
     for (int64_t step : steps) {
-      Value left = index.sub(rowCount, done);
-      Value limit = rowCount;
+      Value left = index.sub(end, done);
+      Value limit = end;
       if (!usesTiles)
         limit = index.add(
             done, index.sub(left, index.rem(left, index.constant(step))));
@@ -198,7 +207,7 @@ LogicalResult AttentionEmitter::run() {
                    ElementEmitter::Scope scope(emitter);
                    Value valid = index.constant(step);
                    if (usesTiles)
-                     valid = index.min(valid, index.sub(rowCount, row));
+                     valid = index.min(valid, index.sub(end, row));
                    emitRows(at, row, step, valid);
                    return {};
                  });
@@ -208,6 +217,28 @@ LogicalResult AttentionEmitter::run() {
   if (usesTiles)
     scoreTiles->release();
   return success(!emitter.failed());
+}
+
+/// How many rows a tile has, whole blocks of them, where the batch alone has
+/// too few tiles for several threads; 0 for all. Each thread that has a part
+/// packs the lane sides for itself.
+int64_t AttentionEmitter::getRowsInPart(int64_t blockRows) {
+  constexpr int64_t kTiles = 8, kBlocks = 8;
+  linalg::GenericOp op = scores.op;
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  int64_t batch = 1;
+  for (unsigned d : scores.batch)
+    if (!ShapedType::isDynamic(ranges[d]))
+      batch *= ranges[d];
+  if (batch == 0 || batch >= kTiles)
+    return 0;
+  int64_t rows = ranges[scores.rows[0]];
+  if (ShapedType::isDynamic(rows))
+    return kBlocks * blockRows;
+  int64_t blocks = llvm::divideCeil(rows, blockRows);
+  int64_t inPart =
+      llvm::divideCeil(blocks, int64_t(llvm::divideCeil(kTiles, batch)));
+  return inPart < blocks ? inPart * blockRows : 0;
 }
 
 /// Computes a tensor of the scores' shape for a block of rows.

@@ -254,38 +254,64 @@ Element ElementEmitter::reduceAcrossLanes(linalg::GenericOp op, Position dims,
   };
   // Several accumulators hide the latency of the combining operation.
   constexpr int64_t kAccumulators = 4;
+  auto startsWith = [&](Value first) {
+    SmallVector<Value> starts(kAccumulators, start);
+    starts[0] = first;
+    return starts;
+  };
+  auto combineAll = [&](ArrayRef<Value> sums) {
+    Value all = sums[0];
+    for (Value sum : sums.drop_front())
+      all = vector::makeArithReduction(builder, loc, kind, all, sum);
+    return all;
+  };
+  // Rows too short for several take one each, side by side.
+  auto rowExtent = IndexBuilder::getConstant(loopSize(op, innermost));
+  bool hasShortRows = rowExtent && *rowExtent < kAccumulators * width();
   std::function<Value(unsigned, Value)> nest = [&](unsigned depth,
                                                    Value carried) -> Value {
     unsigned d = reduced[depth];
     Value extent = loopSize(op, d);
-    if (d != innermost)
-      return emitLoop(builder, loc, zero, extent, one, carried,
+    if (d != innermost) {
+      auto at = [&](Value i, Value sum) {
+        dims[d] = index.uniform(i, ~uint64_t(0));
+        return nest(depth + 1, sum);
+      };
+      Value done = zero;
+      if (hasShortRows && depth + 2 == reduced.size()) {
+        Value wide = index.constant(kAccumulators);
+        Value limit = index.sub(extent, index.rem(extent, wide));
+        carried = combineAll(emitLoop(
+            builder, loc, zero, limit, wide, startsWith(carried),
+            [&](Value i, ValueRange inner) {
+              SmallVector<Value> next;
+              for (int64_t a = 0; a < kAccumulators; ++a)
+                next.push_back(at(index.add(i, index.constant(a)), inner[a]));
+              return next;
+            }));
+        done = limit;
+      }
+      return emitLoop(builder, loc, done, extent, one, carried,
                       [&](Value i, ValueRange inner) -> SmallVector<Value> {
-                        dims[d] = index.uniform(i, ~uint64_t(0));
-                        return {nest(depth + 1, inner.front())};
+                        return {at(i, inner.front())};
                       })
           .front();
+    }
     mask = Value();
     auto constantExtent = IndexBuilder::getConstant(extent);
     Value done = zero;
     if (!constantExtent || *constantExtent >= kAccumulators * width()) {
       Value wide = index.constant(kAccumulators * width());
       Value limit = index.sub(extent, index.rem(extent, wide));
-      SmallVector<Value> starts(kAccumulators, start);
-      starts[0] = carried;
-      SmallVector<Value> sums = emitLoop(
-          builder, loc, zero, limit, wide, starts,
+      carried = combineAll(emitLoop(
+          builder, loc, zero, limit, wide, startsWith(carried),
           [&](Value i, ValueRange inner) {
             SmallVector<Value> next;
             for (int64_t a = 0; a < kAccumulators; ++a)
               next.push_back(
                   combine(index.add(i, index.constant(a * width())), inner[a]));
             return next;
-          });
-      for (int64_t a = 1; a < kAccumulators; ++a)
-        sums[0] =
-            vector::makeArithReduction(builder, loc, kind, sums[0], sums[a]);
-      carried = sums[0];
+          }));
       done = limit;
     }
     Value limit = index.sub(extent, index.rem(extent, step));

@@ -5,6 +5,7 @@
 // them.
 
 #include "ir/dialect/Dims.h"
+#include "passes/Constants.h"
 #include "passes/Passes.h"
 #include "passes/Reshapes.h"
 
@@ -72,6 +73,32 @@ struct SinkThroughElementwise : RewritePattern {
   SinkThroughElementwise(MLIRContext *context)
       : RewritePattern(MatchAnyOpTypeTag(), 1, context) {}
 
+  /// Whether the op's operands are reshaped from the dimensions of `from`, or
+  /// constants: others, reshaped to meet them, would be moved back in turn.
+  static bool isFreeAround(Operation *op, RankedTensorType from) {
+    return llvm::all_of(op->getOperands(), [&](Value operand) {
+      auto reshape = operand.getDefiningOp<ReshapeOp>();
+      return typeOf(operand).getRank() == 0 || isStoredConstant(operand) ||
+             (reshape &&
+              getDims(typeOf(reshape.getOperand())) == getDims(from));
+    });
+  }
+
+  /// For each dimension of `from`, that of `to` which it becomes; none for one
+  /// of size 1 that is dropped. Nothing where more than dimensions of size 1
+  /// differ.
+  static std::optional<SmallVector<SmallVector<int64_t, 2>>>
+  getKeptGroups(RankedTensorType from, RankedTensorType to) {
+    auto kept = getKeptDims(from, to);
+    if (!kept)
+      return std::nullopt;
+    SmallVector<SmallVector<int64_t, 2>> groups(kept->size());
+    for (auto [group, d] : llvm::zip(groups, *kept))
+      if (d >= 0)
+        group.push_back(d);
+    return groups;
+  }
+
   /// The dimensions that `operand` has when the dimensions of `to` are put back
   /// together as in `from`; nothing where it is broadcast along a part of one.
   static std::optional<SmallVector<AffineExpr>>
@@ -104,6 +131,9 @@ struct SinkThroughElementwise : RewritePattern {
     auto dims = getJoinedDims(type, from, to, groups);
     if (!dims)
       return {};
+    auto reshape = operand.getDefiningOp<ReshapeOp>();
+    if (reshape && getDims(typeOf(reshape.getOperand())) == *dims)
+      return reshape.getOperand();
     // Leading dimensions of size 1 need not be there.
     ArrayRef<AffineExpr> trailing = *dims;
     while (trailing.size() > (size_t)type.getRank() && trailing.front() == 1)
@@ -111,7 +141,6 @@ struct SinkThroughElementwise : RewritePattern {
     RankedTensorType joined = getTensorType(trailing, type.getElementType());
     if (joined == type)
       return operand;
-    auto reshape = operand.getDefiningOp<ReshapeOp>();
     if (reshape && reshape.getOperand().getType() == joined)
       return reshape.getOperand();
     return ReshapeOp::create(builder, loc, joined, operand);
@@ -133,6 +162,8 @@ struct SinkThroughElementwise : RewritePattern {
     if (getDims(resultType) != getDims(to) || from.getRank() == 0)
       return rewriter.notifyMatchFailure(op, "the reshaped value is broadcast");
     auto groups = getSplitDims(from, to);
+    if (!groups && isFreeAround(op, from))
+      groups = getKeptGroups(from, to);
     if (!groups)
       return rewriter.notifyMatchFailure(op, "dimensions are joined");
     for (Value operand : op->getOperands())

@@ -9,6 +9,7 @@
 #include "passes/Constants.h"
 #include "passes/Passes.h"
 #include "passes/Reshapes.h"
+#include "passes/simplify/SinkGroups.h"
 
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -407,6 +408,7 @@ class SinkTransposes : public ::dl::impl::SinkTransposesBase<SinkTransposes> {
                  SinkThroughBroadcast, SinkThroughSlice, SinkThroughPad,
                  SinkThroughReduce, SinkThroughSoftmax, SinkThroughWindow,
                  SinkThroughGather, SinkThroughReshape>(&getContext());
+    populateSinkGroupsPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -67,3 +67,31 @@ func.func @stack(%a: tensor<1x4xf32>, %b: tensor<1x4xf32>) -> tensor<2x2x4xf32> 
   %4 = dl.concat %2, %3 {axis = 0 : i64} : (tensor<1x2x4xf32>, tensor<1x2x4xf32>) -> tensor<2x2x4xf32>
   return %4 : tensor<2x2x4xf32>
 }
+
+// Dimensions of size 1 that a reduction left are dropped after what follows.
+
+// CHECK-LABEL: func.func @dropped
+// CHECK: %[[SUM:.*]] = dl.reduce sum
+// CHECK-NEXT: %[[SCALED:.*]] = dl.mul %[[SUM]], %{{.*}} : (tensor<1x1x4x1xf32>, tensor<f32>) -> tensor<1x1x4x1xf32>
+// CHECK-NEXT: dl.reshape %[[SCALED]] : (tensor<1x1x4x1xf32>) -> tensor<1x4x1xf32>
+func.func @dropped(%x: tensor<1x5x4x2xf32>) -> tensor<1x4x1xf32> {
+  %scale = dl.constant dense<0.1> : tensor<f32>
+  %0 = dl.reduce sum, %x {axes = array<i64: 1, 3>, keepdims = true} : (tensor<1x5x4x2xf32>) -> tensor<1x1x4x1xf32>
+  %1 = dl.reshape %0 : (tensor<1x1x4x1xf32>) -> tensor<1x4x1xf32>
+  %2 = dl.mul %1, %scale : (tensor<1x4x1xf32>, tensor<f32>) -> tensor<1x4x1xf32>
+  return %2 : tensor<1x4x1xf32>
+}
+
+// Where both operands were reshaped, neither shape is the better: they would be
+// moved for ever.
+
+// CHECK-LABEL: func.func @both
+// CHECK: dl.add {{.*}} : (tensor<1x4x1xf32>, tensor<1x4x1xf32>) -> tensor<1x4x1xf32>
+func.func @both(%x: tensor<1x1x4x1xf32>, %y: tensor<4x1x1xf32>) -> tensor<1x4x1xf32> {
+  %0 = dl.tanh %x : (tensor<1x1x4x1xf32>) -> tensor<1x1x4x1xf32>
+  %1 = dl.tanh %y : (tensor<4x1x1xf32>) -> tensor<4x1x1xf32>
+  %2 = dl.reshape %0 : (tensor<1x1x4x1xf32>) -> tensor<1x4x1xf32>
+  %3 = dl.reshape %1 : (tensor<4x1x1xf32>) -> tensor<1x4x1xf32>
+  %4 = dl.add %2, %3 : (tensor<1x4x1xf32>, tensor<1x4x1xf32>) -> tensor<1x4x1xf32>
+  return %4 : tensor<1x4x1xf32>
+}

@@ -122,3 +122,63 @@ func.func @units(%a: tensor<1x6x1xf32>) -> tensor<1x1x6xf32> {
   %2 = dl.add %0, %1 : (tensor<1x1x6xf32>, tensor<1x1x6xf32>) -> tensor<1x1x6xf32>
   return %2 : tensor<1x1x6xf32>
 }
+
+// -----
+
+// Normalization of groups of channels: the sums of lines of positions, then of
+// each group; what follows is elementwise on channels last.
+
+// CHECK-LABEL: func.func @groups
+// CHECK-SAME: %[[X:.*]]: tensor<2x5x7x8xf32>
+// CHECK: %[[LINES:.*]] = dl.reduce sum, %[[X]] {axes = array<i64: 2>} : (tensor<2x5x7x8xf32>) -> tensor<2x5x8xf32>
+// CHECK: %[[SPLIT:.*]] = dl.reshape %[[LINES]] : (tensor<2x5x8xf32>) -> tensor<2x5x4x2xf32>
+// CHECK: %[[SUM:.*]] = dl.reduce sum, %[[SPLIT]] {axes = array<i64: 1, 3>, keepdims = true} : (tensor<2x5x4x2xf32>) -> tensor<2x1x4x1xf32>
+// CHECK: %[[SPREAD:.*]] = dl.broadcast %{{.*}} : (tensor<2x4x1xf32>) -> tensor<2x4x2xf32>
+// CHECK: %[[EACH:.*]] = dl.reshape %[[SPREAD]] : (tensor<2x4x2xf32>) -> tensor<2x1x1x8xf32>
+// CHECK: %[[DIFFERENCE:.*]] = dl.sub %[[X]], %[[EACH]]
+// CHECK: dl.mul %[[DIFFERENCE]], %{{.*}} : (tensor<2x5x7x8xf32>, tensor<f32>) -> tensor<2x5x7x8xf32>
+// CHECK-NOT: dl.transpose
+func.func @groups(%x: tensor<2x5x7x8xf32>, %scale: tensor<f32>) -> tensor<2x5x7x8xf32> {
+  %0 = dl.transpose %x {permutation = array<i64: 0, 3, 1, 2>} : (tensor<2x5x7x8xf32>) -> tensor<2x8x5x7xf32>
+  %1 = dl.reshape %0 : (tensor<2x8x5x7xf32>) -> tensor<2x4x70xf32>
+  %2 = dl.reduce sum, %1 {axes = array<i64: 2>, keepdims = true} : (tensor<2x4x70xf32>) -> tensor<2x4x1xf32>
+  %3 = dl.sub %1, %2 : (tensor<2x4x70xf32>, tensor<2x4x1xf32>) -> tensor<2x4x70xf32>
+  %4 = dl.mul %3, %scale : (tensor<2x4x70xf32>, tensor<f32>) -> tensor<2x4x70xf32>
+  %5 = dl.reshape %4 : (tensor<2x4x70xf32>) -> tensor<2x8x5x7xf32>
+  %6 = dl.transpose %5 {permutation = array<i64: 0, 2, 3, 1>} : (tensor<2x8x5x7xf32>) -> tensor<2x5x7x8xf32>
+  return %6 : tensor<2x5x7x8xf32>
+}
+
+// -----
+
+// One group, one dimension of symbolic size, and a reshape that leaves the
+// positions in one dimension.
+
+// CHECK-LABEL: func.func @one_group
+// CHECK: dl.reduce max, %arg0 {axes = array<i64: 2>}
+// CHECK: dl.reduce max, {{.*}} {axes = array<i64: 1, 3>, keepdims = true}
+// CHECK: dl.sub %arg0, {{.*}} : (tensor<1x?x3x6xf32, {{.*}}>, tensor<1x1x1x1xf32>)
+// CHECK: %[[LAST:.*]] = dl.reshape {{.*}} -> tensor<1x?x6xf32
+// CHECK: dl.transpose %[[LAST]] {permutation = array<i64: 0, 2, 1>}
+func.func @one_group(%x: tensor<1x?x3x6xf32, #dl.dims<()[s0] -> (1, s0, 3, 6)>>) -> tensor<1x6x?xf32, #dl.dims<()[s0] -> (1, 6, s0 * 3)>> attributes {dl.symbols = ["h"]} {
+  %0 = dl.transpose %x {permutation = array<i64: 0, 3, 1, 2>} : (tensor<1x?x3x6xf32, #dl.dims<()[s0] -> (1, s0, 3, 6)>>) -> tensor<1x6x?x3xf32, #dl.dims<()[s0] -> (1, 6, s0, 3)>>
+  %1 = dl.reshape %0 : (tensor<1x6x?x3xf32, #dl.dims<()[s0] -> (1, 6, s0, 3)>>) -> tensor<1x1x?xf32, #dl.dims<()[s0] -> (1, 1, s0 * 18)>>
+  %2 = dl.reduce max, %1 {axes = array<i64: 2>, keepdims = true} : (tensor<1x1x?xf32, #dl.dims<()[s0] -> (1, 1, s0 * 18)>>) -> tensor<1x1x1xf32>
+  %3 = dl.sub %1, %2 : (tensor<1x1x?xf32, #dl.dims<()[s0] -> (1, 1, s0 * 18)>>, tensor<1x1x1xf32>) -> tensor<1x1x?xf32, #dl.dims<()[s0] -> (1, 1, s0 * 18)>>
+  %4 = dl.reshape %3 : (tensor<1x1x?xf32, #dl.dims<()[s0] -> (1, 1, s0 * 18)>>) -> tensor<1x6x?xf32, #dl.dims<()[s0] -> (1, 6, s0 * 3)>>
+  return %4 : tensor<1x6x?xf32, #dl.dims<()[s0] -> (1, 6, s0 * 3)>>
+}
+
+// -----
+
+// An operand that differs within a group: the groups end there.
+
+// CHECK-LABEL: func.func @not_by_group
+// CHECK: dl.add {{.*}} : (tensor<1x4x70xf32>, tensor<70xf32>) -> tensor<1x4x70xf32>
+func.func @not_by_group(%x: tensor<1x5x7x8xf32>, %y: tensor<70xf32>) -> (tensor<1x4x70xf32>, tensor<1x4xf32>) {
+  %0 = dl.transpose %x {permutation = array<i64: 0, 3, 1, 2>} : (tensor<1x5x7x8xf32>) -> tensor<1x8x5x7xf32>
+  %1 = dl.reshape %0 : (tensor<1x8x5x7xf32>) -> tensor<1x4x70xf32>
+  %2 = dl.reduce sum, %1 {axes = array<i64: 2>} : (tensor<1x4x70xf32>) -> tensor<1x4xf32>
+  %3 = dl.add %1, %y : (tensor<1x4x70xf32>, tensor<70xf32>) -> tensor<1x4x70xf32>
+  return %3, %2 : tensor<1x4x70xf32>, tensor<1x4xf32>
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Random products, convolutions and attention, compiled and compared with ONNX Runtime.
+"""Random products, convolutions, normalizations and attention, compiled and compared with ONNX Runtime.
 
     sweep.py --bin BUILD/bin [--seed S] [--models N] [--rounded] [--choices] [--compile-arg=ARG]...
 
@@ -142,6 +142,27 @@ class Graph:
             value = self.node("MaxPool", [value], kernel_shape=[2, 2], pads=[1, 1, 0, 0])
         self.finish(value, what)
 
+    def groups(self):
+        """Normalization of groups of channels between two convolutions, as exporters write it."""
+        groups, each = self.pick([1, 2, 3, 4, 8]), self.pick([1, 2, 3, 4, 8, 16, 17])
+        channels, spatial = groups * each, self.pick([1, 2, 2, 2, 3])
+        size = [self.pick([1, 2, 3, 5, 8, 17]) for _ in range(spatial)]
+        batch, first = self.pick([1, 1, 2, 3]), self.pick([1, 3, 8])
+        x, ones = self.tensor([batch, first, *size], False), [1] * spatial
+        value = self.node("Conv", [x, self.tensor([channels, first, *ones], True)])
+        shapes = [numpy_helper.from_array(np.array(shape), f"s{len(self.nodes)}{i}")
+                  for i, shape in enumerate(([0, groups, -1], [batch, channels, *size]))]
+        scales = [numpy_helper.from_array(np.full(groups, i, np.float32), f"g{len(self.nodes)}{i}") for i in (1, 0)]
+        self.weights += shapes + scales
+        value = self.node("Reshape", [value, shapes[0].name])
+        value = self.node("InstanceNormalization", [value, *(g.name for g in scales)], epsilon=0.01)
+        value = self.node("Reshape", [value, shapes[1].name])
+        value = self.node("Mul", [value, self.tensor([channels, *ones], True)])
+        value = self.node("Conv", [value, self.tensor([5, channels, *ones], True)])
+        value = self.finish(value, f"groups {batch}x{groups}x{each}x{size}")
+        # Of few elements, what the first convolution rounds is divided by little.
+        self.tolerance[value] = 2e-2 if self.rounded else 2e-4
+
     def square(self):
         """A convolution of few taps for its stride, as minimal filtering computes it where that pays."""
         channels, filters = self.pick([16, 17, 33, 64, 100]), self.pick([16, 24, 40, 70, 80, 130])
@@ -183,7 +204,7 @@ def check(args, seed, scratch):
     graph = Graph(np.random.default_rng(seed), args.rounded)
     for _ in range(8):
         kind = graph.random.random()
-        (graph.matmul if kind < 0.3 else graph.square if kind < 0.42 else graph.attention if kind < 0.5 else graph.permute if kind < 0.58 else graph.conv)()
+        (graph.matmul if kind < 0.25 else graph.groups if kind < 0.3 else graph.square if kind < 0.42 else graph.attention if kind < 0.5 else graph.permute if kind < 0.58 else graph.conv)()
     model, module = f"{scratch}/model.onnx", f"{scratch}/model.dlm"
     onnx.save(graph.model(), model)
     options = onnxruntime.SessionOptions()
