@@ -27,7 +27,8 @@ struct Element {
   bool isVector = false;
 };
 
-/// Memory that holds a tensor, dense and row-major. bool is stored as i8.
+/// Memory that holds a tensor, dense and row-major. Types narrower than a byte,
+/// and floats of one, are stored as i8.
 struct Buffer {
   Value memory; // memref<?xT>
   SmallVector<Value> sizes;
@@ -52,6 +53,10 @@ public:
   /// Stores an element into memory.
   void write(const Buffer &buffer, ArrayRef<LaneIndex> position,
              Element element);
+
+  /// From and to the byte that a narrow element takes in memory.
+  Value fromByte(const Element &element, Type elementType);
+  Value toByte(const Element &element);
 
   /// Reads memory directly.
   Element load(const Buffer &buffer, Type elementType,

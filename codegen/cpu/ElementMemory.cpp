@@ -105,14 +105,45 @@ Element ElementEmitter::load(const Buffer &buffer, Type elementType,
     }
     element.isVector = true;
   }
-  if (stored != elementType) { // bool
-    Type type = element.isVector ? Type(vectorType(stored)) : stored;
-    Value zero =
-        arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
-    element.value = arith::CmpIOp::create(
-        builder, loc, arith::CmpIPredicate::ne, element.value, zero);
-  }
+  if (stored != elementType)
+    element.value = fromByte(element, elementType);
   return element;
+}
+
+/// An element of a type that is stored as a byte; see getStoredType.
+Value ElementEmitter::fromByte(const Element &element, Type elementType) {
+  auto typeOf = [&](Type type) {
+    return element.isVector ? Type(vectorType(type)) : type;
+  };
+  Value value = element.value;
+  unsigned bits = elementType.getIntOrFloatBitWidth();
+  if (bits == 1) {
+    Value zero = arith::ConstantOp::create(
+        builder, loc, builder.getZeroAttr(value.getType()));
+    return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, value,
+                                 zero);
+  }
+  if (bits < 8)
+    value = arith::TruncIOp::create(
+        builder, loc, typeOf(builder.getIntegerType(bits)), value);
+  if (isa<FloatType>(elementType))
+    value = arith::BitcastOp::create(builder, loc, typeOf(elementType), value);
+  return value;
+}
+
+Value ElementEmitter::toByte(const Element &element) {
+  auto typeOf = [&](Type type) {
+    return element.isVector ? Type(vectorType(type)) : type;
+  };
+  Value value = element.value;
+  Type type = getElementTypeOrSelf(value.getType());
+  unsigned bits = type.getIntOrFloatBitWidth();
+  if (isa<FloatType>(type))
+    value = arith::BitcastOp::create(
+        builder, loc, typeOf(builder.getIntegerType(bits)), value);
+  return bits == 8 ? value
+                   : Value(arith::ExtUIOp::create(
+                         builder, loc, typeOf(builder.getI8Type()), value));
 }
 
 void ElementEmitter::write(const Buffer &buffer, ArrayRef<LaneIndex> position,
@@ -120,10 +151,8 @@ void ElementEmitter::write(const Buffer &buffer, ArrayRef<LaneIndex> position,
   LaneIndex offset = linearize(index, buffer, position);
   Type stored = cast<MemRefType>(buffer.memory.getType()).getElementType();
   Type given = getElementTypeOrSelf(element.value.getType());
-  if (given != stored) { // bool
-    Type type = element.isVector ? Type(vectorType(stored)) : stored;
-    element.value = arith::ExtUIOp::create(builder, loc, type, element.value);
-  }
+  if (given != stored)
+    element.value = toByte(element);
   if (offset.isUniform() || width() == 1) {
     memref::StoreOp::create(builder, loc, element.value, buffer.memory,
                             ValueRange{offset.base});

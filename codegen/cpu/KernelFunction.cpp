@@ -10,9 +10,13 @@
 using namespace mlir;
 using namespace mlir::dl::cpu;
 
-/// How a type lies in memory: bool takes a byte.
+/// How a type lies in memory: what is narrower than a byte takes one, and
+/// floats of a byte or less are their bits.
 static Type getStoredType(Type type) {
-  return type.isInteger(1) ? IntegerType::get(type.getContext(), 8) : type;
+  unsigned bits = type.getIntOrFloatBitWidth();
+  return bits < 8 || (bits == 8 && isa<FloatType>(type))
+             ? IntegerType::get(type.getContext(), 8)
+             : type;
 }
 
 KernelFunction::KernelFunction(func::FuncOp source, const MachineModel &machine,

@@ -4,6 +4,7 @@
 #include "codegen/package/Constants.h"
 #include "codegen/package/Hash.h"
 #include "codegen/package/Types.h"
+#include "runtime/artifact/module_generated.h"
 #include "ir/dialect/Dims.h"
 #include "ir/dialect/Winograd.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -96,32 +97,23 @@ bool Constants::isConstant(mlir::Value value) {
   return mlir::isa_and_nonnull<mlir::dl::ConstantOp, mlir::dl::SizesOp>(op);
 }
 
-/// Elements in the runtime's form where MLIR has another one: bool as bytes,
-/// types below a byte packed from the low bits up.
+/// Elements of types below a byte, in one each.
 static std::shared_ptr<std::vector<char>>
-repack(mlir::DenseElementsAttr attribute, unsigned bits) {
+spreadToBytes(mlir::DenseElementsAttr attribute) {
   int64_t count = attribute.isSplat() ? 1 : attribute.getNumElements();
-  auto bytes = std::make_shared<std::vector<char>>(
-      llvm::divideCeil(attribute.getNumElements() * bits, 8));
-  if (bits == 8)
-    bytes->resize(count);
-  auto put = [&](int64_t i, const llvm::APInt &value) {
-    uint64_t raw = value.getZExtValue();
-    (*bytes)[i * bits / 8] |= static_cast<char>(raw << (i * bits % 8));
-  };
-  int64_t i = 0;
-  bool isFloat = mlir::isa<mlir::FloatType>(attribute.getElementType());
+  auto bytes = std::make_shared<std::vector<char>>();
   auto all = [&](auto values) {
     for (auto value : values) {
-      if (bits == 8 && i == count)
+      if (static_cast<int64_t>(bytes->size()) == count)
         break;
       if constexpr (std::is_same_v<decltype(value), llvm::APFloat>)
-        put(i++, value.bitcastToAPInt());
+        bytes->push_back(
+            static_cast<char>(value.bitcastToAPInt().getZExtValue()));
       else
-        put(i++, value);
+        bytes->push_back(static_cast<char>(value.getZExtValue()));
     }
   };
-  if (isFloat)
+  if (mlir::isa<mlir::FloatType>(attribute.getElementType()))
     all(attribute.getValues<llvm::APFloat>());
   else
     all(attribute.getValues<llvm::APInt>());
@@ -149,12 +141,16 @@ FailureOr<ConstantData> Constants::readSource(mlir::Operation *op) {
   if (!data.element || !bits)
     return op->emitOpError("the module format has no element type ")
            << elementType;
-  data.elementBytes = std::max(1u, bits / 8);
+  data.elementBytes = bits / 8;
+  bool isNarrow =
+      elementType.isIntOrFloat() && elementType.getIntOrFloatBitWidth() < 8;
+  if (isNarrow && !elementType.isInteger(1))
+    data.element = dlrt::fb::ElementType_U8; // the format packs its own
   bool isSplat = false;
   if (auto dense = mlir::dyn_cast<mlir::DenseElementsAttr>(attribute)) {
-    isSplat = dense.isSplat() && bits >= 8 && type.getNumElements() > 0;
-    if (bits < 8 || elementType.isInteger(1)) {
-      data.owned = repack(dense, bits);
+    isSplat = dense.isSplat() && type.getNumElements() > 0;
+    if (isNarrow) {
+      data.owned = spreadToBytes(dense);
       data.source = *data.owned;
     } else {
       data.source = dense.getRawData();

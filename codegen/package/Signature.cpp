@@ -25,8 +25,14 @@ public:
 
   LogicalResult build() {
     program.name = function.getName().str();
-    if (failed(checkTypes(function.getArgumentTypes(), "input")) ||
-        failed(checkTypes(function.getResultTypes(), "output")))
+    inputTypes =
+        getTypes(mlir::dl::kInputTypesAttr, function.getArgumentTypes());
+    outputTypes =
+        getTypes(mlir::dl::kOutputTypesAttr, function.getResultTypes());
+    if (failed(checkTypes(inputTypes, "input")) ||
+        failed(checkTypes(outputTypes, "output")) ||
+        failed(checkBytes(function.getArgumentTypes(), "input")) ||
+        failed(checkBytes(function.getResultTypes(), "output")))
       return failure();
     inputNames = getNames(mlir::dl::kInputNamesAttr, "input",
                           function.getNumArguments());
@@ -34,12 +40,23 @@ public:
                            function.getNumResults());
     if (failed(bindSymbols()))
       return failure();
-    addValues(function.getArgumentTypes(), inputNames, program.inputs);
-    addValues(function.getResultTypes(), outputNames, program.outputs);
+    addValues(inputTypes, inputNames, program.inputs);
+    addValues(outputTypes, outputNames, program.outputs);
     return addChecks();
   }
 
 private:
+  /// The types that the caller sees, where they are others than the function's.
+  std::vector<mlir::Type> getTypes(llvm::StringRef attribute,
+                                   mlir::TypeRange types) {
+    std::vector<mlir::Type> result(types.begin(), types.end());
+    if (auto array = function->getAttrOfType<mlir::ArrayAttr>(attribute))
+      for (auto [type, given] : llvm::zip(result, array))
+        if (auto declared = dyn_cast<mlir::TypeAttr>(given))
+          type = declared.getValue();
+    return result;
+  }
+
   LogicalResult checkTypes(mlir::TypeRange types, const char *what) {
     for (auto [i, type] : llvm::enumerate(types)) {
       auto tensor = dyn_cast<RankedTensorType>(type);
@@ -51,6 +68,20 @@ private:
         if (!dim)
           return function.emitError() << what << " " << i << ": " << type
                                       << " has a dimension of unknown size";
+    }
+    return success();
+  }
+
+  /// A caller packs elements below a byte; in a function they have one each.
+  LogicalResult checkBytes(mlir::TypeRange types, const char *what) {
+    for (auto [i, type] : llvm::enumerate(types)) {
+      mlir::Type element = cast<RankedTensorType>(type).getElementType();
+      if (element.isIntOrFloat() && !element.isInteger(1) &&
+          element.getIntOrFloatBitWidth() < 8)
+        return function.emitError()
+               << what << " " << i << ": expected the packed bytes of " << type
+               << ", and the type itself in '" << mlir::dl::kInputTypesAttr
+               << "' or '" << mlir::dl::kOutputTypesAttr << "'";
     }
     return success();
   }
@@ -97,7 +128,7 @@ private:
   }
 
   template <typename F> void forEachDim(F visit) {
-    for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+    for (auto [i, type] : llvm::enumerate(inputTypes))
       for (auto [d, dim] :
            llvm::enumerate(mlir::dl::getDims(cast<RankedTensorType>(type))))
         visit(dim, static_cast<unsigned>(i), static_cast<unsigned>(d));
@@ -248,6 +279,7 @@ private:
   mlir::MLIRContext *context;
   Program &program;
   std::vector<FormulaId> &values;
+  std::vector<mlir::Type> inputTypes, outputTypes;
   std::vector<std::string> inputNames, outputNames;
 };
 

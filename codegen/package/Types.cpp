@@ -62,7 +62,7 @@ unsigned dl::package::getElementBits(mlir::Type type) {
     return 2 * complex.getElementType().getIntOrFloatBitWidth();
   if (!type.isIntOrFloat())
     return 0;
-  return type.isInteger(1) ? 8 : type.getIntOrFloatBitWidth();
+  return std::max(8u, type.getIntOrFloatBitWidth());
 }
 
 uint64_t dl::package::getByteSize(mlir::Type elementType, int64_t elements) {
@@ -111,11 +111,7 @@ FormulaId TypeFormulas::getBytes(mlir::RankedTensorType type) {
 }
 
 FormulaId TypeFormulas::getBytes(mlir::Type elementType, FormulaId elements) {
-  unsigned bits = getElementBits(elementType);
-  if (bits < 8)
-    return formulas->ceilDiv(formulas->scale(elements, bits),
-                             formulas->constant(8));
-  return formulas->scale(elements, bits / 8);
+  return formulas->scale(elements, getElementBits(elementType) / 8);
 }
 
 TensorDesc TypeFormulas::getDesc(mlir::RankedTensorType type) {

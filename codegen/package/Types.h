@@ -17,8 +17,7 @@ namespace dl::package {
 /// have.
 uint8_t getElementNumber(mlir::Type type);
 
-/// Bits that an element takes in memory: bool takes 8, smaller types are
-/// packed.
+/// Bits that an element takes in memory between kernels: 8 for smaller types.
 unsigned getElementBits(mlir::Type type);
 
 /// Bytes of `elements` elements.

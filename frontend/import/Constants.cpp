@@ -37,6 +37,26 @@ Type dl::frontend::getElementType(int32_t dataType, MLIRContext *context) {
     return BFloat16Type::get(context);
   case TensorProto::BOOL:
     return integer(1);
+  case TensorProto::FLOAT8E4M3FN:
+    return Float8E4M3FNType::get(context);
+  case TensorProto::FLOAT8E4M3FNUZ:
+    return Float8E4M3FNUZType::get(context);
+  case TensorProto::FLOAT8E5M2:
+    return Float8E5M2Type::get(context);
+  case TensorProto::FLOAT8E5M2FNUZ:
+    return Float8E5M2FNUZType::get(context);
+  case TensorProto::FLOAT8E8M0:
+    return Float8E8M0FNUType::get(context);
+  case TensorProto::FLOAT4E2M1:
+    return Float4E2M1FNType::get(context);
+  case TensorProto::INT2:
+    return integer(2);
+  case TensorProto::UINT2:
+    return integer(2, true);
+  case TensorProto::INT4:
+    return integer(4);
+  case TensorProto::UINT4:
+    return integer(4, true);
   case TensorProto::INT8:
     return integer(8);
   case TensorProto::INT16:
@@ -87,7 +107,7 @@ static AsmResourceBlob makeBlob(const std::shared_ptr<Model> &model,
         ArrayRef<char>(normal.data(), normal.size()), 64,
         /*dataIsMutable=*/false);
   }
-  if (!model->getReference(tensor))
+  if (!model->getReference(tensor) || getBitWidth(tensor.data_type()) < 8)
     return HeapAsmResourceBlob::allocateAndCopyWithAlign(
         data, 64, /*dataIsMutable=*/false);
   size_t alignment = 1;
@@ -97,6 +117,18 @@ static AsmResourceBlob makeBlob(const std::shared_ptr<Model> &model,
   // The deleter does nothing but hold the files.
   return UnmanagedAsmResourceBlob::allocateWithAlign(
       data, alignment, [files = model->files](void *, size_t, size_t) {});
+}
+
+/// Elements below a byte, which a file packs from the low bits up, in one each.
+static std::string spreadToBytes(StringRef bytes, unsigned bits,
+                                 int64_t count) {
+  std::string spread;
+  spread.reserve(count);
+  unsigned inByte = 8 / bits, mask = (1u << bits) - 1;
+  for (int64_t i = 0; i < count; ++i)
+    spread.push_back(static_cast<char>(
+        static_cast<uint8_t>(bytes[i / inByte]) >> (i % inByte * bits) & mask));
+  return spread;
 }
 
 ElementsAttr dl::frontend::getElements(const std::shared_ptr<Model> &model,
@@ -110,7 +142,13 @@ ElementsAttr dl::frontend::getElements(const std::shared_ptr<Model> &model,
 
   std::string buffer;
   StringRef bytes = getTensorBytes(*model, tensor, buffer);
-  size_t elementSize = getBitWidth(tensor.data_type()) / 8;
+  std::string spread;
+  unsigned bits = getBitWidth(tensor.data_type());
+  if (bits < 8) {
+    spread = spreadToBytes(bytes, bits, type.getNumElements());
+    bytes = spread;
+  }
+  size_t elementSize = llvm::divideCeil(bits, 8);
   bool splat = isSplat(bytes, elementSize);
   if (!splat && bytes.size() >= kInlineBytes)
     return DenseResourceElementsAttr::get(
@@ -199,7 +237,7 @@ dl::frontend::getFloats(Attribute attribute) {
       append(element);
     return result;
   }
-  unsigned bytes = type.getWidth() / 8;
+  unsigned bytes = llvm::divideCeil(type.getWidth(), 8);
   auto data = getBlob(value, value.getNumElements() * bytes);
   if (!data)
     return std::nullopt;
@@ -207,6 +245,7 @@ dl::frontend::getFloats(Attribute attribute) {
     append(APFloat(
         type.getFloatSemantics(),
         APInt(type.getWidth(),
-              static_cast<uint64_t>(readInt(data->data() + i, bytes, true)))));
+              static_cast<uint64_t>(readInt(data->data() + i, bytes, true)),
+              /*isSigned=*/false, /*implicitTrunc=*/true)));
   return result;
 }

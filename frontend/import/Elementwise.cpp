@@ -118,15 +118,92 @@ static LogicalResult importWhere(NodeContext &context) {
       context.input(0), context.input(1), context.input(2)));
 }
 
+/// A float as a power of two (f8E8M0FNU): the exponent of its f32 form, of
+/// which the fraction is rounded; the sign is dropped, and a zero is the least
+/// power.
+static Value buildPowerOfTwo(NodeContext &context, Value x, bool saturate,
+                             StringRef mode) {
+  Arithmetic math(context);
+  Type f32 = context.builder.getF32Type(), i32 = context.builder.getI32Type();
+  Value bits = context.create<BitcastOp>(
+      mlir::dl::withElementType(NodeContext::type(x), i32),
+      context.cast(x, f32));
+  auto field = [&](int64_t shift, int64_t mask) {
+    Value shifted =
+        context.create<ShrOp>(bits, context.splat(double(shift), i32));
+    return context.create<AndOp>(shifted, context.splat(double(mask), i32));
+  };
+  auto above = [&](Value value, double limit) {
+    return context.create<CompareOp>(Predicate::Gt, value,
+                                     context.splat(limit, i32));
+  };
+  Value exponent = field(23, 0xff), fraction = field(0, 0x7fffff);
+  Value isSpecial = above(exponent, 0xfe);
+  Value roundsUp;
+  if (mode == "up") {
+    roundsUp = above(fraction, 0);
+  } else if (mode == "nearest") {
+    // Ties go up, but from the least power.
+    Value limit = context.create<SelectOp>(above(exponent, 0),
+                                           context.splat(0x3fffff, i32),
+                                           context.splat(0x400000, i32));
+    roundsUp = context.create<CompareOp>(Predicate::Gt, fraction, limit);
+  } else if (mode != "down") {
+    (void)context.invalid("round_mode is none of 'up', 'down' and 'nearest'");
+    return Value();
+  }
+  if (roundsUp) {
+    Value next = math.add(exponent, context.cast(roundsUp, i32));
+    exponent = saturate ? math.min(next, 0xfe) : next;
+  }
+  Value code =
+      context.create<SelectOp>(isSpecial, context.splat(0xff, i32), exponent);
+  Type ui8 = context.builder.getIntegerType(8, /*isSigned=*/false);
+  Value byte = context.cast(code, ui8);
+  if (!byte)
+    return Value();
+  return context.create<BitcastOp>(
+      mlir::dl::withElementType(
+          NodeContext::type(byte),
+          Float8E8M0FNUType::get(context.builder.getContext())),
+      byte);
+}
+
+/// What Cast does, by its attributes.
+static Value buildCast(NodeContext &context, Value x, Type type) {
+  bool saturate = context.getInt("saturate", 1) != 0;
+  if (!x || !type || NodeContext::elementType(x) == type)
+    return type ? x : Value();
+  if (isa<Float8E8M0FNUType>(type))
+    return buildPowerOfTwo(context, x, saturate,
+                           context.getString("round_mode", "up"));
+  return context.create<CastOp>(
+      mlir::dl::withElementType(NodeContext::type(x), type), x, saturate);
+}
+
 static LogicalResult importCast(NodeContext &context) {
-  return context.setResults(context.cast(
-      context.input(0),
+  return context.setResults(buildCast(
+      context, context.input(0),
       context.getElementType(static_cast<int32_t>(context.getInt("to", 0)))));
 }
 
 static LogicalResult importCastLike(NodeContext &context) {
-  return context.setResults(context.cast(
-      context.input(0), NodeContext::elementType(context.input(1))));
+  return context.setResults(buildCast(
+      context, context.input(0), NodeContext::elementType(context.input(1))));
+}
+
+static LogicalResult importBitCast(NodeContext &context) {
+  Value x = context.input(0);
+  Type type =
+      context.getElementType(static_cast<int32_t>(context.getInt("to", 0)));
+  if (!x || !type)
+    return failure();
+  Type from = NodeContext::elementType(x);
+  // A bool is the byte 0 or 1.
+  if (from == type || from.isInteger(1) || type.isInteger(1))
+    return context.setResults(context.cast(x, type));
+  return context.setResults(context.create<BitcastOp>(
+      mlir::dl::withElementType(NodeContext::type(x), type), x));
 }
 
 static LogicalResult importDropout(NodeContext &context) {
@@ -166,6 +243,7 @@ void frontend::addElementwiseRules(RuleTable &table) {
       {"Atanh", importUnary<AtanhOp>},
       {"BitShift", importBitShift},
       {"BitwiseAnd", importBinary<AndOp>},
+      {"BitCast", importBitCast},
       {"BitwiseNot", importUnary<NotOp>},
       {"BitwiseOr", importBinary<OrOp>},
       {"BitwiseXor", importBinary<XorOp>},

@@ -3,6 +3,7 @@
 
 #include "frontend/import/GraphImporter.h"
 #include "frontend/import/Constants.h"
+#include "frontend/import/Packed.h"
 #include "frontend/onnx/TensorData.h"
 #include "ir/dialect/Locations.h"
 #include "onnx/onnx_pb.h"
@@ -121,16 +122,26 @@ LogicalResult GraphImporter::importInputs() {
 
   SmallVector<Type> types;
   SmallVector<StringRef> names;
+  SmallVector<Attribute> declared;
+  bool hasPacked = false;
   for (const onnx::ValueInfoProto *input : inputs) {
     RankedTensorType type = getInputType(*input);
     if (!type)
       continue;
-    types.push_back(type);
+    Location loc = NameLoc::get(builder.getStringAttr(input->name()),
+                                mlir::dl::getFileLoc(model->path, context));
+    declared.push_back(TypeAttr::get(type));
+    bool packed = isPacked(type.getElementType());
+    hasPacked |= packed;
+    types.push_back(packed ? getPackedType(type) : type);
     names.push_back(input->name());
-    scope.values[input->name()] = function.front().addArgument(
-        type, NameLoc::get(builder.getStringAttr(input->name()),
-                           mlir::dl::getFileLoc(model->path, context)));
+    Value value = function.front().addArgument(types.back(), loc);
+    scope.values[input->name()] =
+        packed ? unpack(builder, loc, value, type) : value;
   }
+  if (hasPacked)
+    function->setAttr(mlir::dl::kInputTypesAttr,
+                      builder.getArrayAttr(declared));
   std::vector<std::string> unused = symbols.getUnusedFixed();
   if (!unused.empty())
     return emitModelError()
@@ -179,14 +190,24 @@ void GraphImporter::addCheck(bool orLess, AffineExpr a, AffineExpr b,
 LogicalResult GraphImporter::importOutputs() {
   SmallVector<Value> results;
   SmallVector<StringRef> names;
+  SmallVector<Attribute> declared;
+  bool hasPacked = false;
   for (const onnx::ValueInfoProto &output : graph.output()) {
     Value value = getValue(output.name());
     if (!value)
       return emitModelError()
              << "output '" << output.name() << "' is not defined";
+    declared.push_back(TypeAttr::get(value.getType()));
+    if (isPacked(mlir::getElementTypeOrSelf(value.getType()))) {
+      hasPacked = true;
+      value = pack(builder, value.getLoc(), value);
+    }
     results.push_back(value);
     names.push_back(output.name());
   }
+  if (hasPacked)
+    function->setAttr(mlir::dl::kOutputTypesAttr,
+                      builder.getArrayAttr(declared));
   func::ReturnOp::create(builder, function.getLoc(), results);
   function.setFunctionType(builder.getFunctionType(
       function.front().getArgumentTypes(), ValueRange(results).getTypes()));

@@ -55,16 +55,26 @@ static Value spread(NodeContext &context, Value parameter, Value x,
                                   axis);
 }
 
-/// round(value / scale) + zero point, within the range of an integer type.
-/// `value` and `scale` are floats; the zero point may be null.
+/// round(value / scale) + zero point, within the range of an integer or narrow
+/// float type. `value` and `scale` are floats; the zero point may be null.
 static Value quantize(NodeContext &context, Value value, Value scale,
-                      Value zeroPoint, IntegerType type) {
+                      Value zeroPoint, Type target) {
   Arithmetic math(context);
   Type f32 = context.builder.getF32Type();
-  Value result = context.create<RoundOp>(
-      math.div(context.cast(value, f32), context.cast(scale, f32)));
+  Value result = math.div(context.cast(value, f32), context.cast(scale, f32));
+  auto type = dyn_cast<IntegerType>(target);
+  if (type && result)
+    result = context.create<RoundOp>(result);
   if (zeroPoint)
     result = math.add(result, context.cast(zeroPoint, f32));
+  if (!type) {
+    if (!result)
+      return Value();
+    bool saturate = context.getInt("saturate", 1) != 0;
+    return context.create<CastOp>(
+        mlir::dl::withElementType(NodeContext::type(result), target), result,
+        saturate);
+  }
   unsigned width = type.getWidth();
   bool isUnsigned = type.isUnsigned();
   double low = isUnsigned ? 0 : APInt::getSignedMinValue(width).getSExtValue();
@@ -74,14 +84,18 @@ static Value quantize(NodeContext &context, Value value, Value scale,
   return context.cast(math.clip(result, low, high), type);
 }
 
-/// An 8 or 16-bit integer type, or null with the node reported.
-static IntegerType getQuantizedType(NodeContext &context, Type type) {
-  auto integer = dyn_cast_or_null<IntegerType>(type);
-  if (integer && integer.getWidth() >= 8 && integer.getWidth() <= 16)
-    return integer;
-  if (type)
-    (void)context.unsupported("it quantizes to neither 8 nor 16-bit integers");
-  return IntegerType();
+/// An integer of 2 to 16 bits or a float of at most 8, or null with the node
+/// reported.
+static Type getQuantizedType(NodeContext &context, Type type) {
+  if (!type)
+    return type;
+  unsigned bits = type.getIntOrFloatBitWidth();
+  if (isa<FloatType>(type) ? bits <= 8 && !isa<Float8E8M0FNUType>(type)
+                           : bits > 1 && bits <= 16)
+    return type;
+  (void)context.unsupported("it quantizes to neither integers of up to 16 bits "
+                            "nor floats of up to 8");
+  return Type();
 }
 
 static LogicalResult importQuantizeLinear(NodeContext &context) {
@@ -91,14 +105,14 @@ static LogicalResult importQuantizeLinear(NodeContext &context) {
     type = context.getElementType(static_cast<int32_t>(given));
   if (zeroPoint)
     type = NodeContext::elementType(zeroPoint);
-  IntegerType integer = getQuantizedType(context, type);
-  if (!integer)
+  type = getQuantizedType(context, type);
+  if (!type)
     return failure();
   int64_t axis = context.getInt("axis", 1);
   Value scale = spread(context, context.input(1), x, axis);
   if (zeroPoint)
     zeroPoint = spread(context, zeroPoint, x, axis);
-  return context.setResults(quantize(context, x, scale, zeroPoint, integer));
+  return context.setResults(quantize(context, x, scale, zeroPoint, type));
 }
 
 /// value - zero point, in i32.
@@ -121,7 +135,16 @@ static LogicalResult importDequantizeLinear(NodeContext &context) {
   Value scale = context.cast(spread(context, context.input(1), x, axis), f32);
   if (zeroPoint)
     zeroPoint = spread(context, zeroPoint, x, axis);
-  Value centered = context.cast(center(context, x, zeroPoint), f32);
+  if (!x)
+    return failure();
+  Value centered;
+  if (isa<FloatType>(NodeContext::elementType(x))) {
+    centered = context.cast(x, f32);
+    if (zeroPoint)
+      centered = math.sub(centered, context.cast(zeroPoint, f32));
+  } else {
+    centered = context.cast(center(context, x, zeroPoint), f32);
+  }
   return context.setResults(context.cast(math.mul(centered, scale), type));
 }
 
@@ -161,7 +184,7 @@ static LogicalResult importConvInteger(NodeContext &context) {
 
 static LogicalResult importQLinearMatMul(NodeContext &context) {
   Arithmetic math(context);
-  IntegerType type =
+  Type type =
       getQuantizedType(context, NodeContext::elementType(context.input(7)));
   if (!type)
     return failure();
@@ -180,7 +203,7 @@ static LogicalResult importQLinearMatMul(NodeContext &context) {
 static LogicalResult importQLinearConv(NodeContext &context) {
   Arithmetic math(context);
   Value filter = context.input(3);
-  IntegerType type =
+  Type type =
       getQuantizedType(context, NodeContext::elementType(context.input(7)));
   if (!type)
     return failure();

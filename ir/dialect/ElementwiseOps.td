@@ -85,7 +85,10 @@ def Dl_CastOp : Dl_PureOp<"cast", "Elementwise"> {
   let description = [{
     Float to integer truncates toward zero; to bool, whether it is not zero.
     Float to a narrower float rounds to nearest, ties to even; with `saturate`,
-    values outside of an 8-bit float's range become its largest. Integer to a
+    values outside of an 8-bit float's range become its largest; those outside of a
+    4-bit float's always do, and of its zeros not-a-number becomes the positive one.
+    Without it, they become infinite, or not a number in a format that has no
+    infinity. Integer to a
     narrower integer keeps the low bits; bool is 0 or 1. Float to integer outside of
     the integer's range gives an unspecified value. An `approximate` rounding may be
     left out where its result is only extended again, and may round denormals to
@@ -93,6 +96,7 @@ def Dl_CastOp : Dl_PureOp<"cast", "Elementwise"> {
 
     Constraints:
     - (C1) the result has the operand's shape
+    - (C2) nothing is rounded to `f8E8M0FNU`
 
     Example: `%r = dl.cast %x : (tensor<4xi64>) -> tensor<4xf32>`
   }];
@@ -103,6 +107,23 @@ def Dl_CastOp : Dl_PureOp<"cast", "Elementwise"> {
   let assemblyFormat = "$operand attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
   let hasFolder = 1;
+}
+
+def Dl_BitcastOp : Dl_PureOp<"bitcast", "Elementwise"> {
+  let summary = "the same bits as elements of another type";
+  let description = [{
+    Semantics: `result[i]` has the bits of `operand[i]`.
+
+    Constraints:
+    - (C1) the result has the operand's shape
+    - (C2) the element types have as many bits, more than one
+
+    Example: `%r = dl.bitcast %x : (tensor<4xf32>) -> tensor<4xi32>`
+  }];
+  let arguments = (ins Dl_Tensor:$operand);
+  let results = (outs Dl_Tensor:$result);
+  let assemblyFormat = "$operand attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
 }
 
 class Dl_BinaryOp<string mnemonic, string formula, list<Trait> traits = [],

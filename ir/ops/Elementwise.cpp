@@ -31,18 +31,44 @@ LogicalResult mlir::dl::inferTest(const Reporter &report, ValueRange operands,
   return success();
 }
 
-LogicalResult CastOp::verify() {
-  Reporter report(*this);
-  auto from = getKnownDims(report, getOperand());
-  auto to = getKnownDims(report, getResult());
+/// (C1) of an op that keeps the operand's shape.
+static LogicalResult checkSameShape(const Reporter &report, Value operand,
+                                    Value result) {
+  auto from = getKnownDims(report, operand);
+  auto to = getKnownDims(report, result);
   if (failed(from) || failed(to))
     return failure();
   if (from->size() != to->size() ||
       llvm::any_of(llvm::zip(*from, *to), [](auto dims) {
         return contradict(std::get<0>(dims), std::get<1>(dims));
       }))
-    return report.fail("(C1) expected the operand's shape, ",
-                       typeOf(getOperand()), ", found ", typeOf(getResult()));
+    return report.fail("(C1) expected the operand's shape, ", typeOf(operand),
+                       ", found ", typeOf(result));
+  return success();
+}
+
+LogicalResult CastOp::verify() {
+  Reporter report(*this);
+  if (failed(checkSameShape(report, getOperand(), getResult())))
+    return failure();
+  Type from = typeOf(getOperand()).getElementType(),
+       to = typeOf(getResult()).getElementType();
+  if (isa<Float8E8M0FNUType>(to) && from != to)
+    return report.fail("(C2) nothing is rounded to ", to);
+  return success();
+}
+
+LogicalResult BitcastOp::verify() {
+  Reporter report(*this);
+  if (failed(checkSameShape(report, getOperand(), getResult())))
+    return failure();
+  Type from = typeOf(getOperand()).getElementType(),
+       to = typeOf(getResult()).getElementType();
+  if (!from.isIntOrFloat() || !to.isIntOrFloat() ||
+      from.getIntOrFloatBitWidth() != to.getIntOrFloatBitWidth() ||
+      from.getIntOrFloatBitWidth() < 2)
+    return report.fail("(C2) expected types of as many bits, found ", from,
+                       " and ", to);
   return success();
 }
 

@@ -261,10 +261,17 @@ llvm::APFloat mlir::dl::roundToFloat(double value,
                                      const llvm::fltSemantics &semantics,
                                      bool saturate) {
   llvm::APFloat exact(value), rounded = exact;
+  unsigned bits = llvm::APFloat::getSizeInBits(semantics);
+  if (bits < 8) {
+    // Finite numbers alone.
+    if (exact.isNaN())
+      return llvm::APFloat::getZero(semantics);
+    double limit = llvm::APFloat::getLargest(semantics).convertToDouble();
+    rounded = exact = llvm::APFloat(std::clamp(value, -limit, limit));
+  }
   bool lossy;
   rounded.convert(semantics, llvm::APFloat::rmNearestTiesToEven, &lossy);
-  if (saturate && llvm::APFloat::getSizeInBits(semantics) == 8 &&
-      !exact.isNaN() && !rounded.isFinite())
+  if (saturate && bits == 8 && !exact.isNaN() && !rounded.isFinite())
     return llvm::APFloat::getLargest(semantics, exact.isNegative());
   return rounded;
 }

@@ -119,7 +119,7 @@ static FailureOr<Tensor> select(SelectOp op, const Arguments &arguments) {
 static Tensor castFloats(const Tensor &operand, Type type, bool saturate) {
   std::vector<double> elements = operand.load<double>();
   if (auto floatType = dyn_cast<FloatType>(type)) {
-    if (saturate && floatType.getWidth() == 8)
+    if (floatType.getWidth() < 8 || (saturate && floatType.getWidth() == 8))
       for (double &element : elements)
         element = roundToFloat(element, floatType.getFloatSemantics(), saturate)
                       .convertToDouble();
@@ -163,6 +163,26 @@ static FailureOr<Tensor> castTo(CastOp op, const Arguments &arguments) {
              : castIntegers(arguments[0], type);
 }
 
+static FailureOr<Tensor> bitcast(BitcastOp op, const Arguments &arguments) {
+  Type type = getElementTypeOrSelf(op.getResult().getType());
+  const Tensor &operand = arguments[0];
+  Tensor result(type, operand.getShape());
+  int64_t bytes = result.getElementBytes();
+  unsigned width = type.getIntOrFloatBitWidth();
+  std::vector<int64_t> elements;
+  for (int64_t i = 0, e = operand.getNumElements(); i < e; ++i) {
+    uint64_t bits = 0;
+    std::memcpy(&bits, operand.getData() + i * bytes, bytes);
+    bits &= llvm::maskTrailingOnes<uint64_t>(width);
+    std::memcpy(result.getMutableData() + i * bytes, &bits, bytes);
+    elements.push_back(static_cast<int64_t>(bits));
+  }
+  // Integers below a byte are extended by their signedness.
+  return result.isFloat()
+             ? result
+             : Tensor::store<int64_t>(type, operand.getShape(), elements);
+}
+
 static FailureOr<Tensor> iota(IotaOp op, const Arguments &arguments) {
   auto shape = arguments.getShape(op.getResult());
   if (failed(shape))
@@ -200,6 +220,7 @@ void mlir::dl::reference::addElementwiseRules(RuleTable &table) {
                ShrOp, CompareOp>(elementwise);
   table.add(select);
   table.add(castTo);
+  table.add(bitcast);
   table.add(iota);
   table.add(broadcastTo);
 }

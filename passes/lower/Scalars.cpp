@@ -5,6 +5,7 @@
 
 #include "mlir/IR/Matchers.h"
 #include "passes/lower/KernelBuilder.h"
+#include "passes/lower/NarrowFloats.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -289,6 +290,16 @@ Value mlir::dl::lower::createScalar(OpBuilder &builder, Location loc,
     return createScalarCast(builder, loc, operands[0], type,
                             getElementTypeOrSelf(cast.getType()),
                             cast.getSaturate(), cast.getApproximate());
+  if (isa<BitcastOp>(op)) {
+    Type to = getElementTypeOrSelf(op->getResult(0).getType());
+    Type target = isa<FloatType>(to)
+                      ? to
+                      : builder.getIntegerType(to.getIntOrFloatBitWidth());
+    return target == operands[0].getType()
+               ? operands[0]
+               : Value(arith::BitcastOp::create(builder, loc, target,
+                                                operands[0]));
+  }
   if (isa<SelectOp>(op))
     return scalars.select(operands[0], operands[1], operands[2]);
   if (operands.size() == 1)
@@ -307,18 +318,24 @@ Value mlir::dl::lower::createScalarCast(OpBuilder &builder, Location loc,
   Type target = toFloat ? to : builder.getIntegerType(toBits);
   if (from == to)
     return value;
+  if (isNarrowFloat(from)) {
+    Type f32 = builder.getF32Type();
+    Value wide = extendNarrowFloat(builder, loc, value, fromFloat);
+    return createScalarCast(builder, loc, wide, f32, to, saturate);
+  }
+  if (isNarrowFloat(to)) {
+    Type f32 = builder.getF32Type();
+    Value wide = value;
+    // The format is too narrow for what is lost on the way to matter, but of
+    // f64.
+    if (!from.isF64())
+      wide = createScalarCast(builder, loc, value, from, f32, saturate);
+    return roundToNarrowFloat(builder, loc, wide, toFloat, saturate);
+  }
   if (to.isInteger(1))
     return scalars.compare(Predicate::Ne, value,
                            scalars.constantLike(0, value));
   if (fromFloat && toFloat) {
-    if (toBits == 8 && saturate) {
-      double limit =
-          APFloat::getLargest(toFloat.getFloatSemantics()).convertToDouble();
-      value = scalars.make<arith::MinimumFOp>(
-          value, scalars.constantLike(limit, value));
-      value = scalars.make<arith::MaximumFOp>(
-          value, scalars.constantLike(-limit, value));
-    }
     if (toBits > fromBits)
       return arith::ExtFOp::create(builder, loc, target, value);
     if (toBits < fromBits && approximate) {

@@ -126,14 +126,14 @@ struct SinkThroughElementwise : RewritePattern {
                     RankedTensorType from, RankedTensorType to,
                     ArrayRef<SmallVector<int64_t, 2>> groups) {
     RankedTensorType type = typeOf(operand);
+    auto reshape = operand.getDefiningOp<ReshapeOp>();
+    if (reshape && getDims(typeOf(reshape.getOperand())) == getDims(from))
+      return reshape.getOperand();
     if (type.getRank() == 0)
       return operand;
     auto dims = getJoinedDims(type, from, to, groups);
     if (!dims)
       return {};
-    auto reshape = operand.getDefiningOp<ReshapeOp>();
-    if (reshape && getDims(typeOf(reshape.getOperand())) == *dims)
-      return reshape.getOperand();
     // Leading dimensions of size 1 need not be there.
     ArrayRef<AffineExpr> trailing = *dims;
     while (trailing.size() > (size_t)type.getRank() && trailing.front() == 1)

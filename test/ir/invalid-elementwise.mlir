@@ -69,6 +69,30 @@ func.func @cast(%x: tensor<4xf32>) {
 
 // -----
 
+func.func @cast_to_power_of_two(%x: tensor<4xf32>) {
+  // expected-error @+1 {{(C2) nothing is rounded to 'f8E8M0FNU'}}
+  %0 = dl.cast %x : (tensor<4xf32>) -> tensor<4xf8E8M0FNU>
+  return
+}
+
+// -----
+
+func.func @bitcast_shape(%x: tensor<4xf32>) {
+  // expected-error @+1 {{(C1) expected the operand's shape, 'tensor<4xf32>', found 'tensor<2xi32>'}}
+  %0 = dl.bitcast %x : (tensor<4xf32>) -> tensor<2xi32>
+  return
+}
+
+// -----
+
+func.func @bitcast_width(%x: tensor<4xf32>) {
+  // expected-error @+1 {{(C2) expected types of as many bits, found 'f32' and 'i64'}}
+  %0 = dl.bitcast %x : (tensor<4xf32>) -> tensor<4xi64>
+  return
+}
+
+// -----
+
 func.func @add(%x: tensor<4xf32>, %y: tensor<4xf16>) {
   // expected-error @+2 {{(C1) expected one element type, found 'f32' and 'f16'}}
   // expected-error @+1 {{failed to infer returned types}}

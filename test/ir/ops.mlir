@@ -20,6 +20,8 @@ func.func @attributes(%x: tensor<2x9xf32>, %b: tensor<9xi1>) {
   %0 = dl.is_inf %x {negative = false} : (tensor<2x9xf32>) -> tensor<2x9xi1>
   // CHECK: dl.cast %{{.*}} {saturate = false} : (tensor<2x9xf32>) -> tensor<2x9xf8E5M2>
   %1 = dl.cast %x {saturate = false} : (tensor<2x9xf32>) -> tensor<2x9xf8E5M2>
+  // CHECK: dl.bitcast %{{.*}} : (tensor<2x9xf32>) -> tensor<2x9xui32>
+  %bits = dl.bitcast %x : (tensor<2x9xf32>) -> tensor<2x9xui32>
   // CHECK: dl.mod %{{.*}}, %{{.*}} {fmod = true} : (tensor<2x9xf32>, tensor<2x9xf32>) -> tensor<2x9xf32>
   %2 = dl.mod %x, %x {fmod = true} : (tensor<2x9xf32>, tensor<2x9xf32>) -> tensor<2x9xf32>
   // CHECK: dl.compare ge, %{{.*}}, %{{.*}} : (tensor<9xi1>, tensor<9xi1>) -> tensor<9xi1>

@@ -95,3 +95,14 @@ func.func @both(%x: tensor<1x1x4x1xf32>, %y: tensor<4x1x1xf32>) -> tensor<1x4x1x
   %4 = dl.add %2, %3 : (tensor<1x4x1xf32>, tensor<1x4x1xf32>) -> tensor<1x4x1xf32>
   return %4 : tensor<1x4x1xf32>
 }
+
+// The one dimension of a single element.
+
+// CHECK-LABEL: func.func @scalar
+// CHECK: dl.cast {{.*}} : (tensor<1xf32>) -> tensor<1xi32>
+func.func @scalar(%x: tensor<1xf32>) -> tensor<i32> {
+  %0 = dl.tanh %x : (tensor<1xf32>) -> tensor<1xf32>
+  %1 = dl.reshape %0 : (tensor<1xf32>) -> tensor<f32>
+  %2 = dl.cast %1 : (tensor<f32>) -> tensor<i32>
+  return %2 : tensor<i32>
+}

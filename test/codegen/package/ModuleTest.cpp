@@ -233,18 +233,18 @@ func.func @main(%x: )" V
 }
 
 TEST(Module, HoldsConstantsOfEveryType) {
-  // Bool takes a byte, types below a byte are packed from the low bits up.
+  // Bool takes a byte; types below a byte are packed outside of the function.
   TextModule text(R"(
-func.func @main() -> (tensor<3xi1>, tensor<2xi1>, tensor<3xi4>, tensor<2xi64>, tensor<2xf16>, tensor<1xcomplex<f32>>, tensor<2xi64>, tensor<2x0xf32>) {
+func.func @main() -> (tensor<3xi1>, tensor<2xi1>, tensor<2xui8>, tensor<2xi64>, tensor<2xf16>, tensor<1xcomplex<f32>>, tensor<2xi64>, tensor<2x0xf32>) attributes {dl.output_types = [tensor<3xi1>, tensor<2xi1>, tensor<3xi4>, tensor<2xi64>, tensor<2xf16>, tensor<1xcomplex<f32>>, tensor<2xi64>, tensor<2x0xf32>]} {
   %b = dl.constant dense<[true, false, true]> : tensor<3xi1>
   %t = dl.constant dense<true> : tensor<2xi1>
-  %i = dl.constant dense<[1, -1, 7]> : tensor<3xi4>
+  %i = dl.constant dense<[241, 7]> : tensor<2xui8>
   %l = dl.constant dense<[-2, 3]> : tensor<2xi64>
   %h = dl.constant dense<[1.0, -2.0]> : tensor<2xf16>
   %c = dl.constant dense<(1.0, 2.0)> : tensor<1xcomplex<f32>>
   %n = "dl.sizes"() {value = #dl.size_values<() -> (5, 6)>} : () -> tensor<2xi64>
   %e = dl.constant dense<1.0> : tensor<2x0xf32>
-  return %b, %t, %i, %l, %h, %c, %n, %e : tensor<3xi1>, tensor<2xi1>, tensor<3xi4>, tensor<2xi64>, tensor<2xf16>, tensor<1xcomplex<f32>>, tensor<2xi64>, tensor<2x0xf32>
+  return %b, %t, %i, %l, %h, %c, %n, %e : tensor<3xi1>, tensor<2xi1>, tensor<2xui8>, tensor<2xi64>, tensor<2xf16>, tensor<1xcomplex<f32>>, tensor<2xi64>, tensor<2x0xf32>
 })");
   Session session(text);
   ASSERT_NE(session.session, nullptr);

@@ -52,3 +52,15 @@ func.func @float8() -> (tensor<3xf8E4M3FN>, tensor<3xf8E5M2>) {
   %b = dl.cast %x {saturate = false} : (tensor<3xf32>) -> tensor<3xf8E5M2>
   return %a, %b : tensor<3xf8E4M3FN>, tensor<3xf8E5M2>
 }
+
+// What is beyond a format, and no number, with and without saturation.
+// CHECK: to_narrow: dense<[4.480000e+02, -4.480000e+02, 0x7F, 1.000000e+00]> : tensor<4xf8E4M3FN>
+// CHECK: to_narrow: dense<[0x7C, 0xFC, 0x7E, 1.000000e+00]> : tensor<4xf8E5M2>
+// CHECK: to_narrow: dense<[6.000000e+00, -6.000000e+00, 0.000000e+00, 1.000000e+00]> : tensor<4xf4E2M1FN>
+func.func @to_narrow() -> (tensor<4xf8E4M3FN>, tensor<4xf8E5M2>, tensor<4xf4E2M1FN>) {
+  %x = dl.constant dense<[1.0e9, 0xFF800000, 0x7FC00000, 1.01]> : tensor<4xf32>
+  %a = dl.cast %x : (tensor<4xf32>) -> tensor<4xf8E4M3FN>
+  %b = dl.cast %x {saturate = false} : (tensor<4xf32>) -> tensor<4xf8E5M2>
+  %c = dl.cast %x : (tensor<4xf32>) -> tensor<4xf4E2M1FN>
+  return %a, %b, %c : tensor<4xf8E4M3FN>, tensor<4xf8E5M2>, tensor<4xf4E2M1FN>
+}
