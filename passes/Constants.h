@@ -12,6 +12,8 @@ namespace mlir::dl {
 
 /// Whether an op rounds elements to a narrower type of floats, f32 to bf16.
 inline bool isRounding(Operation *op) {
+  if (isa_and_nonnull<RoundBalancedOp>(op))
+    return true;
   auto cast = dyn_cast_or_null<CastOp>(op);
   return cast && getElementTypeOrSelf(cast.getOperand()).isF32() &&
          getElementTypeOrSelf(cast.getType()).isBF16();

@@ -86,22 +86,27 @@ def ReducePrecision : Pass<"dl-reduce-precision"> {
   let description = [{
     Matrix products and convolutions of f32 read operands that are rounded to bf16
     and give the f32 sums of their products (`wide`). Constants are rounded on the
-    way into the module's file. A computed value is rounded once, where it is
+    way into the module's file: to nearest, or, where the other operand has a
+    positive mean, by which errors of one sign would add up (after a rectifier, GELU
+    and the like, pooling, softmax: `PositiveMeans`), so that the errors of all that
+    one sum adds cancel (`dl.round_balanced`). A computed value is rounded once, where it is
     made, for all that read it, so that it is stored as bf16; inputs of the model
     and results stay as they are. What a normalization makes is rounded for products
-    alone: a residual connection adds it on, layer after layer. Convolutions in groups compute in f32 with what is
-    stored as bf16.
+    alone: a residual connection adds it on, layer after layer. Convolutions in groups
+    compute in f32 with what is stored as bf16.
 
     Example:
     ```mlir
+    %w = dl.constant dense_resource<w> : tensor<8x16xf32>
     %0 = dl.exp %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
     %1 = dl.matmul %0, %w : (tensor<4x8xf32>, tensor<8x16xf32>) -> tensor<4x16xf32>
     ```
     becomes
     ```mlir
+    %w = dl.constant dense_resource<w> : tensor<8x16xf32>
     %0 = dl.exp %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
     %a = dl.cast %0 : (tensor<4x8xf32>) -> tensor<4x8xbf16>
-    %b = dl.cast %w : (tensor<8x16xf32>) -> tensor<8x16xbf16>
+    %b = dl.round_balanced %w {axes = array<i64: 0>} : (tensor<8x16xf32>) -> tensor<8x16xbf16>
     %1 = dl.matmul %a, %b {wide} : (tensor<4x8xbf16>, tensor<8x16xbf16>) -> tensor<4x16xf32>
     ```
   }];

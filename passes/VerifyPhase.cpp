@@ -83,7 +83,7 @@ class VerifyPhase : public ::dl::impl::VerifyPhaseBase<VerifyPhase> {
 
   /// Ops that never become part of a kernel.
   static bool isScheduled(Operation *op) {
-    if (isa<TransposeOp, CastOp>(op))
+    if (isa<TransposeOp, CastOp, RoundBalancedOp>(op))
       return isStoredConstant(op->getResult(0));
     return isa<ConstantOp, SizesOp, ReshapeOp, ScanOp, YieldOp, HostCallOp,
                func::ReturnOp, func::CallOp>(op);

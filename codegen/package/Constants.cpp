@@ -4,11 +4,11 @@
 #include "codegen/package/Constants.h"
 #include "codegen/package/Hash.h"
 #include "codegen/package/Types.h"
-#include "runtime/artifact/module_generated.h"
 #include "ir/dialect/Dims.h"
 #include "ir/dialect/Winograd.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "passes/Constants.h"
+#include "runtime/artifact/module_generated.h"
 #include <atomic>
 #include <map>
 #include <thread>
@@ -32,13 +32,6 @@ void dl::package::forEachInParallel(size_t count, unsigned threads,
     other.join();
 }
 
-/// A float32 rounded to bfloat16, to nearest, ties to even.
-static uint16_t roundToBFloat16(uint32_t bits) {
-  if ((bits & 0x7fffffff) > 0x7f800000) // not a number stays quiet
-    return static_cast<uint16_t>(bits >> 16 | 0x40);
-  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
 bool ConstantData::produce(
     size_t maxBytes,
     llvm::function_ref<bool(llvm::ArrayRef<char>)> consume) const {
@@ -50,7 +43,7 @@ bool ConstantData::produce(
     for (size_t i = 0; i < narrow.size(); ++i) {
       uint32_t bits;
       memcpy(&bits, piece.data() + i * sizeof(bits), sizeof(bits));
-      narrow[i] = roundToBFloat16(bits);
+      narrow[i] = mlir::dl::roundToBFloat16(bits);
     }
     return consume({reinterpret_cast<const char *>(narrow.data()),
                     narrow.size() * sizeof(uint16_t)});
@@ -68,11 +61,23 @@ bool ConstantData::produceSource(
         return false;
     return true;
   }
+  unsigned width = elementBytes;
+  std::unique_ptr<uint16_t[]> rounded;
   std::vector<char> current, next;
-  for (const Layout &layout : llvm::ArrayRef(layouts).drop_back()) {
+  for (auto [i, layout] : llvm::enumerate(layouts)) {
+    if (balance && balance->before == i) {
+      size_t count = from.size() / width;
+      rounded.reset(new uint16_t[count]);
+      mlir::dl::roundBalanced(from.data(), rounded.get(), balance->channels,
+                              balance->summed);
+      width = sizeof(uint16_t);
+      from = {reinterpret_cast<const char *>(rounded.get()), count * width};
+    }
+    if (i + 1 == layouts.size())
+      break;
     next.clear();
-    next.reserve(layout.getNumElements() * elementBytes);
-    relayout(layout, elementBytes, from.data(), maxBytes,
+    next.reserve(layout.getNumElements() * width);
+    relayout(layout, width, from.data(), maxBytes,
              [&](llvm::ArrayRef<char> piece) {
                next.insert(next.end(), piece.begin(), piece.end());
                return true;
@@ -80,7 +85,7 @@ bool ConstantData::produceSource(
     current.swap(next);
     from = current;
   }
-  return relayout(layouts.back(), elementBytes, from.data(), maxBytes, consume);
+  return relayout(layouts.back(), width, from.data(), maxBytes, consume);
 }
 
 //===----------------------------------------------------------------------===//
@@ -208,8 +213,39 @@ FailureOr<ConstantData> Constants::readFilter(mlir::Operation *op) {
   return data;
 }
 
+FailureOr<ConstantData> Constants::readBalanced(mlir::Operation *rounding) {
+  auto op = mlir::cast<mlir::dl::RoundBalancedOp>(rounding);
+  FailureOr<ConstantData> data = read(op.getOperand());
+  if (failed(data))
+    return failure();
+  llvm::ArrayRef<int64_t> shape = op.getOperand().getType().getShape();
+  int64_t count = op.getOperand().getType().getNumElements();
+  if (count > 1 && data->source.size() == data->elementBytes) {
+    // Elements of one value may be rounded to different ones.
+    data->owned = std::make_shared<std::vector<char>>();
+    for (int64_t i = 0; i < count; ++i)
+      data->owned->insert(data->owned->end(), data->source.begin(),
+                          data->source.end());
+    data->source = *data->owned;
+    data->layouts = {Layout::identity(shape)};
+  }
+  if (!data->layouts.back().bounds.empty())
+    data->layouts.push_back(Layout::identity(shape));
+  ConstantData::Balance balance{data->layouts.size() - 1, {}, {}};
+  for (auto [i, dim] : llvm::enumerate(data->layouts.back().dims))
+    (llvm::is_contained(op.getAxes(), static_cast<int64_t>(i))
+         ? balance.summed
+         : balance.channels)
+        .push_back({dim.size, dim.stride});
+  data->balance = std::move(balance);
+  data->element = getElementNumber(op.getType().getElementType());
+  return data;
+}
+
 FailureOr<ConstantData> Constants::read(mlir::Value value) {
   mlir::Operation *op = value.getDefiningOp();
+  if (mlir::isa<mlir::dl::RoundBalancedOp>(op))
+    return readBalanced(op);
   if (mlir::isa<mlir::dl::WinogradFilterOp>(op))
     return readFilter(op);
   bool rounds = mlir::dl::isRounding(op);
@@ -278,6 +314,17 @@ FailureOr<int32_t> Constants::add(mlir::Value value) {
 // Equal constants
 //===----------------------------------------------------------------------===//
 
+/// Equal text for equal roundings of equal sources.
+static std::string getKey(const ConstantData::Balance &balance) {
+  std::string key = std::to_string(balance.before);
+  for (const auto *dims : {&balance.channels, &balance.summed}) {
+    key += ":";
+    for (mlir::dl::StridedDim dim : *dims)
+      key += std::to_string(dim.size) + "*" + std::to_string(dim.stride) + " ";
+  }
+  return key;
+}
+
 std::vector<int32_t> Constants::deduplicate(unsigned threads) {
   // Large constants are equal if their sources and layouts are; what is small
   // is made, so that its form does not matter. Only what may have an equal is
@@ -304,6 +351,8 @@ std::vector<int32_t> Constants::deduplicate(unsigned threads) {
       form += " " + std::to_string(data.source.size());
       if (data.rounds)
         form += " rounded";
+      if (data.balance)
+        form += " balanced" + getKey(*data.balance);
       for (const Layout &layout : data.layouts)
         form += ", " + (layout.isIdentity()
                             ? std::string("dense")

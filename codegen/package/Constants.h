@@ -7,6 +7,7 @@
 #define DL_CODEGEN_PACKAGE_CONSTANTS_H
 
 #include "codegen/package/Relayout.h"
+#include "ir/dialect/BalancedRounding.h"
 #include "mlir/IR/Value.h"
 #include "mlir/Support/LLVM.h"
 #include "llvm/ADT/DenseMap.h"
@@ -19,11 +20,19 @@ namespace dl::package {
 /// tensor for the next. Sources are memory of the context (the mapped model),
 /// or `owned` where MLIR keeps them in another form.
 struct ConstantData {
+  /// Rounds what layout `before` reads, channels by themselves (see
+  /// roundBalanced). Layouts from there on move elements of bf16.
+  struct Balance {
+    size_t before;
+    std::vector<mlir::dl::StridedDim> channels, summed;
+  };
+
   llvm::ArrayRef<char> source;
   std::shared_ptr<std::vector<char>> owned;
   std::vector<Layout> layouts;
-  unsigned elementBytes = 1; // of the source
-  bool rounds = false;       // from f32 to bf16, on the way out
+  unsigned elementBytes = 1;      // of the source
+  bool rounds = false;            // from f32 to bf16, on the way out
+  std::optional<Balance> balance; // rounds from f32 to bf16 in between
   uint64_t bytes = 0;  // that the module holds: of one element for a splat
   bool splat = false;  // the module holds one element, the runtime repeats it
   uint8_t element = 0; // number of the type
@@ -46,7 +55,7 @@ constexpr uint64_t kLargeConstant = 4096;
 class Constants {
 public:
   /// Whether the value is a constant, or one under dl.pack, dl.transpose,
-  /// dl.reshape and dl.winograd_filter.
+  /// dl.reshape, dl.winograd_filter and roundings.
   static bool isConstant(mlir::Value value);
 
   /// The number of such a value; equal chains of one attribute are one
@@ -63,6 +72,7 @@ private:
   mlir::FailureOr<ConstantData> read(mlir::Value value);
   mlir::FailureOr<ConstantData> readSource(mlir::Operation *op);
   mlir::FailureOr<ConstantData> readFilter(mlir::Operation *op);
+  mlir::FailureOr<ConstantData> readBalanced(mlir::Operation *op);
 
   std::vector<ConstantData> constants;
   llvm::DenseMap<mlir::Value, int32_t> numbers;

@@ -139,7 +139,8 @@ private:
           llvm::TypeSwitch<Operation *, LogicalResult>(&op)
               .Case<mlir::dl::ConstantOp, mlir::dl::SizesOp, mlir::dl::PackOp,
                     mlir::dl::WinogradFilterOp, mlir::dl::TransposeOp,
-                    mlir::dl::CastOp>([](auto) { return success(); })
+                    mlir::dl::CastOp, mlir::dl::RoundBalancedOp>(
+                  [](auto) { return success(); })
               .Case<mlir::dl::ReshapeOp, mlir::dl::SliceOp, mlir::dl::ScanOp>(
                   [&](auto o) { return add(o, steps); })
               .Case<mlir::dl::DispatchOp, mlir::dl::HostCallOp>(

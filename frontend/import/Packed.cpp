@@ -95,7 +95,7 @@ struct Bytes {
 } // namespace
 
 Value frontend::unpack(OpBuilder &builder, Location loc, Value value,
-                           RankedTensorType type) {
+                       RankedTensorType type) {
   Bytes bytes{builder, loc, type};
   Value column = bytes.reshape(value, {countBytes(type), bytes.number(1)});
   Value grid = ShrOp::create(builder, loc, column, bytes.shifts());

@@ -185,6 +185,30 @@ def Dl_PackOp : Dl_Op<"pack", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Dl_RoundBalancedOp : Dl_Op<"round_balanced", [Pure]> {
+  let summary = "a constant's f32 rounded to bf16, with errors that cancel in sums";
+  let description = [{
+    Each element becomes one of its two neighbours in bf16. Elements that differ in
+    positions along `axes` alone are a channel: a product sums over them. In each
+    channel, elements are rounded to nearest, ties to even; then some go to their
+    other neighbour, so that the sum of the channel's errors comes as close to zero as
+    the elements that cost least allow (`ir/dialect/BalancedRounding.h`). So a factor
+    whose mean is not zero does not add up the errors. Operands are constants by the
+    time that a module is written, and are rounded on the way into the file.
+
+    Constraints:
+    - (B1) the operand is a static tensor of f32
+    - (B2) `axes` are dimensions of the operand, in ascending order
+    - (B3) the result has the operand's shape, and elements of bf16
+
+    Example: `%r = dl.round_balanced %w {axes = array<i64: 0>} : (tensor<64x32xf32>) -> tensor<64x32xbf16>`
+  }];
+  let arguments = (ins Dl_Tensor:$operand, DenseI64ArrayAttr:$axes);
+  let results = (outs Dl_Tensor:$result);
+  let assemblyFormat = "$operand attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 def Dl_WinogradFilterOp : Dl_Op<"winograd_filter", [Pure]> {
   let summary = "a constant filter as Winograd's minimal filtering multiplies with it";
   let description = [{

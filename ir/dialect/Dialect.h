@@ -49,8 +49,8 @@ constexpr llvm::StringLiteral kSymbolsAttr = "dl.symbols";
 /// Function attributes with the names of arguments and results: string arrays.
 constexpr llvm::StringLiteral kInputNamesAttr = "dl.input_names";
 constexpr llvm::StringLiteral kOutputNamesAttr = "dl.output_names";
-/// Types that a caller sees of inputs and outputs, where they are not those of the
-/// function: of packed tensors, the function has the bytes.
+/// Types that a caller sees of inputs and outputs, where they are not those of
+/// the function: of packed tensors, the function has the bytes.
 constexpr llvm::StringLiteral kInputTypesAttr = "dl.input_types";
 constexpr llvm::StringLiteral kOutputTypesAttr = "dl.output_types";
 

@@ -63,3 +63,25 @@ LogicalResult WinogradFilterOp::verify() {
            << expected << ", found " << getResult().getType();
   return success();
 }
+
+LogicalResult RoundBalancedOp::verify() {
+  RankedTensorType type = getOperand().getType();
+  if (!type.hasStaticShape() || !type.getElementType().isF32())
+    return emitOpError("(B1) expected a static tensor of f32, found ") << type;
+  ArrayRef<int64_t> axes = getAxes();
+  int64_t last = -1;
+  for (int64_t axis : axes) {
+    if (axis <= last || axis >= type.getRank())
+      return emitOpError(
+                 "(B2) expected axes to be dimensions of the operand in "
+                 "ascending order, found [")
+             << axes << "]";
+    last = axis;
+  }
+  auto expected =
+      RankedTensorType::get(type.getShape(), BFloat16Type::get(getContext()));
+  if (getResult().getType() != expected)
+    return emitOpError("(B3) expected the result type ")
+           << expected << ", found " << getResult().getType();
+  return success();
+}

@@ -1,6 +1,7 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "ir/dialect/BalancedRounding.h"
 #include "ir/dialect/Winograd.h"
 #include "ir/reference/Rules.h"
 
@@ -177,6 +178,22 @@ static FailureOr<Tensor> winogradFilter(WinogradFilterOp op,
   return result;
 }
 
+static FailureOr<Tensor> roundBalancedTo(RoundBalancedOp op,
+                                         const Arguments &arguments) {
+  const Tensor &operand = arguments[0];
+  ArrayRef<int64_t> shape = operand.getShape();
+  SmallVector<StridedDim> channels, summed;
+  for (auto [i, stride] : llvm::enumerate(getStrides(shape)))
+    (llvm::is_contained(op.getAxes(), static_cast<int64_t>(i)) ? summed
+                                                               : channels)
+        .push_back({shape[i], stride});
+  Tensor result(BFloat16Type::get(op.getContext()), shape);
+  roundBalanced(operand.getData(),
+                reinterpret_cast<uint16_t *>(result.getMutableData()), channels,
+                summed);
+  return result;
+}
+
 void mlir::dl::reference::addMovementRules(RuleTable &table) {
   table.add(reshape);
   table.add(transpose);
@@ -185,4 +202,5 @@ void mlir::dl::reference::addMovementRules(RuleTable &table) {
   table.add(concat);
   table.add(pack);
   table.add(winogradFilter);
+  table.add(roundBalancedTo);
 }

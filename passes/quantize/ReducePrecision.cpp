@@ -5,6 +5,7 @@
 #include "ir/dialect/Dims.h"
 #include "passes/Constants.h"
 #include "passes/Passes.h"
+#include "passes/quantize/PositiveMeans.h"
 
 namespace dl {
 #define GEN_PASS_DEF_REDUCEPRECISION
@@ -46,7 +47,22 @@ static bool isNormalized(Value value, int depth = 0) {
          });
 }
 
+/// The constant that a stored constant's elements come from.
+static Value getRoot(Value value) {
+  while (!isa<ConstantOp>(value.getDefiningOp()))
+    value = value.getDefiningOp()->getOperand(0);
+  return value;
+}
+
 namespace {
+
+/// A product's operand that is a constant, the dimensions of it that the
+/// product sums over, and the other operand.
+struct Weights {
+  Value value;
+  SmallVector<int64_t> axes;
+  Value factor;
+};
 
 class Rounder {
 public:
@@ -60,6 +76,7 @@ public:
       if (isa<MatmulOp, ConvOp>(op) && isF32(op->getOperand(0)))
         contractions.push_back(op);
     });
+    chooseBalanced(contractions);
     for (Operation *op : contractions)
       if (auto conv = dyn_cast<ConvOp>(op))
         reduce(conv);
@@ -68,10 +85,68 @@ public:
   }
 
 private:
+  /// Nothing where no operand or each is a constant, or sums have one element.
+  static std::optional<Weights> getWeights(Operation *op) {
+    Value lhs = op->getOperand(0), rhs = op->getOperand(1);
+    bool isRight = isStoredConstant(rhs);
+    if (isRight == isStoredConstant(lhs))
+      return std::nullopt;
+    Weights weights{isRight ? rhs : lhs, {}, isRight ? lhs : rhs};
+    int64_t rank = typeOf(weights.value).getRank(), count = 1;
+    if (auto conv = dyn_cast<ConvOp>(op)) {
+      // With groups, it goes on computing in f32.
+      if (!isRight || conv.getGroups() != 1)
+        return std::nullopt;
+      for (int64_t d = 0; d < rank; ++d)
+        if (d != conv.getFilterCountDim())
+          weights.axes.push_back(d);
+    } else {
+      weights.axes.push_back(isRight ? rank - 2 : rank - 1);
+    }
+    for (int64_t axis : weights.axes)
+      count *= typeOf(weights.value).getDimSize(axis);
+    return count > 1 ? std::optional(weights) : std::nullopt;
+  }
+
+  /// Weights whose errors would add up by the mean of what they are multiplied
+  /// with. Those that also serve another purpose are stored once, to nearest,
+  /// and those of one value as one.
+  void chooseBalanced(ArrayRef<Operation *> contractions) {
+    PositiveMeans means(function);
+    DenseSet<Value> others;
+    for (Operation *op : contractions) {
+      std::optional<Weights> weights = getWeights(op);
+      for (Value operand : op->getOperands())
+        if (isStoredConstant(operand) &&
+            !(weights && means.isPositive(weights->factor)))
+          others.insert(getRoot(operand));
+    }
+    for (Operation *op : contractions)
+      if (std::optional<Weights> weights = getWeights(op)) {
+        Value root = getRoot(weights->value);
+        if (!others.contains(root) &&
+            !isa<SplatElementsAttr>(
+                root.getDefiningOp<ConstantOp>().getValue()))
+          balanced[op] = weights->axes;
+      }
+  }
+
+  /// An operand of a product in bf16.
+  Value roundOperand(OpOperand &operand) {
+    Value value = operand.get();
+    auto it = balanced.find(operand.getOwner());
+    if (it == balanced.end() || !isStoredConstant(value))
+      return round(value);
+    builder.setInsertionPointAfterValue(value);
+    return RoundBalancedOp::create(builder, value.getLoc(), narrowType(value),
+                                   value, it->second);
+  }
+
   void reduce(ConvOp op) {
     if (op.getGroups() != 1)
       return storeNarrow(op.getInputMutable());
-    Value input = round(op.getInput()), filter = round(op.getFilter());
+    Value input = roundOperand(op.getInputMutable()),
+          filter = roundOperand(op.getFilterMutable());
     builder.setInsertionPoint(op);
     Value result =
         ConvOp::create(builder, op.getLoc(), input, filter, op.getStrides(),
@@ -81,7 +156,8 @@ private:
   }
 
   void reduce(MatmulOp op) {
-    Value lhs = round(op.getLhs()), rhs = round(op.getRhs());
+    Value lhs = roundOperand(op.getLhsMutable()),
+          rhs = roundOperand(op.getRhsMutable());
     builder.setInsertionPoint(op);
     replace(op,
             MatmulOp::create(builder, op.getLoc(), lhs, rhs, /*wide=*/true));
@@ -159,6 +235,7 @@ private:
   OpBuilder builder;
   Type narrow;
   DenseMap<Value, Value> rounded;
+  DenseMap<Operation *, SmallVector<int64_t>> balanced; // their axes
 };
 
 class ReducePrecision

@@ -85,7 +85,9 @@ public:
     do {
       double start = getSeconds();
       image->get(0)(buffers, nullptr, 0, tiles, scratch, nullptr);
-      best = std::max(best, flops() / (getSeconds() - start) / 1e9);
+      // Busy machines have clocks that stand still for a while.
+      if (double elapsed = getSeconds() - start; elapsed > 0)
+        best = std::max(best, flops() / elapsed / 1e9);
     } while (getSeconds() < end);
     return best;
   }

@@ -81,3 +81,45 @@ func.func @winograd_result(%x: tensor<3x3x2x5xf32>) {
   %0 = dl.winograd_filter %x : (tensor<3x3x2x5xf32>) -> tensor<4x4x2x5xf32>
   return
 }
+
+// -----
+
+// CHECK-LABEL: func @round_balanced
+func.func @round_balanced(%x: tensor<3x4xf32>, %s: tensor<f32>) -> (tensor<3x4xbf16>, tensor<bf16>) {
+  // CHECK: dl.round_balanced %{{.*}} {axes = array<i64: 0, 1>} : (tensor<3x4xf32>) -> tensor<3x4xbf16>
+  %0 = dl.round_balanced %x {axes = array<i64: 0, 1>} : (tensor<3x4xf32>) -> tensor<3x4xbf16>
+  %1 = dl.round_balanced %s {axes = array<i64>} : (tensor<f32>) -> tensor<bf16>
+  return %0, %1 : tensor<3x4xbf16>, tensor<bf16>
+}
+
+// -----
+
+func.func @round_balanced_operand(%x: tensor<3x4xf16>) {
+  // expected-error @below {{(B1) expected a static tensor of f32, found 'tensor<3x4xf16>'}}
+  %0 = dl.round_balanced %x {axes = array<i64: 0>} : (tensor<3x4xf16>) -> tensor<3x4xbf16>
+  return
+}
+
+// -----
+
+func.func @round_balanced_axes(%x: tensor<3x4xf32>) {
+  // expected-error @below {{(B2) expected axes to be dimensions of the operand in ascending order, found [1, 0]}}
+  %0 = dl.round_balanced %x {axes = array<i64: 1, 0>} : (tensor<3x4xf32>) -> tensor<3x4xbf16>
+  return
+}
+
+// -----
+
+func.func @round_balanced_axis(%x: tensor<3x4xf32>) {
+  // expected-error @below {{(B2) expected axes to be dimensions of the operand in ascending order, found [2]}}
+  %0 = dl.round_balanced %x {axes = array<i64: 2>} : (tensor<3x4xf32>) -> tensor<3x4xbf16>
+  return
+}
+
+// -----
+
+func.func @round_balanced_result(%x: tensor<3x4xf32>) {
+  // expected-error @below {{(B3) expected the result type 'tensor<3x4xbf16>', found 'tensor<3x4xf32>'}}
+  %0 = dl.round_balanced %x {axes = array<i64: 1>} : (tensor<3x4xf32>) -> tensor<3x4xf32>
+  return
+}

@@ -7,6 +7,7 @@
 #include "ir/dialect/Locations.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassInstrumentation.h"
+#include "passes/Constants.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringSwitch.h"
 
@@ -41,7 +42,8 @@ static bool isConstant(Value value) {
   while (Operation *op = value.getDefiningOp()) {
     if (isa<ConstantOp>(op))
       return true;
-    if (!isa<PackOp, WinogradFilterOp, TransposeOp, ReshapeOp>(op))
+    if (!isa<PackOp, WinogradFilterOp, TransposeOp, ReshapeOp>(op) &&
+        !isRounding(op))
       return false;
     value = op->getOperand(0);
   }

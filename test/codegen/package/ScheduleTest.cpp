@@ -230,6 +230,92 @@ TEST(Constants, RoundToNearestEven) {
   }
 }
 
+/// The bytes of the first constant, as elements of bf16.
+static std::vector<uint16_t> getConstant(TextModule &module) {
+  dl::package::Constants constants;
+  std::vector<uint16_t> result;
+  module.module->walk([&](mlir::dl::DispatchOp op) {
+    auto number = constants.add(op.getInputs().front());
+    ASSERT_TRUE(succeeded(number));
+    constants.get()[*number].produce(64, [&](llvm::ArrayRef<char> piece) {
+      size_t old = result.size();
+      result.resize(old + piece.size() / sizeof(uint16_t));
+      memcpy(&result[old], piece.data(), piece.size());
+      return true;
+    });
+  });
+  EXPECT_EQ(module.diagnostics, "");
+  return result;
+}
+
+// Steps at 1 are of 2^-7. Channels are columns, then rows: one element of each
+// has to move, the one nearer to the middle.
+TEST(Constants, RoundBalanced) {
+  const uint16_t one = 0x3f80, next = 0x3f81;
+  auto round = [](const std::string &balanced) {
+    TextModule module(R"(
+func.func private @k(tensor<2x3xbf16>, tensor<2xf32>) -> tensor<2xf32> attributes {dl.kernel}
+func.func @main() -> tensor<2xf32> {
+  %w = dl.constant dense<[[1.003125, 1.001953125], [1.0, 1.0], [1.001953125, 1.003125]]> : tensor<3x2xf32>
+  )" + balanced + R"(
+  %r = dl.dispatch @k(%b) sizes affine_map<() -> ()> : (tensor<2x3xbf16>) -> tensor<2xf32>
+  return %r : tensor<2xf32>
+})");
+    return getConstant(module);
+  };
+  // Elements are moved before, after, and in a way that strides cannot say.
+  EXPECT_EQ(round(R"(
+  %t = dl.transpose %w {permutation = array<i64: 1, 0>} : (tensor<3x2xf32>) -> tensor<2x3xf32>
+  %b = dl.round_balanced %t {axes = array<i64: 1>} : (tensor<2x3xf32>) -> tensor<2x3xbf16>)"),
+            (std::vector<uint16_t>{next, one, one, one, one, next}));
+  EXPECT_EQ(round(R"(
+  %n = dl.round_balanced %w {axes = array<i64: 0>} : (tensor<3x2xf32>) -> tensor<3x2xbf16>
+  %b = dl.transpose %n {permutation = array<i64: 1, 0>} : (tensor<3x2xbf16>) -> tensor<2x3xbf16>)"),
+            (std::vector<uint16_t>{next, one, one, one, one, next}));
+  EXPECT_EQ(round(R"(
+  %t = dl.transpose %w {permutation = array<i64: 1, 0>} : (tensor<3x2xf32>) -> tensor<2x3xf32>
+  %f = dl.reshape %t : (tensor<2x3xf32>) -> tensor<6xf32>
+  %n = dl.round_balanced %f {axes = array<i64: 0>} : (tensor<6xf32>) -> tensor<6xbf16>
+  %b = dl.reshape %n : (tensor<6xbf16>) -> tensor<2x3xbf16>)"),
+            (std::vector<uint16_t>{next, one, one, one, one, one}));
+}
+
+TEST(Constants, BalancedSplatsDiffer) {
+  TextModule module(R"(
+func.func private @k(tensor<1x4xbf16>, tensor<2xf32>) -> tensor<2xf32> attributes {dl.kernel}
+func.func @main() -> tensor<2xf32> {
+  %w = dl.constant dense<1.001953125> : tensor<4x1xf32>
+  %n = dl.round_balanced %w {axes = array<i64: 0>} : (tensor<4x1xf32>) -> tensor<4x1xbf16>
+  %b = dl.transpose %n {permutation = array<i64: 1, 0>} : (tensor<4x1xbf16>) -> tensor<1x4xbf16>
+  %r = dl.dispatch @k(%b) sizes affine_map<() -> ()> : (tensor<1x4xbf16>) -> tensor<2xf32>
+  return %r : tensor<2xf32>
+})");
+  EXPECT_EQ(getConstant(module),
+            (std::vector<uint16_t>{0x3f81, 0x3f80, 0x3f80, 0x3f80}));
+}
+
+// Of equal weights, those are one constant whose channels are the same.
+TEST(Schedule, EqualBalancedConstantsAreOne) {
+  TextModule module(R"(
+func.func private @k(tensor<64x64xbf16>, tensor<64x64xbf16>, tensor<64x64xbf16>, tensor<64x64xbf16>, tensor<2xf32>) -> tensor<2xf32> attributes {dl.kernel}
+func.func @main() -> tensor<2xf32> {
+  %v = dl.constant dense_resource<v> : tensor<64x64xf32>
+  %w = dl.constant dense_resource<w> : tensor<64x64xf32>
+  %a = dl.round_balanced %v {axes = array<i64: 0>} : (tensor<64x64xf32>) -> tensor<64x64xbf16>
+  %b = dl.round_balanced %w {axes = array<i64: 0>} : (tensor<64x64xf32>) -> tensor<64x64xbf16>
+  %c = dl.round_balanced %w {axes = array<i64: 1>} : (tensor<64x64xf32>) -> tensor<64x64xbf16>
+  %d = dl.cast %w : (tensor<64x64xf32>) -> tensor<64x64xbf16>
+  %r = dl.dispatch @k(%a, %b, %c, %d) sizes affine_map<() -> ()> : (tensor<64x64xbf16>, tensor<64x64xbf16>, tensor<64x64xbf16>, tensor<64x64xbf16>) -> tensor<2xf32>
+  return %r : tensor<2xf32>
+}
+{-# dialect_resources: { builtin: { v: "0x04000000)" +
+                    std::string(64 * 64 * 8, '0') + R"(", w: "0x04000000)" +
+                    std::string(64 * 64 * 8, '0') + R"(" } } #-})");
+  std::string text = module.print();
+  EXPECT_THAT(text, HasSubstr("constant 2: 8192 bytes"));
+  EXPECT_THAT(text, Not(HasSubstr("constant 3:")));
+}
+
 TEST(Schedule, LargeSplatsStayOneElement) {
   TextModule module(R"(
 func.func private @k(tensor<64x64xf32>, tensor<2xf32>) -> tensor<2xf32> attributes {dl.kernel}
