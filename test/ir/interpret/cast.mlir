@@ -63,6 +63,8 @@ func.func @to_narrow() -> (tensor<4xf8E4M3FN>, tensor<4xf8E5M2>, tensor<4xf4E2M1
   %b = dl.cast %x {saturate = false} : (tensor<4xf32>) -> tensor<4xf8E5M2>
   %c = dl.cast %x : (tensor<4xf32>) -> tensor<4xf4E2M1FN>
   return %a, %b, %c : tensor<4xf8E4M3FN>, tensor<4xf8E5M2>, tensor<4xf4E2M1FN>
+}
+
 // Steps at 1 are of 2^-7: in each column, the errors of rounding to nearest, -0.4 and -0.25
 // of one and their negatives, call for one step. To nearest, all would be 1 or 1.0078125.
 // CHECK{LITERAL}: balanced: dense<[[1.007810e+00, 1.000000e+00], [1.000000e+00, 1.007810e+00]]> : tensor<2x2xbf16>
