@@ -210,14 +210,12 @@ static LogicalResult importDropout(NodeContext &context) {
   Value x = context.input(0);
   if (Value training = context.input(2)) {
     std::optional<SmallVector<int64_t>> mode = context.intValues(training);
-    if (!mode)
-      return context.unsupported(
-          "whether it is in training mode is not known before the model runs");
     std::optional<SmallVector<double>> ratio =
         context.floatValues(context.input(1));
     bool dropsNothing = ratio && !ratio->empty() && ratio->front() == 0;
-    if (!mode->empty() && mode->front() && !dropsNothing)
-      return context.unsupported("training mode draws random numbers");
+    bool isOff = mode && (mode->empty() || !mode->front());
+    if (!isOff && !dropsNothing)
+      return importTrainingDropout(context, x, context.input(1), training);
   }
   SmallVector<Value> results = {x};
   if (context.hasOutput(1))
@@ -292,4 +290,6 @@ void frontend::addElementwiseRules(RuleTable &table) {
   for (auto [op, rule] : rules)
     table.add(op, rule);
   addActivationRules(table);
+  addOptimizerRules(table);
+  addRandomRules(table);
 }

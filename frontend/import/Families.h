@@ -13,10 +13,13 @@ namespace dl::frontend {
 
 /// Elementwise.
 void addActivationRules(RuleTable &table);
+void addOptimizerRules(RuleTable &table);
+void addRandomRules(RuleTable &table);
 /// Movement.
 void addSlicingRules(RuleTable &table);
 void addResizeRules(RuleTable &table);
 /// Indexing.
+void addRegionRules(RuleTable &table);
 void addSamplingRules(RuleTable &table);
 /// Contraction.
 void addConvolutionRules(RuleTable &table);
@@ -25,6 +28,12 @@ void addQuantizationRules(RuleTable &table);
 void addSignalRules(RuleTable &table);
 /// Reduction.
 void addSelectionRules(RuleTable &table);
+
+/// Dropout that drops where the scalar `isTraining` (bool) is true; the scalar
+/// `ratio` may be null, for 0.5.
+mlir::LogicalResult importTrainingDropout(NodeContext &context, mlir::Value x,
+                                          mlir::Value ratio,
+                                          mlir::Value isTraining);
 
 } // namespace dl::frontend
 

@@ -241,5 +241,6 @@ void frontend::addIndexingRules(RuleTable &table) {
   };
   for (auto [op, rule] : rules)
     table.add(op, rule);
+  addRegionRules(table);
   addSamplingRules(table);
 }

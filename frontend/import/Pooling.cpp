@@ -55,13 +55,81 @@ static Value getLowest(NodeContext &context, Type type) {
                                        : APInt::getSignedMinValue(width)));
 }
 
+/// The maxima of windows, and where each first one stands in the whole tensor:
+/// tap by tap of the window, the larger ones so far.
+static LogicalResult importMaximaWithIndices(NodeContext &context,
+                                             const Window &window) {
+  constexpr int64_t kMostTaps = 1024;
+  Arithmetic math(context);
+  Value x = context.input(0);
+  size_t spatial = window.sizes.size();
+  int64_t taps = 1;
+  for (int64_t size : window.sizes)
+    taps *= std::min(size, kMostTaps + 1);
+  if (taps > kMostTaps)
+    return context.unsupported("indices of maxima in windows of more than " +
+                               Twine(kMostTaps) + " positions");
+  Value lowest = getLowest(context, NodeContext::elementType(x));
+  Value padded = padSpatial(context, x, lowest, window.low, getHigh(window));
+  Value shape = reduceWindows(context, ReduceKind::Max, x, lowest, window);
+  if (!padded || !shape)
+    return failure();
+  SmallVector<AffineExpr> dims = NodeContext::dims(x),
+                          result = NodeContext::dims(shape);
+  Type i64 = context.builder.getI64Type();
+  int64_t rank = static_cast<int64_t>(dims.size());
+  // What a step along each dimension counts; with storage_order, the first
+  // spatial one goes along memory.
+  SmallVector<AffineExpr> steps(rank, context.constantExpr(1));
+  SmallVector<int64_t> order = range(0, rank);
+  if (context.getInt("storage_order", 0))
+    std::reverse(order.begin() + 2, order.end());
+  AffineExpr step = context.constantExpr(1);
+  for (int64_t d : llvm::reverse(order)) {
+    steps[d] = step;
+    step = simplify(step * dims[d]);
+  }
+  // Where the first tap of each window stands.
+  Value base;
+  for (int64_t d = 0; d < rank; ++d) {
+    Value at = math.iota(result[d], d, rank, i64);
+    if (d >= 2)
+      at = math.sub(math.mul(at, double(window.strides[d - 2])),
+                    double(window.low[d - 2]));
+    at = math.mul(at, context.sizeScalar(steps[d]));
+    base = base ? math.add(base, at) : at;
+  }
+  Value best, index;
+  for (int64_t tap = 0; tap < taps; ++tap) {
+    SmallVector<AffineExpr> offsets(rank, context.constantExpr(0));
+    SmallVector<int64_t> strides(rank, 1);
+    AffineExpr distance = context.constantExpr(0);
+    int64_t rest = tap;
+    for (size_t i = spatial; i-- > 0;) {
+      int64_t position = rest % window.sizes[i] * window.dilations[i];
+      rest /= window.sizes[i];
+      offsets[i + 2] = context.constantExpr(position);
+      strides[i + 2] = window.strides[i];
+      distance = distance + steps[i + 2] * position;
+    }
+    Value value = context.create<SliceOp>(
+        getTensorType(result, NodeContext::elementType(x)), padded,
+        getSymbolMap(offsets, context.builder.getContext()), strides);
+    Value at = math.add(base, context.sizeScalar(simplify(distance)));
+    Value isLarger = best ? math.compare(Predicate::Gt, value, best) : Value();
+    best = best ? math.select(isLarger, value, best) : value;
+    index = index ? math.select(isLarger, at, index) : at;
+  }
+  return context.setResults({best, index});
+}
+
 static LogicalResult importMaxPool(NodeContext &context) {
   Value x = context.input(0);
-  if (context.hasOutput(1))
-    return context.unsupported("the indices of the maxima are not supported");
   auto window = getPoolWindow(context);
   if (!window)
     return failure();
+  if (context.hasOutput(1))
+    return importMaximaWithIndices(context, *window);
   return context.setResults(
       reduceWindows(context, ReduceKind::Max, x,
                     getLowest(context, NodeContext::elementType(x)), *window));
