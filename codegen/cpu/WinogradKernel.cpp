@@ -73,6 +73,7 @@ private:
   int64_t rows = 0, columns = 0; // of tiles in the image
   int64_t band = 0;              // rows of tiles in a group
   int64_t paddedChannels = 0;
+  int64_t inputStride = 0, productStride = 0; // between the 36 matrices
   Value filter, inputs, products, results;
   /// A tile that is transformed along one dimension: [6, 6, lane].
   Value half;
@@ -185,7 +186,7 @@ void WinogradEmitter::transformInputTile(Value n, Value row, Value column,
   Value place = index.add(
       index.mul(tile, index.constant(paddedChannels)),
       index.add(index.mul(number, index.constant(extent(C))), channel));
-  int64_t width = emitter.width(), product = band * columns * paddedChannels;
+  int64_t width = emitter.width(), product = inputStride;
   forEach(inputCount, [&](Value i) {
     Value from = index.mul(i, index.constant(kInputs * width));
     Value to =
@@ -266,8 +267,8 @@ void WinogradEmitter::transformResult(Value n, Value firstRow, Value endRow,
       SmallVector<Value> read;
       for (int64_t i = 0; i < kInputs; ++i)
         read.push_back(loadVector(
-            products, index.add(place, index.constant((i * kInputs + j) * band *
-                                                      columns * panelWidth))));
+            products, index.add(place, index.constant((i * kInputs + j) *
+                                                      productStride))));
       for (auto [i, value] :
            llvm::enumerate(transformWinogradResults(emitter, sizes.taps, read)))
         rowsOf[i].push_back(value);
@@ -340,13 +341,11 @@ void WinogradEmitter::multiply(Value panel, Value tiles) {
     lines = llvm::divideCeil(vectors * kUnroll, blocks);
   VectorType type = emitter.vectorType(builder.getF32Type());
   auto emitBlocks = [&](Value number) {
-    Value inputBase =
-        index.mul(number, index.constant(band * columns * paddedChannels));
+    Value inputBase = index.mul(number, index.constant(inputStride));
     Value filterBase = index.mul(
         index.add(index.mul(panel, index.constant(kProducts)), number),
         index.constant(depth * panelWidth));
-    Value productBase =
-        index.mul(number, index.constant(band * columns * panelWidth));
+    Value productBase = index.mul(number, index.constant(productStride));
     auto emitBlock = [&](Value tile, int64_t height) {
       Value rowBase =
           index.add(inputBase, index.mul(tile, index.constant(paddedChannels)));
@@ -507,6 +506,14 @@ void WinogradEmitter::choosePlan() {
   }
 }
 
+/// The size of a matrix of float32, in an odd number of cache lines, so that
+/// its elements at one place in each of the 36 do not fall to the same few sets
+/// of the cache.
+static int64_t spread(int64_t elements) {
+  constexpr int64_t kLine = kLineBytes / sizeof(float);
+  return (llvm::divideCeil(elements, kLine) | 1) * kLine;
+}
+
 LogicalResult WinogradEmitter::run() {
   outputs = kernel.getOutputs();
   int64_t width = emitter.width();
@@ -519,14 +526,16 @@ LogicalResult WinogradEmitter::run() {
   int64_t panelWidth = block.vectors * width;
   int64_t panels = llvm::divideCeil(extent(M), panelWidth);
 
+  inputStride = spread(band * columns * paddedChannels);
+  productStride = spread(band * columns * panelWidth);
+
   filter = kernel.packWinogradFilter(
       Contraction::getConstantArgument(op, c.laneSide), sizes.stride,
       panelWidth);
   Type f32 = builder.getF32Type();
-  inputs = kernel.allocateScratch(
-      f32, index.constant(kProducts * band * columns * paddedChannels));
-  products = kernel.allocateScratch(
-      f32, index.constant(kProducts * band * columns * panelWidth));
+  inputs = kernel.allocateScratch(f32, index.constant(kProducts * inputStride));
+  products =
+      kernel.allocateScratch(f32, index.constant(kProducts * productStride));
   half = kernel.allocateScratch(f32, index.constant(kInputs * kInputs * width));
   results = kernel.allocateScratch(
       f32, index.constant(sizes.results * sizes.results * width));
