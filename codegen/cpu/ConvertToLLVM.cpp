@@ -61,13 +61,34 @@ public:
     registry.insert<LLVM::LLVMDialect>();
   }
 
+  LogicalResult initialize(MLIRContext *context) override {
+    converter = std::make_shared<LLVMTypeConverter>(
+        context, LowerToLLVMOptions(context));
+    addPatterns(*converter);
+    return success();
+  }
+
   void runOnOperation() override {
     for (auto kernel : getOperation().getOps<func::FuncOp>())
       annotate(kernel);
+    LLVMConversionTarget target(getContext());
+    target.addLegalOp<ModuleOp>();
+    configureX86VectorLegalizeForExportTarget(target);
+    // Nothing is tried that may fail, so that no change need be taken back, and
+    // folding is left to the canonicalizer.
+    ConversionConfig config;
+    config.allowPatternRollback = false;
+    config.foldingMode = DialectConversionFoldingMode::Never;
+    if (failed(
+            applyPartialConversion(getOperation(), target, patterns, config)))
+      return signalPassFailure();
+    for (auto function : getOperation().getOps<LLVM::LLVMFuncOp>())
+      function->removeAttr(kKernelAttr);
+  }
 
-    LowerToLLVMOptions options(&getContext());
-    LLVMTypeConverter converter(&getContext(), options);
-    RewritePatternSet patterns(&getContext());
+private:
+  void addPatterns(LLVMTypeConverter &converter) {
+    RewritePatternSet patterns(&converter.getContext());
     arith::populateArithToLLVMConversionPatterns(converter, patterns);
     cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
     populateFuncToLLVMConversionPatterns(converter, patterns);
@@ -79,17 +100,9 @@ public:
     populateVectorToLLVMConversionPatterns(converter, patterns,
                                            /*reassociateFPReductions=*/true);
     populateX86VectorLegalizeForLLVMExportPatterns(converter, patterns);
-    LLVMConversionTarget target(getContext());
-    target.addLegalOp<ModuleOp>();
-    configureX86VectorLegalizeForExportTarget(target);
-    if (failed(applyPartialConversion(getOperation(), target,
-                                      std::move(patterns))))
-      return signalPassFailure();
-    for (auto function : getOperation().getOps<LLVM::LLVMFuncOp>())
-      function->removeAttr(kKernelAttr);
+    this->patterns = std::move(patterns);
   }
 
-private:
   /// The tables of addresses and sizes, the scratch and the imports are apart
   /// from each other and from the buffers, so that loads from them leave loops.
   static void annotate(func::FuncOp kernel) {
@@ -103,6 +116,10 @@ private:
       kernel.setArgAttr(i, LLVM::LLVMDialect::getNoCaptureAttrName(), unit);
     }
   }
+
+  // Of all copies of the pass, which run in parallel.
+  std::shared_ptr<LLVMTypeConverter> converter;
+  FrozenRewritePatternSet patterns;
 };
 
 } // namespace

@@ -105,8 +105,10 @@ public:
   Value size(Value tensor, unsigned dimension);
 
   /// Runs `body` for vectors of positions from `lower` to `upper`: full vectors
-  /// without a mask, then, if any are left, the last positions with one.
-  void emitLanes(Value lower, Value upper, function_ref<void(Value)> body);
+  /// without a mask, then, if any are left, the last positions with one. With
+  /// `areWhole`, none are.
+  void emitLanes(Value lower, Value upper, function_ref<void(Value)> body,
+                 bool areWhole = false);
 
   /// Where an iteration stands in an operand or result.
   Position mapPosition(AffineMap map, ArrayRef<LaneIndex> dims);

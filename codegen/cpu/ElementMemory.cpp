@@ -179,10 +179,10 @@ void ElementEmitter::write(const Buffer &buffer, ArrayRef<LaneIndex> position,
 }
 
 void ElementEmitter::emitLanes(Value lower, Value upper,
-                               function_ref<void(Value)> body) {
+                               function_ref<void(Value)> body, bool areWhole) {
   Value step = index.constant(width());
   Value count = index.sub(upper, lower);
-  Value rest = index.rem(count, step);
+  Value rest = areWhole ? index.constant(0) : index.rem(count, step);
   Value limit = index.sub(upper, rest);
   auto known = IndexBuilder::getConstant(count);
   if (!known || *known >= width())
@@ -192,7 +192,7 @@ void ElementEmitter::emitLanes(Value lower, Value upper,
                body(i);
                return {};
              });
-  if (known && *known % width() == 0)
+  if (areWhole || (known && *known % width() == 0))
     return;
   auto ifOp = scf::IfOp::create(builder, loc, index.less(limit, upper),
                                 /*withElseRegion=*/false);

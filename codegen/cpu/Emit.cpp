@@ -24,7 +24,28 @@ namespace {
 struct DistinctKernel {
   ModuleOp module;
   std::string symbol; // "kernel_" and the content's hash; also the cache's key
+  size_t weight;      // how long compiling takes, next to the others
   std::string object;
+};
+
+/// The last step of a kernel's pipeline, so that its code is generated while
+/// others are still lowered.
+class GenerateCode : public PassWrapper<GenerateCode, OperationPass<ModuleOp>> {
+public:
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(GenerateCode)
+
+  GenerateCode(std::function<LogicalResult(ModuleOp)> generate)
+      : generate(std::move(generate)) {}
+
+  StringRef getName() const override { return "Code generation"; }
+  void runOnOperation() override {
+    if (failed(generate(getOperation())))
+      return signalPassFailure();
+    markAllAnalysesPreserved();
+  }
+
+private:
+  std::function<LogicalResult(ModuleOp)> generate;
 };
 
 TimingScope nest(const CpuOptions &options, StringRef name) {
@@ -51,11 +72,14 @@ findKernels(ModuleOp module, ArrayRef<StringRef> names) {
 }
 
 /// The hash of everything that decides a kernel's code: its text without its
-/// name and locations, the target, and the generator.
-static std::string hashKernel(func::FuncOp kernel, StringRef salt) {
+/// name and locations, the target, and the generator. Sets `length` to that of
+/// the text.
+static std::string hashKernel(func::FuncOp kernel, StringRef salt,
+                              size_t &length) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   kernel->print(stream, OpPrintingFlags().assumeVerified().useLocalScope());
+  length = text.size();
   stream << salt;
   llvm::XXH128_hash_t hash =
       llvm::xxh3_128bits(llvm::arrayRefFromStringRef(text));
@@ -63,16 +87,23 @@ static std::string hashKernel(func::FuncOp kernel, StringRef salt) {
          llvm::utohexstr(hash.low64, true, 16);
 }
 
-static LogicalResult runLowering(ModuleOp module, bool nested,
-                                 const CpuOptions &options) {
+/// Lowers the kernels of `module`; with `generate`, each in a module of its own
+/// below it, which that function then takes.
+static LogicalResult
+runLowering(ModuleOp module, const CpuOptions &options,
+            std::function<LogicalResult(ModuleOp)> generate = nullptr) {
   PassManager manager(module.getContext(), ModuleOp::getOperationName());
   manager.enableVerifier(false);
-  TimingScope scope = nest(options, "Lowering");
+  TimingScope scope =
+      nest(options, generate ? "Lowering and code generation" : "Lowering");
   manager.enableTiming(scope);
-  if (nested)
-    addLoweringPasses(manager.nest<ModuleOp>(), options.target);
-  else
+  if (generate) {
+    OpPassManager &each = manager.nest<ModuleOp>();
+    addLoweringPasses(each, options.target);
+    each.addPass(std::make_unique<GenerateCode>(std::move(generate)));
+  } else {
     addLoweringPasses(manager, options.target);
+  }
   return manager.run(module);
 }
 
@@ -88,7 +119,7 @@ static LogicalResult compile(ModuleOp all,
     if (std::optional<std::string> object = cache.load(kernels[i].symbol))
       kernels[i].object = std::move(*object);
   });
-  SmallVector<DistinctKernel *> missing;
+  std::vector<DistinctKernel *> missing;
   for (DistinctKernel &kernel : kernels) {
     if (kernel.object.empty())
       missing.push_back(&kernel);
@@ -99,12 +130,19 @@ static LogicalResult compile(ModuleOp all,
     options.statistics->compiled = missing.size();
   if (missing.empty())
     return success();
-  if (failed(runLowering(all, /*nested=*/true, options)))
-    return failure();
-  TimingScope scope = nest(options, "Code generation");
-  return failableParallelForEach(context, missing, [&](DistinctKernel *kernel) {
+  // The heaviest first, so that the last to come keep no thread waiting.
+  llvm::sort(missing, [](DistinctKernel *a, DistinctKernel *b) {
+    return std::tie(a->weight, a->symbol) > std::tie(b->weight, b->symbol);
+  });
+  DenseMap<Operation *, DistinctKernel *> kernelOf;
+  for (DistinctKernel *kernel : missing) {
+    kernel->module->moveBefore(all.getBody(), all.getBody()->end());
+    kernelOf[kernel->module] = kernel;
+  }
+  return runLowering(all, options, [&](ModuleOp module) -> LogicalResult {
+    DistinctKernel *kernel = kernelOf.lookup(module);
     FailureOr<std::string> object =
-        generateCode(kernel->module, options.target, CodeKind::Object);
+        generateCode(module, options.target, CodeKind::Object);
     if (failed(object))
       return failure();
     kernel->object = std::move(*object);
@@ -137,21 +175,23 @@ FailureOr<CpuImage> emitCpuImage(ModuleOp module,
     copies.push_back(copy);
   }
   std::vector<std::string> symbols(copies.size());
+  std::vector<size_t> lengths(copies.size());
   {
     TimingScope scope = nest(options, "Hashing");
     parallelFor(context, 0, copies.size(), [&](size_t i) {
-      symbols[i] = hashKernel(*copies[i].getOps<func::FuncOp>().begin(), salt);
+      symbols[i] = hashKernel(*copies[i].getOps<func::FuncOp>().begin(), salt,
+                              lengths[i]);
     });
   }
   std::vector<DistinctKernel> distinct;
   llvm::StringMap<unsigned> known;
-  for (auto [copy, symbol] : llvm::zip(copies, symbols)) {
+  for (auto [copy, symbol, length] : llvm::zip(copies, symbols, lengths)) {
     if (!known.try_emplace(symbol, distinct.size()).second) {
       copy.erase();
       continue;
     }
     (*copy.getOps<func::FuncOp>().begin()).setSymName(symbol);
-    distinct.push_back({copy, symbol, {}});
+    distinct.push_back({copy, symbol, length, {}});
   }
   if (options.statistics) {
     options.statistics->kernels = kernelOrder.size();
@@ -182,7 +222,7 @@ FailureOr<OwningOpRef<ModuleOp>> lowerKernels(ModuleOp module,
   OwningOpRef<ModuleOp> all(ModuleOp::create(module.getLoc()));
   for (func::FuncOp function : *functions)
     all->push_back(function.clone());
-  if (failed(runLowering(*all, /*nested=*/false, options)))
+  if (failed(runLowering(*all, options)))
     return failure();
   return all;
 }

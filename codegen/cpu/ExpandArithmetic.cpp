@@ -3,6 +3,7 @@
 
 #include "codegen/cpu/Lowering.h"
 #include "codegen/cpu/MathExpansion.h"
+#include "codegen/cpu/RewriteOps.h"
 
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
@@ -50,18 +51,46 @@ public:
                     vector::VectorDialect, x86vector::X86VectorDialect>();
   }
 
-  void runOnOperation() override {
-    RewritePatternSet patterns(&getContext());
+  LogicalResult initialize(MLIRContext *context) override {
+    RewritePatternSet patterns(context);
     populateMathExpansionPatterns(patterns);
     arith::populateCeilFloorDivExpandOpsPatterns(patterns);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))) ||
-        failed(computeHalvesAsFloats()) || failed(expandConversions()))
+    functions = std::move(patterns);
+    return success();
+  }
+
+  void runOnOperation() override {
+    if (failed(rewriteOps(getOperation(), isExpanded, functions)))
+      return signalPassFailure();
+    if (hasNarrowFloats() &&
+        (failed(computeHalvesAsFloats()) || failed(expandConversions())))
       signalPassFailure();
   }
 
   bool hasRounding = false; // the CPU's instruction
 
 private:
+  static bool isExpanded(Operation *op) {
+    return isa<math::MathDialect>(op->getDialect()) ||
+           isa<arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp>(op);
+  }
+
+  /// Whether there are floats of fewer than 32 bits.
+  bool hasNarrowFloats() {
+    auto isNarrow = [](Type type) {
+      auto element = dyn_cast<FloatType>(getElementTypeOrSelf(type));
+      return element && element.getWidth() < 32;
+    };
+    return getOperation()
+        ->walk([&](Operation *op) {
+          return llvm::any_of(op->getOperandTypes(), isNarrow) ||
+                         llvm::any_of(op->getResultTypes(), isNarrow)
+                     ? WalkResult::interrupt()
+                     : WalkResult::advance();
+        })
+        .wasInterrupted();
+  }
+
   /// Arithmetic on f16 and bf16 extends its operands to f32 and rounds its
   /// result.
   LogicalResult computeHalvesAsFloats() {
@@ -110,6 +139,8 @@ private:
     arith::populateExpandF4E2M1Patterns(patterns);
     return applyPatternsGreedily(getOperation(), std::move(patterns));
   }
+
+  FrozenRewritePatternSet functions;
 };
 
 } // namespace

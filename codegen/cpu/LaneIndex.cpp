@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 
 using namespace mlir;
 using namespace mlir::dl::cpu;
@@ -32,20 +33,33 @@ bool LaneIndex::operator==(const LaneIndex &other) const {
 }
 
 Value IndexBuilder::constant(int64_t value) {
-  return arith::ConstantIndexOp::create(builder, loc, value);
+  Value &known = constants[value];
+  if (!known) {
+    OpBuilder::InsertionGuard guard(builder);
+    auto function =
+        builder.getBlock()->getParent()->getParentOfType<FunctionOpInterface>();
+    builder.setInsertionPointToStart(&function.getFunctionBody().front());
+    known = arith::ConstantIndexOp::create(builder, loc, value);
+  }
+  return known;
 }
 
 Value IndexBuilder::add(Value a, Value b) {
-  if (getConstant(a) == 0)
+  auto x = getConstant(a), y = getConstant(b);
+  if (x == 0)
     return b;
-  if (getConstant(b) == 0)
+  if (y == 0)
     return a;
+  if (x && y)
+    return constant(*x + *y);
   return builder.createOrFold<arith::AddIOp>(loc, a, b);
 }
 
 Value IndexBuilder::sub(Value a, Value b) {
-  return getConstant(b) == 0 ? a
-                             : builder.createOrFold<arith::SubIOp>(loc, a, b);
+  auto x = getConstant(a), y = getConstant(b);
+  if (x && y)
+    return constant(*x - *y);
+  return y == 0 ? a : builder.createOrFold<arith::SubIOp>(loc, a, b);
 }
 
 Value IndexBuilder::mul(Value a, Value b) {
@@ -84,6 +98,9 @@ Value IndexBuilder::ceilDiv(Value a, Value b) {
 }
 
 Value IndexBuilder::min(Value a, Value b) {
+  auto x = getConstant(a), y = getConstant(b);
+  if (x && y)
+    return constant(std::min(*x, *y));
   return builder.createOrFold<arith::MinSIOp>(loc, a, b);
 }
 

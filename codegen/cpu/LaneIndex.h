@@ -43,6 +43,7 @@ public:
   IndexBuilder(OpBuilder &builder, Location loc, int64_t width)
       : builder(builder), loc(loc), width(width) {}
 
+  /// One op for each constant, at the start of the function.
   Value constant(int64_t value);
   Value add(Value a, Value b);
   Value sub(Value a, Value b);
@@ -77,6 +78,7 @@ public:
   int64_t width;
 
 private:
+  DenseMap<int64_t, Value> constants;
   /// Replaces a member of the flat group by its own positions.
   LaneIndex resolve(const LaneIndex &index);
   VectorType indexVector() const;

@@ -290,7 +290,8 @@ Schedule LoopEmitter::schedule(ArrayRef<Store> stores, ArrayRef<Value> sizes) {
   Position trial;
   OpBuilder::InsertionGuard guard(builder);
   for (unsigned d = 0; d < rank; ++d)
-    trial.push_back(index.uniform(index.constant(0), uint64_t(1) << d));
+    trial.push_back(index.uniform(
+        arith::ConstantIndexOp::create(builder, loc, 0), uint64_t(1) << d));
   SmallVector<uint64_t> sets;
   bool alongMemory = false;
   for (const Store &store : stores) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/cpu/Lowering.h"
+#include "codegen/cpu/RewriteOps.h"
 
 #include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
 #include "mlir/Dialect/Vector/Transforms/LoweringPatterns.h"
@@ -66,55 +67,67 @@ public:
                     vector::VectorDialect>();
   }
 
-  void runOnOperation() override {
+  LogicalResult initialize(MLIRContext *context) override {
     // Whole-vector ops first: what they become are transfers of rank above one,
     // which the second step unrolls, and ops on rows, which the third lowers.
-    if (failed(run([](RewritePatternSet &patterns) {
-          vector::populateVectorContractLoweringPatterns(
-              patterns, vector::VectorContractLowering::OuterProduct);
-          vector::populateVectorOuterProductLoweringPatterns(patterns);
-          vector::populateVectorMultiReductionLoweringPatterns(
-              patterns, vector::VectorMultiReductionLowering::InnerParallel);
-          vector::populateVectorGatherLoweringPatterns(patterns);
-          vector::populateVectorMaskOpLoweringPatterns(patterns);
-          vector::populateVectorMaskLoweringPatternsForSideEffectingOps(
-              patterns);
-          vector::populateVectorTransferPermutationMapLoweringPatterns(
-              patterns);
-        })) ||
-        failed(run([](RewritePatternSet &patterns) {
-          populateVectorToSCFConversionPatterns(
-              patterns,
-              VectorTransferToSCFOptions().enableFullUnroll().setTargetRank(1));
-        })) ||
-        failed(run([](RewritePatternSet &patterns) {
-          vector::populateVectorToVectorCanonicalizationPatterns(patterns);
-          vector::populateVectorBroadcastLoweringPatterns(patterns);
-          vector::populateVectorMaskOpLoweringPatterns(patterns);
-          vector::populateVectorShapeCastLoweringPatterns(patterns);
-          vector::populateVectorBitCastLoweringPatterns(patterns);
-          vector::populateVectorInterleaveLoweringPatterns(patterns);
-          vector::populateVectorTransposeLoweringPatterns(
-              patterns, vector::VectorTransposeLowering::Shuffle16x16);
-          vector::populateVectorTransferLoweringPatterns(patterns, 1);
-          vector::populateVectorMaskMaterializationPatterns(
-              patterns, /*force32BitVectorIndices=*/true);
-          patterns.add<MaskByComparison>(patterns.getContext(), /*benefit=*/2);
-          vector::populateVectorInsertExtractStridedSliceTransforms(patterns);
-          vector::populateVectorStepLoweringPatterns(patterns);
-          vector::populateVectorRankReducingFMAPattern(patterns);
-          vector::populateVectorFromElementsUnrollPatterns(patterns);
-          vector::populateVectorToElementsUnrollPatterns(patterns);
-        })))
-      signalPassFailure();
+    RewritePatternSet whole(context), transfers(context), rows(context);
+    vector::populateVectorContractLoweringPatterns(
+        whole, vector::VectorContractLowering::OuterProduct);
+    vector::populateVectorOuterProductLoweringPatterns(whole);
+    vector::populateVectorMultiReductionLoweringPatterns(
+        whole, vector::VectorMultiReductionLowering::InnerParallel);
+    vector::populateVectorGatherLoweringPatterns(whole);
+    vector::populateVectorMaskOpLoweringPatterns(whole);
+    vector::populateVectorMaskLoweringPatternsForSideEffectingOps(whole);
+    vector::populateVectorTransferPermutationMapLoweringPatterns(whole);
+
+    populateVectorToSCFConversionPatterns(
+        transfers,
+        VectorTransferToSCFOptions().enableFullUnroll().setTargetRank(1));
+
+    vector::populateVectorToVectorCanonicalizationPatterns(rows);
+    vector::populateVectorBroadcastLoweringPatterns(rows);
+    vector::populateVectorMaskOpLoweringPatterns(rows);
+    vector::populateVectorShapeCastLoweringPatterns(rows);
+    vector::populateVectorBitCastLoweringPatterns(rows);
+    vector::populateVectorInterleaveLoweringPatterns(rows);
+    vector::populateVectorTransposeLoweringPatterns(
+        rows, vector::VectorTransposeLowering::Shuffle16x16);
+    vector::populateVectorTransferLoweringPatterns(rows, 1);
+    vector::populateVectorMaskMaterializationPatterns(
+        rows, /*force32BitVectorIndices=*/true);
+    rows.add<MaskByComparison>(context, /*benefit=*/2);
+    vector::populateVectorInsertExtractStridedSliceTransforms(rows);
+    vector::populateVectorStepLoweringPatterns(rows);
+    vector::populateVectorRankReducingFMAPattern(rows);
+    vector::populateVectorFromElementsUnrollPatterns(rows);
+    vector::populateVectorToElementsUnrollPatterns(rows);
+    steps = {std::move(whole), std::move(transfers), std::move(rows)};
+    return success();
+  }
+
+  void runOnOperation() override {
+    for (const FrozenRewritePatternSet &patterns : steps)
+      if (failed(rewriteOps(getOperation(), mayChange, patterns)))
+        return signalPassFailure();
   }
 
 private:
-  LogicalResult run(function_ref<void(RewritePatternSet &)> populate) {
-    RewritePatternSet patterns(&getContext());
-    populate(patterns);
-    return applyPatternsGreedily(getOperation(), std::move(patterns));
+  /// Most vector ops of a kernel are rows in memory and products of them, for
+  /// which there are instructions.
+  static bool mayChange(Operation *op) {
+    if (!isa<vector::VectorDialect>(op->getDialect()))
+      return false;
+    auto isRow = [](Type type) {
+      auto vector = dyn_cast<VectorType>(type);
+      return !vector || vector.getRank() == 1;
+    };
+    return !isa<vector::LoadOp, vector::StoreOp, vector::FMAOp>(op) ||
+           !llvm::all_of(op->getOperandTypes(), isRow) ||
+           !llvm::all_of(op->getResultTypes(), isRow);
   }
+
+  SmallVector<FrozenRewritePatternSet, 3> steps;
 };
 
 } // namespace

@@ -19,13 +19,53 @@ using namespace mlir;
 
 namespace dl::cpu {
 
+namespace {
+
+/// Runs a pipeline where there are views of memory. Generated kernels have
+/// none; others may.
+class WhereViews : public PassWrapper<WhereViews, OperationPass<ModuleOp>> {
+public:
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(WhereViews)
+
+  WhereViews(OpPassManager pipeline) : pipeline(std::move(pipeline)) {}
+
+  StringRef getName() const override { return "WhereViews"; }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    pipeline.getDependentDialects(registry);
+  }
+
+  void runOnOperation() override {
+    auto isView = [](Operation *op) {
+      return isa<memref::MemRefDialect>(op->getDialect()) &&
+                     !isa<memref::LoadOp, memref::StoreOp, memref::PrefetchOp,
+                          memref::AllocaOp>(op)
+                 ? WalkResult::interrupt()
+                 : WalkResult::advance();
+    };
+    if (getOperation()->walk(isView).wasInterrupted() &&
+        failed(runPipeline(pipeline, getOperation())))
+      signalPassFailure();
+  }
+
+private:
+  OpPassManager pipeline;
+};
+
+std::unique_ptr<Pass> whereViews(std::unique_ptr<Pass> pass) {
+  OpPassManager pipeline(ModuleOp::getOperationName());
+  pipeline.addPass(std::move(pass));
+  return std::make_unique<WhereViews>(std::move(pipeline));
+}
+
+} // namespace
+
 void addLoweringPasses(OpPassManager &manager, const CpuTarget &target) {
   manager.addPass(createVerifyKernelsPass());
-  manager.addPass(memref::createFoldMemRefAliasOpsPass());
+  manager.addPass(whereViews(memref::createFoldMemRefAliasOpsPass()));
   manager.addPass(createExpandArithmeticPass(target.has("avx512bf16") &&
                                              target.has("avx512vl")));
   manager.addPass(createLowerVectorsPass());
-  manager.addPass(memref::createExpandStridedMetadataPass());
+  manager.addPass(whereViews(memref::createExpandStridedMetadataPass()));
   manager.addPass(createLowerAffinePass());
   // No canonicalization of vectors from here on: it takes the rows of a large
   // vector apart into elements.

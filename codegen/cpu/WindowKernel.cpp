@@ -306,12 +306,16 @@ void WindowEmitter::emitBlock(Position dims, int64_t count, Value firstLane,
                               Value endLane) {
   Value first = dims[window.along].base;
 
+  auto lanes = IndexBuilder::getConstant(emitter.loopSize(op, window.lanes));
   auto emitAll = [&](Value start, int64_t positions) {
-    emitter.emitLanes(firstLane, endLane, [&](Value lane) {
-      dims[window.lanes] = index.uniform(lane);
-      dims[window.lanes].stride = 1;
-      emitPositions(dims, start, positions);
-    });
+    emitter.emitLanes(
+        firstLane, endLane,
+        [&](Value lane) {
+          dims[window.lanes] = index.uniform(lane);
+          dims[window.lanes].stride = 1;
+          emitPositions(dims, start, positions);
+        },
+        /*areWhole=*/lanes && *lanes % emitter.width() == 0);
   };
   Value isInside = emitter.isInsideBorder(op, dims, window.along, count);
   if (!isInside)

@@ -49,7 +49,10 @@ private:
   void transformInput(Value n, Value firstRow, Value endRow);
   /// `phase` is down and right.
   void transformInputTile(Value n, Value row, Value column, Value tile,
-                          ArrayRef<Value> phase, Value channel);
+                          ArrayRef<Value> phase, Value channel, Value isInside);
+  void transformInputColumn(Value n, Value row, Value column,
+                            ArrayRef<Value> phase, Value channel, Value number);
+  void forEach(Value end, function_ref<void(Value)> body);
   void multiply(Value panel, Value tiles);
   void transformResult(Value n, Value firstRow, Value endRow, Value panel);
   int64_t extent(Loop loop) { return sizes.ranges[loop]; }
@@ -70,7 +73,10 @@ private:
   int64_t rows = 0, columns = 0; // of tiles in the image
   int64_t band = 0;              // rows of tiles in a group
   int64_t paddedChannels = 0;
+  int64_t inputStride = 0, productStride = 0; // between the 36 matrices
   Value filter, inputs, products, results;
+  /// A tile that is transformed along one dimension: [6, 6, lane].
+  Value half;
 };
 
 } // namespace
@@ -114,53 +120,85 @@ Value WinogradEmitter::isInsideBorder(Value row, Value column) {
   return inside;
 }
 
-/// One vector of channels of one tile, number `tile` of the band.
-void WinogradEmitter::transformInputTile(Value n, Value row, Value column,
-                                         Value tile, ArrayRef<Value> phase,
-                                         Value channel) {
+/// Runs `body` for 0, 1, ..., `end` - 1.
+void WinogradEmitter::forEach(Value end, function_ref<void(Value)> body) {
+  emitLoop(builder, loc, index.constant(0), end, index.constant(1), {},
+           [&](Value i, ValueRange) -> SmallVector<Value> {
+             ElementEmitter::Scope scope(emitter);
+             body(i);
+             return {};
+           });
+}
+
+/// Reads column `number` of a tile and transforms it, into `half`.
+void WinogradEmitter::transformInputColumn(Value n, Value row, Value column,
+                                           ArrayRef<Value> phase, Value channel,
+                                           Value number) {
   Value image = c.rowSide->get();
   // Tiles at the end reach beyond the image: what they read there is not used.
-  auto positionsFrom = [&](Value number, unsigned dimension) {
-    SmallVector<Value> result;
+  auto positionOf = [&](Value tile, unsigned dimension, Value input) {
     Value last = index.sub(emitter.size(image, dimension), index.constant(1));
     int64_t all = dimension == 1 ? rows : columns, stride = sizes.stride;
     auto known = IndexBuilder::getConstant(last);
     bool reaches =
         !known || stride * (sizes.results * all + sizes.taps - 1) > *known + 1;
-    Value first =
-        index.add(index.mul(number, index.constant(sizes.results * stride)),
-                  phase[dimension - 1]);
-    for (int64_t i = 0; i < kInputs; ++i) {
-      Value at = index.add(first, index.constant(i * stride));
-      result.push_back(reaches ? index.min(at, last) : at);
-    }
-    return result;
+    Value at = index.add(
+        index.add(index.mul(tile, index.constant(sizes.results * stride)),
+                  phase[dimension - 1]),
+        index.mul(input, index.constant(stride)));
+    return reaches ? index.min(at, last) : at;
   };
-  SmallVector<Value> ys = positionsFrom(row, 1), xs = positionsFrom(column, 2);
-  SmallVector<SmallVector<Value>> half(kInputs);
-  for (int64_t b = 0; b < kInputs; ++b) {
-    SmallVector<Value> read;
-    for (int64_t a = 0; a < kInputs; ++a) {
-      Position at{index.uniform(n), index.uniform(ys[a]), index.uniform(xs[b]),
-                  index.uniform(channel)};
-      at.back().stride = 1;
-      read.push_back(emitter.toVector(emitter.read(image, at)));
-    }
-    for (auto [i, value] :
-         llvm::enumerate(transformWinogradInputs(emitter, read)))
-      half[i].push_back(value);
+  Value x = positionOf(column, 2, number);
+  SmallVector<Value> read;
+  for (int64_t i = 0; i < kInputs; ++i) {
+    Value y = positionOf(row, 1, index.constant(i));
+    Position at{index.uniform(n), index.uniform(y), index.uniform(x),
+                index.uniform(channel)};
+    at.back().stride = 1;
+    read.push_back(emitter.toVector(emitter.read(image, at)));
   }
+  Value place = index.mul(number, index.constant(emitter.width()));
+  for (auto [i, value] :
+       llvm::enumerate(transformWinogradInputs(emitter, read)))
+    storeVector(
+        value, half,
+        index.add(place, index.constant(i * kInputs * emitter.width())));
+}
+
+/// One vector of channels of one tile, number `tile` of the band. Both passes,
+/// along columns and along rows, are loops: 36 vectors are more than there are
+/// registers, so that the unrolled code moved them through memory as well.
+void WinogradEmitter::transformInputTile(Value n, Value row, Value column,
+                                         Value tile, ArrayRef<Value> phase,
+                                         Value channel, Value isInside) {
+  Value inputCount = index.constant(kInputs);
+  auto readColumns = [&] {
+    forEach(inputCount, [&](Value number) {
+      transformInputColumn(n, row, column, phase, channel, number);
+    });
+  };
+  if (isInside)
+    emitter.emitByBorder(op, isInside, readColumns, readColumns);
+  else
+    readColumns();
   Value number =
       index.add(index.mul(phase[0], index.constant(sizes.stride)), phase[1]);
   Value place = index.add(
       index.mul(tile, index.constant(paddedChannels)),
       index.add(index.mul(number, index.constant(extent(C))), channel));
-  for (int64_t i = 0; i < kInputs; ++i)
+  int64_t width = emitter.width(), product = inputStride;
+  forEach(inputCount, [&](Value i) {
+    Value from = index.mul(i, index.constant(kInputs * width));
+    Value to =
+        index.add(place, index.mul(i, index.constant(kInputs * product)));
+    SmallVector<Value> row;
+    for (int64_t j = 0; j < kInputs; ++j)
+      row.push_back(
+          loadVector(half, index.add(from, index.constant(j * width))));
     for (auto [j, value] :
-         llvm::enumerate(transformWinogradInputs(emitter, half[i])))
-      storeVector(value, inputs,
-                  index.add(place, index.constant((i * kInputs + j) * band *
-                                                  columns * paddedChannels)));
+         llvm::enumerate(transformWinogradInputs(emitter, row)))
+      storeVector(value, inputs, index.add(to, index.constant(j * product)));
+  });
 }
 
 void WinogradEmitter::forPhases(function_ref<void(ArrayRef<Value>)> body) {
@@ -193,21 +231,16 @@ void WinogradEmitter::transformInput(Value n, Value firstRow, Value endRow) {
                    Value tile = index.add(index.mul(index.sub(row, firstRow),
                                                     index.constant(columns)),
                                           column);
-                   auto emitTile = [&] {
-                     forPhases([&](ArrayRef<Value> phase) {
-                       // A last vector that is not full reaches into the next
-                       // phase, which is stored after it.
-                       emitter.emitLanes(
-                           zero, index.constant(extent(C)), [&](Value channel) {
-                             transformInputTile(n, row, column, tile, phase,
-                                                channel);
-                           });
-                     });
-                   };
-                   if (Value isInside = isInsideBorder(row, column))
-                     emitter.emitByBorder(op, isInside, emitTile, emitTile);
-                   else
-                     emitTile();
+                   Value isInside = isInsideBorder(row, column);
+                   forPhases([&](ArrayRef<Value> phase) {
+                     // A last vector that is not full reaches into the next
+                     // phase, which is stored after it.
+                     emitter.emitLanes(
+                         zero, index.constant(extent(C)), [&](Value channel) {
+                           transformInputTile(n, row, column, tile, phase,
+                                              channel, isInside);
+                         });
+                   });
                    return {};
                  });
              return {};
@@ -228,21 +261,21 @@ void WinogradEmitter::transformResult(Value n, Value firstRow, Value endRow,
         index.mul(index.sub(row, firstRow), index.constant(columns)), column);
     Value place = index.add(index.mul(tile, index.constant(panelWidth)),
                             index.sub(lane, firstLane));
-    // [product, tile, lane]
-    SmallVector<SmallVector<Value>> half(sizes.results);
+    // [product, tile, lane]. Half transformed, the results fit into registers.
+    SmallVector<SmallVector<Value>> rowsOf(sizes.results);
     for (int64_t j = 0; j < kInputs; ++j) {
       SmallVector<Value> read;
       for (int64_t i = 0; i < kInputs; ++i)
         read.push_back(loadVector(
-            products, index.add(place, index.constant((i * kInputs + j) * band *
-                                                      columns * panelWidth))));
+            products, index.add(place, index.constant((i * kInputs + j) *
+                                                      productStride))));
       for (auto [i, value] :
            llvm::enumerate(transformWinogradResults(emitter, sizes.taps, read)))
-        half[i].push_back(value);
+        rowsOf[i].push_back(value);
     }
     for (int64_t i = 0; i < sizes.results; ++i)
       for (auto [j, value] : llvm::enumerate(
-               transformWinogradResults(emitter, sizes.taps, half[i])))
+               transformWinogradResults(emitter, sizes.taps, rowsOf[i])))
         storeVector(value, results,
                     index.constant((i * sizes.results + j) * width));
     // Those that lie in the image, one after the other.
@@ -255,34 +288,25 @@ void WinogradEmitter::transformResult(Value n, Value firstRow, Value endRow,
       return index.min(most, index.sub(index.constant(extent(loop)), start));
     };
     Value height = countOf(y, H), breadth = countOf(x, W);
-    emitLoop(builder, loc, zero, height, one, {},
-             [&](Value i, ValueRange) -> SmallVector<Value> {
-               ElementEmitter::Scope outer(emitter);
-               emitLoop(
-                   builder, loc, zero, breadth, one, {},
-                   [&](Value j, ValueRange) -> SmallVector<Value> {
-                     ElementEmitter::Scope scope(emitter);
-                     Position dims(kLoops);
-                     dims[N] = index.uniform(n);
-                     dims[H] = index.uniform(index.add(y, i));
-                     dims[W] = index.uniform(index.add(x, j));
-                     dims[M] = index.uniform(lane);
-                     dims[M].stride = 1;
-                     Position position = emitter.mapPosition(out, dims);
-                     Value at = index.add(
-                         index.mul(i, index.constant(sizes.results)), j);
-                     Value sum = loadVector(
-                         results, index.mul(at, index.constant(width)));
-                     emitter.remember(op->getResult(0), position, {sum, true});
-                     SmallVector<Element> elements;
-                     for (const KernelFunction::Output &output : outputs)
-                       elements.push_back(emitter.read(output.value, position));
-                     for (auto [output, element] : llvm::zip(outputs, elements))
-                       emitter.write(output.buffer, position, element);
-                     return {};
-                   });
-               return {};
-             });
+    forEach(height, [&](Value i) {
+      forEach(breadth, [&](Value j) {
+        Position dims(kLoops);
+        dims[N] = index.uniform(n);
+        dims[H] = index.uniform(index.add(y, i));
+        dims[W] = index.uniform(index.add(x, j));
+        dims[M] = index.uniform(lane);
+        dims[M].stride = 1;
+        Position position = emitter.mapPosition(out, dims);
+        Value at = index.add(index.mul(i, index.constant(sizes.results)), j);
+        Value sum = loadVector(results, index.mul(at, index.constant(width)));
+        emitter.remember(op->getResult(0), position, {sum, true});
+        SmallVector<Element> elements;
+        for (const KernelFunction::Output &output : outputs)
+          elements.push_back(emitter.read(output.value, position));
+        for (auto [output, element] : llvm::zip(outputs, elements))
+          emitter.write(output.buffer, position, element);
+      });
+    });
   };
   emitLoop(builder, loc, firstRow, endRow, one, {},
            [&](Value row, ValueRange) -> SmallVector<Value> {
@@ -290,9 +314,10 @@ void WinogradEmitter::transformResult(Value n, Value firstRow, Value endRow,
              emitLoop(builder, loc, zero, index.constant(columns), one, {},
                       [&](Value column, ValueRange) -> SmallVector<Value> {
                         ElementEmitter::Scope inner(emitter);
-                        emitter.emitLanes(firstLane, endLane, [&](Value lane) {
-                          emitTile(row, column, lane);
-                        });
+                        emitter.emitLanes(
+                            firstLane, endLane,
+                            [&](Value lane) { emitTile(row, column, lane); },
+                            /*areWhole=*/extent(M) % width == 0);
                         return {};
                       });
              return {};
@@ -316,13 +341,11 @@ void WinogradEmitter::multiply(Value panel, Value tiles) {
     lines = llvm::divideCeil(vectors * kUnroll, blocks);
   VectorType type = emitter.vectorType(builder.getF32Type());
   auto emitBlocks = [&](Value number) {
-    Value inputBase =
-        index.mul(number, index.constant(band * columns * paddedChannels));
+    Value inputBase = index.mul(number, index.constant(inputStride));
     Value filterBase = index.mul(
         index.add(index.mul(panel, index.constant(kProducts)), number),
         index.constant(depth * panelWidth));
-    Value productBase =
-        index.mul(number, index.constant(band * columns * panelWidth));
+    Value productBase = index.mul(number, index.constant(productStride));
     auto emitBlock = [&](Value tile, int64_t height) {
       Value rowBase =
           index.add(inputBase, index.mul(tile, index.constant(paddedChannels)));
@@ -483,6 +506,14 @@ void WinogradEmitter::choosePlan() {
   }
 }
 
+/// The size of a matrix of float32, in an odd number of cache lines, so that
+/// its elements at one place in each of the 36 do not fall to the same few sets
+/// of the cache.
+static int64_t spread(int64_t elements) {
+  constexpr int64_t kLine = kLineBytes / sizeof(float);
+  return (llvm::divideCeil(elements, kLine) | 1) * kLine;
+}
+
 LogicalResult WinogradEmitter::run() {
   outputs = kernel.getOutputs();
   int64_t width = emitter.width();
@@ -495,14 +526,17 @@ LogicalResult WinogradEmitter::run() {
   int64_t panelWidth = block.vectors * width;
   int64_t panels = llvm::divideCeil(extent(M), panelWidth);
 
+  inputStride = spread(band * columns * paddedChannels);
+  productStride = spread(band * columns * panelWidth);
+
   filter = kernel.packWinogradFilter(
       Contraction::getConstantArgument(op, c.laneSide), sizes.stride,
       panelWidth);
   Type f32 = builder.getF32Type();
-  inputs = kernel.allocateScratch(
-      f32, index.constant(kProducts * band * columns * paddedChannels));
-  products = kernel.allocateScratch(
-      f32, index.constant(kProducts * band * columns * panelWidth));
+  inputs = kernel.allocateScratch(f32, index.constant(kProducts * inputStride));
+  products =
+      kernel.allocateScratch(f32, index.constant(kProducts * productStride));
+  half = kernel.allocateScratch(f32, index.constant(kInputs * kInputs * width));
   results = kernel.allocateScratch(
       f32, index.constant(sizes.results * sizes.results * width));
 

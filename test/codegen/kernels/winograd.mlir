@@ -1,4 +1,5 @@
 // RUN: dl-opt %s -cpu-generate-kernels -split-input-file | FileCheck %s
+// RUN: dl-opt %s -cpu-generate-kernels -split-input-file | FileCheck %s --check-prefix=SIZE
 
 // 3 x 3 taps over many channels: the filter comes transformed, in panels; a band's
 // inputs are transformed into scratch, and only what touches the border is checked.
@@ -12,11 +13,23 @@
 // CHECK-LABEL: func.func private @conv
 // CHECK-SAME: dl.flops = #[[FLOPS]], dl.generator = "winograd", {{.*}}dl.products = "f32"
 // CHECK: scf.if
+// CHECK: scf.for {{.*}} to %c6
 // CHECK: vector.store
 // CHECK: } else {
+// CHECK: scf.for {{.*}} to %c6
 // CHECK: arith.select
 // CHECK: vector.fma
 // CHECK: arith.maximumf
+
+// Tiles are transformed column by column, then row by row, in loops; what follows is
+// there once, for whole vectors of channels.
+
+// SIZE-LABEL: func.func private @conv
+// SIZE-COUNT-24: vector.store
+// SIZE-NOT: vector.create_mask
+// SIZE: arith.maximumf
+// SIZE-NOT: arith.maximumf
+// SIZE: return
 #image = affine_map<(n, h, w, m, i, j, c) -> (n, h + i, w + j, c)>
 #filter = affine_map<(n, h, w, m, i, j, c) -> (i, j, c, m)>
 #result = affine_map<(n, h, w, m, i, j, c) -> (n, h, w, m)>
