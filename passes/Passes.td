@@ -247,8 +247,8 @@ def Lower : Pass<"dl-lower", "::mlir::ModuleOp"> {
     encodings, and a `dl.dispatch` of it; equal functions are one. Arguments are
     the captured tensors (`dl.constant` marks those that are constants), the sizes
     that do not follow from them, and one destination for each result. Constants
-    that repeat one element stand inside of the kernel. A group of `dl.topk` alone
-    becomes a call of the runtime.
+    that repeat one element stand inside of the kernel. A group of an op that the
+    runtime computes (`dl.topk`, `dl.row_order`, `dl.suppress`) becomes a call of it.
 
     Example:
     ```mlir

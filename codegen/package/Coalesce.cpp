@@ -3,6 +3,7 @@
 
 #include "codegen/package/Coalesce.h"
 #include "codegen/package/Accesses.h"
+#include "llvm/ADT/STLExtras.h"
 #include <algorithm>
 #include <limits>
 
@@ -12,7 +13,8 @@ namespace {
 
 class Coalescer {
 public:
-  explicit Coalescer(Program &program) : program(program), accesses(program) {
+  explicit Coalescer(Program &program)
+      : program(program), accesses(program), stages(program) {
     collect(program.steps, 0);
   }
 
@@ -140,6 +142,8 @@ private:
       if (index <= last && access.isWrite())
         return;
     }
+    if (!isPlaceable(source.storage, target))
+      return;
     erase(step);
     fold(source.storage, target);
   }
@@ -151,10 +155,12 @@ private:
         countUses(step, in.storage) + countUses(step, out.storage) != 2)
       return;
     if (isWholeTemporary(in) && fits(in.bytes, out.bytes) &&
-        diesAt(dispatch, in.storage, out.storage))
+        diesAt(dispatch, in.storage, out.storage) &&
+        isPlaceable(in.storage, out))
       return fold(in.storage, out);
     if (isWholeTemporary(out) && isArena(in.storage) &&
-        fits(out.bytes, in.bytes) && replacesAt(dispatch, in, out.storage))
+        fits(out.bytes, in.bytes) && replacesAt(dispatch, in, out.storage) &&
+        isPlaceable(out.storage, in))
       fold(out.storage, in);
   }
 
@@ -187,6 +193,19 @@ private:
     return static_cast<int>(
         std::count_if(step.args.begin(), step.args.end(),
                       [&](const View &v) { return v.storage == storage; }));
+  }
+
+  /// Whether the target has its place when the storage is first used: not if
+  /// that depends on a size which is bound later.
+  bool isPlaceable(int32_t storage, const View &target) {
+    int32_t from = std::max(stages.of(program.storages[target.storage]),
+                            stages.of(target.offset));
+    for (FormulaId stride : target.strides)
+      from = std::max(from, stages.of(stride));
+    return from == 0 ||
+           llvm::all_of(accesses.of(storage), [&](const Access &access) {
+             return stages.ofStep(accesses.getIndexIn(0, access)) >= from;
+           });
   }
 
   /// Places a storage at a view of another one.
@@ -236,6 +255,7 @@ private:
 
   Program &program;
   Accesses accesses;
+  Stages stages;
   std::vector<Access> copies;
   std::vector<Access> dispatches;
   int32_t lastRegion = 0;

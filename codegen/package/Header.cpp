@@ -43,9 +43,12 @@ public:
       buffers.clear();
       std::fill(storageNumbers.begin(), storageNumbers.end(), -1);
       auto steps = builder.CreateVector(addSteps(program.steps));
+      Offset<flatbuffers::Vector<int32_t>> late;
+      if (!program.lateArenaSizes.empty())
+        late = builder.CreateVector(formulas(program.lateArenaSizes));
       plans.push_back(fb::CreatePlan(builder, builder.CreateString(target),
                                      builder.CreateVector(buffers), steps,
-                                     formula(program.arenaSize)));
+                                     formula(program.arenaSize), late));
     }
     return fb::CreateEntry(
         builder, text(program.name), builder.CreateVector(symbols),
@@ -113,16 +116,18 @@ private:
     return result;
   }
 
+  Offset<fb::View> addView(const View &view) {
+    int32_t number = buffer(view.storage);
+    Offset<flatbuffers::Vector<int32_t>> strides;
+    if (!view.strides.empty())
+      strides = builder.CreateVector(formulas(view.strides));
+    return fb::CreateView(builder, number, formula(view.offset), strides);
+  }
+
   std::vector<Offset<fb::View>> addViews(const std::vector<View> &views) {
     std::vector<Offset<fb::View>> result;
-    for (const View &view : views) {
-      int32_t number = buffer(view.storage);
-      Offset<flatbuffers::Vector<int32_t>> strides;
-      if (!view.strides.empty())
-        strides = builder.CreateVector(formulas(view.strides));
-      result.push_back(
-          fb::CreateView(builder, number, formula(view.offset), strides));
-    }
+    for (const View &view : views)
+      result.push_back(addView(view));
     return result;
   }
 
@@ -131,6 +136,13 @@ private:
       auto body = builder.CreateVector(addSteps(step.body));
       auto loop = fb::CreateLoop(builder, formula(step.count), body);
       return fb::CreateStep(builder, fb::Action_Loop, loop.Union());
+    }
+    if (step.kind == Step::Kind::Bind) {
+      auto view = addView(step.args[0]);
+      auto symbols = builder.CreateVector(step.symbols);
+      auto message = text(step.message);
+      auto bind = fb::CreateBind(builder, view, symbols, message);
+      return fb::CreateStep(builder, fb::Action_Bind, bind.Union());
     }
     Offset<flatbuffers::String> name;
     if (!step.name.empty())

@@ -324,8 +324,21 @@ ArenaUse dl::package::getArenaUse(Program &program) {
 
 void dl::package::planArena(Program &program) {
   ArenaUse use = getArenaUse(program);
-  MemoryPlan plan = planMemory(program.formulas, use.items);
-  for (size_t i = 0; i < use.storages.size(); ++i)
-    program.storages[use.storages[i]].offset = plan.offsets[i];
-  program.arenaSize = plan.arenaSize;
+  Stages stages(program);
+  for (int32_t stage = 0; stage < stages.count(); ++stage) {
+    std::vector<PlanItem> items;
+    std::vector<int32_t> storages;
+    for (size_t i = 0; i < use.storages.size(); ++i)
+      if (stages.of(use.items[i].size) == stage) {
+        items.push_back(use.items[i]);
+        storages.push_back(use.storages[i]);
+      }
+    MemoryPlan plan = planMemory(program.formulas, items);
+    for (size_t i = 0; i < storages.size(); ++i)
+      program.storages[storages[i]].offset = plan.offsets[i];
+    if (stage == 0)
+      program.arenaSize = plan.arenaSize;
+    else
+      program.lateArenaSizes.push_back(plan.arenaSize);
+  }
 }

@@ -56,7 +56,9 @@ struct ArenaUse {
 };
 ArenaUse getArenaUse(Program &program);
 
-/// Plans the arena of a program: sets its size and the offsets of its storages.
+/// Plans the arenas of a program, one for each stage, which holds the storages
+/// whose sizes are known from it on: sets their sizes and the offsets of the
+/// storages.
 void planArena(Program &program);
 
 /// The most bytes in use at once for these values of the symbols: no plan can

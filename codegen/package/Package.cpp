@@ -75,7 +75,8 @@ static void writeReport(const std::vector<Program> &programs,
        << countSteps(program.steps, Step::Kind::HostCall) << " host calls, "
        << countSteps(program.steps, Step::Kind::Copy) << " copies, "
        << countSteps(program.steps, Step::Kind::Loop) << " loops\n";
-    if (auto bytes = program.formulas.getConstant(program.arenaSize))
+    if (auto bytes = program.formulas.getConstant(program.arenaSize);
+        bytes && program.lateArenaSizes.empty())
       os << "arena: " << *bytes << " bytes\n";
     else
       os << "arena: depends on sizes\n";

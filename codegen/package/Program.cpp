@@ -2,9 +2,48 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/package/Program.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
+#include <algorithm>
 
 using namespace dl::package;
+
+Stages::Stages(const Program &program)
+    : program(program), symbols(program.symbols.size()) {
+  for (const Step &step : program.steps) {
+    steps.push_back(number - 1);
+    if (step.kind != Step::Kind::Bind)
+      continue;
+    for (int32_t symbol : step.symbols)
+      symbols[static_cast<size_t>(symbol)] = number;
+    ++number;
+  }
+}
+
+int32_t Stages::of(FormulaId formula) {
+  if (formula == kNoFormula || number == 1)
+    return 0;
+  // Operands precede their users.
+  for (auto i = static_cast<FormulaId>(formulas.size()); i <= formula; ++i) {
+    const Formulas::Node &node = program.formulas[i];
+    formulas.push_back(node.op == FormulaOp::Const ? 0
+                       : node.op == FormulaOp::Symbol
+                           ? symbols[static_cast<size_t>(node.a)]
+                           : std::max(formulas[static_cast<size_t>(node.a)],
+                                      formulas[static_cast<size_t>(node.b)]));
+  }
+  return formulas[static_cast<size_t>(formula)];
+}
+
+int32_t Stages::of(const Storage &storage) {
+  int32_t stage = of(storage.size);
+  // The caller gives memory for an output when all of its dimensions are known.
+  if (storage.kind == StorageKind::Output)
+    for (FormulaId dim :
+         program.outputs[static_cast<size_t>(storage.index)].type.dims)
+      stage = std::max(stage, of(dim));
+  return stage;
+}
 
 namespace {
 
@@ -15,8 +54,11 @@ public:
 
   void printProgram() {
     for (const SymbolDesc &symbol : program.symbols)
-      os << "symbol " << symbol.name << " = input " << symbol.input
-         << " dimension " << symbol.axis << "\n";
+      if (symbol.input < 0)
+        os << "symbol " << symbol.name << " = bound by a step\n";
+      else
+        os << "symbol " << symbol.name << " = input " << symbol.input
+           << " dimension " << symbol.axis << "\n";
     for (const CheckDesc &check : program.checks)
       os << "check " << text(check.lhs) << (check.lessEqual ? " <= " : " == ")
          << text(check.rhs) << ": " << check.message << "\n";
@@ -34,6 +76,8 @@ public:
     printSteps(program.steps, 0);
     if (program.arenaSize != kNoFormula)
       os << "arena: " << text(program.arenaSize) << " bytes\n";
+    for (auto [i, size] : llvm::enumerate(program.lateArenaSizes))
+      os << "arena of stage " << i + 1 << ": " << text(size) << " bytes\n";
   }
 
 private:
@@ -54,6 +98,15 @@ private:
         os << "loop " << text(step.count) << " {\n";
         printSteps(step.body, indent + 2);
         os.indent(indent) << "}\n";
+        continue;
+      }
+      if (step.kind == Step::Kind::Bind) {
+        os << "bind ";
+        for (size_t i = 0; i < step.symbols.size(); ++i)
+          os << (i ? ", s" : "s") << step.symbols[i];
+        os << " = ";
+        printView(step.args[0]);
+        os << ": " << step.message << "\n";
         continue;
       }
       if (step.kind == Step::Kind::Dispatch)

@@ -53,7 +53,7 @@ struct TensorDesc {
 /// One step. A dispatch and a host call have `args`: what they read, then, from
 /// `numInputs` on, what they write (completely). A copy is a host call.
 struct Step {
-  enum class Kind : uint8_t { Dispatch, HostCall, Copy, Loop } kind;
+  enum class Kind : uint8_t { Dispatch, HostCall, Copy, Loop, Bind } kind;
   std::string name;
   std::vector<View> args;
   size_t numInputs = 0;
@@ -73,6 +73,11 @@ struct Step {
   std::vector<TensorDesc> types;
   std::vector<int64_t> attributes;
 
+  // Bind: symbols by number, and what is wrong with a value that they cannot
+  // have.
+  std::vector<int32_t> symbols;
+  std::string message;
+
   // Loop.
   FormulaId count = kNoFormula;
   std::vector<Step> body;
@@ -83,7 +88,8 @@ struct ValueDesc {
   TensorDesc type;
 };
 
-/// A dimension of an input that is given a name.
+/// A dimension of an input that is given a name; `input` is -1 for a size that
+/// a Bind gives.
 struct SymbolDesc {
   std::string name;
   int32_t input = 0;
@@ -106,12 +112,38 @@ struct Program {
   std::vector<CheckDesc> checks;
   std::vector<Storage> storages;
   std::vector<Step> steps;
-  FormulaId arenaSize = kNoFormula;
+  FormulaId arenaSize = kNoFormula; // of stage 0
+  std::vector<FormulaId> lateArenaSizes;
 
   int32_t addStorage(StorageKind kind, int32_t index, FormulaId size) {
     storages.push_back({kind, index, size, kNoFormula});
     return static_cast<int32_t>(storages.size() - 1);
   }
+};
+
+/// Stages of a program: the first lasts until the first Bind, and each Bind
+/// begins another one.
+class Stages {
+public:
+  explicit Stages(const Program &program);
+
+  /// How many there are.
+  int32_t count() const { return number; }
+  /// The stage of a step of the program's own list.
+  int32_t ofStep(int32_t index) const {
+    return number == 1 ? 0 : steps[static_cast<size_t>(index)];
+  }
+  /// The first stage in which a formula has a value; kNoFormula always has one.
+  int32_t of(FormulaId formula);
+  /// The first stage in which a storage has its place.
+  int32_t of(const Storage &storage);
+
+private:
+  const Program &program;
+  int32_t number = 1;
+  std::vector<int32_t> steps;
+  std::vector<int32_t> symbols;
+  std::vector<int32_t> formulas; // of those that have been asked for
 };
 
 /// The steps and storages as text, for tests and for finding mistakes.

@@ -50,6 +50,8 @@ public:
     if (failed(buildSignature(function, program, symbols)))
       return failure();
     types = TypeFormulas(program.formulas, symbols);
+    for (auto bind : function.getOps<mlir::dl::BindOp>())
+      unbound.insert(bind.getSymbols().begin(), bind.getSymbols().end());
     mlir::Block &body = function.getBody().front();
     for (mlir::BlockArgument input : body.getArguments()) {
       FormulaId bytes = types.getBytes(getType(input));
@@ -133,16 +135,28 @@ private:
     steps.push_back(std::move(step));
   }
 
+  /// Fails where an op uses a symbol that a later op binds.
+  LogicalResult checkSymbols(Operation *op) {
+    for (unsigned symbol : mlir::dl::getUsedSymbols(op))
+      if (unbound.contains(symbol))
+        return op->emitOpError("uses a size that is not known there: symbol ")
+               << symbol;
+    return success();
+  }
+
   LogicalResult addBlock(mlir::Block &block, std::vector<Step> &steps) {
     for (Operation &op : block.without_terminator()) {
+      if (!unbound.empty() && !op.hasTrait<mlir::OpTrait::ConstantLike>() &&
+          failed(checkSymbols(&op)))
+        return failure();
       LogicalResult result =
           llvm::TypeSwitch<Operation *, LogicalResult>(&op)
               .Case<mlir::dl::ConstantOp, mlir::dl::SizesOp, mlir::dl::PackOp,
                     mlir::dl::WinogradFilterOp, mlir::dl::TransposeOp,
                     mlir::dl::CastOp, mlir::dl::RoundBalancedOp>(
                   [](auto) { return success(); })
-              .Case<mlir::dl::ReshapeOp, mlir::dl::SliceOp, mlir::dl::ScanOp>(
-                  [&](auto o) { return add(o, steps); })
+              .Case<mlir::dl::BindOp, mlir::dl::ReshapeOp, mlir::dl::SliceOp,
+                    mlir::dl::ScanOp>([&](auto o) { return add(o, steps); })
               .Case<mlir::dl::DispatchOp, mlir::dl::HostCallOp>(
                   [&](auto o) { return add(o, steps); })
               .Default([](Operation *other) { return reportForeign(other); });
@@ -168,6 +182,32 @@ private:
       step.args.push_back(*view);
     }
     step.name = getStepName(op);
+    return success();
+  }
+
+  LogicalResult add(mlir::dl::BindOp op, std::vector<Step> &steps) {
+    if (depth)
+      return op->emitOpError("stands in a loop");
+    FailureOr<View> view = getView(op.getSizes());
+    if (failed(view))
+      return failure();
+    Step step;
+    step.kind = Step::Kind::Bind;
+    step.args = {*view};
+    step.numInputs = 1;
+    step.name = getStepName(op);
+    step.message = op.getMessage().str();
+    for (int64_t symbol : op.getSymbols()) {
+      if (symbol >= static_cast<int64_t>(symbols.size()))
+        return op->emitOpError("binds a symbol without a name: ") << symbol;
+      const Formulas::Node &node = program.formulas[symbols[symbol]];
+      bool isOwn =
+          node.op == FormulaOp::Symbol && program.symbols[node.a].input < 0;
+      if (!isOwn || !unbound.erase(symbol))
+        return op->emitOpError("binds a symbol that has a value: ") << symbol;
+      step.symbols.push_back(node.a);
+    }
+    steps.push_back(std::move(step));
     return success();
   }
 
@@ -442,7 +482,8 @@ private:
   llvm::DenseMap<Value, View> views;
   llvm::DenseMap<int32_t, int32_t> constantStorages;
   llvm::DenseSet<AffineExpr> checked;
-  size_t depth = 0; // loops around the block at hand
+  llvm::DenseSet<int64_t> unbound; // symbols that ops to come bind
+  size_t depth = 0;                // loops around the block at hand
 };
 
 } // namespace

@@ -119,10 +119,10 @@ private:
     return "s" + std::to_string(symbol);
   }
 
-  /// Adds a symbol for a dimension of an input.
-  FormulaId bind(std::string name, unsigned input, unsigned axis) {
-    program.symbols.push_back({std::move(name), static_cast<int32_t>(input),
-                               static_cast<int32_t>(axis)});
+  /// Adds a symbol for a dimension of an input; for one that a step binds,
+  /// `input` is -1.
+  FormulaId bind(std::string name, int32_t input, int32_t axis) {
+    program.symbols.push_back({std::move(name), input, axis});
     return program.formulas.symbol(
         static_cast<int32_t>(program.symbols.size() - 1));
   }
@@ -131,7 +131,7 @@ private:
     for (auto [i, type] : llvm::enumerate(inputTypes))
       for (auto [d, dim] :
            llvm::enumerate(mlir::dl::getDims(cast<RankedTensorType>(type))))
-        visit(dim, static_cast<unsigned>(i), static_cast<unsigned>(d));
+        visit(dim, static_cast<int32_t>(i), static_cast<int32_t>(d));
   }
 
   LogicalResult bindSymbols() {
@@ -142,13 +142,16 @@ private:
           count = std::max(count, symbol.getPosition() + 1);
       });
     };
-    forEachDim([&](AffineExpr dim, unsigned, unsigned) { use(dim); });
+    forEachDim([&](AffineExpr dim, int32_t, int32_t) { use(dim); });
     if (auto names =
             function->getAttrOfType<mlir::ArrayAttr>(mlir::dl::kSymbolsAttr))
       count = std::max<unsigned>(count, names.size());
+    for (auto op : function.getOps<mlir::dl::BindOp>())
+      for (int64_t symbol : op.getSymbols())
+        count = std::max<unsigned>(count, symbol + 1);
     values.assign(count, kNoFormula);
 
-    forEachDim([&](AffineExpr dim, unsigned input, unsigned axis) {
+    forEachDim([&](AffineExpr dim, int32_t input, int32_t axis) {
       auto symbol = dyn_cast<mlir::AffineSymbolExpr>(dim);
       if (symbol && values[symbol.getPosition()] == kNoFormula)
         values[symbol.getPosition()] =
@@ -156,10 +159,14 @@ private:
     });
     for (bool changed = true; changed;) {
       changed = false;
-      forEachDim([&](AffineExpr dim, unsigned input, unsigned axis) {
+      forEachDim([&](AffineExpr dim, int32_t input, int32_t axis) {
         changed |= solve(dim, input, axis);
       });
     }
+    for (auto op : function.getOps<mlir::dl::BindOp>())
+      for (int64_t symbol : op.getSymbols())
+        if (values[symbol] == kNoFormula)
+          values[symbol] = bind(getSymbolName(symbol), -1, 0);
     for (unsigned i = 0; i < count; ++i) {
       if (values[i] != kNoFormula)
         continue;
@@ -201,7 +208,7 @@ private:
 
   /// Finds the one symbol of `dim` that has no value yet, if dim is linear in
   /// it with a number as factor, and gives it one.
-  bool solve(AffineExpr dim, unsigned input, unsigned axis) {
+  bool solve(AffineExpr dim, int32_t input, int32_t axis) {
     std::optional<unsigned> unknown;
     bool several = false;
     dim.walk([&](AffineExpr e) {

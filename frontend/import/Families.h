@@ -26,6 +26,8 @@ void addConvolutionRules(RuleTable &table);
 void addEinsumRules(RuleTable &table);
 void addQuantizationRules(RuleTable &table);
 void addSignalRules(RuleTable &table);
+/// Shape.
+void addDataShapeRules(RuleTable &table);
 /// Reduction.
 void addSelectionRules(RuleTable &table);
 

@@ -4,6 +4,7 @@
 #include "frontend/import/GraphImporter.h"
 #include "frontend/import/Constants.h"
 #include "frontend/import/Packed.h"
+#include "frontend/onnx/Schema.h"
 #include "frontend/onnx/TensorData.h"
 #include "ir/dialect/Locations.h"
 #include "onnx/onnx_pb.h"
@@ -185,6 +186,24 @@ void GraphImporter::addCheck(bool orLess, AffineExpr a, AffineExpr b,
        builder.getNamedAttr("message", builder.getStringAttr(message))});
   if (!llvm::is_contained(checks, check))
     checks.push_back(check);
+}
+
+SmallVector<AffineExpr> GraphImporter::bindSizes(NodeContext &node, Value sizes,
+                                                 const Twine &message) {
+  SmallVector<AffineExpr> &bound = boundSizes[sizes];
+  if (!bound.empty())
+    return bound;
+  SmallVector<int64_t> positions;
+  std::string name = getNodeName(node.node);
+  int64_t count = NodeContext::type(sizes).getNumElements();
+  for (int64_t i = 0; i < count; ++i) {
+    bound.push_back(symbols.create((name + "." + Twine(i)).str()));
+    positions.push_back(cast<AffineSymbolExpr>(bound.back()).getPosition());
+  }
+  mlir::dl::BindOp::create(builder, node.loc,
+                           node.cast(sizes, builder.getI64Type()), positions,
+                           message.str());
+  return bound;
 }
 
 LogicalResult GraphImporter::importOutputs() {

@@ -47,6 +47,12 @@ public:
   /// What becomes of the current node; the first reason stays.
   mlir::LogicalResult fail(bool isInvalid, const llvm::Twine &reason);
 
+  /// The elements of a static integer tensor as symbols that are bound when
+  /// the model runs, always the same for one value. A value that is no size
+  /// ends the run with the message.
+  llvm::SmallVector<mlir::AffineExpr>
+  bindSizes(NodeContext &node, mlir::Value sizes, const llvm::Twine &message);
+
   /// Adds to `dl.checks`.
   void addCheck(bool orLess, mlir::AffineExpr a, mlir::AffineExpr b,
                 const llvm::Twine &message);
@@ -72,6 +78,20 @@ private:
   mlir::LogicalResult tryNode(const onnx::NodeProto &node, mlir::Location loc);
   /// An If whose condition is known: the nodes of the branch that is taken.
   mlir::LogicalResult importBranch(NodeContext &node);
+  /// An If whose condition is not known.
+  mlir::LogicalResult importBranches(NodeContext &node,
+                                     const onnx::GraphProto &onTrue,
+                                     const onnx::GraphProto &onFalse);
+  mlir::LogicalResult importLoop(NodeContext &node);
+  mlir::LogicalResult importScan(NodeContext &node);
+  /// The nodes of a nested graph whose first inputs have these values; gives
+  /// its outputs, all null where one of the nodes has failed and been reported.
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  importNested(NodeContext &node, const onnx::GraphProto &nested,
+               mlir::ValueRange arguments);
+  /// Gives the node's outputs these values; null ones are poisoned.
+  mlir::LogicalResult setNestedResults(NodeContext &node,
+                                       mlir::ValueRange values);
   /// An operator without a rule: the nodes of the function by which ONNX
   /// defines it.
   mlir::LogicalResult importBody(NodeContext &node);
@@ -115,6 +135,7 @@ private:
   Scope scope;
 
   llvm::SmallVector<mlir::Attribute> checks;
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::AffineExpr>> boundSizes;
 
   std::optional<Failure> outcome;
   bool hasErrors = false;

@@ -121,30 +121,6 @@ static LogicalResult importGatherND(NodeContext &context) {
   return context.setResults(context.create<GatherNdOp>(x, indices, batch));
 }
 
-/// The entries along an axis, or of the flattened operand, for which a constant
-/// condition holds.
-static LogicalResult importCompress(NodeContext &context) {
-  Value x = context.input(0);
-  auto condition = context.intValues(context.input(1));
-  if (!condition)
-    return context.unsupported("the shape of its result depends on data");
-  int64_t axis = 0;
-  if (context.hasAttr("axis")) {
-    auto given = getAxis(context);
-    if (!given)
-      return failure();
-    axis = *given;
-  } else {
-    x = context.reshape(x, getNumElements(NodeContext::type(x)));
-  }
-  SmallVector<int64_t> kept;
-  for (auto [i, holds] : llvm::enumerate(*condition))
-    if (holds)
-      kept.push_back(i);
-  return context.setResults(
-      context.create<GatherOp>(x, context.intConstant(kept), axis));
-}
-
 //===----------------------------------------------------------------------===//
 // Scatter
 //===----------------------------------------------------------------------===//
@@ -230,7 +206,6 @@ static LogicalResult importTensorScatter(NodeContext &context) {
 
 void frontend::addIndexingRules(RuleTable &table) {
   const std::pair<StringRef, ImportRule> rules[] = {
-      {"Compress", importCompress},
       {"Gather", importGather},
       {"GatherElements", importGatherElements},
       {"GatherND", importGatherND},

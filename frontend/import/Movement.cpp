@@ -3,8 +3,8 @@
 
 // Reshaping, joining and repeating; parts of tensors are in Slicing.cpp.
 
-#include "frontend/import/Arithmetic.h"
 #include "frontend/import/Families.h"
+#include "frontend/import/LateSizes.h"
 #include "frontend/import/Sizes.h"
 
 namespace frontend = dl::frontend;
@@ -18,9 +18,54 @@ using Exprs = SmallVector<AffineExpr>;
 // Reshape and its short forms
 //===----------------------------------------------------------------------===//
 
+/// A shape that only the running model knows: zeros and -1 get their meaning
+/// there.
+static LogicalResult importLateReshape(NodeContext &context, bool allowZero) {
+  LateSizes late(context);
+  const Arithmetic &math = late.math;
+  Value x = context.input(0);
+  Value shape = late.toVector(context.input(1), "the shape");
+  if (!shape)
+    return failure();
+  int64_t rank = NodeContext::type(shape).getDimSize(0);
+  Exprs own = NodeContext::dims(x);
+  own.resize(rank, context.constantExpr(-2)); // there is nothing to copy
+  auto isEqual = [&](Value value, double number) {
+    return math.compare(Predicate::Eq, value, number);
+  };
+  Value sizes = shape;
+  if (!allowZero)
+    sizes = math.select(isEqual(shape, 0), late.vector(own), shape);
+  Value isOpen = isEqual(shape, -1);
+  Value known = math.reduce(ReduceKind::Prod, math.select(isOpen, 1.0, sizes),
+                            {0}, false);
+  Value count = context.sizeScalar(getNumElements(NodeContext::type(x)));
+  Value open = math.div(count, math.max(known, 1.0));
+  Value isSingle = math.compare(
+      Predicate::Le,
+      math.reduce(ReduceKind::Sum, late.toInt(isOpen), {0}, false), 1.0);
+  auto dims =
+      late.bind(math.select(isOpen, open, sizes), isSingle, "the shape");
+  if (!dims)
+    return failure();
+  auto elements = getElements(context, context.input(1));
+  for (auto [i, element] : llvm::enumerate(*elements)) {
+    auto number = dyn_cast_or_null<AffineConstantExpr>(element);
+    if (number && number.getValue() > 0)
+      (*dims)[i] = number;
+    else if (number && number.getValue() == 0)
+      (*dims)[i] = allowZero ? number : own[i];
+    else if (element && !number)
+      (*dims)[i] = element;
+  }
+  return context.setResults(context.reshape(x, *dims));
+}
+
 static LogicalResult importReshape(NodeContext &context) {
   Value x = context.input(0);
-  auto shape = getKnownSizes(context, context.input(1), "the shape");
+  if (!isKnown(context, context.input(1)))
+    return importLateReshape(context, context.getInt("allowzero", 0) != 0);
+  auto shape = getSizes(context, context.input(1), "the shape");
   if (!shape)
     return failure();
   bool allowZero = context.getInt("allowzero", 0) != 0;
@@ -65,7 +110,33 @@ static LogicalResult importFlatten(NodeContext &context) {
           getProduct(context, ArrayRef(dims).drop_front(split))}));
 }
 
+/// Squeezes dimensions that only the running model knows.
+static LogicalResult importLateSqueeze(NodeContext &context) {
+  LateSizes late(context);
+  const Arithmetic &math = late.math;
+  Value x = context.input(0);
+  int64_t rank = NodeContext::rank(x);
+  Value given = late.toVector(context.input(1), "the list of axes");
+  if (!given)
+    return failure();
+  int64_t number = NodeContext::type(given).getDimSize(0);
+  if (number > rank)
+    return context.invalid("it squeezes " + Twine(number) + " dimensions of " +
+                           Twine(rank));
+  LateAxes axes = late.axes(given, rank);
+  Value sizes = late.vector(NodeContext::dims(x));
+  Value along = context.create<GatherOp>(sizes, axes.list, int64_t(0));
+  Value isValid = context.create<AndOp>(
+      axes.isValid, late.all(math.compare(Predicate::Eq, along, 1.0)));
+  auto dims =
+      late.bind(late.compact(sizes, math.sub(1.0, axes.isGiven), rank - number),
+                isValid, "the list of axes");
+  return dims ? context.setResults(context.reshape(x, *dims)) : failure();
+}
+
 static LogicalResult importSqueeze(NodeContext &context) {
+  if (!isKnown(context, context.input(1)))
+    return importLateSqueeze(context);
   Value x = context.input(0);
   auto axes = getAxes(context, 1, NodeContext::rank(x));
   if (!axes)
@@ -74,11 +145,15 @@ static LogicalResult importSqueeze(NodeContext &context) {
   Exprs dims;
   for (auto [i, dim] : llvm::enumerate(NodeContext::dims(x))) {
     if (!isGiven) {
-      if (!isa<AffineConstantExpr>(dim))
-        return context.unsupported("its axes are not given, and dimension " +
-                                   Twine(i) + " is not constant");
       if (dim == 1)
         continue;
+      // Another rank would make another program.
+      if (!isa<AffineConstantExpr>(dim) &&
+          failed(context.requireLessEqual(
+              context.constantExpr(2), dim,
+              "its axes are not given, and dimension " + Twine(i) +
+                  " could be one of them")))
+        return failure();
     } else if (llvm::is_contained(*axes, static_cast<int64_t>(i))) {
       if (failed(context.requireEqual(dim, context.constantExpr(1),
                                       "a squeezed dimension is not 1")))
@@ -90,7 +165,34 @@ static LogicalResult importSqueeze(NodeContext &context) {
   return context.setResults(context.reshape(x, dims));
 }
 
+/// Puts dimensions of 1 where only the running model knows.
+static LogicalResult importLateUnsqueeze(NodeContext &context) {
+  LateSizes late(context);
+  const Arithmetic &math = late.math;
+  Value x = context.input(0);
+  Value given = late.toVector(context.input(1), "the list of axes");
+  if (!given)
+    return failure();
+  int64_t rank = NodeContext::rank(x) + NodeContext::type(given).getDimSize(0);
+  LateAxes axes = late.axes(given, rank);
+  // Each dimension that is none of the axes takes the next size.
+  Exprs sizes = NodeContext::dims(x);
+  sizes.push_back(context.constantExpr(1));
+  Value place = context.create<CumsumOp>(math.sub(1.0, axes.isGiven),
+                                         int64_t(0), /*exclusive=*/true,
+                                         /*reverse=*/false);
+  Value isGiven = math.compare(Predicate::Ne, axes.isGiven, 0.0);
+  place =
+      math.select(isGiven, static_cast<double>(NodeContext::rank(x)), place);
+  auto dims =
+      late.bind(context.create<GatherOp>(late.vector(sizes), place, int64_t(0)),
+                axes.isValid, "the list of axes");
+  return dims ? context.setResults(context.reshape(x, *dims)) : failure();
+}
+
 static LogicalResult importUnsqueeze(NodeContext &context) {
+  if (!isKnown(context, context.input(1)))
+    return importLateUnsqueeze(context);
   Value x = context.input(0);
   auto given = context.getInts("axes");
   if (context.hasInput(1))
@@ -207,7 +309,7 @@ static LogicalResult importConcat(NodeContext &context) {
 
 static LogicalResult importTile(NodeContext &context) {
   Value x = context.input(0);
-  auto repeats = getKnownSizes(context, context.input(1), "the repetition");
+  auto repeats = getSizes(context, context.input(1), "the repetition");
   if (!repeats)
     return failure();
   if (static_cast<int64_t>(repeats->size()) != NodeContext::rank(x))

@@ -142,6 +142,35 @@ std::optional<SmallVector<double>> NodeContext::floatValues(Value value) const {
   return ::dl::frontend::getFloats(attribute);
 }
 
+std::optional<SmallVector<AffineExpr>>
+NodeContext::bindSizes(Value value, const Twine &what) {
+  if (!value)
+    return std::nullopt;
+  if (auto known = sizeValues(value)) {
+    for (AffineExpr size : *known)
+      if (auto number = dyn_cast<AffineConstantExpr>(size);
+          number && number.getValue() < 0) {
+        (void)invalid(what + " is not valid");
+        return std::nullopt;
+      }
+    return known;
+  }
+  if (!type(value).hasStaticShape()) {
+    (void)unsupported("the length of " + what + " depends on data");
+    return std::nullopt;
+  }
+  // A body of its own may run several times.
+  if (!isa_and_nonnull<func::FuncOp>(
+          builder.getInsertionBlock()->getParentOp())) {
+    (void)unsupported(what + " depends on data inside of a loop");
+    return std::nullopt;
+  }
+  std::string where = mlir::dl::describeLocation(loc);
+  return importer.bindSizes(*this, value,
+                            StringRef(where).split(": ").second + ": " + what +
+                                " is not valid");
+}
+
 //===----------------------------------------------------------------------===//
 // Outcome
 //===----------------------------------------------------------------------===//

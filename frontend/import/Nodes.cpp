@@ -1,8 +1,8 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// The import of one node: by its rule, by the branch that it takes, or by the
-// function that defines it.
+// The import of one node: by its rule, by its nested graphs, or by the function
+// that defines it.
 
 #include "frontend/import/Constants.h"
 #include "frontend/import/GraphImporter.h"
@@ -67,7 +67,9 @@ void GraphImporter::importNode(const onnx::NodeProto &node,
       return noteOutcome(node, owner);
   } else if (!rules.find(node.domain(), node.op_type(), opset)) {
     // The types of its inputs are not known; that there is no rule is.
-    if (!isDefinedByFunction(node, opset) && node.op_type() != "If")
+    bool isControlFlow = node.op_type() == "If" || node.op_type() == "Loop" ||
+                         node.op_type() == "Scan";
+    if (!isDefinedByFunction(node, opset) && !isControlFlow)
       (void)fail(/*isInvalid=*/false, explainMissingRule(node));
   }
   if (outcome && outcome->isInvalid) {
@@ -135,6 +137,10 @@ LogicalResult GraphImporter::tryNode(const onnx::NodeProto &node,
     result = rule(nodeContext);
   else if (node.domain().empty() && node.op_type() == "If")
     result = importBranch(nodeContext);
+  else if (node.domain().empty() && node.op_type() == "Loop")
+    result = importLoop(nodeContext);
+  else if (node.domain().empty() && node.op_type() == "Scan")
+    result = importScan(nodeContext);
   else
     result = importBody(nodeContext);
   if (failed(result))
@@ -245,48 +251,6 @@ Value GraphImporter::createPlaceholder(const onnx::TypeProto &type) {
              TypeRange(mlir::dl::getTensorType(dims, elementType)),
              ValueRange())
       .getResult(0);
-}
-
-//===----------------------------------------------------------------------===//
-// Branches
-//===----------------------------------------------------------------------===//
-
-LogicalResult GraphImporter::importBranch(NodeContext &node) {
-  std::optional<SmallVector<int64_t>> condition = node.intValues(node.input(0));
-  if (!condition || condition->size() != 1)
-    return node.unsupported("its condition depends on data");
-  const onnx::GraphProto *branch =
-      node.getGraph(condition->front() ? "then_branch" : "else_branch");
-  if (!branch || branch->output_size() < node.node.output_size())
-    return node.invalid("it has no branch with an output for each of its own");
-  SmallVector<StringRef> names;
-  for (const onnx::TensorProto &tensor : branch->initializer()) {
-    if (!node.getElementType(tensor.data_type()))
-      return failure();
-    scope.initializers[tensor.name()] = &tensor;
-    names.push_back(tensor.name());
-  }
-  for (const onnx::NodeProto &inner : branch->node()) {
-    importNode(inner, *branch);
-    names.append(inner.output().begin(), inner.output().end());
-  }
-  // What a node of the branch had to report, it has reported.
-  outcome.reset();
-  for (int i = 0, e = node.node.output_size(); i < e; ++i) {
-    if (!node.hasOutput(i))
-      continue;
-    Value value = getValue(branch->output(i).name());
-    if (!value)
-      scope.values[node.node.output(i)] = Value();
-    else if (failed(setValue(node, node.node.output(i), value)))
-      return failure();
-  }
-  // Another branch may use the same names.
-  for (StringRef name : names) {
-    scope.values.erase(name);
-    scope.initializers.erase(name);
-  }
-  return success();
 }
 
 //===----------------------------------------------------------------------===//

@@ -3,8 +3,8 @@
 
 // Reduce*; what chooses elements or keeps the shape is in Selection.cpp.
 
-#include "frontend/import/Arithmetic.h"
 #include "frontend/import/Families.h"
+#include "frontend/import/LateSizes.h"
 #include "frontend/import/Sizes.h"
 
 namespace frontend = dl::frontend;
@@ -19,11 +19,75 @@ struct Reduction {
   Value operand;
   SmallVector<int64_t> axes;
   bool keepDims;
+  /// The result's dimensions, where they are not those that follow.
+  std::optional<SmallVector<AffineExpr>> resultDims;
 };
 
 } // namespace
 
+/// A reduction along axes that only the running model knows: the operand is
+/// rearranged so that they come last; one axis is split off without that.
+static std::optional<Reduction> getLateReduction(NodeContext &context) {
+  LateSizes late(context);
+  const Arithmetic &math = late.math;
+  Value x = context.input(0);
+  int64_t rank = NodeContext::rank(x);
+  bool keepDims = context.getInt("keepdims", 1) != 0;
+  Value given = late.toVector(context.input(1), "the list of axes");
+  if (!given)
+    return std::nullopt;
+  int64_t number = NodeContext::type(given).getDimSize(0), kept = rank - number;
+  if (kept < 0) {
+    (void)context.invalid("it reduces " + Twine(number) + " dimensions of " +
+                          Twine(rank));
+    return std::nullopt;
+  }
+  LateAxes axes = late.axes(given, rank);
+  Value sizes = late.vector(NodeContext::dims(x));
+  Value others = math.sub(1.0, axes.isGiven);
+  auto rearrange = [&](Value values) {
+    return late.concat({late.compact(values, others, kept),
+                        late.compact(values, axes.isGiven, number)});
+  };
+  Value isGiven = math.compare(Predicate::Ne, axes.isGiven, 0.0);
+  auto bound = late.bind(
+      late.concat({rearrange(sizes), math.select(isGiven, 1.0, sizes)}),
+      axes.isValid, "the list of axes");
+  if (!bound)
+    return std::nullopt;
+  ArrayRef<AffineExpr> dims = ArrayRef(*bound).take_front(rank);
+  Reduction of;
+  of.keepDims = false;
+  ArrayRef<AffineExpr> result =
+      keepDims ? ArrayRef(*bound).drop_front(rank) : dims.take_front(kept);
+  of.resultDims.emplace(result.begin(), result.end());
+  if (number == 1) {
+    of.operand = late.splitAtAxis(x, given);
+    of.axes = {1};
+    return of;
+  }
+  SmallVector<AffineExpr> strides(rank);
+  AffineExpr stride = context.constantExpr(1);
+  for (int64_t d = rank; d-- > 0;) {
+    strides[d] = stride;
+    stride = simplify(stride * NodeContext::dim(x, d));
+  }
+  Value distances = rearrange(late.vector(strides)), positions;
+  for (int64_t d = 0; d < rank; ++d) {
+    Value along =
+        math.mul(math.iota(dims[d], d, rank, context.builder.getI64Type()),
+                 late.element(distances, d));
+    positions = positions ? math.add(positions, along) : along;
+  }
+  of.operand = context.create<GatherOp>(context.reshape(x, stride), positions,
+                                        int64_t(0));
+  of.axes = range(kept, rank);
+  return of;
+}
+
 static std::optional<Reduction> getReduction(NodeContext &context) {
+  if (!isKnown(context, context.input(1)))
+    return getLateReduction(context);
   Value x = context.input(0);
   int64_t rank = NodeContext::rank(x);
   auto axes = getAxes(context, 1, rank);
@@ -31,12 +95,20 @@ static std::optional<Reduction> getReduction(NodeContext &context) {
     return std::nullopt;
   if (axes->empty() && !context.getInt("noop_with_empty_axes", 0))
     *axes = range(0, rank);
-  return Reduction{x, *axes, context.getInt("keepdims", 1) != 0};
+  return Reduction{x, *axes, context.getInt("keepdims", 1) != 0, std::nullopt};
 }
 
 static Value reduce(Arithmetic &math, ReduceKind kind, const Reduction &of,
                     Value operand) {
   return math.reduce(kind, operand, of.axes, of.keepDims);
+}
+
+/// Gives the node its result, in the dimensions that it shall have.
+static LogicalResult finish(NodeContext &context, const Reduction &of,
+                            Value result) {
+  if (of.resultDims && result)
+    result = context.reshape(result, *of.resultDims);
+  return context.setResults(result);
 }
 
 /// Sums, products and extremes of the elements themselves.
@@ -52,15 +124,15 @@ static LogicalResult importReduce(NodeContext &context) {
       type.isInteger(1)
           ? context.cast(of->operand, context.builder.getIntegerType(8, false))
           : of->operand;
-  return context.setResults(context.cast(reduce(math, kind, *of, x), type));
+  return finish(context, *of, context.cast(reduce(math, kind, *of, x), type));
 }
 
 static LogicalResult importReduceMean(NodeContext &context) {
   auto of = getReduction(context);
   if (!of)
     return failure();
-  return context.setResults(
-      Arithmetic(context).mean(of->operand, of->axes, of->keepDims));
+  return finish(context, *of,
+                Arithmetic(context).mean(of->operand, of->axes, of->keepDims));
 }
 
 static LogicalResult importReduceL1(NodeContext &context) {
@@ -68,8 +140,8 @@ static LogicalResult importReduceL1(NodeContext &context) {
   auto of = getReduction(context);
   if (!of)
     return failure();
-  return context.setResults(
-      reduce(math, ReduceKind::Sum, *of, math.abs(of->operand)));
+  return finish(context, *of,
+                reduce(math, ReduceKind::Sum, *of, math.abs(of->operand)));
 }
 
 static LogicalResult importReduceSumSquare(NodeContext &context) {
@@ -77,8 +149,8 @@ static LogicalResult importReduceSumSquare(NodeContext &context) {
   auto of = getReduction(context);
   if (!of)
     return failure();
-  return context.setResults(
-      reduce(math, ReduceKind::Sum, *of, math.square(of->operand)));
+  return finish(context, *of,
+                reduce(math, ReduceKind::Sum, *of, math.square(of->operand)));
 }
 
 static LogicalResult importReduceL2(NodeContext &context) {
@@ -91,7 +163,7 @@ static LogicalResult importReduceL2(NodeContext &context) {
                 ? of->operand
                 : context.cast(of->operand, context.builder.getF64Type());
   Value norm = math.sqrt(reduce(math, ReduceKind::Sum, *of, math.square(x)));
-  return context.setResults(context.cast(norm, type));
+  return finish(context, *of, context.cast(norm, type));
 }
 
 static LogicalResult importReduceLogSum(NodeContext &context) {
@@ -99,8 +171,8 @@ static LogicalResult importReduceLogSum(NodeContext &context) {
   auto of = getReduction(context);
   if (!of)
     return failure();
-  return context.setResults(
-      math.log(reduce(math, ReduceKind::Sum, *of, of->operand)));
+  return finish(context, *of,
+                math.log(reduce(math, ReduceKind::Sum, *of, of->operand)));
 }
 
 /// max + log(sum(exp(x - max))); an infinite maximum is not subtracted.
@@ -115,7 +187,7 @@ static LogicalResult importReduceLogSumExp(NodeContext &context) {
   };
   Value shifted = math.sub(of->operand, finiteMax(/*keepDims=*/true));
   Value sum = reduce(math, ReduceKind::Sum, *of, math.exp(shifted));
-  return context.setResults(math.add(math.log(sum), finiteMax(of->keepDims)));
+  return finish(context, *of, math.add(math.log(sum), finiteMax(of->keepDims)));
 }
 
 void frontend::addReductionRules(RuleTable &table) {

@@ -4,6 +4,7 @@
 // Resize and Upsample, one dimension after the other: each result position is a
 // weighted sum of positions that are known when the model is compiled.
 
+#include "frontend/import/Resize.h"
 #include "frontend/import/Arithmetic.h"
 #include "frontend/import/Families.h"
 #include "frontend/import/Matmul.h"
@@ -16,13 +17,6 @@ using namespace mlir;
 using namespace mlir::dl;
 
 namespace {
-
-/// The node's attributes.
-struct ResizeMode {
-  std::string interpolation, coordinates, nearest;
-  double cubicA, extrapolation;
-  bool excludeOutside, antialias;
-};
 
 /// One dimension: sizes, and the scale, which is not always their quotient.
 struct Axis {
@@ -263,30 +257,18 @@ static void keepAspectRatio(NodeContext &context, MutableArrayRef<Axis> axes) {
   }
 }
 
-/// Reads the region of interest, [begin.., end..], for tf_crop_and_resize.
-static LogicalResult readRegion(NodeContext &context, size_t input,
-                                MutableArrayRef<Axis> axes) {
+/// Reads the region of interest, [begin.., end..], for tf_crop_and_resize;
+/// false where it is not constant.
+static bool readRegion(NodeContext &context, size_t input,
+                       MutableArrayRef<Axis> axes) {
   auto roi = context.floatValues(context.input(input));
   if (!roi || roi->size() != 2 * axes.size())
-    return context.unsupported("its region of interest is not constant");
+    return false;
   for (auto [i, axis] : llvm::enumerate(axes)) {
     axis.roiBegin = (*roi)[i];
     axis.roiEnd = (*roi)[axes.size() + i];
   }
-  return success();
-}
-
-/// Dimensions that are not constant can be repeated, and left as they are.
-static FailureOr<Value> resizeSymbolic(NodeContext &context,
-                                       const ResizeMode &mode, Value x,
-                                       int64_t axis, double scale) {
-  if (scale == 1)
-    return x;
-  if (!isRepetition(mode, scale))
-    return context.unsupported("dimension " + Twine(axis) +
-                               " is not constant, and is not repeated a whole "
-                               "number of times");
-  return repeat(context, x, axis, static_cast<int64_t>(scale));
+  return true;
 }
 
 /// Sources are computed for each position of a dimension.
@@ -312,15 +294,24 @@ static LogicalResult resize(NodeContext &context, const ResizeMode &mode,
       return failure();
     order = *given;
   }
+  auto isAbsent = [](Value value) {
+    return !value || (NodeContext::type(value).hasStaticShape() &&
+                      NodeContext::type(value).getNumElements() == 0);
+  };
+  ResizeInputs inputs{x, context.input(region), context.input(scalesInput),
+                      context.input(sizesInput), order};
+  if (isAbsent(inputs.scales))
+    inputs.scales = Value();
+  else
+    inputs.sizes = Value();
+  if (!inputs.scales && isAbsent(inputs.sizes))
+    return context.invalid("it has neither scales nor sizes");
   std::optional<SmallVector<double>> scales =
-      context.floatValues(context.input(scalesInput));
-  std::optional<SmallVector<AffineExpr>> sizes;
-  if (!scales || scales->empty()) {
-    scales.reset();
-    sizes = context.sizeValues(context.input(sizesInput));
-  }
+      context.floatValues(inputs.scales);
+  std::optional<SmallVector<AffineExpr>> sizes =
+      context.sizeValues(inputs.sizes);
   if (!scales && !sizes)
-    return context.unsupported("its scales or sizes depend on data");
+    return importLateResize(context, mode, inputs);
   if ((scales ? scales->size() : sizes->size()) != order.size())
     return context.invalid("it has scales or sizes for " +
                            Twine(scales ? scales->size() : sizes->size()) +
@@ -349,19 +340,19 @@ static LogicalResult resize(NodeContext &context, const ResizeMode &mode,
           sizes ? simplify((*sizes)[i].floorDiv(dim)) : AffineExpr();
       auto whole = dyn_cast_or_null<AffineConstantExpr>(factor);
       if (sizes && !whole)
-        return context.unsupported("the size of dimension " + Twine(axis) +
-                                   " is not constant");
-      FailureOr<Value> resized = resizeSymbolic(
-          context, mode, x, axis,
-          scales ? (*scales)[i] : static_cast<double>(whole.getValue()));
-      if (failed(resized))
-        return failure();
-      x = *resized;
+        return importLateResize(context, mode, inputs);
+      double scale =
+          scales ? (*scales)[i] : static_cast<double>(whole.getValue());
+      if (scale == 1)
+        continue;
+      if (!isRepetition(mode, scale))
+        return importLateResize(context, mode, inputs);
+      x = repeat(context, x, axis, static_cast<int64_t>(scale));
     }
   }
   if (mode.coordinates == "tf_crop_and_resize" &&
-      failed(readRegion(context, region, axes)))
-    return failure();
+      !readRegion(context, region, axes))
+    return importLateResize(context, mode, inputs);
   if (sizes)
     keepAspectRatio(context, axes);
 

@@ -110,6 +110,13 @@ public:
   std::optional<llvm::SmallVector<int64_t>> intValues(mlir::Value value) const;
   std::optional<llvm::SmallVector<double>> floatValues(mlir::Value value) const;
 
+  /// The elements of an integer tensor, of a static number of elements, that
+  /// are known only when the model runs, as symbols that are then bound. An
+  /// element that is negative or beyond all sizes ends the run with `what` "is
+  /// not valid". Nothing, with the node reported, where that is not possible.
+  std::optional<llvm::SmallVector<mlir::AffineExpr>>
+  bindSizes(mlir::Value value, const llvm::Twine &what);
+
   //===------------------------------------------------------------------===//
   // Building
   //===------------------------------------------------------------------===//

@@ -3,8 +3,8 @@
 
 // Operators along one dimension that choose elements or keep the shape.
 
-#include "frontend/import/Arithmetic.h"
 #include "frontend/import/Families.h"
+#include "frontend/import/LateSizes.h"
 #include "frontend/import/Sizes.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 
@@ -55,34 +55,53 @@ static LogicalResult importArgReduce(NodeContext &context) {
       context.getInt("select_last_index", 0) != 0));
 }
 
-/// The axis of CumSum and CumProd, their second input.
-static std::optional<int64_t> getAxisInput(NodeContext &context) {
+namespace {
+
+/// The operand of CumSum or CumProd, and the axis, their second input. One that
+/// only the running model knows is split off from the others.
+struct Running {
+  Value operand;
+  int64_t axis;
+};
+
+} // namespace
+
+static std::optional<Running> getRunning(NodeContext &context) {
+  Value x = context.input(0);
+  if (!isKnown(context, context.input(1))) {
+    LateSizes late(context);
+    Value split =
+        late.splitAtAxis(x, late.toVector(context.input(1), "the axis"));
+    return split ? std::optional(Running{split, 1}) : std::nullopt;
+  }
   auto given = getKnownInt(context, context.input(1), "the axis");
-  if (!given)
-    return std::nullopt;
-  return context.normalizeAxis(*given, NodeContext::rank(context.input(0)));
+  auto axis = given ? context.normalizeAxis(*given, NodeContext::rank(x))
+                    : std::nullopt;
+  return axis ? std::optional(Running{x, *axis}) : std::nullopt;
 }
 
 static LogicalResult importCumSum(NodeContext &context) {
-  auto axis = getAxisInput(context);
-  if (!axis)
+  auto of = getRunning(context);
+  if (!of)
     return failure();
-  return context.setResults(context.create<CumsumOp>(
-      context.input(0), *axis, context.getInt("exclusive", 0) != 0,
-      context.getInt("reverse", 0) != 0));
+  return context.setResults(context.reshape(
+      context.create<CumsumOp>(of->operand, of->axis,
+                               context.getInt("exclusive", 0) != 0,
+                               context.getInt("reverse", 0) != 0),
+      NodeContext::dims(context.input(0))));
 }
 
 /// A scan along the axis, which carries the product so far.
 static LogicalResult importCumProd(NodeContext &context) {
   Arithmetic math(context);
-  Value x = context.input(0);
-  auto axis = getAxisInput(context);
-  if (!axis)
+  auto of = getRunning(context);
+  if (!of)
     return failure();
+  Value x = of->operand;
   OpBuilder &builder = context.builder;
   SmallVector<int64_t> toFront = range(0, NodeContext::rank(x)), back;
-  toFront.erase(toFront.begin() + *axis);
-  toFront.insert(toFront.begin(), *axis);
+  toFront.erase(toFront.begin() + of->axis);
+  toFront.insert(toFront.begin(), of->axis);
   back = invertPermutationVector(toFront);
   Value sequence = context.transpose(x, toFront);
   if (!sequence)
@@ -104,13 +123,15 @@ static LogicalResult importCumProd(NodeContext &context) {
     YieldOp::create(builder, context.loc,
                     ValueRange{next, isExclusive ? product : next});
   }
-  return context.setResults(context.transpose(scan.getResult(1), back));
+  return context.setResults(
+      context.reshape(context.transpose(scan.getResult(1), back),
+                      NodeContext::dims(context.input(0))));
 }
 
 static LogicalResult importTopK(NodeContext &context) {
   Value x = context.input(0);
   auto axis = getAxis(context, -1);
-  auto k = getKnownSize(context, context.input(1), "the number of elements");
+  auto k = getSize(context, context.input(1), "the number of elements");
   if (!axis || !k)
     return failure();
   SmallVector<AffineExpr> dims = NodeContext::dims(x);

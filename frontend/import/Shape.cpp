@@ -1,7 +1,8 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "frontend/import/Arithmetic.h"
+#include "frontend/import/Families.h"
+#include "frontend/import/LateSizes.h"
 #include "frontend/import/Sizes.h"
 #include "mlir/IR/Matchers.h"
 #include "onnx/onnx_pb.h"
@@ -65,7 +66,7 @@ static LogicalResult importConstant(NodeContext &context) {
 }
 
 static LogicalResult importConstantOfShape(NodeContext &context) {
-  auto dims = getKnownSizes(context, context.input(0), "the shape");
+  auto dims = getSizes(context, context.input(0), "the shape");
   if (!dims)
     return failure();
   Value value = context.splat(0, context.builder.getF32Type());
@@ -117,7 +118,44 @@ static Value buildRange(NodeContext &context, AffineExpr size, Value start,
   return math.add(math.mul(iota, delta), start);
 }
 
+/// A range whose bounds are known only when the model runs.
+static LogicalResult importLateRange(NodeContext &context) {
+  LateSizes late(context);
+  const Arithmetic &math = late.math;
+  Type type = NodeContext::elementType(context.input(0));
+  Value start = context.reshape(context.input(0), {});
+  Value limit = context.reshape(context.input(1), {});
+  Value delta = context.reshape(context.input(2), {});
+  Value size, isValid;
+  if (isa<IntegerType>(type)) {
+    Type i64 = context.builder.getI64Type();
+    Value step = context.cast(delta, i64);
+    size = late.extent(
+        math.sub(context.cast(limit, i64), context.cast(start, i64)), step);
+    isValid = math.compare(Predicate::Ne, step, 0.0);
+  } else {
+    Type f64 = context.builder.getF64Type();
+    Value step = context.cast(delta, f64);
+    Value count = context.create<CeilOp>(math.div(
+        math.sub(context.cast(limit, f64), context.cast(start, f64)), step));
+    // False for what is not a number, too.
+    constexpr double kMany = 1e15;
+    isValid = context.create<AndOp>(math.compare(Predicate::Le, count, kMany),
+                                    math.compare(Predicate::Ne, step, 0.0));
+    count = math.max(math.select(isValid, count, 0.0), 0.0);
+    size = context.cast(count, context.builder.getI64Type());
+  }
+  auto bound = late.bind(context.reshape(size, context.constantExpr(1)),
+                         isValid, "the step or the number of elements");
+  if (!bound)
+    return failure();
+  return context.setResults(buildRange(context, bound->front(), start, delta));
+}
+
 static LogicalResult importIntRange(NodeContext &context) {
+  for (size_t i = 0; i < 3; ++i)
+    if (!isKnown(context, context.input(i)))
+      return importLateRange(context);
   auto start = getKnownSize(context, context.input(0), "the start");
   auto limit = getKnownSize(context, context.input(1), "the limit");
   auto delta = getKnownSize(context, context.input(2), "the step");
@@ -125,7 +163,7 @@ static LogicalResult importIntRange(NodeContext &context) {
     return failure();
   auto step = dyn_cast<AffineConstantExpr>(*delta);
   if (!step)
-    return context.unsupported("the step is not constant");
+    return importLateRange(context);
   if (step.getValue() == 0)
     return context.invalid("the step is zero");
   AffineExpr low = *start, high = *limit;
@@ -160,8 +198,7 @@ static LogicalResult importRange(NodeContext &context) {
   for (size_t i = 0; i < 3; ++i) {
     auto values = context.floatValues(context.input(i));
     if (!values || values->size() != 1)
-      return context.unsupported(
-          "its size depends on values that are known only when the model runs");
+      return importLateRange(context);
     bounds.push_back(values->front());
   }
   if (bounds[2] == 0)
@@ -179,9 +216,38 @@ static LogicalResult importRange(NodeContext &context) {
 // Shapes that follow from values
 //===----------------------------------------------------------------------===//
 
+/// The shape to expand to. Where it is not known, its elements are broadcast
+/// with the operand's dimensions before they are bound: either may be 1.
+static std::optional<SmallVector<AffineExpr>>
+getExpandShape(NodeContext &context, Value x, Value shape) {
+  auto known = shape ? getElements(context, shape) : std::nullopt;
+  if (!shape || (known && !llvm::is_contained(*known, AffineExpr())))
+    return getKnownSizes(context, shape, "the shape");
+  LateSizes late(context);
+  Value wanted = late.toVector(shape, "the shape");
+  if (!wanted)
+    return std::nullopt;
+  int64_t length = NodeContext::type(wanted).getDimSize(0);
+  SmallVector<AffineExpr> dims = NodeContext::dims(x);
+  SmallVector<AffineExpr> own(length, context.constantExpr(1));
+  for (size_t i = 0, e = std::min(dims.size(), own.size()); i < e; ++i)
+    own[own.size() - 1 - i] = dims[dims.size() - 1 - i];
+  const Arithmetic &math = late.math;
+  auto bound =
+      context.bindSizes(math.select(math.compare(Predicate::Eq, wanted, 1.0),
+                                    late.vector(own), wanted),
+                        "the shape");
+  if (!bound)
+    return std::nullopt;
+  for (auto [symbol, element] : llvm::zip(*bound, *known))
+    if (element && element != 1)
+      symbol = element;
+  return bound;
+}
+
 static LogicalResult importExpand(NodeContext &context) {
   Value x = context.input(0);
-  auto shape = getKnownSizes(context, context.input(1), "the shape");
+  auto shape = getExpandShape(context, x, context.input(1));
   if (!shape)
     return failure();
   SmallVector<AffineExpr> dims = NodeContext::dims(x), result = *shape;
@@ -203,7 +269,7 @@ static LogicalResult importExpand(NodeContext &context) {
 static LogicalResult importOneHot(NodeContext &context) {
   Arithmetic math(context);
   Value indices = context.input(0), values = context.input(2);
-  auto depth = getKnownSize(context, context.input(1), "the depth");
+  auto depth = getSize(context, context.input(1), "the depth");
   if (!depth)
     return failure();
   int64_t rank = NodeContext::rank(indices) + 1;
@@ -247,25 +313,15 @@ static LogicalResult importTrilu(NodeContext &context) {
   return context.setResults(math.select(kept, x, 0.0));
 }
 
-static LogicalResult refuseDataDependentShape(NodeContext &context) {
-  return context.unsupported("the shape of its result depends on data");
-}
-
 void frontend::addShapeRules(RuleTable &table) {
   const std::pair<StringRef, ImportRule> rules[] = {
-      {"Constant", importConstant},
-      {"ConstantOfShape", importConstantOfShape},
-      {"Expand", importExpand},
-      {"EyeLike", importEyeLike},
-      {"NonMaxSuppression", refuseDataDependentShape},
-      {"NonZero", refuseDataDependentShape},
-      {"OneHot", importOneHot},
-      {"Range", importRange},
-      {"Shape", importShape},
-      {"Size", importSize},
+      {"Constant", importConstant}, {"ConstantOfShape", importConstantOfShape},
+      {"Expand", importExpand},     {"EyeLike", importEyeLike},
+      {"OneHot", importOneHot},     {"Range", importRange},
+      {"Shape", importShape},       {"Size", importSize},
       {"Trilu", importTrilu},
-      {"Unique", refuseDataDependentShape},
   };
   for (auto [op, rule] : rules)
     table.add(op, rule);
+  addDataShapeRules(table);
 }

@@ -3,8 +3,10 @@
 
 // Fourier transforms as products with constant matrices, and Col2Im.
 
+#include "frontend/import/Signal.h"
 #include "frontend/import/Arithmetic.h"
 #include "frontend/import/Families.h"
+#include "frontend/import/LateSizes.h"
 #include "frontend/import/Matmul.h"
 #include "frontend/import/Sizes.h"
 #include "frontend/import/Window.h"
@@ -127,6 +129,9 @@ static std::optional<int64_t> getNumber(NodeContext &context, size_t i,
 }
 
 static LogicalResult importDFT(NodeContext &context) {
+  if (!isKnown(context, context.input(1)) ||
+      !isKnown(context, context.input(2)))
+    return importLateDFT(context);
   Value x = context.input(0);
   int64_t rank = NodeContext::rank(x);
   int64_t attribute = context.getInt("axis", context.opset < 20 ? 1 : -2);
@@ -139,6 +144,8 @@ static LogicalResult importDFT(NodeContext &context) {
     return failure();
   if (*axis == rank - 1)
     return context.invalid("its axis is the dimension of the parts");
+  if (!isa<AffineConstantExpr>(NodeContext::dim(x, *axis)))
+    return importLateDFT(context);
   FailureOr<Transform> of = getTransform(context, x, *axis, *length);
   if (failed(of))
     return failure();
@@ -150,6 +157,9 @@ static LogicalResult importDFT(NodeContext &context) {
 
 /// Transforms of overlapping frames of a signal [batch, samples, parts].
 static LogicalResult importSTFT(NodeContext &context) {
+  if (!isKnown(context, context.input(1)) ||
+      !isKnown(context, context.input(3)))
+    return importLateSTFT(context);
   Value signal = context.input(0), window = context.input(2);
   if (NodeContext::rank(signal) != 3)
     return context.invalid("its signal has rank " +
@@ -197,6 +207,9 @@ static LogicalResult importSTFT(NodeContext &context) {
 /// Blocks added up where they overlap: a transposed convolution whose filters
 /// each have a one at the place of their channel.
 static LogicalResult importCol2Im(NodeContext &context) {
+  if (!context.intValues(context.input(1)) ||
+      !context.intValues(context.input(2)))
+    return importLateCol2Im(context);
   Value x = context.input(0);
   auto image = getKnownInts(context, context.input(1), "the image's shape");
   auto block = getKnownInts(context, context.input(2), "the block's shape");

@@ -7,21 +7,59 @@ namespace frontend = dl::frontend;
 using namespace dl::frontend;
 using namespace mlir;
 
-std::optional<SmallVector<AffineExpr>>
-frontend::getKnownSizes(NodeContext &context, Value value, StringRef what) {
+using Exprs = SmallVector<AffineExpr>;
+
+std::optional<Exprs> frontend::getElements(NodeContext &context, Value value) {
+  if (auto known = context.sizeValues(value))
+    return known;
+  RankedTensorType type = NodeContext::type(value);
+  if (!type.hasStaticShape())
+    return std::nullopt;
+  Operation *op = value.getDefiningOp();
+  if (isa_and_nonnull<mlir::dl::ReshapeOp>(op))
+    return getElements(context, op->getOperand(0));
+  // Sizes fit into every type that a model holds them in.
+  if (isa_and_nonnull<mlir::dl::CastOp>(op) &&
+      isa<IntegerType>(NodeContext::elementType(op->getOperand(0))) &&
+      type.getElementTypeBitWidth() >= 32)
+    return getElements(context, op->getOperand(0));
+  Exprs elements;
+  if (auto concat = dyn_cast_or_null<mlir::dl::ConcatOp>(op);
+      concat && type.getRank() == 1) {
+    for (Value input : concat.getInputs()) {
+      auto part = getElements(context, input);
+      if (!part)
+        return std::nullopt;
+      llvm::append_range(elements, *part);
+    }
+    return elements;
+  }
+  elements.resize(type.getNumElements());
+  return elements;
+}
+
+std::optional<Exprs> frontend::getSizes(NodeContext &context, Value value,
+                                        StringRef what) {
   if (!value) {
     (void)context.invalid(what + " is missing");
     return std::nullopt;
   }
-  std::optional<SmallVector<AffineExpr>> values = context.sizeValues(value);
-  if (!values)
-    (void)context.unsupported(what + " depends on data");
-  return values;
+  auto known = getElements(context, value);
+  if (known && !llvm::is_contained(*known, AffineExpr()))
+    return known;
+  auto bound = context.bindSizes(value, what);
+  if (!bound)
+    return std::nullopt;
+  for (auto [symbol, element] : llvm::zip(*bound, *known))
+    if (element)
+      symbol = element;
+  return bound;
 }
 
-std::optional<AffineExpr> frontend::getKnownSize(NodeContext &context,
-                                                 Value value, StringRef what) {
-  auto values = getKnownSizes(context, value, what);
+/// The only one of several elements.
+static std::optional<AffineExpr> getOnly(NodeContext &context,
+                                         const std::optional<Exprs> &values,
+                                         StringRef what) {
   if (!values)
     return std::nullopt;
   if (values->size() == 1)
@@ -31,6 +69,29 @@ std::optional<AffineExpr> frontend::getKnownSize(NodeContext &context,
   return std::nullopt;
 }
 
+std::optional<AffineExpr> frontend::getSize(NodeContext &context, Value value,
+                                            StringRef what) {
+  return getOnly(context, getSizes(context, value, what), what);
+}
+
+std::optional<SmallVector<AffineExpr>>
+frontend::getKnownSizes(NodeContext &context, Value value, StringRef what) {
+  if (!value) {
+    (void)context.invalid(what + " is missing");
+    return std::nullopt;
+  }
+  auto values = getElements(context, value);
+  if (values && !llvm::is_contained(*values, AffineExpr()))
+    return values;
+  (void)context.unsupported(what + " depends on data");
+  return std::nullopt;
+}
+
+std::optional<AffineExpr> frontend::getKnownSize(NodeContext &context,
+                                                 Value value, StringRef what) {
+  return getOnly(context, getKnownSizes(context, value, what), what);
+}
+
 std::optional<SmallVector<int64_t>>
 frontend::getKnownInts(NodeContext &context, Value value, StringRef what) {
   if (!value) {
@@ -38,6 +99,9 @@ frontend::getKnownInts(NodeContext &context, Value value, StringRef what) {
     return std::nullopt;
   }
   std::optional<SmallVector<int64_t>> values = context.intValues(value);
+  RankedTensorType type = NodeContext::type(value);
+  if (type.hasStaticShape() && type.getNumElements() == 0)
+    values.emplace();
   if (!values)
     (void)context.unsupported(what + " is not constant");
   return values;

@@ -1,8 +1,9 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Operands of shape operators: sizes, positions and axes that must be known, as
-// constants or as expressions over the symbols, when a model is compiled.
+// Operands of shape operators: sizes, positions and axes, as constants or as
+// expressions over the symbols. Those that are known only when the model runs
+// become symbols as well, where a size may be one.
 
 #ifndef DL_FRONTEND_IMPORT_SIZES_H
 #define DL_FRONTEND_IMPORT_SIZES_H
@@ -10,6 +11,22 @@
 #include "frontend/import/Rules.h"
 
 namespace dl::frontend {
+
+/// The elements of an integer tensor that are sizes. Those that are not known
+/// when the model is compiled are bound when it runs. Nothing, with the node
+/// reported, where that is not possible; an absent value is reported as
+/// missing.
+std::optional<llvm::SmallVector<mlir::AffineExpr>>
+getSizes(NodeContext &context, mlir::Value value, llvm::StringRef what);
+
+/// The one element of an integer tensor, likewise.
+std::optional<mlir::AffineExpr> getSize(NodeContext &context, mlir::Value value,
+                                        llvm::StringRef what);
+
+/// The elements of an integer tensor, null for those that are not known when
+/// the model is compiled; nothing where their number is not.
+std::optional<llvm::SmallVector<mlir::AffineExpr>>
+getElements(NodeContext &context, mlir::Value value);
 
 /// The elements of an integer tensor. Otherwise nothing, with the node
 /// reported: `what` depends on data. An absent value is reported as missing.

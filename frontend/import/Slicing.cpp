@@ -3,8 +3,8 @@
 
 // Parts of tensors, and borders around them.
 
-#include "frontend/import/Arithmetic.h"
 #include "frontend/import/Families.h"
+#include "frontend/import/LateSizes.h"
 #include "frontend/import/Sizes.h"
 
 namespace frontend = dl::frontend;
@@ -26,9 +26,9 @@ static Value buildSlice(NodeContext &context, Value x, ArrayRef<AffineExpr> low,
 // Slice
 //===----------------------------------------------------------------------===//
 
-/// A position, which counts from the end if it is negative, clamped to [low,
-/// high]. What cannot be seen from the expression is demanded when the model
-/// runs; of a position that may be negative or not, nothing can be said.
+/// A position, which counts from the end if it is not seen to be positive,
+/// clamped to [low, high]. What cannot be seen from the expression is demanded
+/// when the model runs.
 static AffineExpr clampPosition(NodeContext &context, AffineExpr position,
                                 AffineExpr size, AffineExpr low,
                                 AffineExpr high) {
@@ -41,11 +41,6 @@ static AffineExpr clampPosition(NodeContext &context, AffineExpr position,
   if (number && number.getValue() <= -kFar)
     return low;
   if (!provablyLessEqual(zero, position)) {
-    if (!provablyLessEqual(position, context.constantExpr(-1))) {
-      (void)context.unsupported(
-          "it cannot be known whether a position is negative");
-      return AffineExpr();
-    }
     position = simplify(position + size);
   }
   if (provablyLessEqual(high, position))
@@ -60,7 +55,95 @@ static AffineExpr clampPosition(NodeContext &context, AffineExpr position,
   return position;
 }
 
+/// A slice of which only the running model knows all: along each dimension,
+/// elements are gathered from `start` on, `step` apart.
+static LogicalResult importLateSlice(NodeContext &context) {
+  LateSizes late(context);
+  const Arithmetic &math = late.math;
+  Value x = context.input(0);
+  Value starts = late.toVector(context.input(1), "the start");
+  Value ends = late.toVector(context.input(2), "the end");
+  if (!starts || !ends)
+    return failure();
+  int64_t rank = NodeContext::rank(x);
+  int64_t number = NodeContext::type(starts).getDimSize(0);
+  Value axes = context.hasInput(3)
+                   ? late.toVector(context.input(3), "the list of axes")
+                   : late.count(number);
+  Value steps = context.hasInput(4)
+                    ? late.toVector(context.input(4), "the step")
+                    : context.splat(1, context.builder.getI64Type(), {number});
+  for (Value other : {ends, axes, steps})
+    if (!other || NodeContext::type(other).getDimSize(0) != number)
+      return other ? context.invalid("its starts, ends, axes and steps differ "
+                                     "in number")
+                   : failure();
+  if (number == 0)
+    return context.setResults(x);
+  if (number > rank)
+    return context.invalid("it slices " + Twine(number) + " dimensions of " +
+                           Twine(rank));
+  // Everything for each dimension given, then for all dimensions.
+  LateAxes of = late.axes(axes, rank);
+  Value sizes = late.vector(NodeContext::dims(x));
+  Value along = context.create<GatherOp>(sizes, of.list, int64_t(0));
+  Value down = math.compare(Predicate::Lt, steps, 0.0);
+  Value last = math.select(down, math.sub(along, 1.0), along);
+  Value lowest = math.select(down, -1.0, math.mul(along, 0.0));
+  Value start = math.min(math.max(late.wrap(starts, along), 0.0), last);
+  Value end = math.min(math.max(late.wrap(ends, along), lowest), last);
+  Value count = late.extent(math.sub(end, start), steps);
+  Value isValid = context.create<AndOp>(
+      of.isValid, late.all(math.compare(Predicate::Ne, steps, 0.0)));
+
+  auto knownAxes = context.intValues(context.input(3));
+  auto knownSteps = context.intValues(context.input(4));
+  if (!context.hasInput(3))
+    knownAxes = range(0, number);
+  if (!context.hasInput(4))
+    knownSteps = SmallVector<int64_t>(number, 1);
+  if (knownAxes && knownSteps) {
+    auto bound = late.bind(late.concat({math.max(start, 0.0), count}), isValid,
+                           "the start, the end or the list of axes");
+    if (!bound)
+      return failure();
+    Exprs offsets(rank, context.constantExpr(0)), dims = NodeContext::dims(x);
+    SmallVector<int64_t> strides(rank, 1);
+    for (auto [i, given] : llvm::enumerate(*knownAxes)) {
+      auto axis = context.normalizeAxis(given, rank);
+      if (!axis)
+        return failure();
+      offsets[*axis] = (*bound)[i];
+      dims[*axis] = (*bound)[number + i];
+      strides[*axis] = (*knownSteps)[i];
+    }
+    return context.setResults(buildSlice(context, x, offsets, dims, strides));
+  }
+  auto bound = late.bind(late.spread(count, of, sizes), isValid,
+                         "the start, the end, the step or the list of axes");
+  if (!bound)
+    return failure();
+  Type i64 = context.builder.getI64Type();
+  Value first = late.spread(start, of, context.splat(0, i64, {rank}));
+  Value distance = late.spread(steps, of, context.splat(1, i64, {rank}));
+  for (int64_t d = 0; d < rank; ++d) {
+    if (knownAxes && !llvm::is_contained(*knownAxes, d) &&
+        !llvm::is_contained(*knownAxes, d - rank))
+      continue;
+    Value positions = math.iota((*bound)[d], 0, 1, i64);
+    x = context.create<GatherOp>(
+        x,
+        math.add(math.mul(positions, late.element(distance, d)),
+                 late.element(first, d)),
+        d);
+  }
+  return context.setResults(x);
+}
+
 static LogicalResult importSlice(NodeContext &context) {
+  for (size_t i = 1; i < 5; ++i)
+    if (!isKnown(context, context.input(i)))
+      return importLateSlice(context);
   Value x = context.input(0);
   auto starts = getKnownSizes(context, context.input(1), "the start");
   auto ends = getKnownSizes(context, context.input(2), "the end");
@@ -81,6 +164,13 @@ static LogicalResult importSlice(NodeContext &context) {
       return failure();
     steps = *given;
   }
+  auto isDecided = [&](AffineExpr position) {
+    return isa<AffineConstantExpr>(position) ||
+           provablyLessEqual(context.constantExpr(0), position) ||
+           provablyLessEqual(position, context.constantExpr(-1));
+  };
+  if (!llvm::all_of(*starts, isDecided) || !llvm::all_of(*ends, isDecided))
+    return importLateSlice(context);
   if (ends->size() != starts->size() || axes.size() != starts->size() ||
       steps.size() != starts->size())
     return context.invalid("its starts, ends, axes and steps differ in number");
@@ -130,7 +220,7 @@ static std::optional<Exprs> getSplitSizes(NodeContext &context,
     return sizes;
   }
   if (Value split = context.input(1))
-    return getKnownSizes(context, split, "the list of parts");
+    return getSizes(context, split, "the list of parts");
   int64_t count = context.getInt("num_outputs", context.numOutputs());
   if (count < 1) {
     (void)context.invalid("num_outputs is " + Twine(count) +
@@ -203,9 +293,83 @@ static std::optional<PadMode> getPadMode(NodeContext &context) {
   return std::nullopt;
 }
 
+/// Pads that only the running model knows: what is negative is cut off first.
+static LogicalResult importLatePad(NodeContext &context, PadMode mode) {
+  LateSizes late(context);
+  const Arithmetic &math = late.math;
+  Value x = context.input(0);
+  Value pads = late.toVector(context.input(1), "the padding");
+  int64_t rank = NodeContext::rank(x), number = rank;
+  if (!pads)
+    return failure();
+  Value axes = context.input(3);
+  if (axes) {
+    axes = late.toVector(axes, "the list of axes");
+    if (!axes)
+      return failure();
+    number = NodeContext::type(axes).getDimSize(0);
+  }
+  int64_t given = NodeContext::type(pads).getDimSize(0);
+  if (given != 2 * number)
+    return context.invalid("it has " + Twine(given) + " pads, expected " +
+                           Twine(2 * number));
+  if (number == 0)
+    return context.setResults(x);
+  Value before = late.slice(pads, 0, number);
+  Value after = late.slice(pads, number, number);
+  Type i64 = context.builder.getI64Type();
+  Value isValid = context.splat(1, context.builder.getI1Type());
+  if (axes) {
+    LateAxes of = late.axes(axes, rank);
+    Value none = context.splat(0, i64, {rank});
+    before = late.spread(before, of, none);
+    after = late.spread(after, of, none);
+    isValid = of.isValid;
+  }
+  auto positive = [&](Value count) { return math.max(count, 0.0); };
+  auto negative = [&](Value count) {
+    return math.max(math.sub(0.0, count), 0.0);
+  };
+  auto bound = late.bind(late.concat({negative(before), negative(after),
+                                      positive(before), positive(after)}),
+                         isValid, "the list of axes or the padding");
+  if (!bound)
+    return failure();
+  Exprs dims = NodeContext::dims(x), low, cutLow;
+  for (int64_t d = 0; d < rank; ++d) {
+    AffineExpr cut = (*bound)[d] + (*bound)[rank + d];
+    if (failed(context.requireLessEqual(simplify(cut), dims[d],
+                                        "more is cut than there is")))
+      return failure();
+    cutLow.push_back((*bound)[d]);
+    dims[d] = simplify(dims[d] - cut);
+  }
+  x = buildSlice(context, x, cutLow, dims, SmallVector<int64_t>(rank, 1));
+  for (int64_t d = 0; d < rank; ++d) {
+    AffineExpr lower = (*bound)[2 * rank + d], upper = (*bound)[3 * rank + d];
+    if (mode == PadMode::Reflect)
+      for (AffineExpr pad : {lower, upper})
+        if (failed(context.requireLessEqual(
+                pad, simplify(dims[d] - 1),
+                "it reflects more elements than there are")))
+          return failure();
+    low.push_back(lower);
+    dims[d] = simplify(dims[d] + lower + upper);
+  }
+  Value value = context.input(2);
+  value = value ? context.reshape(value, {})
+                : context.splat(0, NodeContext::elementType(x));
+  return context.setResults(context.create<PadOp>(
+      getTensorType(dims, NodeContext::elementType(x)), mode, x, value,
+      getSymbolMap(low, context.builder.getContext())));
+}
+
 static LogicalResult importPad(NodeContext &context) {
   Value x = context.input(0);
   auto mode = getPadMode(context);
+  if (mode && (!isKnown(context, context.input(1)) ||
+               !isKnown(context, context.input(3))))
+    return importLatePad(context, *mode);
   auto pads = getKnownSizes(context, context.input(1), "the padding");
   if (!mode || !pads)
     return failure();

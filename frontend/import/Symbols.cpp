@@ -27,6 +27,13 @@ AffineExpr Symbols::get(StringRef name) {
   return expr;
 }
 
+AffineExpr Symbols::create(StringRef name) {
+  std::string unique = name.str();
+  for (unsigned i = 2; known.contains(unique) || fixed.contains(unique); ++i)
+    unique = (name + "_" + llvm::Twine(i)).str();
+  return get(unique);
+}
+
 AffineExpr Symbols::find(StringRef name) const { return known.lookup(name); }
 
 std::vector<std::string> Symbols::getUnusedFixed() const {

@@ -24,6 +24,10 @@ public:
   /// What a name stands for: a symbol, entered at its first use, or a constant.
   mlir::AffineExpr get(llvm::StringRef name);
 
+  /// A symbol of its own, called `name`, or that with a number behind it where
+  /// there is one already.
+  mlir::AffineExpr create(llvm::StringRef name);
+
   /// Null for a name that get has not seen.
   mlir::AffineExpr find(llvm::StringRef name) const;
 

@@ -39,6 +39,27 @@ def Dl_SizesOp : Dl_Op<"sizes", [Pure, ConstantLike]> {
   let hasVerifier = 1;
 }
 
+def Dl_BindOp : Dl_Op<"bind", [MemoryEffects<[MemWrite]>]> {
+  let summary = "gives symbols their values while the program runs";
+  let description = [{
+    Element i of the operand, in row-major order, becomes the value of symbol
+    `symbols[i]`, which no input's shape gives. Types, `dl.sizes` and maps of ops that
+    come later may use these symbols. A negative element, or one beyond 2^48, ends the
+    run with `message`; so does one of the function's `dl.checks` that does not hold
+    once its symbols have their values. The op stands in the function's own block.
+
+    Constraints:
+    - (C1) the operand is a static tensor of i64 with an element for each symbol
+    - (C2) `symbols` are different and not negative
+
+    Example: `dl.bind %n {symbols = array<i64: 0>, message = "the size is wrong"} : tensor<1xi64>`
+  }];
+  let arguments = (ins Dl_IntTensor:$sizes, DenseI64ArrayAttr:$symbols, StrAttr:$message);
+  let results = (outs);
+  let assemblyFormat = "$sizes attr-dict `:` type($sizes)";
+  let hasVerifier = 1;
+}
+
 def Dl_IotaOp : Dl_PureOp<"iota", "Elementwise"> {
   let summary = "the numbers 0, 1, 2, ... along a dimension";
   let description = [{

@@ -52,6 +52,10 @@ Operation *DlDialect::materializeConstant(OpBuilder &builder, Attribute value,
   return ConstantOp::create(builder, loc, elements);
 }
 
+bool mlir::dl::isRuntimeCall(Operation *op) {
+  return isa<RowOrderOp, SuppressOp, TopkOp>(op);
+}
+
 bool mlir::dl::areCompatible(TypeRange a, TypeRange b) {
   if (a.size() != b.size())
     return false;

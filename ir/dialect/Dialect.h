@@ -46,6 +46,9 @@ namespace mlir::dl {
 /// array.
 constexpr llvm::StringLiteral kSymbolsAttr = "dl.symbols";
 
+/// The largest value that dl.bind gives a symbol.
+constexpr int64_t kMaxBoundSize = int64_t(1) << 48;
+
 /// Function attributes with the names of arguments and results: string arrays.
 constexpr llvm::StringLiteral kInputNamesAttr = "dl.input_names";
 constexpr llvm::StringLiteral kOutputNamesAttr = "dl.output_names";
@@ -64,6 +67,10 @@ constexpr llvm::StringLiteral kChecksAttr = "dl.checks";
 /// dimension contradicts another: differs by a constant, whatever the symbols
 /// are.
 bool areCompatible(TypeRange a, TypeRange b);
+
+/// Whether an op is computed by the runtime's function of its name, and never
+/// becomes part of a kernel.
+bool isRuntimeCall(Operation *op);
 
 } // namespace mlir::dl
 

@@ -389,6 +389,34 @@ mlir::dl::broadcastDims(ArrayRef<SmallVector<AffineExpr>> shapes) {
 }
 
 //===----------------------------------------------------------------------===//
+// Symbols
+//===----------------------------------------------------------------------===//
+
+llvm::SmallSetVector<unsigned, 4> mlir::dl::getUsedSymbols(Operation *op) {
+  llvm::SmallSetVector<unsigned, 4> symbols;
+  auto addMap = [&](AffineMap map) {
+    for (AffineExpr expr : map.getResults())
+      expr.walk([&](AffineExpr e) {
+        if (auto symbol = dyn_cast<AffineSymbolExpr>(e))
+          symbols.insert(symbol.getPosition());
+      });
+  };
+  op->walk([&](Operation *inner) {
+    for (Type type : inner->getResultTypes())
+      if (auto tensor = dyn_cast<RankedTensorType>(type))
+        if (auto dims = dyn_cast_or_null<DimsAttr>(tensor.getEncoding()))
+          addMap(dims.getMap());
+    for (NamedAttribute attribute : inner->getAttrs())
+      if (auto map = dyn_cast<AffineMapAttr>(attribute.getValue()))
+        addMap(map.getValue());
+    for (Value operand : inner->getOperands())
+      if (auto sizes = operand.getDefiningOp<SizesOp>())
+        addMap(sizes.getValue().getMap());
+  });
+  return symbols;
+}
+
+//===----------------------------------------------------------------------===//
 // Integer tensors that hold sizes
 //===----------------------------------------------------------------------===//
 

@@ -9,6 +9,7 @@
 #include "ir/dialect/Dialect.h"
 #include "mlir/IR/AffineExpr.h"
 #include "mlir/IR/AffineMap.h"
+#include "llvm/ADT/SetVector.h"
 #include <optional>
 
 namespace mlir::dl {
@@ -53,6 +54,11 @@ AffineExpr broadcastDim(AffineExpr a, AffineExpr b);
 /// dimensions contradict each other.
 FailureOr<SmallVector<AffineExpr>>
 broadcastDims(ArrayRef<SmallVector<AffineExpr>> shapes);
+
+/// The symbols that an op's results, maps and regions use, and the constants
+/// that it reads: all that must have values before it runs, beside its
+/// operands.
+llvm::SmallSetVector<unsigned, 4> getUsedSymbols(Operation *op);
 
 /// The elements of an integer tensor attribute (`#dl.size_values` or dense
 /// integers, at most 256 elements) as expressions; nothing for others.

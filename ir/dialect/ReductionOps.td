@@ -105,6 +105,51 @@ def Dl_TopkOp : Dl_PureOp<"topk", "Opaque"> {
   let hasVerifier = 1;
 }
 
+def Dl_RowOrderOp : Dl_PureOp<"row_order", "Opaque"> {
+  let summary = "the order of a matrix's rows";
+  let description = [{
+    `order[i]` is the position of the row that comes at place i when rows are sorted by
+    their first element, then by their second, and so on, smaller ones first. Equal
+    rows keep their order. A NaN is larger than all numbers; both zeros are equal.
+
+    Constraints:
+    - (C1) the operand has rank 2
+    - (C2) the result is i64, with an element for each row
+
+    Example: `%r = dl.row_order %x : (tensor<5x2xf32>) -> tensor<5xi64>`
+  }];
+  let arguments = (ins Dl_NumberTensor:$operand);
+  let results = (outs Dl_Tensor:$order);
+  let assemblyFormat = "$operand attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Dl_SuppressOp : Dl_PureOp<"suppress", "Opaque"> {
+  let summary = "keeps the boxes of the best scores that do not overlap";
+  let description = [{
+    Non-maximum suppression. Boxes of a batch and class are taken by falling score, of
+    equal ones the first; those whose score is not above `threshold` are left out, and
+    those whose intersection over union with a box that was kept is above `overlap`; at
+    most `most` are kept. A box is (y1, x1, y2, x2), two opposite corners, or with
+    `centered` (x, y, width, height) of the center. `selected` has a row (batch, class,
+    box) for each box that is kept, `count` their number; rows after these are -1.
+
+    Constraints:
+    - (C1) `boxes` are [batches, n, 4], `scores` [batches, classes, n], of one type
+    - (C2) `most` is a scalar of i64, `overlap` and `threshold` are scalars of f32
+    - (C3) `selected` is i64 of two dimensions, the second 3, `count` i64 of one element
+
+    Example: `%s, %k = dl.suppress %b, %c, %m, %o, %t : (tensor<1x6x4xf32>, tensor<1x2x6xf32>, tensor<i64>, tensor<f32>, tensor<f32>) -> (tensor<12x3xi64>, tensor<1xi64>)`
+  }];
+  let arguments = (ins Dl_FloatTensor:$boxes, Dl_FloatTensor:$scores,
+                   Dl_IntTensor:$most, Dl_FloatTensor:$overlap,
+                   Dl_FloatTensor:$threshold,
+                   DefaultValuedAttr<BoolAttr, "false">:$centered);
+  let results = (outs Dl_Tensor:$selected, Dl_Tensor:$count);
+  let assemblyFormat = "$boxes `,` $scores `,` $most `,` $overlap `,` $threshold attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 def Dl_WindowReduceOp : Dl_PureOp<"window_reduce", "Reduction", [Dl_InferTypes]> {
   let summary = "reduces sliding windows over the trailing dimensions";
   let description = [{

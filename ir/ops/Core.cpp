@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "ir/ops/Inference.h"
+#include "llvm/ADT/DenseSet.h"
 
 using namespace mlir;
 using namespace mlir::dl;
@@ -27,6 +28,26 @@ LogicalResult IotaOp::verify() {
   if (failed(checkDimsKnown(report, getResult())))
     return failure();
   return checkAxis(report, "(C1)", getAxis(), typeOf(getResult()).getRank());
+}
+
+//===----------------------------------------------------------------------===//
+// BindOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult BindOp::verify() {
+  Reporter report(*this);
+  RankedTensorType type = typeOf(getSizes());
+  ArrayRef<int64_t> symbols = getSymbols();
+  if (!type.hasStaticShape() || !type.getElementType().isSignlessInteger(64) ||
+      type.getNumElements() != static_cast<int64_t>(symbols.size()))
+    return report.fail("(C1) expected a static operand of ", symbols.size(),
+                       " i64, found ", type);
+  llvm::SmallDenseSet<int64_t> seen;
+  for (int64_t symbol : symbols)
+    if (symbol < 0 || !seen.insert(symbol).second)
+      return report.fail("(C2) expected symbols that differ, found ",
+                         toString(symbols));
+  return success();
 }
 
 //===----------------------------------------------------------------------===//

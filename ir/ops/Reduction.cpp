@@ -128,6 +128,59 @@ LogicalResult TopkOp::verify() {
 }
 
 //===----------------------------------------------------------------------===//
+// RowOrderOp, SuppressOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult RowOrderOp::verify() {
+  Reporter report(*this);
+  RankedTensorType type = typeOf(getOperand()), order = typeOf(getOrder());
+  if (failed(checkDimsKnown(report, {getOperand(), getOrder()})))
+    return failure();
+  if (type.getRank() != 2)
+    return report.fail("(C1) expected an operand of rank 2, found ", type);
+  if (order.getRank() != 1 || !order.getElementType().isSignlessInteger(64) ||
+      contradict(getDim(type, 0), getDim(order, 0)))
+    return report.fail("(C2) expected an i64 for each row of ", type,
+                       ", found ", order);
+  return success();
+}
+
+LogicalResult SuppressOp::verify() {
+  Reporter report(*this);
+  if (failed(checkDimsKnown(report, (*this)->getOperands())) ||
+      failed(checkDimsKnown(report, (*this)->getResults())))
+    return failure();
+  RankedTensorType boxes = typeOf(getBoxes()), scores = typeOf(getScores());
+  if (boxes.getRank() != 3 || scores.getRank() != 3 ||
+      boxes.getElementType() != scores.getElementType() ||
+      contradict(getDim(boxes, 0), getDim(scores, 0)) ||
+      contradict(getDim(boxes, 1), getDim(scores, 2)) ||
+      contradict(getDim(boxes, 2),
+                 getAffineConstantExpr(4, (*this)->getContext())))
+    return report.fail("(C1) expected boxes [b, n, 4] and scores [b, c, n] of "
+                       "one type, found ",
+                       boxes, " and ", scores);
+  RankedTensorType most = typeOf(getMost());
+  bool scalars =
+      most.getRank() == 0 && most.getElementType().isSignlessInteger(64);
+  for (Value value : {getOverlap(), getThreshold()})
+    scalars &=
+        typeOf(value).getRank() == 0 && typeOf(value).getElementType().isF32();
+  if (!scalars)
+    return report.fail("(C2) expected scalars of i64, f32 and f32, found ",
+                       TypeRange((*this)->getOperandTypes()).drop_front(2));
+  RankedTensorType selected = typeOf(getSelected()), count = typeOf(getCount());
+  bool fits = selected.getRank() == 2 && selected.getDimSize(1) == 3 &&
+              selected.getElementType().isSignlessInteger(64) &&
+              count.getElementType().isSignlessInteger(64) &&
+              count.getShape() == ArrayRef<int64_t>{1};
+  if (!fits)
+    return report.fail("(C3) expected results [m, 3] and [1] of i64, found ",
+                       (*this)->getResultTypes());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // WindowReduceOp
 //===----------------------------------------------------------------------===//
 

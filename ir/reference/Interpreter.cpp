@@ -4,6 +4,7 @@
 #include "ir/reference/Interpreter.h"
 #include "ir/dialect/Dims.h"
 #include "ir/reference/Rules.h"
+#include "llvm/ADT/DenseSet.h"
 
 using namespace mlir;
 using namespace mlir::dl;
@@ -17,6 +18,7 @@ static const RuleTable &getRules() {
     addElementwiseRules(rules);
     addIndexingRules(rules);
     addMovementRules(rules);
+    addOrderingRules(rules);
     addReductionRules(rules);
     return rules;
   }();
@@ -56,7 +58,8 @@ mlir::dl::reference::evaluate(AffineExpr expr, ArrayRef<int64_t> symbols) {
   if (auto constant = dyn_cast<AffineConstantExpr>(expr))
     return constant.getValue();
   if (auto symbol = dyn_cast<AffineSymbolExpr>(expr)) {
-    if (symbol.getPosition() >= symbols.size())
+    if (symbol.getPosition() >= symbols.size() ||
+        symbols[symbol.getPosition()] == kUnboundSymbol)
       return std::nullopt;
     return symbols[symbol.getPosition()];
   }
@@ -143,9 +146,29 @@ static int64_t getNumSymbols(func::FuncOp function) {
   return count;
 }
 
-/// Fails where one of the function's `dl.checks` does not hold.
+/// Whether all symbols in these expressions have values, and one of `fresh` is
+/// among them, or there are none in `fresh`.
+static bool isDecided(AffineMap map, ArrayRef<int64_t> symbols,
+                      ArrayRef<int64_t> fresh) {
+  bool known = true, uses = fresh.empty();
+  for (AffineExpr expr : map.getResults())
+    expr.walk([&](AffineExpr e) {
+      auto symbol = dyn_cast<AffineSymbolExpr>(e);
+      if (!symbol)
+        return;
+      int64_t position = symbol.getPosition();
+      known &= position < static_cast<int64_t>(symbols.size()) &&
+               symbols[position] != kUnboundSymbol;
+      uses |= llvm::is_contained(fresh, position);
+    });
+  return known && uses;
+}
+
+/// Fails where one of the function's `dl.checks` does not hold, of those whose
+/// symbols have values since `fresh` have (all, where that is empty).
 static LogicalResult verifyChecks(func::FuncOp function,
-                                  ArrayRef<int64_t> symbols) {
+                                  ArrayRef<int64_t> symbols,
+                                  ArrayRef<int64_t> fresh) {
   auto checks = function->getAttrOfType<ArrayAttr>(kChecksAttr);
   if (!checks)
     return success();
@@ -154,6 +177,8 @@ static LogicalResult verifyChecks(func::FuncOp function,
     auto relation = check.getAs<StringAttr>("relation");
     if (!sizes || sizes.getValue().getNumResults() != 2 || !relation)
       return function.emitError("malformed check: ") << check;
+    if (!isDecided(sizes.getValue(), symbols, fresh))
+      continue;
     auto a = evaluate(sizes.getValue().getResult(0), symbols);
     auto b = evaluate(sizes.getValue().getResult(1), symbols);
     bool holds = a && b && (relation == "eq" ? *a == *b : *a <= *b);
@@ -172,8 +197,7 @@ mlir::dl::reference::bindSymbols(func::FuncOp function,
   if (inputs.size() != function.getNumArguments())
     return function.emitError("expected ")
            << function.getNumArguments() << " inputs, found " << inputs.size();
-  constexpr int64_t kUnbound = -1;
-  SmallVector<int64_t> symbols(getNumSymbols(function), kUnbound);
+  SmallVector<int64_t> symbols(getNumSymbols(function), kUnboundSymbol);
   for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     if (!tensor || tensor.getElementType() != inputs[i].getElementType() ||
@@ -184,11 +208,14 @@ mlir::dl::reference::bindSymbols(func::FuncOp function,
              << inputs[i].getElementType();
     for (int64_t d = 0; d < tensor.getRank(); ++d)
       if (auto symbol = dyn_cast_or_null<AffineSymbolExpr>(getDim(tensor, d)))
-        if (symbols[symbol.getPosition()] == kUnbound)
+        if (symbols[symbol.getPosition()] == kUnboundSymbol)
           symbols[symbol.getPosition()] = inputs[i].getDimSize(d);
   }
+  llvm::SmallDenseSet<int64_t> late;
+  for (auto bind : function.getOps<BindOp>())
+    late.insert(bind.getSymbols().begin(), bind.getSymbols().end());
   for (auto [i, symbol] : llvm::enumerate(symbols))
-    if (symbol == kUnbound)
+    if (symbol == kUnboundSymbol && !late.contains(static_cast<int64_t>(i)))
       return function.emitError("symbol ")
              << i << " is not the size of a dimension of an input";
   for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
@@ -201,7 +228,7 @@ mlir::dl::reference::bindSymbols(func::FuncOp function,
       return diagnostic << "]";
     }
   }
-  if (failed(verifyChecks(function, symbols)))
+  if (failed(verifyChecks(function, symbols, {})))
     return failure();
   return symbols;
 }
@@ -214,8 +241,10 @@ namespace {
 /// Runs blocks. A value is kept until its last use in its block.
 class Runner {
 public:
-  Runner(ArrayRef<int64_t> symbols, const InterpreterOptions &options)
-      : symbols(symbols), options(options) {}
+  /// `function` is null where an op is computed by itself.
+  Runner(func::FuncOp function, ArrayRef<int64_t> symbols,
+         const InterpreterOptions &options)
+      : function(function), symbols(symbols), options(options) {}
 
   FailureOr<Tensors> runBlock(Block &block, ArrayRef<Tensor> arguments) {
     if (arguments.size() != block.getNumArguments())
@@ -251,6 +280,8 @@ private:
 
 public:
   FailureOr<Tensors> compute(Operation *op, ArrayRef<Tensor> operands) {
+    if (auto bind = dyn_cast<BindOp>(op))
+      return bindLate(bind, operands[0]);
     const Rule *rule = getRules().lookup(op);
     if (!rule)
       return op->emitOpError("has no reference implementation");
@@ -271,6 +302,22 @@ public:
   }
 
 private:
+  FailureOr<Tensors> bindLate(BindOp op, const Tensor &sizes) {
+    if (!function || op->getParentOp() != function)
+      return op.emitOpError("does not stand in a function's own block");
+    std::vector<int64_t> values = sizes.load<int64_t>();
+    for (auto [symbol, value] : llvm::zip(op.getSymbols(), values)) {
+      if (value < 0 || value > kMaxBoundSize)
+        return op.emitError(op.getMessage()) << ": found " << value;
+      if (symbol >= static_cast<int64_t>(symbols.size()))
+        symbols.resize(symbol + 1, kUnboundSymbol);
+      symbols[symbol] = value;
+    }
+    if (failed(verifyChecks(function, symbols, op.getSymbols())))
+      return failure();
+    return Tensors();
+  }
+
   /// A result must have a known element type and fit into memory.
   LogicalResult checkSupported(Operation *op, RankedTensorType type) {
     if (!Tensor::isSupported(type.getElementType()))
@@ -337,7 +384,8 @@ private:
       llvm::for_each(op.getResults(), add);
   }
 
-  ArrayRef<int64_t> symbols;
+  func::FuncOp function;
+  SmallVector<int64_t> symbols;
   const InterpreterOptions &options;
   DenseMap<Value, Tensor> values;
   DenseMap<Block *, LastUses> lastUses;
@@ -352,7 +400,8 @@ mlir::dl::reference::interpret(func::FuncOp function, ArrayRef<Tensor> inputs,
   auto symbols = bindSymbols(function, inputs);
   if (failed(symbols))
     return failure();
-  return Runner(*symbols, options).runBlock(function.getBody().front(), inputs);
+  return Runner(function, *symbols, options)
+      .runBlock(function.getBody().front(), inputs);
 }
 
 FailureOr<Tensors> mlir::dl::reference::interpretOp(Operation *op,
@@ -361,5 +410,5 @@ FailureOr<Tensors> mlir::dl::reference::interpretOp(Operation *op,
   if (operands.size() != op->getNumOperands())
     return op->emitOpError("expected ")
            << op->getNumOperands() << " operands, found " << operands.size();
-  return Runner(symbols, {}).compute(op, operands);
+  return Runner({}, symbols, {}).compute(op, operands);
 }

@@ -23,6 +23,9 @@ struct InterpreterOptions {
   std::function<void(Operation *op, ArrayRef<Tensor> results)> onResults;
 };
 
+/// Stands for the value of a symbol that dl.bind has yet to bind.
+constexpr int64_t kUnboundSymbol = -1;
+
 /// The values of a function's symbols for inputs of these shapes, one for each
 /// name in `dl.symbols`, or more where types use more. Fails with a diagnostic
 /// at the function where an input contradicts its type, a symbol stands in no

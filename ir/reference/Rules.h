@@ -80,6 +80,7 @@ void addControlRules(RuleTable &table);
 void addElementwiseRules(RuleTable &table);
 void addIndexingRules(RuleTable &table);
 void addMovementRules(RuleTable &table);
+void addOrderingRules(RuleTable &table);
 void addReductionRules(RuleTable &table);
 
 /// Sum and product; of integers, modulo 2^64.

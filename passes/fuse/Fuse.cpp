@@ -195,7 +195,7 @@ private:
   void addRoot(Operation *op) {
     Group *group = graph.createGroup(
         assembles(op) ? GroupKind::Assembly : GroupKind::Opaque, op);
-    if (isa<TopkOp>(op)) // a call of the runtime
+    if (isRuntimeCall(op))
       return;
     for (size_t i = 0; i < group->ops.size(); ++i)
       for (Value operand : group->ops[i]->getOperands()) {
@@ -218,6 +218,24 @@ private:
   Graph graph;
 };
 
+/// Sizes that an op reads from memory are written there by a kernel, as the
+/// result of a conversion that changes nothing.
+static void storeSizes(Block &block) {
+  for (Operation &op : block) {
+    if (!isa<BindOp, ScanOp>(op) && !isRuntimeCall(&op) &&
+        !op.hasTrait<OpTrait::IsTerminator>())
+      continue;
+    for (OpOperand &operand : op.getOpOperands()) {
+      auto sizes = operand.get().getDefiningOp<SizesOp>();
+      if (!sizes)
+        continue;
+      OpBuilder builder(&op);
+      operand.set(CastOp::create(builder, sizes.getLoc(), sizes.getType(),
+                                 sizes.getResult()));
+    }
+  }
+}
+
 class Fuse : public ::dl::impl::FuseBase<Fuse> {
   using FuseBase::FuseBase;
 
@@ -228,8 +246,10 @@ class Fuse : public ::dl::impl::FuseBase<Fuse> {
     SmallVector<Block *> blocks{&function.getBody().front()};
     function.walk(
         [&](ScanOp scan) { blocks.push_back(&scan.getBody().front()); });
-    for (Block *block : blocks)
+    for (Block *block : blocks) {
+      storeSizes(*block);
       Fuser(*block).run();
+    }
   }
 };
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "passes/fuse/Graph.h"
+#include "ir/dialect/Dims.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "passes/Constants.h"
 
@@ -27,13 +28,33 @@ Graph::Graph(Block &block) : block(block) {
       ops.push_back(&op);
     }
   users.resize(ops.size());
+  auto addUser = [&](Operation *producer, Operation *op) {
+    auto found = index.find(producer);
+    if (found != index.end() && !llvm::is_contained(users[found->second], op))
+      users[found->second].push_back(op);
+  };
   for (Operation *op : ops)
-    for (Value input : getInputs(op)) {
-      Operation *producer = input.getDefiningOp();
-      auto found = index.find(producer);
-      if (found != index.end() && !llvm::is_contained(users[found->second], op))
-        users[found->second].push_back(op);
-    }
+    for (Value input : getInputs(op))
+      addUser(input.getDefiningOp(), op);
+  DenseMap<unsigned, Operation *> binderOf;
+  for (Operation *op : ops)
+    if (auto bind = dyn_cast<BindOp>(op))
+      for (int64_t symbol : bind.getSymbols())
+        binderOf[symbol] = op;
+  if (binderOf.empty())
+    return;
+  for (Operation *op : ops)
+    for (unsigned symbol : getUsedSymbols(op))
+      if (Operation *binder = binderOf.lookup(symbol);
+          binder && !llvm::is_contained(binders[op], binder)) {
+        binders[op].push_back(binder);
+        addUser(binder, op);
+      }
+}
+
+ArrayRef<Operation *> Graph::getBinders(Operation *op) const {
+  auto found = binders.find(op);
+  return found == binders.end() ? ArrayRef<Operation *>() : found->second;
 }
 
 ArrayRef<Operation *> Graph::getUsers(Operation *op) const {

@@ -40,11 +40,15 @@ public:
   Block &block;
   ArrayRef<Operation *> getOps() const { return ops; }
 
-  /// Ops of the block that use results of `op`, or hold ops that do.
+  /// Ops of the block that use results of `op` or symbols that it binds, or
+  /// hold ops that do.
   ArrayRef<Operation *> getUsers(Operation *op) const;
 
   /// Values that an op uses, with those that its regions capture.
   static SmallVector<Value> getInputs(Operation *op);
+
+  /// The ops of the block that bind symbols that an op uses.
+  ArrayRef<Operation *> getBinders(Operation *op) const;
 
   bool isNode(Operation *op) const { return index.count(op); }
   Group *getGroup(Operation *op) const { return groupOf.lookup(op); }
@@ -76,6 +80,7 @@ private:
   SmallVector<Operation *> ops;
   DenseMap<Operation *, int64_t> index;
   std::vector<SmallVector<Operation *, 4>> users;
+  DenseMap<Operation *, SmallVector<Operation *>> binders;
   DenseMap<Operation *, Group *> groupOf;
   std::vector<std::unique_ptr<Group>> groups;
 };

@@ -91,7 +91,7 @@ void RegionBuilder::addCopiesOf(Operation *op, Group *group) {
 
 void RegionBuilder::addCopies(Group *group) {
   // A call of the runtime takes tensors in memory.
-  if (isa<TopkOp>(group->ops.front()))
+  if (isRuntimeCall(group->ops.front()))
     return;
   for (Operation *op : group->ops)
     addCopiesOf(op, group);
@@ -115,7 +115,7 @@ void RegionBuilder::groupMovement() {
   for (Operation *op : llvm::reverse(graph.getOps())) {
     if (!graph.isFree(op))
       continue;
-    bool ends = op->hasTrait<OpTrait::IsTerminator>();
+    bool ends = op->hasTrait<OpTrait::IsTerminator>() || isa<BindOp>(op);
     if (!ends && !op->getNumRegions() && !needed.contains(op))
       continue;
     if (ends || op->getNumRegions() || isa<ReshapeOp>(op)) {
@@ -145,6 +145,8 @@ SmallVector<Operation *> RegionBuilder::order() {
     if (!done.insert(first).second)
       return;
     auto visitInputs = [&](Operation *user) {
+      for (Operation *binder : graph.getBinders(user))
+        visit(binder);
       for (Value input : Graph::getInputs(user))
         if (Operation *producer = input.getDefiningOp();
             producer && graph.isNode(producer))

@@ -49,19 +49,29 @@ class Lower : public ::dl::impl::LowerBase<Lower> {
   }
 
   static bool isHostCall(FusedOp group) {
-    return isa<TopkOp>(group.getBody().front().front());
+    return isRuntimeCall(&group.getBody().front().front());
+  }
+
+  /// The integers that the runtime's function takes beside its operands.
+  static SmallVector<int64_t> getCallArguments(Operation *op) {
+    if (auto topk = dyn_cast<TopkOp>(op))
+      return {static_cast<int64_t>(topk.getAxis()), topk.getLargest(),
+              topk.getSorted()};
+    if (auto suppress = dyn_cast<SuppressOp>(op))
+      return {suppress.getCentered()};
+    return {};
   }
 
   LogicalResult lowerToHostCall(FusedOp group) {
-    auto op = cast<TopkOp>(group.getBody().front().front());
+    Operation *op = &group.getBody().front().front();
     Operation *yield = group.getBody().front().getTerminator();
     if (op->getNextNode() != yield)
-      return op.emitOpError("stands in a group with other ops");
+      return op->emitOpError("stands in a group with other ops");
     OpBuilder builder(group);
-    auto call = HostCallOp::create(
-        builder, op.getLoc(), op.getResultTypes(), "topk", op.getOperand(),
-        builder.getDenseI64ArrayAttr({static_cast<int64_t>(op.getAxis()),
-                                      op.getLargest(), op.getSorted()}));
+    auto call =
+        HostCallOp::create(builder, op->getLoc(), op->getResultTypes(),
+                           op->getName().stripDialect(), op->getOperands(),
+                           builder.getDenseI64ArrayAttr(getCallArguments(op)));
     for (auto [result, yielded] :
          llvm::zip(group.getResults(), yield->getOperands()))
       result.replaceAllUsesWith(

@@ -134,6 +134,12 @@ static void create(KernelBuilder &kernel, SliceOp op) {
   OpBuilder &builder = kernel.builder;
   RankedTensorType to = getType(op.getResult());
   ArrayRef<AffineExpr> offsets = op.getOffsets().getResults();
+  RankedTensorType from = op.getOperand().getType();
+  if (llvm::is_contained(from.getShape(), 0)) {
+    // The result is empty as well, and no position in the operand is valid.
+    kernel.setTensor(op.getResult(), kernel.getDestination(op.getResult()));
+    return;
+  }
   if (AffineMap map = getPositionMap(op))
     return setComposed(kernel, op.getResult(), op.getOperand(), map);
   if (llvm::all_of(op.getStrides(), [](int64_t s) { return s > 0; })) {

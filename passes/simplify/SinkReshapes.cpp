@@ -60,6 +60,8 @@ static bool isWholeUsed(ReshapeOp reshape) {
 /// Replaces an op by the moved one and, after it, what `reshape` stood for.
 static void replaceWithReshape(PatternRewriter &rewriter, Operation *op,
                                ReshapeOp reshape, Value moved) {
+  if (op->getResult(0).getType() == moved.getType())
+    return rewriter.replaceOp(op, moved);
   rewriter.replaceOp(op, ReshapeOp::create(rewriter, reshape.getLoc(),
                                            op->getResult(0).getType(), moved)
                              .getResult());
@@ -121,16 +123,16 @@ struct SinkThroughElementwise : RewritePattern {
     return dims;
   }
 
-  /// `operand` in the shape in which it meets a tensor of type `from`, or null.
-  static Value join(OpBuilder &builder, Location loc, Value operand,
-                    RankedTensorType from, RankedTensorType to,
-                    ArrayRef<SmallVector<int64_t, 2>> groups) {
+  /// The type in which an operand meets a tensor of type `from`, or null.
+  static RankedTensorType
+  getJoinedType(Value operand, RankedTensorType from, RankedTensorType to,
+                ArrayRef<SmallVector<int64_t, 2>> groups) {
+    if (auto reshape = operand.getDefiningOp<ReshapeOp>();
+        reshape && getDims(typeOf(reshape.getOperand())) == getDims(from))
+      return typeOf(reshape.getOperand());
     RankedTensorType type = typeOf(operand);
-    auto reshape = operand.getDefiningOp<ReshapeOp>();
-    if (reshape && getDims(typeOf(reshape.getOperand())) == getDims(from))
-      return reshape.getOperand();
     if (type.getRank() == 0)
-      return operand;
+      return type;
     auto dims = getJoinedDims(type, from, to, groups);
     if (!dims)
       return {};
@@ -138,9 +140,27 @@ struct SinkThroughElementwise : RewritePattern {
     ArrayRef<AffineExpr> trailing = *dims;
     while (trailing.size() > (size_t)type.getRank() && trailing.front() == 1)
       trailing = trailing.drop_front();
-    RankedTensorType joined = getTensorType(trailing, type.getElementType());
-    if (joined == type)
+    return getTensorType(trailing, type.getElementType());
+  }
+
+  /// Whether an operand in the type `joined` is a reshape of a value that a
+  /// kernel could go on with.
+  static bool isReshapeOfComputed(Value operand, RankedTensorType joined) {
+    if (operand.getType() == joined)
+      return false;
+    while (auto reshape = operand.getDefiningOp<ReshapeOp>())
+      operand = reshape.getOperand();
+    FusionKind kind = getKind(operand.getDefiningOp());
+    return operand.getType() != joined && kind != FusionKind::Movement &&
+           kind != FusionKind::Opaque;
+  }
+
+  /// `operand` in the type `joined`.
+  static Value join(OpBuilder &builder, Location loc, Value operand,
+                    RankedTensorType joined) {
+    if (joined == operand.getType())
       return operand;
+    auto reshape = operand.getDefiningOp<ReshapeOp>();
     if (reshape && reshape.getOperand().getType() == joined)
       return reshape.getOperand();
     return ReshapeOp::create(builder, loc, joined, operand);
@@ -159,22 +179,29 @@ struct SinkThroughElementwise : RewritePattern {
     RankedTensorType from = reshape.getOperand().getType();
     RankedTensorType to = typeOf(reshape.getResult());
     RankedTensorType resultType = typeOf(op->getResult(0));
-    if (getDims(resultType) != getDims(to) || from.getRank() == 0)
+    if (getDims(resultType) != getDims(to) || from.getRank() == 0 || from == to)
       return rewriter.notifyMatchFailure(op, "the reshaped value is broadcast");
     auto groups = getSplitDims(from, to);
     if (!groups && isFreeAround(op, from))
       groups = getKeptGroups(from, to);
     if (!groups)
       return rewriter.notifyMatchFailure(op, "dimensions are joined");
-    for (Value operand : op->getOperands())
-      if (typeOf(operand).getRank() &&
-          !getJoinedDims(typeOf(operand), from, to, *groups))
+    SmallVector<RankedTensorType> joined;
+    for (Value operand : op->getOperands()) {
+      joined.push_back(getJoinedType(operand, from, to, *groups));
+      if (!joined.back())
         return rewriter.notifyMatchFailure(op, "an operand is broadcast along "
                                                "a part of a dimension");
+      // Where only dimensions of size 1 come and go, the reshape of a computed
+      // operand would be moved back, and so on.
+      if (isReshapeOfComputed(operand, joined.back()) && getSplitDims(to, from))
+        return rewriter.notifyMatchFailure(op,
+                                           "another operand would need a "
+                                           "reshape that can be moved, too");
+    }
     SmallVector<Value> operands;
-    for (Value operand : op->getOperands())
-      operands.push_back(
-          join(rewriter, op->getLoc(), operand, from, to, *groups));
+    for (auto [operand, type] : llvm::zip(op->getOperands(), joined))
+      operands.push_back(join(rewriter, op->getLoc(), operand, type));
     OperationState state(op->getLoc(), op->getName());
     state.addOperands(operands);
     state.addTypes(getTensorType(getDims(from), resultType.getElementType()));

@@ -29,19 +29,23 @@ const fb::Value *valueAt(const dlrt_module *module, uint32_t entry,
   return index < count(values) ? values->Get(index) : nullptr;
 }
 
+void storeText(const std::string &whole, char *text, size_t textSize) {
+  if (!text || textSize == 0)
+    return;
+  size_t length = std::min(whole.size(), textSize - 1);
+  memcpy(text, whole.data(), length);
+  text[length] = '\0';
+}
+
 Status storeSize(const fb::Entry &entry, int32_t formula, int64_t *size,
                  char *text, size_t textSize) {
   int64_t constant = 0;
   bool known = formula < 0 || isConstantFormula(entry, formula, constant);
   if (size)
     *size = known ? constant : -1;
-  if (text && textSize > 0) {
-    std::string whole =
-        known ? std::to_string(constant) : formulaText(entry, formula);
-    size_t length = std::min(whole.size(), textSize - 1);
-    memcpy(text, whole.data(), length);
-    text[length] = '\0';
-  }
+  if (text)
+    storeText(known ? std::to_string(constant) : formulaText(entry, formula),
+              text, textSize);
   return {};
 }
 
@@ -66,6 +70,34 @@ Status describeDim(const dlrt_module *module, uint32_t entry, uint32_t index,
     return invalid("there is no such dimension");
   int32_t formula = value->type()->dims()->Get(static_cast<uint32_t>(axis));
   return storeSize(*entryAt(module, entry), formula, size, text, textSize);
+}
+
+/// The sum of the arenas of all stages.
+Status storeArena(const fb::Entry &entry, const fb::Plan &plan, int64_t *size,
+                  char *text, size_t textSize) {
+  if (count(plan.late_arena_sizes()) == 0)
+    return storeSize(entry, plan.arena_size(), size, text, textSize);
+  int64_t sum = 0, value = 0;
+  bool constant = true;
+  std::string whole;
+  auto add = [&](int32_t formula) {
+    bool isNumber = isConstantFormula(entry, formula, value);
+    if (isNumber && value == 0)
+      return;
+    constant &= isNumber;
+    sum += isNumber ? value : 0;
+    whole += (whole.empty() ? "" : " + ") + formulaText(entry, formula);
+  };
+  if (plan.arena_size() >= 0)
+    add(plan.arena_size());
+  for (int32_t formula : *plan.late_arena_sizes())
+    add(formula);
+  if (constant)
+    whole = std::to_string(sum);
+  if (size)
+    *size = constant ? sum : -1;
+  storeText(whole, text, textSize);
+  return {};
 }
 
 Status adopt(std::unique_ptr<Artifact> artifact, dlrt_module **module) {
@@ -205,7 +237,8 @@ dlrt_status dlrt_module_symbol(const dlrt_module *module, uint32_t entry,
     const fb::Symbol &symbol = *found->symbols()->Get(index);
     dlrt_symbol_info result = {};
     result.name = symbol.name()->c_str();
-    result.input = static_cast<uint32_t>(symbol.input());
+    result.input = symbol.input() < 0 ? DLRT_NO_INPUT
+                                      : static_cast<uint32_t>(symbol.input());
     result.axis = static_cast<uint32_t>(symbol.axis());
     return store(result, info);
   });
@@ -257,7 +290,7 @@ dlrt_status dlrt_module_arena(const dlrt_module *module, uint32_t entry,
     for (uint32_t i = 0; i < count(found->plans()); ++i) {
       const fb::Plan &plan = *found->plans()->Get(i);
       if (plan.target()->str() == (target ? target : "cpu"))
-        return storeSize(*found, plan.arena_size(), size, text, text_size);
+        return storeArena(*found, plan, size, text, text_size);
     }
     return {Code::Unsupported, "the entry has no plan for this target"};
   });

@@ -229,7 +229,7 @@ dlrt_status dlrt_session_profile_event(const dlrt_session *session,
     if (!session || index >= session->session->profile().size())
       return invalid("there is no such event");
     const ProfileEvent &found = session->session->profile()[index];
-    const CpuProgram &program = *session->session->profiledProgram();
+    const CpuProgram &program = *found.program;
     dlrt_profile_event result = {};
     result.name = program.stepName(found.step);
     result.kernel = program.stepKernel(found.step);
@@ -243,4 +243,8 @@ dlrt_status dlrt_session_profile_event(const dlrt_session *session,
 
 int64_t dlrt_session_flops(const dlrt_session *session) {
   return session ? session->session->flops() : 0;
+}
+
+int64_t dlrt_session_symbol(const dlrt_session *session, uint32_t index) {
+  return session ? session->session->symbolValue(index) : -1;
 }

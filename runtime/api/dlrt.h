@@ -238,11 +238,14 @@ DLRT_API uint32_t dlrt_module_output_count(const dlrt_module *module,
 DLRT_API uint32_t dlrt_module_symbol_count(const dlrt_module *module,
                                            uint32_t entry);
 
-/* A named dimension, bound to a dimension of an input at run time. */
+/* Of a symbol that the run itself finds: a size that depends on data. */
+#define DLRT_NO_INPUT UINT32_MAX
+
+/* A named size, bound to a dimension of an input, or found by the run. */
 typedef struct dlrt_symbol_info {
   size_t struct_size;
   const char *name;
-  uint32_t input; /* it is dimension `axis` of this input */
+  uint32_t input; /* it is dimension `axis` of this input, or DLRT_NO_INPUT */
   uint32_t axis;
 } dlrt_symbol_info;
 
@@ -285,8 +288,9 @@ DLRT_API dlrt_status dlrt_module_output_dim(const dlrt_module *module,
                                             char *text, size_t text_size,
                                             dlrt_error *error);
 
-/* As above, for the bytes of the arena of an entry's plan for `target` (NULL:
- * cpu). Errors: INVALID_ARGUMENT, UNSUPPORTED. */
+/* As above, for the bytes of the arenas of an entry's plan for `target` (NULL:
+ * cpu), those that the run sizes by what it finds included. Errors:
+ * INVALID_ARGUMENT, UNSUPPORTED. */
 DLRT_API dlrt_status dlrt_module_arena(const dlrt_module *module,
                                        uint32_t entry, const char *target,
                                        int64_t *size, char *text,
@@ -404,14 +408,22 @@ DLRT_API dlrt_status dlrt_session_run(dlrt_session *session, dlrt_error *error);
 DLRT_API void dlrt_session_cancel(dlrt_session *session);
 
 /* Describes an output: type, shape and bytes since the last prepare or run, and
- * data, which is NULL before the first run. `dims` lives until the next call
- * that binds, prepares or runs; memory of the session's own until its next run.
- * Errors: INVALID_ARGUMENT, NOT_BOUND (nothing prepared). */
+ * data, which is NULL before the first run. A size that depends on data is -1,
+ * and the bytes are 0, until the run has found it. `dims` lives until the next
+ * call that binds, prepares or runs; memory of the session's own until its next
+ * run. Errors: INVALID_ARGUMENT, NOT_BOUND (nothing prepared). */
 DLRT_API dlrt_status dlrt_session_output(const dlrt_session *session,
                                          uint32_t index, dlrt_tensor *tensor,
                                          dlrt_error *error);
 
-/* Bytes of the arena for the shapes last prepared; 0 before. */
+/* The value of a symbol of the session's entry since the last prepare or run;
+ * -1 where it is not known: before both, and before the run for a symbol that
+ * the run finds. */
+DLRT_API int64_t dlrt_session_symbol(const dlrt_session *session,
+                                     uint32_t index);
+
+/* Bytes of the arenas for the shapes last prepared; 0 before. Those that the
+ * run sizes by what it finds count after it. */
 DLRT_API uint64_t dlrt_session_arena_bytes(const dlrt_session *session);
 
 /* ---- Profiles

@@ -259,6 +259,10 @@ public:
 
   uint64_t arenaBytes() const { return dlrt_session_arena_bytes(get()); }
   int64_t flops() const { return dlrt_session_flops(get()); }
+  /// The value of a symbol of the entry, -1 where it is not known (yet).
+  int64_t symbol(uint32_t index) const {
+    return dlrt_session_symbol(get(), index);
+  }
   int32_t threads() const { return dlrt_session_threads(get()); }
 
   void enableProfile(bool enable) {

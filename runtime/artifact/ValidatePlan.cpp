@@ -1,10 +1,13 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "runtime/artifact/Stages.h"
 #include "runtime/artifact/Validate.h"
 #include "runtime/artifact/module_generated.h"
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 namespace dlrt {
 namespace {
@@ -21,8 +24,22 @@ public:
         formulas(count(entry.exprs())) {}
 
   Status check() {
+    DLRT_RETURN_IF_ERROR(findStages(entry, plan, stages));
     if (!optionalFormula(plan.arena_size()))
       return bad("the arena's size has no formula");
+    if (count(plan.late_arena_sizes()) != int64_t(stages.binds.size()))
+      return bad("there is not one arena for each stage");
+    for (const fb::Value *value : range(entry.inputs()))
+      for (int32_t dim : range(value->type()->dims()))
+        if (stages.of(dim) != 0)
+          return bad("an input's size is not known before the run");
+    if (plan.late_arena_sizes())
+      for (int32_t size : *plan.late_arena_sizes()) {
+        ++stage;
+        if (!formula(size))
+          return bad("an arena's size has no formula");
+      }
+    stage = 0;
     if (plan.buffers())
       for (const fb::Buffer *buffer : *plan.buffers())
         DLRT_RETURN_IF_ERROR(checkBuffer(*buffer));
@@ -38,7 +55,19 @@ private:
     return bad("step " + std::to_string(step) + ": " + message);
   }
 
-  bool formula(int32_t index) const { return index >= 0 && index < formulas; }
+  /// What a vector holds that may be absent.
+  template <typename T>
+  static std::vector<typename flatbuffers::Vector<T>::return_type>
+  range(const flatbuffers::Vector<T> *vector) {
+    if (!vector)
+      return {};
+    return {vector->begin(), vector->end()};
+  }
+
+  /// Whether a formula exists and has a value in the stage at hand.
+  bool formula(int32_t index) const {
+    return index >= 0 && index < formulas && stages.of(index) <= stage;
+  }
   bool optionalFormula(int32_t index) const {
     return index == -1 || formula(index);
   }
@@ -56,7 +85,9 @@ private:
       limit = count(module.constants());
       break;
     case fb::BufferKind_Arena:
-      if (!formula(buffer.offset()) || !formula(buffer.size()))
+      if (buffer.offset() < 0 || buffer.offset() >= formulas ||
+          buffer.size() < 0 || buffer.size() >= formulas ||
+          stages.of(buffer.offset()) > stages.of(buffer.size()))
         return bad("an arena buffer has no offset or size");
       return {};
     default:
@@ -67,24 +98,43 @@ private:
     return {};
   }
 
+  /// The stage from which on a buffer has a size.
+  uint32_t stageOf(const fb::Buffer &buffer) const {
+    if (buffer.kind() == fb::BufferKind_Arena)
+      return stages.of(buffer.size());
+    uint32_t latest = 0;
+    if (buffer.kind() == fb::BufferKind_Output)
+      for (int32_t dim : range(entry.outputs()
+                                   ->Get(static_cast<uint32_t>(buffer.index()))
+                                   ->type()
+                                   ->dims()))
+        latest = std::max(latest, stages.of(dim));
+    return latest;
+  }
+
+  Status checkView(const fb::View &view, int depth) const {
+    if (view.buffer() < 0 || view.buffer() >= count(plan.buffers()))
+      return badStep("a view has no buffer");
+    if (stages.count() > 1 &&
+        stageOf(*plan.buffers()->Get(static_cast<uint32_t>(view.buffer()))) >
+            stage)
+      return badStep("a view's buffer has no size yet");
+    if (!optionalFormula(view.offset()))
+      return badStep("a view's offset has no formula");
+    if (count(view.strides()) > depth)
+      return badStep("a view has more strides than there are loops around it");
+    for (int32_t stride : range(view.strides()))
+      if (!optionalFormula(stride))
+        return badStep("a view's stride has no formula");
+    return {};
+  }
+
   Status
   checkViews(const flatbuffers::Vector<flatbuffers::Offset<fb::View>> *views,
              int depth) const {
-    if (!views)
-      return {};
-    for (const fb::View *view : *views) {
-      if (view->buffer() < 0 || view->buffer() >= count(plan.buffers()))
-        return badStep("a view has no buffer");
-      if (!optionalFormula(view->offset()))
-        return badStep("a view's offset has no formula");
-      if (count(view->strides()) > depth)
-        return badStep(
-            "a view has more strides than there are loops around it");
-      if (view->strides())
-        for (int32_t stride : *view->strides())
-          if (!optionalFormula(stride))
-            return badStep("a view's stride has no formula");
-    }
+    if (views)
+      for (const fb::View *view : *views)
+        DLRT_RETURN_IF_ERROR(checkView(*view, depth));
     return {};
   }
 
@@ -138,6 +188,11 @@ private:
         if (depth == kMaxLoopDepth)
           return badStep("loops are nested too deep");
         DLRT_RETURN_IF_ERROR(checkSteps(loop->body(), depth + 1));
+      } else if (const fb::Bind *bind = current->action_as_Bind()) {
+        if (depth != 0)
+          return badStep("it binds symbols in a loop");
+        DLRT_RETURN_IF_ERROR(checkView(*bind->view(), 0));
+        ++stage;
       } else {
         return badStep("its kind is unknown");
       }
@@ -150,6 +205,8 @@ private:
   const fb::Entry &entry;
   const fb::Plan &plan;
   int64_t formulas;
+  PlanStages stages;
+  uint32_t stage = 0;
   int64_t step = 0;
 };
 

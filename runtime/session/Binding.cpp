@@ -10,6 +10,7 @@
 #include "runtime/session/Session.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace dlrt {
 namespace {
@@ -39,42 +40,57 @@ size_t paddedScratch(size_t bytes) {
 } // namespace
 
 Status Session::bindShapes() {
-  if (!shapesChanged && current)
+  if (!shapesChanged && stages[0].current) {
+    reached = 0;
+    current = stages[0].current;
     return {};
+  }
   for (uint32_t i = 0; i < inputs.size(); ++i)
     if (!inputs[i].bound)
       return {Code::NotBound, describeInput(i) + " is not bound"};
   current = nullptr;
+  stages[0].current = nullptr;
   for (uint32_t s = 0; s < symbols.size(); ++s) {
     const fb::Symbol &symbol = *signature->symbols()->Get(s);
-    symbols[s] = inputs[static_cast<size_t>(symbol.input())]
-                     .dims[static_cast<size_t>(symbol.axis())];
+    symbols[s] = symbol.input() < 0
+                     ? 0
+                     : inputs[static_cast<size_t>(symbol.input())]
+                           .dims[static_cast<size_t>(symbol.axis())];
   }
+  DLRT_RETURN_IF_ERROR(bindStage(0));
+  shapesChanged = false;
+  return {};
+}
+
+/// Finds or makes the binding of a stage for the symbols as they are.
+Status Session::bindStage(uint32_t number) {
+  Stage &stage = stages[number];
   Binding *found = nullptr;
-  for (const std::unique_ptr<Binding> &binding : bindings)
+  for (const std::unique_ptr<Binding> &binding : stage.bindings)
     if (binding->symbols == symbols)
       found = binding.get();
   if (!found) {
     auto fresh = std::make_unique<Binding>();
-    DLRT_RETURN_IF_ERROR(makeBinding(*fresh));
-    if (bindings.size() == kKeptBindings) {
+    DLRT_RETURN_IF_ERROR(makeBinding(*fresh, number));
+    if (stage.bindings.size() == kKeptBindings) {
       auto oldest = std::min_element(
-          bindings.begin(), bindings.end(),
+          stage.bindings.begin(), stage.bindings.end(),
           [](const auto &a, const auto &b) { return a->lastUse < b->lastUse; });
-      if (profiled == &(*oldest)->program) {
-        profiled = nullptr;
+      const CpuProgram *gone = &(*oldest)->program;
+      if (std::any_of(sink.events.begin(), sink.events.end(),
+                      [&](const ProfileEvent &e) { return e.program == gone; }))
         sink.events.clear();
-      }
-      bindings.erase(oldest);
+      stage.bindings.erase(oldest);
     }
-    bindings.push_back(std::move(fresh));
-    found = bindings.back().get();
-  } else {
+    stage.bindings.push_back(std::move(fresh));
+    found = stage.bindings.back().get();
+  } else if (number == 0) {
     DLRT_RETURN_IF_ERROR(checkInputs(*found));
   }
   found->lastUse = ++uses;
+  stage.current = found;
   current = found;
-  shapesChanged = false;
+  reached = number;
   return {};
 }
 
@@ -94,52 +110,77 @@ Status Session::checkInputs(const Binding &binding) const {
   return {};
 }
 
-Status Session::makeBinding(Binding &binding) {
+Status Session::makeBinding(Binding &binding, uint32_t number) {
   binding.symbols = symbols;
-  binding.values.resize(count(signature->exprs()));
+  if (number == 0)
+    binding.values.resize(count(signature->exprs()));
+  else
+    binding.values = current->values;
+  const uint32_t *formulaStages =
+      planStages.formulas.empty() ? nullptr : planStages.formulas.data();
   DLRT_RETURN_IF_ERROR(evaluateFormulas(*signature, binding.symbols.data(),
+                                        formulaStages, number,
                                         binding.values.data()));
-  DLRT_RETURN_IF_ERROR(checkInputs(binding));
+  if (number == 0)
+    DLRT_RETURN_IF_ERROR(checkInputs(binding));
   const std::vector<int64_t> &values = binding.values;
   for (uint32_t i = 0; i < count(signature->checks()); ++i) {
     const fb::Check &check = *signature->checks()->Get(i);
+    if (std::max(planStages.of(check.lhs()), planStages.of(check.rhs())) !=
+        number)
+      continue;
     int64_t lhs = values[static_cast<size_t>(check.lhs())];
     int64_t rhs = values[static_cast<size_t>(check.rhs())];
     if (check.relation() == fb::Relation_Equal ? lhs != rhs : lhs > rhs)
       return {Code::Mismatch,
-              "these input shapes do not fit: " + check.message()->str() +
-                  " (" + std::to_string(lhs) + " and " + std::to_string(rhs) +
-                  ")"};
+              (number == 0 ? "these input shapes do not fit: "
+                           : "sizes that the run has found do not fit: ") +
+                  check.message()->str() + " (" + std::to_string(lhs) +
+                  " and " + std::to_string(rhs) + ")"};
   }
+  DLRT_RETURN_IF_ERROR(findOutputs(binding, number));
+  return at(resolve(binding, number));
+}
+
+/// Shapes and bytes of the outputs, as far as they are known in a stage.
+Status Session::findOutputs(Binding &binding, uint32_t number) {
   for (uint32_t i = 0; i < outputs.size(); ++i) {
     const fb::TensorType &type = *signature->outputs()->Get(i)->type();
     std::vector<int64_t> dims;
     dims.reserve(count(type.dims()));
-    for (uint32_t d = 0; d < count(type.dims()); ++d)
-      dims.push_back(values[static_cast<size_t>(type.dims()->Get(d))]);
+    for (uint32_t d = 0; d < count(type.dims()); ++d) {
+      int32_t formula = type.dims()->Get(d);
+      dims.push_back(planStages.of(formula) <= number
+                         ? binding.values[static_cast<size_t>(formula)]
+                         : -1);
+    }
     int64_t elements = 0, bytes = 0;
-    if (!elementCount(dims.data(), static_cast<int>(dims.size()), elements) ||
-        !elementBytes(type.element(), elements, bytes))
+    if (outputStage(i) <= number &&
+        (!elementCount(dims.data(), static_cast<int>(dims.size()), elements) ||
+         !elementBytes(type.element(), elements, bytes)))
       return {Code::Mismatch, describeOutput(i) +
                                   ": has no possible size for these input "
                                   "shapes"};
     binding.outputDims.push_back(std::move(dims));
     binding.outputBytes.push_back(bytes);
   }
-  return at(resolve(binding));
+  return {};
 }
 
-Status Session::resolve(Binding &binding) {
+Status Session::resolve(Binding &binding, uint32_t number) {
   const std::vector<int64_t> &values = binding.values;
   auto bad = [](const std::string &message) {
     return Status(Code::BadModule, message);
   };
-  if (plan->arena_size() >= 0)
-    binding.arenaBytes = values[static_cast<size_t>(plan->arena_size())];
+  int32_t arenaSize = number == 0 ? plan->arena_size()
+                                  : plan->late_arena_sizes()->Get(number - 1);
+  if (arenaSize >= 0)
+    binding.arenaBytes = values[static_cast<size_t>(arenaSize)];
   if (binding.arenaBytes < 0)
     return bad("the arena's size is negative for these input shapes");
   uint32_t buffers = count(plan->buffers());
-  std::vector<int64_t> sizes(buffers);
+  std::vector<int64_t> &sizes = binding.bufferBytes;
+  sizes.resize(buffers);
   std::vector<const void *> constants(buffers);
   binding.arenaOffsets.resize(buffers);
   for (uint32_t b = 0; b < buffers; ++b) {
@@ -162,6 +203,14 @@ Status Session::resolve(Binding &binding) {
       DLRT_RETURN_IF_ERROR(shared->constant(index, constants[b], sizes[b]));
       break;
     default: { // Arena
+      uint32_t own = planStages.of(buffer.size());
+      if (own > number)
+        break;
+      if (own < number) {
+        binding.arenaOffsets[b] = stages[own].current->arenaOffsets[b];
+        sizes[b] = stages[own].current->bufferBytes[b];
+        break;
+      }
       int64_t offset = values[static_cast<size_t>(buffer.offset())], end = 0;
       sizes[b] = values[static_cast<size_t>(buffer.size())];
       if (offset < 0 || sizes[b] < 0 || !checkedAdd(offset, sizes[b], end) ||
@@ -177,14 +226,16 @@ Status Session::resolve(Binding &binding) {
   }
   CpuProgram &program = binding.program;
   DLRT_RETURN_IF_ERROR(
-      program.build(shared->header(), *plan, *code, values.data(), sizes));
+      program.build(shared->header(), *plan, stages[number].firstStep,
+                    stages[number].endStep, *code, values.data(), sizes));
   for (uint32_t b = 0; b < buffers; ++b)
     if (constants[b])
       program.setBuffer(b, const_cast<void *>(constants[b]));
   return {};
 }
 
-Status Session::reserveMemory() {
+Status Session::reserveMemory(uint32_t number) {
+  Block &arena = stages[number].arena;
   size_t arenaBytes = static_cast<size_t>(current->arenaBytes);
   if (arenaBytes > arena.size())
     log("arena grows to " + std::to_string(arenaBytes) + " bytes");
@@ -196,6 +247,60 @@ Status Session::reserveMemory() {
   DLRT_RETURN_IF_ERROR(scratch.reserve(stride * parts, "scratch"));
   scratchStride = stride;
   return {};
+}
+
+/// Gives the symbols that begin a stage their values.
+Status Session::readSizes(uint32_t number) {
+  const fb::Bind &bind = *planStages.binds[number - 1];
+  uint32_t buffer = static_cast<uint32_t>(bind.view()->buffer());
+  int32_t formula = bind.view()->offset();
+  int64_t offset =
+      formula < 0 ? 0 : current->values[static_cast<size_t>(formula)];
+  int64_t bytes = int64_t(count(bind.symbols())) * int64_t(sizeof(int64_t));
+  int64_t end = 0;
+  if (offset < 0 || !checkedAdd(offset, bytes, end) ||
+      end > current->bufferBytes[buffer])
+    return at({Code::BadModule, "sizes lie outside of their buffer"});
+  // Those of the later stages are not known any more.
+  for (uint32_t s = 0; s < symbols.size(); ++s)
+    symbols[s] = current->symbols[s];
+  auto *from = static_cast<const std::byte *>(bufferAddress(buffer)) + offset;
+  for (uint32_t i = 0; i < count(bind.symbols()); ++i) {
+    int64_t value = 0;
+    memcpy(&value, from + size_t(i) * sizeof(value), sizeof(value));
+    if (value < 0 || value > kMaxBoundSize)
+      return {Code::Mismatch,
+              bind.message()->str() + " (found " + std::to_string(value) + ")"};
+    symbols[static_cast<size_t>(bind.symbols()->Get(i))] = value;
+  }
+  return {};
+}
+
+/// Where one of the plan's buffers lies that is known in the stage at hand.
+void *Session::bufferAddress(uint32_t index) const {
+  const fb::Buffer &buffer = *plan->buffers()->Get(index);
+  size_t at = static_cast<size_t>(buffer.index());
+  if (buffer.kind() == fb::BufferKind_Input)
+    return const_cast<void *>(inputs[at].data);
+  if (buffer.kind() == fb::BufferKind_Output)
+    return outputs[at].written;
+  if (buffer.kind() == fb::BufferKind_Arena)
+    return stages[planStages.of(buffer.size())].arena.data() +
+           current->arenaOffsets[index];
+  const void *data = nullptr;
+  int64_t bytes = 0;
+  (void)shared->constant(static_cast<uint32_t>(buffer.index()), data, bytes);
+  return const_cast<void *>(data);
+}
+
+/// The stage from which on an output's shape is known.
+uint32_t Session::outputStage(uint32_t index) const {
+  uint32_t stage = 0;
+  const auto *dims = signature->outputs()->Get(index)->type()->dims();
+  if (planStages.count() > 1 && dims)
+    for (int32_t dim : *dims)
+      stage = std::max(stage, planStages.of(dim));
+  return stage;
 }
 
 } // namespace dlrt

@@ -129,15 +129,25 @@ void print(const fb::Entry &entry, int32_t index, int outer,
 
 Status evaluateFormulas(const fb::Entry &entry, const int64_t *symbols,
                         int64_t *values) {
+  return evaluateFormulas(entry, symbols, nullptr, 0, values);
+}
+
+Status evaluateFormulas(const fb::Entry &entry, const int64_t *symbols,
+                        const uint32_t *stages, uint32_t stage,
+                        int64_t *values) {
   if (!entry.exprs())
     return {};
-  int32_t index = 0;
+  int32_t index = -1;
   for (const fb::Expr *expr : *entry.exprs()) {
-    if (!evaluate(*expr, symbols, values, values[index]))
-      return {Code::Mismatch, "these input shapes are out of range: " +
-                                  formulaText(entry, index) +
-                                  " overflows or divides by zero"};
     ++index;
+    if (stages && stages[index] != stage)
+      continue;
+    if (!evaluate(*expr, symbols, values, values[index]))
+      return {Code::Mismatch,
+              std::string(stage == 0 ? "these input shapes"
+                                     : "sizes that the run has found") +
+                  " are out of range: " + formulaText(entry, index) +
+                  " overflows or divides by zero"};
   }
   return {};
 }

@@ -21,6 +21,12 @@ struct Entry;
 Status evaluateFormulas(const fb::Entry &entry, const int64_t *symbols,
                         int64_t *values);
 
+/// Evaluates those formulas of `entry` that have values from `stage` on; the
+/// values of earlier ones are there. `stages` tells the stage of each.
+Status evaluateFormulas(const fb::Entry &entry, const int64_t *symbols,
+                        const uint32_t *stages, uint32_t stage,
+                        int64_t *values);
+
 /// The formula as text, with the symbols' names: "2 * (N + 1)". Text that would
 /// grow beyond reason ends in "...".
 std::string formulaText(const fb::Entry &entry, int32_t index);

@@ -46,8 +46,7 @@ private:
 Session::Session(std::shared_ptr<Module> module, SessionOptions options)
     : shared(std::move(module)), allocator(options.allocator),
       logContext(options.logContext), logFunction(options.log),
-      executor(std::move(options.executor)), arena(allocator),
-      scratch(allocator) {}
+      executor(std::move(options.executor)), scratch(allocator) {}
 
 Status Session::create(std::shared_ptr<Module> module, SessionOptions options,
                        std::unique_ptr<Session> &result) {
@@ -112,6 +111,13 @@ Status Session::initialize() {
         static_cast<int>(count(signature->outputs()->Get(i)->type()->dims()));
   }
   symbols.resize(count(signature->symbols()));
+  DLRT_RETURN_IF_ERROR(findStages(*signature, *plan, planStages));
+  for (uint32_t i = 0; i < planStages.count(); ++i) {
+    stages.emplace_back(allocator);
+    stages[i].firstStep = i == 0 ? 0 : planStages.bindSteps[i - 1] + 1;
+    stages[i].endStep = i + 1 == planStages.count() ? count(plan->steps())
+                                                    : planStages.bindSteps[i];
+  }
   return {};
 }
 
@@ -195,9 +201,36 @@ Status Session::prepare() {
   return prepareLocked();
 }
 
+int64_t Session::arenaBytes() const {
+  int64_t bytes = 0;
+  for (uint32_t i = 0; current && i <= reached; ++i)
+    bytes += stages[i].current->arenaBytes;
+  return bytes;
+}
+
+int64_t Session::flops() const {
+  int64_t flops = 0;
+  for (uint32_t i = 0; current && i <= reached; ++i)
+    flops += stages[i].current->program.flops();
+  return flops;
+}
+
+int64_t Session::symbolValue(uint32_t index) const {
+  if (!current || index >= symbols.size())
+    return -1;
+  if (signature->symbols()->Get(index)->input() >= 0)
+    return current->symbols[index];
+  for (uint32_t i = 0; i < reached; ++i)
+    if (const auto *bound = planStages.binds[i]->symbols())
+      for (int32_t symbol : *bound)
+        if (static_cast<uint32_t>(symbol) == index)
+          return current->symbols[index];
+  return -1;
+}
+
 Status Session::prepareLocked() {
   DLRT_RETURN_IF_ERROR(bindShapes());
-  return reserveMemory();
+  return reserveMemory(0);
 }
 
 Status Session::run() {
@@ -208,8 +241,11 @@ Status Session::run() {
   return execute();
 }
 
-Status Session::execute() {
+/// Finds memory for the outputs whose sizes are known from a stage on.
+Status Session::placeOutputs(uint32_t number) {
   for (uint32_t i = 0; i < outputs.size(); ++i) {
+    if (outputStage(i) != number)
+      continue;
     Output &output = outputs[i];
     size_t needed = static_cast<size_t>(current->outputBytes[i]);
     if (output.data) {
@@ -224,28 +260,56 @@ Status Session::execute() {
       output.written = output.own.data();
     }
   }
-  CpuProgram &program = current->program;
+  return {};
+}
+
+/// Tells a stage's program where the buffers are that it may use. It knows the
+/// constants already.
+void Session::placeBuffers(uint32_t number) {
   for (uint32_t b = 0; b < count(plan->buffers()); ++b) {
     const fb::Buffer &buffer = *plan->buffers()->Get(b);
-    uint32_t index = static_cast<uint32_t>(buffer.index());
-    if (buffer.kind() == fb::BufferKind_Input)
-      program.setBuffer(b, const_cast<void *>(inputs[index].data));
-    else if (buffer.kind() == fb::BufferKind_Output)
-      program.setBuffer(b, outputs[index].written);
-    else if (buffer.kind() == fb::BufferKind_Arena)
-      program.setBuffer(b, arena.data() + current->arenaOffsets[b]);
+    if (buffer.kind() == fb::BufferKind_Constant)
+      continue;
+    if (planStages.count() > 1) {
+      bool isArena = buffer.kind() == fb::BufferKind_Arena;
+      uint32_t own = isArena ? planStages.of(buffer.size())
+                     : buffer.kind() == fb::BufferKind_Output
+                         ? outputStage(static_cast<uint32_t>(buffer.index()))
+                         : 0;
+      if (own > number)
+        continue;
+    }
+    current->program.setBuffer(b, bufferAddress(b));
   }
-  if (profiling) {
+}
+
+Status Session::execute() {
+  if (profiling)
     sink.events.clear();
-    sink.events.reserve(program.executedSteps());
-    profiled = &program;
-  }
   executor->prepare();
   FloatEnvironmentScope environment;
-  CpuRun context = {executor.get(), shares.get(), scratch.data(),
-                    scratchStride,  &cancelled,   profiling ? &sink : nullptr};
-  if (!program.run(context))
-    return {Code::Cancelled, "the run was cancelled"};
+  CpuRun context = {executor.get(), shares.get(), nullptr, 0,
+                    &cancelled,     nullptr,      {}};
+  if (profiling) {
+    context.profile = &sink;
+    context.start = std::chrono::steady_clock::now();
+  }
+  for (uint32_t number = 0; number < stages.size(); ++number) {
+    if (number > 0) {
+      DLRT_RETURN_IF_ERROR(readSizes(number));
+      DLRT_RETURN_IF_ERROR(bindStage(number));
+      DLRT_RETURN_IF_ERROR(reserveMemory(number));
+    }
+    DLRT_RETURN_IF_ERROR(placeOutputs(number));
+    placeBuffers(number);
+    CpuProgram &program = current->program;
+    if (profiling)
+      sink.events.reserve(sink.events.size() + program.executedSteps());
+    context.scratch = scratch.data();
+    context.scratchStride = scratchStride;
+    if (!program.run(context))
+      return {Code::Cancelled, "the run was cancelled"};
+  }
   return {};
 }
 

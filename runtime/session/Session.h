@@ -4,6 +4,7 @@
 #ifndef DLRT_SESSION_SESSION_H
 #define DLRT_SESSION_SESSION_H
 
+#include "runtime/artifact/Stages.h"
 #include "runtime/device/cpu/CpuProgram.h"
 #include "runtime/device/cpu/Executor.h"
 #include "runtime/session/Memory.h"
@@ -31,7 +32,9 @@ struct SessionOptions {
 ///
 /// Everything that depends on shapes (formulas, the plan with its addresses) is
 /// made once for each binding of shapes and kept for the last few. The arena is
-/// shared by all bindings and grows only when a new one needs more.
+/// shared by all bindings and grows only when a new one needs more. A plan that
+/// reads sizes while it runs has stages; each has bindings and an arena of its
+/// own, which it gets when its sizes are known.
 class Session {
 public:
   static Status create(std::shared_ptr<Module> module, SessionOptions options,
@@ -57,24 +60,27 @@ public:
   /// Makes the run in progress return Cancelled after the step at hand.
   void cancel() { cancelled.store(true, std::memory_order_relaxed); }
 
-  /// The last prepared shape of an output; null before.
+  /// The last prepared shape of an output; null before. A size that the run
+  /// finds is -1 before it.
   const int64_t *outputDims(uint32_t index) const;
   int outputRank(uint32_t index) const { return outputs[index].rank; }
   int64_t outputBytes(uint32_t index) const;
   /// Where the last run wrote an output; null before the first.
   void *outputData(uint32_t index) const { return outputs[index].written; }
 
-  /// Bytes of the arena for the prepared shapes.
-  int64_t arenaBytes() const { return current ? current->arenaBytes : 0; }
+  /// Bytes of the arenas for the prepared shapes, of the stages that have been
+  /// reached.
+  int64_t arenaBytes() const;
   /// Arithmetic operations of a run with the prepared shapes, of steps that
-  /// know.
-  int64_t flops() const { return current ? current->program.flops() : 0; }
+  /// know, likewise.
+  int64_t flops() const;
+  /// The value of a symbol; -1 where it is not known (yet).
+  int64_t symbolValue(uint32_t index) const;
   bool isPrepared() const { return current != nullptr; }
   int threads() const { return executor->concurrency(); }
 
   void enableProfile(bool enable) { profiling = enable; }
   const std::vector<ProfileEvent> &profile() const { return sink.events; }
-  const CpuProgram *profiledProgram() const { return profiled; }
 
 private:
   struct Input {
@@ -90,25 +96,42 @@ private:
     int rank = 0;
     Block own;
   };
+  /// A stage for certain values of the symbols.
   struct Binding {
-    std::vector<int64_t> symbols;
-    std::vector<int64_t> values; ///< of all formulas
+    std::vector<int64_t> symbols; ///< 0 for those of later stages
+    std::vector<int64_t> values;  ///< of the formulas up to this stage
     std::vector<std::vector<int64_t>> outputDims;
     std::vector<int64_t> outputBytes;
     std::vector<int64_t> arenaOffsets; ///< of each of the plan's buffers
-    int64_t arenaBytes = 0;
+    std::vector<int64_t> bufferBytes;  ///< likewise
+    int64_t arenaBytes = 0;            ///< of the stage's own arena
     CpuProgram program;
     uint64_t lastUse = 0;
+  };
+
+  struct Stage {
+    explicit Stage(const Allocator &allocator) : arena(allocator) {}
+    uint32_t firstStep = 0, endStep = 0;
+    std::vector<std::unique_ptr<Binding>> bindings;
+    Binding *current = nullptr;
+    Block arena;
   };
 
   Session(std::shared_ptr<Module> module, SessionOptions options);
   Status initialize();
   Status findPlan(const std::string &target);
   Status bindShapes();
+  Status bindStage(uint32_t number);
   Status checkInputs(const Binding &binding) const;
-  Status makeBinding(Binding &binding);
-  Status resolve(Binding &binding);
-  Status reserveMemory();
+  Status makeBinding(Binding &binding, uint32_t number);
+  Status findOutputs(Binding &binding, uint32_t number);
+  Status resolve(Binding &binding, uint32_t number);
+  Status reserveMemory(uint32_t number);
+  Status readSizes(uint32_t number);
+  void *bufferAddress(uint32_t buffer) const;
+  uint32_t outputStage(uint32_t index) const;
+  Status placeOutputs(uint32_t number);
+  void placeBuffers(uint32_t number);
   Status execute();
   Status prepareLocked();
   Status at(Status status) const;
@@ -130,18 +153,18 @@ private:
   std::vector<Output> outputs;
   bool shapesChanged = true;
   std::vector<int64_t> symbols;
-  std::vector<std::unique_ptr<Binding>> bindings;
-  Binding *current = nullptr;
+  PlanStages planStages;
+  std::vector<Stage> stages;
+  uint32_t reached = 0;       ///< the last stage that has a binding
+  Binding *current = nullptr; ///< of that stage
   uint64_t uses = 0;
 
-  Block arena;
   Block scratch;
   size_t scratchStride = 0; ///< for the current binding
   std::atomic<bool> busy{false};
   std::atomic<bool> cancelled{false};
   bool profiling = false;
   ProfileSink sink;
-  const CpuProgram *profiled = nullptr;
 };
 
 } // namespace dlrt

@@ -152,3 +152,35 @@ func.func @dispatch_2(%x: tensor<4xf32>) {
   %0 = dl.dispatch @kernel(%x) sizes affine_map<()[s0] -> (s0)> : (tensor<4xf32>) -> tensor<4xf32>
   return
 }
+
+// -----
+
+func.func @bind(%x: tensor<2xi64>) {
+  // expected-error @+1 {{(C1) expected a static operand of 1 i64, found 'tensor<2xi64>'}}
+  dl.bind %x {symbols = array<i64: 0>, message = ""} : tensor<2xi64>
+  return
+}
+
+// -----
+
+func.func @bind_2(%x: tensor<1xi32>) {
+  // expected-error @+1 {{(C1) expected a static operand of 1 i64, found 'tensor<1xi32>'}}
+  dl.bind %x {symbols = array<i64: 0>, message = ""} : tensor<1xi32>
+  return
+}
+
+// -----
+
+func.func @bind_3(%x: tensor<2xi64>) {
+  // expected-error @+1 {{(C2) expected symbols that differ, found [1, 1]}}
+  dl.bind %x {symbols = array<i64: 1, 1>, message = ""} : tensor<2xi64>
+  return
+}
+
+// -----
+
+func.func @bind_4(%x: tensor<1xi64>) {
+  // expected-error @+1 {{(C2) expected symbols that differ, found [-1]}}
+  dl.bind %x {symbols = array<i64: -1>, message = ""} : tensor<1xi64>
+  return
+}

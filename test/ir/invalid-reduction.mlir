@@ -189,3 +189,43 @@ func.func @window_reduce_5(%x: tensor<2x5xf32>) {
   %0 = dl.window_reduce max, %x {window = array<i64: 3>, strides = array<i64: 1>, dilations = array<i64: 3>} : (tensor<2x5xf32>) -> tensor<2x5xf32>
   return
 }
+
+// -----
+
+func.func @row_order(%x: tensor<5xf32>) {
+  // expected-error @+1 {{(C1) expected an operand of rank 2, found 'tensor<5xf32>'}}
+  %0 = dl.row_order %x : (tensor<5xf32>) -> tensor<5xi64>
+  return
+}
+
+// -----
+
+func.func @row_order_2(%x: tensor<5x2xf32>) {
+  // expected-error @+1 {{(C2) expected an i64 for each row of 'tensor<5x2xf32>', found 'tensor<4xi64>'}}
+  %0 = dl.row_order %x : (tensor<5x2xf32>) -> tensor<4xi64>
+  return
+}
+
+// -----
+
+func.func @suppress(%b: tensor<1x6x4xf32>, %c: tensor<1x2x5xf32>, %m: tensor<i64>, %t: tensor<f32>) {
+  // expected-error @+1 {{(C1) expected boxes [b, n, 4] and scores [b, c, n] of one type}}
+  %s, %n = dl.suppress %b, %c, %m, %t, %t : (tensor<1x6x4xf32>, tensor<1x2x5xf32>, tensor<i64>, tensor<f32>, tensor<f32>) -> (tensor<12x3xi64>, tensor<1xi64>)
+  return
+}
+
+// -----
+
+func.func @suppress_2(%b: tensor<1x6x4xf32>, %c: tensor<1x2x6xf32>, %m: tensor<1xi64>, %t: tensor<f32>) {
+  // expected-error @+1 {{(C2) expected scalars of i64, f32 and f32}}
+  %s, %n = dl.suppress %b, %c, %m, %t, %t : (tensor<1x6x4xf32>, tensor<1x2x6xf32>, tensor<1xi64>, tensor<f32>, tensor<f32>) -> (tensor<12x3xi64>, tensor<1xi64>)
+  return
+}
+
+// -----
+
+func.func @suppress_3(%b: tensor<1x6x4xf32>, %c: tensor<1x2x6xf32>, %m: tensor<i64>, %t: tensor<f32>) {
+  // expected-error @+1 {{(C3) expected results [m, 3] and [1] of i64}}
+  %s, %n = dl.suppress %b, %c, %m, %t, %t : (tensor<1x6x4xf32>, tensor<1x2x6xf32>, tensor<i64>, tensor<f32>, tensor<f32>) -> (tensor<12x4xi64>, tensor<1xi64>)
+  return
+}

@@ -58,3 +58,22 @@ func.func @host(%x: tensor<2x9xf32>) -> (tensor<2x3xf32>, tensor<2x3xi64>) {
   } : tensor<2x3xf32>, tensor<2x3xi64>
   return %0#0, %0#1 : tensor<2x3xf32>, tensor<2x3xi64>
 }
+
+// -----
+
+// So are groups of other ops that the runtime computes.
+// CHECK-LABEL: func.func @calls
+// CHECK: dl.host_call "row_order"(%arg0) {arguments = array<i64>}
+// CHECK: dl.host_call "suppress"(%arg1, %arg2, %arg3, %arg4, %arg4) {arguments = array<i64: 1>}
+func.func @calls(%x: tensor<5x2xf32>, %b: tensor<1x6x4xf32>, %s: tensor<1x2x6xf32>, %m: tensor<i64>, %t: tensor<f32>)
+    -> (tensor<5xi64>, tensor<12x3xi64>, tensor<1xi64>) {
+  %0 = dl.fused {
+    %o = dl.row_order %x : (tensor<5x2xf32>) -> tensor<5xi64>
+    dl.yield %o : tensor<5xi64>
+  } : tensor<5xi64>
+  %1:2 = dl.fused {
+    %r, %n = dl.suppress %b, %s, %m, %t, %t {centered = true} : (tensor<1x6x4xf32>, tensor<1x2x6xf32>, tensor<i64>, tensor<f32>, tensor<f32>) -> (tensor<12x3xi64>, tensor<1xi64>)
+    dl.yield %r, %n : tensor<12x3xi64>, tensor<1xi64>
+  } : tensor<12x3xi64>, tensor<1xi64>
+  return %0, %1#0, %1#1 : tensor<5xi64>, tensor<12x3xi64>, tensor<1xi64>
+}

@@ -106,3 +106,30 @@ func.func @scalar(%x: tensor<1xf32>) -> tensor<i32> {
   %2 = dl.cast %1 : (tensor<f32>) -> tensor<i32>
   return %2 : tensor<i32>
 }
+
+// Where dimensions of size 1 alone come and go, the reshape of one operand is not
+// exchanged for that of another, which would go on for ever.
+// CHECK-LABEL: func.func @unit_dims
+// CHECK: dl.reshape
+// CHECK: dl.select
+func.func @unit_dims(%a: tensor<1xi64>, %b: tensor<1x1xi64>) -> tensor<1x1xi64> {
+  %0 = dl.abs %a : (tensor<1xi64>) -> tensor<1xi64>
+  %1 = dl.abs %b : (tensor<1x1xi64>) -> tensor<1x1xi64>
+  %2 = dl.reshape %0 : (tensor<1xi64>) -> tensor<1x1xi64>
+  %3 = dl.compare lt, %2, %1 : (tensor<1x1xi64>, tensor<1x1xi64>) -> tensor<1x1xi1>
+  %4 = dl.select %3, %2, %1 : (tensor<1x1xi1>, tensor<1x1xi64>, tensor<1x1xi64>) -> tensor<1x1xi64>
+  return %4 : tensor<1x1xi64>
+}
+
+// A reshape that changes nothing is not left behind.
+// CHECK-LABEL: func.func @nothing
+// CHECK-NOT: dl.reshape
+// CHECK: return
+func.func @nothing(%a: tensor<1xi64>, %s: tensor<i64>) -> (tensor<i64>, tensor<1xi1>) {
+  %0 = dl.abs %a : (tensor<1xi64>) -> tensor<1xi64>
+  %1 = dl.reshape %0 : (tensor<1xi64>) -> tensor<1x1xi64>
+  %2 = dl.reduce sum, %1 {axes = array<i64: 1>} : (tensor<1x1xi64>) -> tensor<1xi64>
+  %3 = dl.reduce sum, %2 {axes = array<i64: 0>} : (tensor<1xi64>) -> tensor<i64>
+  %4 = dl.compare le, %2, %s : (tensor<1xi64>, tensor<i64>) -> tensor<1xi1>
+  return %3, %4 : tensor<i64>, tensor<1xi1>
+}

@@ -164,4 +164,37 @@ TEST(Allocation, NoneInAProfiledRunAfterTheFirst) {
   EXPECT_EQ(session.profile().size(), 23u);
 }
 
+TEST(Allocation, NoneWhereSizesThatARunReadsCameBefore) {
+  ModuleBuilder builder;
+  int m = builder.symbol("M", -1, 0), four = builder.constant(4);
+  int bytes = builder.mul(m, four), one = builder.constant(1);
+  int x = builder.input("x", fb::ElementType_F32, {builder.constant(50)});
+  int size = builder.input("size", fb::ElementType_I64, {one});
+  int y = builder.output("y", fb::ElementType_F32, {m});
+  int zero = builder.constant(0), t = builder.arena(zero, bytes);
+  builder.plan().arena_size = zero;
+  builder.plan().late_arena_sizes = {bytes};
+  builder.bind(size, {0}, "the size");
+  builder.dispatch(kDouble, {x, t}, m).scratch = bytes;
+  builder.dispatch(kDouble, {t, y}, m);
+  Module module = open(builder);
+  Session session(module, threads(2));
+  std::vector<float> values = iota(50);
+  int64_t number = 0;
+  session.bindInput(0, values.data(), {50});
+  session.bindInput(1, &number, {1});
+  for (int64_t n : {50, 3, 20}) {
+    number = n;
+    session.run();
+  }
+  EXPECT_EQ(allocationsOf([&] {
+              for (int round = 0; round < 50; ++round)
+                for (int64_t n : {3, 50, 20}) {
+                  number = n;
+                  dlrt_session_run(session.get(), nullptr);
+                }
+            }),
+            0);
+}
+
 } // namespace

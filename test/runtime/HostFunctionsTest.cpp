@@ -189,6 +189,99 @@ TEST(Copy, CopiesAndRefusesOtherSizes) {
   session.run();
 }
 
+/// The order of rows of `data`, checked against a stable sort of the rows.
+TEST(RowOrder, SortsRowsAndKeepsEqualOnes) {
+  for (int64_t rows : {0, 1, 7, 300})
+    for (int64_t size : {0, 1, 3}) {
+      ModuleBuilder builder;
+      int n = builder.constant(rows), m = builder.constant(size);
+      int x = builder.input("x", fb::ElementType_I32, {n, m});
+      int y = builder.output("order", fb::ElementType_I64, {n});
+      builder.call("row_order", {x, y});
+      Module module = open(builder);
+      Session session(module);
+      std::vector<int32_t> data(size_t(rows * size));
+      uint32_t state = 1;
+      for (int32_t &value : data)
+        value = int32_t((state = state * 1664525u + 1013904223u) >> 30) - 2;
+      session.bindInput(0, data.data(), {rows, size});
+      session.run();
+      std::vector<int64_t> expected(static_cast<size_t>(rows));
+      for (int64_t i = 0; i < rows; ++i)
+        expected[size_t(i)] = i;
+      auto row = [&](int64_t i) { return data.begin() + i * size; };
+      std::stable_sort(expected.begin(), expected.end(),
+                       [&](int64_t a, int64_t b) {
+                         return std::lexicographical_compare(
+                             row(a), row(a) + size, row(b), row(b) + size);
+                       });
+      EXPECT_EQ(result<int64_t>(session), expected);
+    }
+}
+
+TEST(RowOrder, RefusesArgumentsThatDoNotAgree) {
+  ModuleBuilder builder;
+  int n = builder.constant(4), m = builder.constant(2);
+  int x = builder.input("x", fb::ElementType_F32, {n, m});
+  int y = builder.output("order", fb::ElementType_I64, {m});
+  builder.call("row_order", {x, y});
+  Module module = open(builder);
+  std::vector<float> data = iota(8);
+  Session session(module);
+  session.bindInput(0, data.data(), {4, 2});
+  EXPECT_EQ(errorOf(DLRT_BAD_MODULE, [&] { session.run(); }),
+            "<memory>: step 0 'row_order': row_order has arguments that do not "
+            "agree");
+}
+
+/// Runs suppress on one class of boxes, and gives the rows that it selects.
+std::vector<int64_t> suppress(const std::vector<float> &boxes,
+                              const std::vector<float> &scores, int64_t most,
+                              float overlap, float threshold) {
+  ModuleBuilder builder;
+  int one = builder.constant(1), four = builder.constant(4);
+  int n = builder.constant(int64_t(scores.size())), three = builder.constant(3);
+  std::vector<int> args = {
+      builder.input("boxes", fb::ElementType_F32, {one, n, four}),
+      builder.input("scores", fb::ElementType_F32, {one, one, n}),
+      builder.input("most", fb::ElementType_I64, {}),
+      builder.input("overlap", fb::ElementType_F32, {}),
+      builder.input("threshold", fb::ElementType_F32, {}),
+      builder.output("selected", fb::ElementType_I64, {n, three}),
+      builder.output("count", fb::ElementType_I64, {one})};
+  builder.call("suppress", args, {0});
+  Module module = open(builder);
+  Session session(module);
+  session.bindInput(0, boxes.data(), {1, int64_t(scores.size()), 4});
+  session.bindInput(1, scores.data(), {1, 1, int64_t(scores.size())});
+  session.bindInput(2, &most, {});
+  session.bindInput(3, &overlap, {});
+  session.bindInput(4, &threshold, {});
+  session.run();
+  std::vector<int64_t> rows = result<int64_t>(session);
+  std::vector<int64_t> count = result<int64_t>(session, 1);
+  EXPECT_TRUE(std::all_of(rows.begin() + 3 * count[0], rows.end(),
+                          [](int64_t value) { return value == -1; }));
+  rows.resize(size_t(3 * count[0]));
+  return rows;
+}
+
+TEST(Suppress, KeepsTheBestThatDoNotOverlap) {
+  std::vector<float> boxes = {0, 0,  1, 1,  1.1f, 1, 0.1f, 0,
+                              0, 10, 1, 11, 0,    0, 0,    0};
+  std::vector<float> scores = {0.8f, 0.9f, 0.8f, 0.8f};
+  EXPECT_EQ(suppress(boxes, scores, 9, 0.5f, 0.5f),
+            (std::vector<int64_t>{0, 0, 1, 0, 0, 2, 0, 0, 3}));
+  EXPECT_EQ(suppress(boxes, scores, 2, 1.0f, 0.5f),
+            (std::vector<int64_t>{0, 0, 1, 0, 0, 0}));
+  EXPECT_EQ(suppress(boxes, scores, 9, 0.5f, 0.8f),
+            (std::vector<int64_t>{0, 0, 1}));
+  EXPECT_TRUE(suppress(boxes, scores, 0, 0.5f, 0.5f).empty());
+  scores[2] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(suppress(boxes, scores, 9, 0.5f, 0.0f),
+            (std::vector<int64_t>{0, 0, 1, 0, 0, 3}));
+}
+
 TEST(HostFunctions, UnknownOnesAreRefusedByName) {
   ModuleBuilder builder;
   int n = builder.constant(1);

@@ -176,6 +176,19 @@ fb::HostCallT &ModuleBuilder::call(const std::string &function,
   return *steps().back()->action.AsHostCall();
 }
 
+fb::BindT &ModuleBuilder::bind(int buffer, std::vector<int> symbols,
+                               const std::string &message) {
+  fb::BindT bind;
+  bind.view = std::make_unique<fb::ViewT>();
+  bind.view->buffer = buffer;
+  bind.symbols.assign(symbols.begin(), symbols.end());
+  bind.message = message;
+  auto step = std::make_unique<fb::StepT>();
+  step->action.Set(std::move(bind));
+  steps().push_back(std::move(step));
+  return *steps().back()->action.AsBind();
+}
+
 void ModuleBuilder::beginLoop(int count) {
   fb::LoopT loop;
   loop.count = count;

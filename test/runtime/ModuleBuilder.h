@@ -44,6 +44,9 @@ public:
   dlrt::fb::HostCallT &call(const std::string &function,
                             std::vector<int> buffers,
                             std::vector<int64_t> attributes = {});
+  /// Gives symbols (by their numbers) the values of a buffer.
+  dlrt::fb::BindT &bind(int buffer, std::vector<int> symbols,
+                        const std::string &message);
   void beginLoop(int count);
   void endLoop();
 

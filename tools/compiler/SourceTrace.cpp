@@ -186,7 +186,7 @@ static Operation *findRoot(FusedOp group) {
 }
 
 static StringRef getGroupKind(FusedOp group, Operation *root) {
-  if (isa<TopkOp>(root))
+  if (isRuntimeCall(root))
     return "host";
   unsigned contractions = 0;
   for (Operation &op : group.getBody().front().without_terminator())

@@ -119,11 +119,10 @@ struct Cost {
 };
 
 Cost findCost(const runtime::Session &session, const runtime::Module &module,
-              uint32_t entry, const std::vector<values::Value> &inputs,
-              std::optional<double> joulesPerCall) {
+              uint32_t entry, std::optional<double> joulesPerCall) {
   Cost cost;
   cost.info = tools::WorkInfo::read(module, module.entryName(entry));
-  cost.symbols = tools::findSymbols(module, entry, inputs);
+  cost.symbols = tools::findSymbols(session, module, entry);
   if (cost.info)
     for (int step : cost.info->order(cost.symbols, size_t(1) << 24))
       cost.work +=
@@ -272,7 +271,7 @@ void bench(const Options &options) {
   Times times = summarize(timed);
   if (joules)
     *joules /= static_cast<double>(times.runs);
-  Cost cost = findCost(session, module, entry, inputs, joules);
+  Cost cost = findCost(session, module, entry, joules);
   Json json = makeJson(options, times, session, module, load, memory, cost);
   if (!options.json)
     printText(times, session, module, load, memory, cost);

@@ -77,15 +77,15 @@ static std::string print(const Json &formula, int around) {
 
 std::string printFormula(const Json &formula) { return print(formula, 0); }
 
-Symbols findSymbols(const runtime::Module &module, uint32_t entry,
-                    const std::vector<values::Value> &inputs) {
+Symbols findSymbols(const runtime::Session &session,
+                    const runtime::Module &module, uint32_t entry) {
   Symbols symbols;
   uint32_t count = dlrt_module_symbol_count(module.get(), entry);
   for (uint32_t i = 0; i < count; ++i) {
     runtime::detail::Sized<dlrt_symbol_info> symbol;
     runtime::detail::check(dlrt_module_symbol, module.get(), entry, i,
                            static_cast<dlrt_symbol_info *>(&symbol));
-    symbols[symbol.name] = inputs.at(symbol.input).dims.at(symbol.axis);
+    symbols[symbol.name] = session.symbol(i);
   }
   return symbols;
 }

@@ -89,9 +89,9 @@ int64_t evaluateFormula(const nlohmann::json &formula, const Symbols &symbols);
 /// The same as text, as "4 * N + 2".
 std::string printFormula(const nlohmann::json &formula);
 
-/// The symbols' values where the inputs of an entry have these shapes.
-Symbols findSymbols(const runtime::Module &module, uint32_t entry,
-                    const std::vector<values::Value> &inputs);
+/// The values of the symbols of a session's entry in its last run.
+Symbols findSymbols(const runtime::Session &session,
+                    const runtime::Module &module, uint32_t entry);
 
 /// The limits as JSON: `peak_gflops` (of float32), `bf16_pairs_peak_gflops` and
 /// `bf16_tiles_peak_gflops` where they were measured, `bandwidth_gbytes_per_s`,

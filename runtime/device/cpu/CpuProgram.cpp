@@ -114,9 +114,6 @@ bool CpuProgram::run(const CpuRun &context) {
     return static_cast<int64_t>(
         std::chrono::duration_cast<std::chrono::nanoseconds>(time).count());
   };
-  Clock::time_point runStart;
-  if (context.profile)
-    runStart = Clock::now();
   int64_t iteration[kMaxLoopDepth] = {};
   size_t count = steps.size();
   for (size_t i = 0; i < count; ++i) {
@@ -145,8 +142,8 @@ bool CpuProgram::run(const CpuRun &context) {
       call(step, current, context);
     if (context.profile &&
         context.profile->events.size() < context.profile->events.capacity())
-      context.profile->events.push_back({static_cast<uint32_t>(i),
-                                         nanoseconds(start - runStart),
+      context.profile->events.push_back({this, static_cast<uint32_t>(i),
+                                         nanoseconds(start - context.start),
                                          nanoseconds(Clock::now() - start)});
   }
   return true;

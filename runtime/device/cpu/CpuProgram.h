@@ -12,14 +12,18 @@
 #include "runtime/device/cpu/host/HostFunctions.h"
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 namespace dlrt {
 
+class CpuProgram;
+
 /// One execution of one step, for profiles.
 struct ProfileEvent {
+  const CpuProgram *program;
   uint32_t step;    ///< a position for CpuProgram::stepName
   int64_t start;    ///< nanoseconds since the run began
   int64_t duration; ///< nanoseconds
@@ -37,18 +41,19 @@ struct CpuRun {
   std::byte *scratch;   ///< for each part of a dispatch
   size_t scratchStride; ///< bytes from one part's scratch to the next's
   const std::atomic<bool> *cancelled;
-  ProfileSink *profile; ///< null where none is wanted
+  ProfileSink *profile;                        ///< null where none is wanted
+  std::chrono::steady_clock::time_point start; ///< of the run, for profiles
 };
 
-/// A plan whose formulas have been evaluated: a flat list of steps whose
-/// arguments are addresses. For one session, on one thread at a time.
+/// A stage of a plan whose formulas have been evaluated: a flat list of steps
+/// whose arguments are addresses. For one session, on one thread at a time.
 class CpuProgram {
 public:
-  /// Resolves `plan` for the formulas' `values`. `bufferBytes` has the size
-  /// of each of the plan's buffers. What was accepted here cannot fail in a
-  /// run.
-  Status build(const fb::Module &module, const fb::Plan &plan,
-               const CodeImage &code, const int64_t *values,
+  /// Resolves steps [begin, end) of `plan` for the formulas' `values`.
+  /// `bufferBytes` has the size of each of the plan's buffers. What was
+  /// accepted here cannot fail in a run.
+  Status build(const fb::Module &module, const fb::Plan &plan, uint32_t begin,
+               uint32_t end, const CodeImage &code, const int64_t *values,
                const std::vector<int64_t> &bufferBytes);
 
   /// Bytes of scratch that each part of a dispatch needs.

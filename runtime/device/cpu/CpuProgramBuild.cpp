@@ -23,9 +23,12 @@ public:
         bufferBytes(bufferBytes) {}
 
   Status build(const Steps *steps) {
-    if (!steps)
-      return {};
-    for (const fb::Step *step : *steps) {
+    return steps ? build(steps, 0, steps->size()) : Status();
+  }
+
+  Status build(const Steps *steps, uint32_t begin, uint32_t end) {
+    for (uint32_t i = begin; i < end; ++i) {
+      const fb::Step *step = steps->Get(i);
       if (const fb::Dispatch *dispatch = step->action_as_Dispatch())
         DLRT_RETURN_IF_ERROR(addDispatch(*dispatch));
       else if (const fb::HostCall *call = step->action_as_HostCall())
@@ -241,12 +244,14 @@ private:
 };
 
 Status CpuProgram::build(const fb::Module &module, const fb::Plan &plan,
-                         const CodeImage &code, const int64_t *values,
+                         uint32_t begin, uint32_t end, const CodeImage &code,
+                         const int64_t *values,
                          const std::vector<int64_t> &bufferBytes) {
   patches.resize(bufferBytes.size());
   addresses.resize(bufferBytes.size());
   Builder builder(*this, module, code, values, bufferBytes);
-  DLRT_RETURN_IF_ERROR(builder.build(plan.steps()));
+  if (plan.steps())
+    DLRT_RETURN_IF_ERROR(builder.build(plan.steps(), begin, end));
   builder.finish();
   return {};
 }

@@ -19,7 +19,7 @@ static std::string getSteps(TextModule &module) {
   for (llvm::StringRef line : lines) {
     llvm::StringRef word = line.ltrim().split(' ').first.split('(').first;
     if (word == "dispatch" || word == "loop" || word == "copy" ||
-        word == "topk" || word == "}")
+        word == "topk" || word == "bind" || word == "}")
       steps += line.str() + "\n";
   }
   EXPECT_EQ(module.diagnostics, "");
@@ -366,6 +366,81 @@ static std::string getError(llvm::StringRef text, bool verify = true) {
   TextModule module(text, verify);
   EXPECT_EQ(module.print(), "");
   return module.diagnostics;
+}
+
+// A tensor of as many rows as the run finds.
+#define L "tensor<?x4xf32, #dl.dims<()[s0, s1] -> (s1, 4)>>"
+
+TEST(Schedule, SizesThatAreBoundDivideItIntoStages) {
+  TextModule module(KERNELS R"(
+func.func @main(%x: )" T R"(, %n: tensor<1xi64>) -> )" L
+                            R"( attributes {dl.symbols = ["B", "rows"]} {
+  %0 = dl.dispatch @unary(%x) sizes affine_map<() -> ()> : ()" T R"() -> )" T
+                            R"(
+  dl.bind %n {symbols = array<i64: 1>, message = "too many"} : tensor<1xi64>
+  %1 = dl.dispatch @unary(%0) sizes affine_map<() -> ()> : ()" T R"() -> )" L
+                            R"(
+  %2 = dl.dispatch @unary(%1) sizes affine_map<() -> ()> : ()" L R"() -> )" L
+                            R"(
+  return %2 : )" L R"(
+})");
+  EXPECT_EQ(getSteps(module),
+            "dispatch 0(0; 2) sizes (s0, s0) tiles (s0 ceildiv 8) scratch "
+            "s0*16\n"
+            "bind s1 = 1: too many\n"
+            "dispatch 0(2; 3) sizes (s0, s1) tiles (s0 ceildiv 8) scratch "
+            "s1*16\n"
+            "dispatch 0(3; 5) sizes (s1, s1) tiles (s1 ceildiv 8) scratch "
+            "s1*16\n");
+  std::string text = module.print();
+  EXPECT_THAT(text, HasSubstr("symbol rows = bound by a step"));
+  EXPECT_THAT(text, HasSubstr("storage 3: arena, s1*16 bytes at 0"));
+  EXPECT_THAT(text, HasSubstr("arena: (s0*16 ceildiv 64)*64 bytes"));
+  EXPECT_THAT(text, HasSubstr("arena of stage 1: (s1*16 ceildiv 64)*64 bytes"));
+}
+
+TEST(Schedule, NothingIsMadeInAPlaceThatIsNotKnownYet) {
+  // The output's shape is bound after its value is made: the value is copied.
+  TextModule module(KERNELS R"(
+func.func @main(%x: )" T R"(, %n: tensor<1xi64>) -> )" L
+                            R"( attributes {dl.symbols = ["B", "rows"]} {
+  %0 = dl.dispatch @unary(%x) sizes affine_map<() -> ()> : ()" T R"() -> )" T
+                            R"(
+  dl.bind %n {symbols = array<i64: 1>, message = "too many"} : tensor<1xi64>
+  %1 = dl.reshape %0 : ()" T R"() -> )" L R"(
+  return %1 : )" L R"(
+})");
+  EXPECT_EQ(getSteps(module),
+            "dispatch 0(0; 2) sizes (s0, s0) tiles (s0 ceildiv 8) scratch "
+            "s0*16\n"
+            "bind s1 = 1: too many\n"
+            "copy(2; 3)\n");
+}
+
+TEST(ScheduleErrors, SizesThatAreNotBoundYet) {
+  EXPECT_EQ(getError(R"(
+func.func @main(%x: tensor<2xi64>, %n: tensor<1xi64>) -> tensor<?xi64, #dl.dims<()[s0] -> (s0)>> {
+  %0 = dl.reshape %x : (tensor<2xi64>) -> tensor<?xi64, #dl.dims<()[s0] -> (s0)>>
+  dl.bind %n {symbols = array<i64: 0>, message = ""} : tensor<1xi64>
+  return %0 : tensor<?xi64, #dl.dims<()[s0] -> (s0)>>
+})"),
+            "'dl.reshape' op uses a size that is not known there: symbol 0\n");
+  EXPECT_EQ(getError(R"(
+func.func @main(%x: tensor<?xi64, #dl.dims<()[s0] -> (s0)>>, %n: tensor<1xi64>) -> tensor<1xi64> {
+  dl.bind %n {symbols = array<i64: 0>, message = ""} : tensor<1xi64>
+  return %n : tensor<1xi64>
+})"),
+            "'dl.bind' op binds a symbol that has a value: 0\n");
+  EXPECT_EQ(getError(R"(
+func.func @main(%n: tensor<1xi64>, %x: tensor<2x1xi64>) -> tensor<1xi64> {
+  %0 = dl.scan states(%n) inputs(%x) {
+  ^bb0(%s: tensor<1xi64>, %e: tensor<1xi64>):
+    dl.bind %e {symbols = array<i64: 0>, message = ""} : tensor<1xi64>
+    dl.yield %e : tensor<1xi64>
+  } : (tensor<1xi64>, tensor<2x1xi64>) -> tensor<1xi64>
+  return %0 : tensor<1xi64>
+})"),
+            "'dl.bind' op stands in a loop\n");
 }
 
 TEST(ScheduleErrors, SizeThatNoInputHas) {

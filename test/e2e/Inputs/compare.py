@@ -8,7 +8,8 @@
 MODEL is binary ONNX or, with the ending .onnxtext, ONNX's text. A size names every
 dynamic dimension of the inputs; without any --size the model is run once. KIND says
 what an input holds: `normal` (default for floating point), `int:K` (integers below K,
-K = 10 by default), `mask` (ones, then zeros at the end of the last row), `bool`.
+K = 10 by default), `mask` (ones, then zeros at the end of the last row), `bool`,
+`values:A,B,..` (these numbers).
 In a textual model, inputs whose names start with w_ become initializers with random
 values, a stand-in for trained weights.
 A difference is measured against the largest magnitude of the output. Options may
@@ -56,6 +57,8 @@ def make_input(value, sizes, kind, random):
         return array
     if kind is None:
         kind = "bool" if dtype == np.bool_ else "int:10" if np.issubdtype(dtype, np.integer) else "normal"
+    if kind.startswith("values:"):
+        return np.array([float(number) for number in kind[7:].split(",")]).astype(dtype).reshape(shape)
     if kind == "bool":
         return random.integers(0, 2, shape).astype(bool)
     if kind.startswith("int:"):

@@ -34,6 +34,10 @@ def arguments(example):
     """Names and types of the values that an example uses and does not define."""
     found = {}
     defined = set()
+    # An op without results names the type of its operand alone.
+    plain = re.match(r"dl\.\w+ (%\w+) \{.*\} : (\S+)$", example.strip())
+    if plain:
+        return {plain.group(1): plain.group(2)}
     for line in example.split("\n"):
         defined |= set(re.findall(r"%\w+", line.split("=")[0])) if "=" in line else set()
         defined |= set(re.findall(r"(%\w+):", line))

@@ -322,3 +322,29 @@ func.func @blocks() {
 ^bb1:
   return
 }
+
+// -----
+
+func.func @bound_size(%n: tensor<1xi64> {dl.value = dense<-3> : tensor<1xi64>}) attributes {dl.symbols = ["n"]} {
+  // expected-error @+1 {{the size is not valid: found -3}}
+  dl.bind %n {symbols = array<i64: 0>, message = "the size is not valid"} : tensor<1xi64>
+  return
+}
+
+// -----
+
+// expected-error @+1 {{too many}}
+func.func @bound_check(%n: tensor<1xi64> {dl.value = dense<4> : tensor<1xi64>}) attributes {dl.symbols = ["n"],
+    dl.checks = [{relation = "le", sizes = affine_map<()[s0] -> (s0, 3)>, message = "too many"}]} {
+  dl.bind %n {symbols = array<i64: 0>, message = "the size is not valid"} : tensor<1xi64>
+  return
+}
+
+// -----
+
+func.func @bound_later(%n: tensor<1xi64> {dl.value = dense<4> : tensor<1xi64>}) attributes {dl.symbols = ["n"]} {
+  // expected-error @+1 {{uses a symbol without a value}}
+  %s = dl.sizes <()[s0] -> (s0)> : tensor<1xi64>
+  dl.bind %n {symbols = array<i64: 0>, message = "the size is not valid"} : tensor<1xi64>
+  return
+}

@@ -8,7 +8,8 @@
 namespace dlrt {
 
 const HostFunction *findHostFunction(const char *name) {
-  for (const HostFunction *function : {&kCopyFunction, &kTopKFunction})
+  for (const HostFunction *function :
+       {&kCopyFunction, &kRowOrderFunction, &kSuppressFunction, &kTopKFunction})
     if (strcmp(function->name, name) == 0)
       return function;
   return nullptr;

@@ -61,6 +61,17 @@ const HostFunction *findHostFunction(const char *name);
 /// Copies its first argument to its second, of as many bytes.
 extern const HostFunction kCopyFunction;
 
+/// The order of a matrix's rows, as dl.row_order defines it. Arguments: the
+/// matrix, and the positions (int64).
+extern const HostFunction kRowOrderFunction;
+
+/// Non-maximum suppression, as dl.suppress defines it. Arguments: boxes,
+/// scores, the most boxes for a class (int64), the overlap and the score from
+/// which boxes are left out, the selected rows (int64, room for every score)
+/// and their number (int64); tensors of numbers are float32. Attribute: 1 where
+/// boxes are given by their centers.
+extern const HostFunction kSuppressFunction;
+
 /// The k largest or smallest elements along an axis. Arguments: data, values,
 /// and indices (int64), the latter two with k elements along the axis.
 /// Attributes: axis (not negative), largest (0 or 1), sorted (0 or 1; the

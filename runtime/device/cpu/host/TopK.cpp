@@ -4,6 +4,7 @@
 #include "runtime/artifact/CheckedMath.h"
 #include "runtime/artifact/module_generated.h"
 #include "runtime/device/cpu/host/HostFunctions.h"
+#include "runtime/device/cpu/host/OrderKey.h"
 
 #include <algorithm>
 #include <cstring>
@@ -19,62 +20,6 @@ struct Candidate {
 
 bool comesFirst(const Candidate &a, const Candidate &b) {
   return a.key != b.key ? a.key > b.key : a.index < b.index;
-}
-
-/// Floating-point bits in their numbers' order: both zeros alike, NaN above
-/// all.
-template <typename Bits> uint64_t floatKey(Bits bits, Bits infinity) {
-  constexpr Bits sign = Bits(Bits(1) << (8 * sizeof(Bits) - 1));
-  Bits magnitude = Bits(bits & Bits(~sign));
-  if (magnitude > infinity)
-    return ~uint64_t(0);
-  if (magnitude == 0 || bits == magnitude)
-    return uint64_t(sign) + magnitude;
-  return uint64_t(sign) - magnitude;
-}
-
-template <typename T> T load(const void *data, int64_t index) {
-  T value;
-  memcpy(&value, static_cast<const char *>(data) + index * int64_t(sizeof(T)),
-         sizeof(T));
-  return value;
-}
-
-template <typename T> uint64_t integerKey(const void *data, int64_t index) {
-  return uint64_t(int64_t(load<T>(data, index))) ^ (uint64_t(1) << 63);
-}
-
-uint64_t keyOf(const void *data, int type, int64_t i) {
-  switch (type) {
-  case fb::ElementType_F32:
-    return floatKey<uint32_t>(load<uint32_t>(data, i), 0x7f800000u);
-  case fb::ElementType_F64:
-    return floatKey<uint64_t>(load<uint64_t>(data, i), uint64_t(0x7ff) << 52);
-  case fb::ElementType_F16:
-    return floatKey<uint16_t>(load<uint16_t>(data, i), 0x7c00);
-  case fb::ElementType_BF16:
-    return floatKey<uint16_t>(load<uint16_t>(data, i), 0x7f80);
-  case fb::ElementType_I8:
-    return integerKey<int8_t>(data, i);
-  case fb::ElementType_I16:
-    return integerKey<int16_t>(data, i);
-  case fb::ElementType_I32:
-    return integerKey<int32_t>(data, i);
-  case fb::ElementType_I64:
-    return integerKey<int64_t>(data, i);
-  case fb::ElementType_U16:
-    return load<uint16_t>(data, i);
-  case fb::ElementType_U32:
-    return load<uint32_t>(data, i);
-  case fb::ElementType_U64:
-    return load<uint64_t>(data, i);
-  default: // U8, Bool
-    return load<uint8_t>(data, i);
-  }
-}
-
-bool hasOrder(int type) {
-  return (type >= fb::ElementType_F32 && type <= fb::ElementType_Bool);
 }
 
 Status prepareTopK(const HostCallFrame &frame, int64_t &scratchBytes) {
@@ -141,7 +86,7 @@ void TopK::runByCounting(int64_t source, int64_t target, int32_t *keys) const {
   uint64_t offset = isSigned ? uint64_t(1) << 63 : uint64_t(1) << 31;
   uint32_t flip = frame->attributes[1] ? 0 : ~uint32_t(0);
   for (int64_t i = 0; i < length; ++i) {
-    uint64_t key = keyOf(data.data, data.type, source + i * inner);
+    uint64_t key = orderKey(data.data, data.type, source + i * inner);
     uint32_t low = key == ~uint64_t(0) ? 0x7fffffffu // NaN
                                        : static_cast<uint32_t>(key - offset);
     keys[i] = static_cast<int32_t>(low ^ flip);
@@ -168,7 +113,7 @@ void TopK::run(int64_t line, Candidate *candidates) const {
                          reinterpret_cast<int32_t *>(candidates));
   for (int64_t i = 0; i < length; ++i)
     candidates[i] = {
-        keyOf(args[0].data, args[0].type, source + i * inner) ^ flip, i};
+        orderKey(args[0].data, args[0].type, source + i * inner) ^ flip, i};
   // Selecting through a heap is fastest for few elements.
   if (k * 8 < length) {
     std::partial_sort(candidates, candidates + k, candidates + length,
