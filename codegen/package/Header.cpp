@@ -126,6 +126,7 @@ private:
 
   std::vector<Offset<fb::View>> addViews(const std::vector<View> &views) {
     std::vector<Offset<fb::View>> result;
+    result.reserve(views.size());
     for (const View &view : views)
       result.push_back(addView(view));
     return result;

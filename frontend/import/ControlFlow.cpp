@@ -14,7 +14,6 @@
 using namespace dl::frontend;
 using namespace mlir;
 using llvm::StringRef;
-using llvm::Twine;
 using Exprs = SmallVector<AffineExpr>;
 
 //===----------------------------------------------------------------------===//
