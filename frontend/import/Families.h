@@ -23,6 +23,8 @@ void addConvolutionRules(RuleTable &table);
 void addEinsumRules(RuleTable &table);
 void addQuantizationRules(RuleTable &table);
 void addSignalRules(RuleTable &table);
+/// Trees: the other operators of ai.onnx.ml.
+void addFeatureRules(RuleTable &table);
 /// Reduction.
 void addSelectionRules(RuleTable &table);
 

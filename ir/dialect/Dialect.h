@@ -77,5 +77,7 @@ bool areCompatible(TypeRange a, TypeRange b);
 #include "ir/dialect/ContractionOps.h.inc"
 #define GET_OP_CLASSES
 #include "ir/dialect/MovementOps.h.inc"
+#define GET_OP_CLASSES
+#include "ir/dialect/TreeOps.h.inc"
 
 #endif // DL_IR_DIALECT_DIALECT_H

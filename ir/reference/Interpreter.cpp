@@ -18,6 +18,7 @@ static const RuleTable &getRules() {
     addIndexingRules(rules);
     addMovementRules(rules);
     addReductionRules(rules);
+    addTreeRules(rules);
     return rules;
   }();
   return table;

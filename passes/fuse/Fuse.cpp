@@ -195,7 +195,7 @@ private:
   void addRoot(Operation *op) {
     Group *group = graph.createGroup(
         assembles(op) ? GroupKind::Assembly : GroupKind::Opaque, op);
-    if (isa<TopkOp>(op)) // a call of the runtime
+    if (readsMemory(op))
       return;
     for (size_t i = 0; i < group->ops.size(); ++i)
       for (Value operand : group->ops[i]->getOperands()) {
