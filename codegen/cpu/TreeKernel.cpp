@@ -16,6 +16,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
 #include "passes/lower/TreeKernelForm.h"
 
 using namespace mlir;
@@ -28,7 +29,8 @@ namespace {
 struct TreeMatch {
   linalg::GenericOp walk, finish;
   TreeForm form;
-  BlockArgument x, thresholds, features, leaves, children, base;
+  /// In memory, or splats.
+  Value x, thresholds, features, leaves, children, base;
   Operation *combiner = nullptr;
 
   static std::optional<TreeMatch> match(func::FuncOp source);
@@ -53,9 +55,6 @@ private:
     Value at;    // vector of i32: position in the level, or node
   };
 
-  Value memory(BlockArgument argument) {
-    return emitter.buffers[argument].memory;
-  }
   Value splat(int64_t value) {
     return arith::ConstantOp::create(
         builder, loc,
@@ -71,9 +70,12 @@ private:
                                       value);
   }
   Value iota();
-  Value gather(BlockArgument argument, Value start, Value positions);
+  Value read(Value array, Value position);
+  Value gather(Value array, Value start, Value positions);
   void step(MutableArrayRef<Walkers> walkers, int64_t level);
   void walk(MutableArrayRef<Walkers> walkers);
+  /// Fetches the perfect tree after `tree` into the first-level cache.
+  void prefetch(Value tree);
   /// The votes of the leaves for a target, as f64.
   Value getVotes(const Walkers &walkers, int64_t target);
   Value combine(Value a, Value b) {
@@ -121,14 +123,15 @@ std::optional<TreeMatch> TreeMatch::match(func::FuncOp source) {
   result.walk.walk([&](tensor::ExtractOp read) { reads.push_back(read); });
   if (reads.size() < 4)
     return std::nullopt;
-  auto take = [](Value value, BlockArgument &argument) {
-    argument = dyn_cast<BlockArgument>(value);
-    return static_cast<bool>(argument);
+  auto take = [](Value value, Value &operand) {
+    operand = value;
+    SplatElementsAttr splat;
+    return isa<BlockArgument>(value) || matchPattern(value, m_Constant(&splat));
   };
   SmallVector<Operation *, 4> combiners;
   if (!take(reads[0].getTensor(), result.features) ||
       !take(reads[1].getTensor(), result.thresholds) ||
-      !take(reads[2].getTensor(), result.x) ||
+      !take(reads[2].getTensor(), result.x) || !isa<BlockArgument>(result.x) ||
       !take(reads.back().getTensor(), result.leaves) ||
       !take(result.finish.getDpsInputs()[1], result.base) ||
       (form->isLinked && !take(reads[3].getTensor(), result.children)) ||
@@ -153,10 +156,20 @@ Value TreeEmitter::iota() {
       builder, loc, VectorType::get({emitter.width()}, builder.getIndexType()));
 }
 
+/// One element of an array, for all lanes.
+Value TreeEmitter::read(Value array, Value position) {
+  return emitter.read(array, {index.uniform(position)}).value;
+}
+
 /// Elements `start + positions`, all of which exist.
-Value TreeEmitter::gather(BlockArgument argument, Value start,
-                          Value positions) {
-  Value from = memory(argument);
+Value TreeEmitter::gather(Value array, Value start, Value positions) {
+  SplatElementsAttr splat;
+  if (matchPattern(array, m_Constant(&splat)))
+    return arith::ConstantOp::create(
+        builder, loc,
+        DenseElementsAttr::get(emitter.vectorType(splat.getElementType()),
+                               splat.getSplatValue<Attribute>()));
+  Value from = emitter.buffers[array].memory;
   VectorType type =
       emitter.vectorType(cast<MemRefType>(from.getType()).getElementType());
   Value all = arith::ConstantOp::create(
@@ -177,10 +190,8 @@ void TreeEmitter::step(MutableArrayRef<Walkers> walkers, int64_t level) {
     Value feature, threshold;
     if (lanes.tree && level == 0 && !form.isLinked) {
       // All lanes stand at one root.
-      feature = broadcast(memref::LoadOp::create(
-          builder, loc, memory(match.features), ValueRange{lanes.tree}));
-      threshold = broadcast(memref::LoadOp::create(
-          builder, loc, memory(match.thresholds), ValueRange{lanes.tree}));
+      feature = broadcast(read(match.features, lanes.tree));
+      threshold = broadcast(read(match.thresholds, lanes.tree));
     } else {
       feature = gather(match.features, start, lanes.at);
       threshold = gather(match.thresholds, start, lanes.at);
@@ -241,6 +252,40 @@ void TreeEmitter::walk(MutableArrayRef<Walkers> walkers) {
     lanes.at = value;
 }
 
+void TreeEmitter::prefetch(Value tree) {
+  constexpr int64_t kLine = 64, kMostBytes = 8 << 10;
+  if (form.isLinked)
+    return;
+  auto fetch = [&](Value array, Value first, int64_t elements) {
+    auto found = emitter.buffers.find(array);
+    if (found == emitter.buffers.end())
+      return;
+    Value from = found->second.memory;
+    int64_t size =
+        cast<MemRefType>(from.getType()).getElementTypeBitWidth() / 8;
+    for (int64_t i = 0; i < elements && i * size < kMostBytes;
+         i += kLine / size)
+      memref::PrefetchOp::create(
+          builder, loc, from, ValueRange{index.add(first, index.constant(i))},
+          /*isWrite=*/false, /*localityHint=*/3,
+          /*isDataCache=*/true);
+  };
+  // Past the last tree lies the next level, or nothing that is ever read.
+  Value next = index.add(tree, index.constant(1));
+  for (int64_t level = 0; level <= form.depth; ++level) {
+    int64_t nodes = int64_t(1) << level;
+    Value first = index.mul(next, index.constant(nodes));
+    if (level == form.depth) {
+      fetch(match.leaves, index.mul(first, index.constant(targets)),
+            nodes * targets);
+      break;
+    }
+    Value start = index.add(first, index.constant(form.trees * (nodes - 1)));
+    fetch(match.thresholds, start, nodes);
+    fetch(match.features, start, nodes);
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // Votes
 //===----------------------------------------------------------------------===//
@@ -265,8 +310,7 @@ Value TreeEmitter::neutral() {
 }
 
 Value TreeEmitter::finish(Value sum, int64_t target) {
-  Value start = memref::LoadOp::create(builder, loc, memory(match.base),
-                                       ValueRange{index.constant(target)});
+  Value start = read(match.base, index.constant(target));
   Type element = start.getType(), wide = builder.getF64Type();
   if (element != wide)
     start = arith::ExtFOp::create(builder, loc, wide, start);
@@ -294,6 +338,10 @@ void TreeEmitter::store(Value value, Value row, int64_t target) {
 // Rows
 //===----------------------------------------------------------------------===//
 
+/// Vectors that walk side by side. A step waits for two gathers, the node's and
+/// the row's, which no single vector can fill with work.
+static constexpr int64_t kVectors = 4;
+
 /// Targets that are combined at once; more of them walk again.
 static constexpr int64_t kTargets = 8;
 
@@ -318,6 +366,7 @@ void TreeEmitter::emitManyRows(Value first, Value count, int64_t vectors) {
     sums = emitLoop(builder, loc, index.constant(0), index.constant(form.trees),
                     index.constant(1), sums,
                     [&](Value tree, ValueRange carried) -> SmallVector<Value> {
+                      ElementEmitter::Scope scope(emitter);
                       for (Walkers &each : walkers) {
                         each.tree = tree;
                         each.trees = broadcast(toI32(tree));
@@ -350,44 +399,50 @@ void TreeEmitter::emitRow(Value row) {
   Value lanes = arith::IndexCastOp::create(builder, loc, numbers, iota());
   Value last = splat(form.trees - 1);
   Value start = index.mul(row, index.constant(features));
-  int64_t whole = form.trees / width * width;
+  int64_t block = kVectors * width, whole = form.trees / block * block;
   for (int64_t from = 0; from < targets; from += kTargets) {
     int64_t to = std::min(from + kTargets, targets);
-    auto take = [&](Value tree, ValueRange carried, Value mask) {
-      Walkers walkers;
-      walkers.start = start;
-      walkers.trees =
-          arith::AddIOp::create(builder, loc, lanes, broadcast(toI32(tree)));
-      // Lanes without a tree take the last one, for nothing.
-      if (mask)
-        walkers.trees =
-            arith::MinSIOp::create(builder, loc, walkers.trees, last);
-      walk(walkers);
-      SmallVector<Value> next;
-      for (int64_t c = from; c < to; ++c) {
-        Value votes = getVotes(walkers, c);
-        if (mask)
-          votes = arith::SelectOp::create(builder, loc, mask, votes, neutral());
-        next.push_back(combine(carried[c - from], votes));
+    // Trees from `tree` on, `count` of them, as lanes of some vectors.
+    auto take = [&](Value tree, int64_t count, ValueRange carried) {
+      ElementEmitter::Scope scope(emitter);
+      SmallVector<Walkers> walkers(llvm::divideCeil(count, width));
+      for (auto [v, each] : llvm::enumerate(walkers)) {
+        each.start = start;
+        each.trees = arith::AddIOp::create(
+            builder, loc, lanes,
+            broadcast(toI32(index.add(tree, index.constant(v * width)))));
+        // Lanes without a tree take the last one, for nothing.
+        if (static_cast<int64_t>(v + 1) * width > count)
+          each.trees = arith::MinSIOp::create(builder, loc, each.trees, last);
       }
+      walk(walkers);
+      SmallVector<Value> next(carried);
+      for (auto [v, each] : llvm::enumerate(walkers))
+        for (int64_t c = from; c < to; ++c) {
+          Value votes = getVotes(each, c);
+          if (int64_t taken = count - v * width; taken < width) {
+            SmallVector<bool> counts(width, false);
+            std::fill_n(counts.begin(), taken, true);
+            Value mask = arith::ConstantOp::create(
+                builder, loc,
+                DenseElementsAttr::get(emitter.vectorType(builder.getI1Type()),
+                                       ArrayRef<bool>(counts)));
+            votes =
+                arith::SelectOp::create(builder, loc, mask, votes, neutral());
+          }
+          next[c - from] = combine(next[c - from], votes);
+        }
       return next;
     };
     SmallVector<Value> sums(to - from, neutral());
     if (whole)
       sums = emitLoop(builder, loc, index.constant(0), index.constant(whole),
-                      index.constant(width), sums,
+                      index.constant(block), sums,
                       [&](Value tree, ValueRange carried) {
-                        return take(tree, carried, Value());
+                        return take(tree, block, carried);
                       });
-    if (whole < form.trees) {
-      SmallVector<bool> rest(width, false);
-      std::fill_n(rest.begin(), form.trees - whole, true);
-      Value mask = arith::ConstantOp::create(
-          builder, loc,
-          DenseElementsAttr::get(emitter.vectorType(builder.getI1Type()),
-                                 ArrayRef<bool>(rest)));
-      sums = take(index.constant(whole), sums, mask);
-    }
+    if (whole < form.trees)
+      sums = take(index.constant(whole), form.trees - whole, sums);
     for (int64_t c = from; c < to; ++c)
       store(finish(vector::ReductionOp::create(
                        builder, loc, *linalg::getCombinerOpKind(match.combiner),
@@ -402,8 +457,8 @@ void TreeEmitter::run() {
   features = cast<RankedTensorType>(match.x.getType()).getDimSize(1);
   targets = cast<RankedTensorType>(match.base.getType()).getDimSize(0);
   int64_t width = emitter.width();
-  // Vectors of rows that take a tree together, as registers allow.
-  int64_t vectors = targets == 1 ? 2 : 1;
+  // As many vectors as registers allow, with the sums of each target.
+  int64_t vectors = targets == 1 ? kVectors : 1;
   // Rows from which on it pays to give them lanes.
   Value few = index.constant(width / 4);
   Value rows = emitter.buffers[match.x].sizes[0];
@@ -426,12 +481,15 @@ void TreeEmitter::run() {
     emitIf(
         index.less(few, count),
         [&] {
-          if (vectors == 1)
-            return emitManyRows(first, count, 1);
-          emitIf(
-              index.less(index.constant(width), count),
-              [&] { emitManyRows(first, count, vectors); },
-              [&] { emitManyRows(first, count, 1); });
+          std::function<void(int64_t)> emitVectors = [&](int64_t most) {
+            if (most == 1)
+              return emitManyRows(first, count, 1);
+            emitIf(
+                index.less(index.constant(most / 2 * width), count),
+                [&] { emitManyRows(first, count, most); },
+                [&] { emitVectors(most / 2); });
+          };
+          emitVectors(vectors);
         },
         [&] {
           emitLoop(builder, loc, first, index.add(first, count),

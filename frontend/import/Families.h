@@ -23,8 +23,10 @@ void addConvolutionRules(RuleTable &table);
 void addEinsumRules(RuleTable &table);
 void addQuantizationRules(RuleTable &table);
 void addSignalRules(RuleTable &table);
-/// Trees: the other operators of ai.onnx.ml.
+/// Trees: the other operators of ai.onnx.ml, and one of its kind.
 void addFeatureRules(RuleTable &table);
+void addLinearRules(RuleTable &table);
+void addGramRules(RuleTable &table);
 /// Reduction.
 void addSelectionRules(RuleTable &table);
 

@@ -162,7 +162,7 @@ LogicalResult frontend::finishClassifier(NodeContext &context,
       first = math.add(first, base[0]);
     }
   } else {
-    if (base.size() == 1)
+    if (base.size() == 1 && (labels.size() == 1 || votes.voted.test(0)))
       first = math.add(first, base[0]);
     if (!hasSecond)
       second = Value();
@@ -194,11 +194,7 @@ LogicalResult frontend::finishClassifier(NodeContext &context,
     scores =
         joinColumns(context, computeLogistic(context, math.mul(first, -1.0)),
                     computeLogistic(context, first));
-  else {
-    // The winner's side has the positive score... of its own sign.
-    Value opposite = math.mul(first, -1.0);
-    scores = joinColumns(context, math.select(isPositive, opposite, first),
-                         math.select(isPositive, first, opposite));
-  }
+  else
+    scores = joinColumns(context, math.mul(first, -1.0), first);
   return finish(number, names, scores);
 }

@@ -370,4 +370,6 @@ void frontend::addTreeRules(RuleTable &table) {
   table.add(kDomain, "TreeEnsembleClassifier", 1, importClassifier);
   table.add(kDomain, "TreeEnsemble", 5, importTreeEnsemble);
   addFeatureRules(table);
+  addLinearRules(table);
+  addGramRules(table);
 }

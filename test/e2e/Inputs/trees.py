@@ -71,6 +71,8 @@ class Ensemble:
         x = self.random.standard_normal((count, self.features)).astype(self.type)
         ties = self.random.random(x.shape) < 0.3
         x[ties] = self.random.choice(self.values, int(ties.sum()))
+        whole = self.random.random(x.shape) < 0.1
+        x[whole] = np.floor(4 * self.random.random(int(whole.sum())))
         x[self.random.random(x.shape) < 0.1] = np.nan
         return x
 
@@ -156,6 +158,7 @@ def ensemble5(ensemble):
         ensemble.depth, ensemble.full = 1, True
         ensemble.trees = [ensemble.grow() for _ in range(ensemble.count)]
     modes = MODES if ensemble.pick([0, 1]) else ensemble.modes
+    # The runtime takes softmax, number 1, for logistic, and number 2 for softmax.
     columns = {key: [] for key in ["featureids", "splits", "modes", "truenodeids", "falsenodeids", "trueleafs", "falseleafs", "missing"]}
     roots, targets, weights, members = [], [], [], []
     for tree in ensemble.trees:
@@ -174,7 +177,7 @@ def ensemble5(ensemble):
             feature, value, mode, missing, on_true, on_false = node
             mode = ensemble.pick(modes) if modes is MODES else mode
             if mode == "BRANCH_MEMBER":
-                members += [*ensemble.random.choice(ensemble.values, ensemble.pick([1, 2, 3])), np.nan]
+                members += [*ensemble.random.choice([1, 2, 3, 7], ensemble.pick([1, 2, 3]), replace=False), np.nan]
             for key, entry in zip(columns, [feature, value, MODES.index(mode), numbers[on_true], numbers[on_false],
                                             int(tree[on_true] is None), int(tree[on_false] is None), missing]):
                 columns[key].append(entry)
@@ -187,7 +190,7 @@ def ensemble5(ensemble):
     aggregate = ensemble.pick([0, 1])
     node = helper.make_node(
         "TreeEnsemble", ["x"], ["y"], domain="ai.onnx.ml", tree_roots=roots, n_targets=ensemble.targets, aggregate_function=aggregate,
-        post_transform=ensemble.pick(range(4)), nodes_splits=tensor(columns["splits"], "s"),
+        post_transform=ensemble.pick([0, 3]), nodes_splits=tensor(columns["splits"], "s"),
         nodes_modes=numpy_helper.from_array(np.array(columns["modes"], np.uint8), "n"), leaf_targetids=targets,
         leaf_weights=tensor(weights, "w"), **attributes)
     return node, ["y"], f"ensemble {aggregate}"
