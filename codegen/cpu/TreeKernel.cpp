@@ -457,8 +457,8 @@ void TreeEmitter::run() {
   features = cast<RankedTensorType>(match.x.getType()).getDimSize(1);
   targets = cast<RankedTensorType>(match.base.getType()).getDimSize(0);
   int64_t width = emitter.width();
-  // As many vectors as registers allow, with the sums of each target.
-  int64_t vectors = targets == 1 ? kVectors : 1;
+  // The sums of many targets do not stay in registers.
+  int64_t vectors = targets <= 2 ? kVectors : 2;
   // Rows from which on it pays to give them lanes.
   Value few = index.constant(width / 4);
   Value rows = emitter.buffers[match.x].sizes[0];

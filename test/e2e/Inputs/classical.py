@@ -36,7 +36,6 @@ def cases(random):
             classes = 2 if targets == 1 else targets
             yield "LinearClassifier", dict(coefficients=listed(targets * features), intercepts=listed(targets), classlabels_ints=[int(v) for v in random.permutation(9)[:classes]],
                                            post_transform=transform, multi_class=0), [x], [INT, FLOAT], 1
-    yield "LinearRegressor", dict(coefficients=listed(features), targets=1), [whole], [FLOAT], 1
     supports = int(random.integers(1, 6))
     for kernel in ["LINEAR", "POLY", "RBF", "SIGMOID"]:
         for one_class in (0, 1):
