@@ -3,7 +3,9 @@
 
 // Ensembles of decision trees. Lanes walk in lock-step, each from the node
 // where it stands to a child, without a branch: the node's feature and
-// threshold are gathered, then the row's feature. With many rows, the lanes of
+// threshold are gathered, then the row's feature (Asadi, Lin and de Vries,
+// "Runtime Optimizations for Tree-Based Machine Learning Models", 2014: VPred).
+// With many rows, the lanes of
 // a vector are rows of one tree, whose upper levels they share; several vectors
 // take each tree in turn, so that it is fetched into the first-level cache once
 // for all of them, and so that gathers of one overlap with those of another.
@@ -253,7 +255,7 @@ void TreeEmitter::walk(MutableArrayRef<Walkers> walkers) {
 }
 
 void TreeEmitter::prefetch(Value tree) {
-  constexpr int64_t kLine = 64, kMostBytes = 8 << 10;
+  constexpr int64_t kLine = 64, kMostBytes = 2 << 10;
   if (form.isLinked)
     return;
   auto fetch = [&](Value array, Value first, int64_t elements) {
@@ -263,8 +265,10 @@ void TreeEmitter::prefetch(Value tree) {
     Value from = found->second.memory;
     int64_t size =
         cast<MemRefType>(from.getType()).getElementTypeBitWidth() / 8;
-    for (int64_t i = 0; i < elements && i * size < kMostBytes;
-         i += kLine / size)
+    // Of a wide level, the rows at hand need little.
+    if (elements * size > kMostBytes)
+      return;
+    for (int64_t i = 0; i < elements; i += kLine / size)
       memref::PrefetchOp::create(
           builder, loc, from, ValueRange{index.add(first, index.constant(i))},
           /*isWrite=*/false, /*localityHint=*/3,
