@@ -197,6 +197,44 @@ Element ElementEmitter::cloneScalarOp(Operation *op,
   return {clone->getResult(0), isVector};
 }
 
+/// A loop in a body, whose bounds are the same for all lanes. What it carries
+/// has a value for each lane from the start, for it may get one.
+bool ElementEmitter::emitBodyLoop(scf::ForOp loop,
+                                  function_ref<Element(Value)> get,
+                                  DenseMap<Value, Element> &values,
+                                  function_ref<bool(Block &)> emitBlock) {
+  SmallVector<Value> carried;
+  bool isVector = width() > 1;
+  for (Value init : loop.getInitArgs())
+    carried.push_back(isVector ? toVector(get(init)) : get(init).value);
+  Element lower = get(loop.getLowerBound()), upper = get(loop.getUpperBound()),
+          step = get(loop.getStep());
+  if (lower.isVector || upper.isVector || step.isVector) {
+    fail(loop, "a loop in a structured body differs between lanes");
+    return false;
+  }
+  bool done = true;
+  SmallVector<Value> results = emitLoop(
+      builder, loc, lower.value, upper.value, step.value, carried,
+      [&](Value i, ValueRange inner) {
+        Scope scope(*this);
+        values[loop.getInductionVar()] = {i, false};
+        for (auto [argument, value] :
+             llvm::zip(loop.getRegionIterArgs(), inner))
+          values[argument] = {value, isVector};
+        done = emitBlock(*loop.getBody());
+        SmallVector<Value> next;
+        for (Value value : loop.getBody()->getTerminator()->getOperands())
+          next.push_back(!done      ? inner[next.size()]
+                         : isVector ? toVector(get(value))
+                                    : get(value).value);
+        return next;
+      });
+  for (auto [result, value] : llvm::zip(loop.getResults(), results))
+    values[result] = {value, isVector};
+  return done;
+}
+
 SmallVector<Element> ElementEmitter::emitBody(linalg::GenericOp op,
                                               ArrayRef<LaneIndex> dims,
                                               ArrayRef<Element> accumulators) {
@@ -223,31 +261,41 @@ SmallVector<Element> ElementEmitter::emitBody(linalg::GenericOp op,
     return found != values.end() ? found->second
                                  : Element{scalar(value), false};
   };
-  for (Operation &inner : body->without_terminator()) {
-    if (auto indexOp = dyn_cast<linalg::IndexOp>(inner)) {
-      values[indexOp.getResult()] = indexElement(dims[indexOp.getDim()]);
-      positions[indexOp.getResult()] = dims[indexOp.getDim()];
-    } else if (auto extract = dyn_cast<tensor::ExtractOp>(inner)) {
-      Position at;
-      for (Value i : extract.getIndices())
-        at.push_back(positions.count(i) ? positions[i] : toIndex(get(i)));
-      values[extract.getResult()] = read(extract.getTensor(), at);
-    } else if (auto dim = dyn_cast<tensor::DimOp>(inner)) {
-      values[dim.getResult()] = {size(dim.getSource(), *dim.getConstantIndex()),
-                                 false};
-    } else if (isa<arith::ConstantOp>(inner)) {
-      values[inner.getResult(0)] = {builder.clone(inner)->getResult(0), false};
-    } else if (OpTrait::hasElementwiseMappableTraits(&inner) &&
-               inner.getNumResults() == 1) {
-      SmallVector<Element> operands;
-      for (Value operand : inner.getOperands())
-        operands.push_back(get(operand));
-      values[inner.getResult(0)] = cloneScalarOp(&inner, operands);
-    } else {
-      fail(&inner, "no rule for this operation in a structured body");
-      return {};
+  // Runs the operations of a block; false where one has no rule.
+  std::function<bool(Block &)> emitBlock = [&](Block &block) {
+    for (Operation &inner : block.without_terminator()) {
+      if (auto indexOp = dyn_cast<linalg::IndexOp>(inner)) {
+        values[indexOp.getResult()] = indexElement(dims[indexOp.getDim()]);
+        positions[indexOp.getResult()] = dims[indexOp.getDim()];
+      } else if (auto extract = dyn_cast<tensor::ExtractOp>(inner)) {
+        Position at;
+        for (Value i : extract.getIndices())
+          at.push_back(positions.count(i) ? positions[i] : toIndex(get(i)));
+        values[extract.getResult()] = read(extract.getTensor(), at);
+      } else if (auto dim = dyn_cast<tensor::DimOp>(inner)) {
+        values[dim.getResult()] = {
+            size(dim.getSource(), *dim.getConstantIndex()), false};
+      } else if (isa<arith::ConstantOp>(inner)) {
+        values[inner.getResult(0)] = {builder.clone(inner)->getResult(0),
+                                      false};
+      } else if (OpTrait::hasElementwiseMappableTraits(&inner) &&
+                 inner.getNumResults() == 1) {
+        SmallVector<Element> operands;
+        for (Value operand : inner.getOperands())
+          operands.push_back(get(operand));
+        values[inner.getResult(0)] = cloneScalarOp(&inner, operands);
+      } else if (auto loop = dyn_cast<scf::ForOp>(inner)) {
+        if (!emitBodyLoop(loop, get, values, emitBlock))
+          return false;
+      } else {
+        fail(&inner, "no rule for this operation in a structured body");
+        return false;
+      }
     }
-  }
+    return true;
+  };
+  if (!emitBlock(*body))
+    return {};
   SmallVector<Element> results;
   for (Value value : body->getTerminator()->getOperands())
     results.push_back(get(value));

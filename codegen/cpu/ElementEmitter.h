@@ -16,6 +16,7 @@
 
 #include "codegen/cpu/LaneIndex.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/SmallPtrSet.h"
 
@@ -172,6 +173,9 @@ private:
   /// Runs a structured operation's body at an iteration.
   SmallVector<Element> emitBody(linalg::GenericOp op, ArrayRef<LaneIndex> dims,
                                 ArrayRef<Element> accumulators);
+  bool emitBodyLoop(scf::ForOp loop, function_ref<Element(Value)> get,
+                    DenseMap<Value, Element> &values,
+                    function_ref<bool(Block &)> emitBlock);
   Element cloneScalarOp(Operation *op, ArrayRef<Element> operands);
   Element indexElement(const LaneIndex &position);
   LaneIndex toIndex(Element element);

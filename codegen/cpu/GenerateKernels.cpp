@@ -36,12 +36,14 @@ static const Generator &chooseGenerator(func::FuncOp source,
       winograd{"winograd", emitWinogradKernel},
       contraction{"contraction", emitContractionKernel},
       window{"window", emitWindowKernel},
-      transpose{"transpose", emitTransposeKernel}, loop{"loop", emitLoopKernel};
+      transpose{"transpose", emitTransposeKernel}, tree{"tree", emitTreeKernel},
+      loop{"loop", emitLoopKernel};
   return isAttentionKernel(source)                   ? attention
          : isWinogradKernel(source, machine, choice) ? winograd
          : isContractionKernel(source)               ? contraction
          : isWindowKernel(source)                    ? window
          : isTransposeKernel(source, machine)        ? transpose
+         : isTreeKernel(source, machine)             ? tree
                                                      : loop;
 }
 

@@ -113,12 +113,14 @@ LogicalResult emitAttentionKernel(KernelFunction &kernel);
 LogicalResult emitWindowKernel(KernelFunction &kernel);
 LogicalResult emitWinogradKernel(KernelFunction &kernel);
 LogicalResult emitTransposeKernel(KernelFunction &kernel);
+LogicalResult emitTreeKernel(KernelFunction &kernel);
 
 /// Whether the source function has the form that the strategy is for.
 bool isContractionKernel(func::FuncOp source);
 bool isAttentionKernel(func::FuncOp source);
 bool isWindowKernel(func::FuncOp source);
 bool isTransposeKernel(func::FuncOp source, const MachineModel &machine);
+bool isTreeKernel(func::FuncOp source, const MachineModel &machine);
 /// This one is also what the cost model or the choice prefers.
 bool isWinogradKernel(func::FuncOp source, const MachineModel &machine,
                       const KernelChoice &choice);

@@ -217,7 +217,10 @@ static bool isColumnwise(func::FuncOp source) {
 }
 
 LogicalResult LoopEmitter::run() {
-  kernel.source.walk([&](scf::ForOp) { sequential = true; });
+  // A loop within a body is part of its element.
+  kernel.source.walk([&](scf::ForOp loop) {
+    sequential |= !loop->getParentOfType<linalg::GenericOp>();
+  });
   auto emitAll = [&] {
     for (KernelFunction::Output &output : kernel.getOutputs())
       trace(output.value, output.buffer);

@@ -166,11 +166,21 @@ ElementsAttr dl::frontend::getElements(const std::shared_ptr<Model> &model,
       type, ArrayRef<char>(bytes.data(), bytes.size()));
 }
 
+ElementsAttr dl::frontend::makeElements(RankedTensorType type,
+                                        ArrayRef<char> bytes) {
+  size_t elementSize = llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+  if (bytes.size() < kInlineBytes ||
+      isSplat(StringRef(bytes.data(), bytes.size()), elementSize))
+    return DenseElementsAttr::getFromRawBuffer(type, bytes);
+  return DenseResourceElementsAttr::get(
+      type, DenseResourceElementsHandle::getManagerInterface(type.getContext())
+                .insert("table", HeapAsmResourceBlob::allocateAndCopyWithAlign(
+                                     bytes, 64, /*dataIsMutable=*/false)));
+}
+
 //===----------------------------------------------------------------------===//
 // Reading constants
 //===----------------------------------------------------------------------===//
-
-static constexpr int64_t kMaxElements = 65536;
 
 /// The blob of a dense_resource if it holds `size` bytes.
 static std::optional<ArrayRef<char>> getBlob(ElementsAttr value, size_t size) {
@@ -197,10 +207,11 @@ static int64_t readInt(const char *data, unsigned bytes, bool isUnsigned) {
   }
 }
 
-std::optional<SmallVector<int64_t>> dl::frontend::getInts(Attribute attribute) {
+std::optional<SmallVector<int64_t>> dl::frontend::getInts(Attribute attribute,
+                                                          int64_t maxElements) {
   auto value = dyn_cast_or_null<ElementsAttr>(attribute);
   auto type = value ? dyn_cast<IntegerType>(value.getElementType()) : nullptr;
-  if (!type || value.getNumElements() > kMaxElements)
+  if (!type || value.getNumElements() > maxElements)
     return std::nullopt;
   bool isUnsigned = type.isUnsigned() || type.getWidth() == 1;
   SmallVector<int64_t> result;
@@ -220,10 +231,10 @@ std::optional<SmallVector<int64_t>> dl::frontend::getInts(Attribute attribute) {
 }
 
 std::optional<SmallVector<double>>
-dl::frontend::getFloats(Attribute attribute) {
+dl::frontend::getFloats(Attribute attribute, int64_t maxElements) {
   auto value = dyn_cast_or_null<ElementsAttr>(attribute);
   auto type = value ? dyn_cast<FloatType>(value.getElementType()) : nullptr;
-  if (!type || value.getNumElements() > kMaxElements)
+  if (!type || value.getNumElements() > maxElements)
     return std::nullopt;
   SmallVector<double> result;
   auto append = [&](APFloat element) {

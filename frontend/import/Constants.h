@@ -23,10 +23,19 @@ mlir::ElementsAttr getElements(const std::shared_ptr<Model> &model,
                                const onnx::TensorProto &tensor,
                                mlir::MLIRContext *context);
 
+/// A constant of these bytes, which are copied: `dense_resource` where they are
+/// many.
+mlir::ElementsAttr makeElements(mlir::RankedTensorType type,
+                                llvm::ArrayRef<char> bytes);
+
 /// The elements of a constant integer or bool tensor, of a constant float
-/// tensor; nothing for other types and for more than 65536 elements.
-std::optional<llvm::SmallVector<int64_t>> getInts(mlir::Attribute value);
-std::optional<llvm::SmallVector<double>> getFloats(mlir::Attribute value);
+/// tensor; nothing for other types and for more than
+/// `maxElements`.
+constexpr int64_t kMaxElements = 65536;
+std::optional<llvm::SmallVector<int64_t>>
+getInts(mlir::Attribute value, int64_t maxElements = kMaxElements);
+std::optional<llvm::SmallVector<double>>
+getFloats(mlir::Attribute value, int64_t maxElements = kMaxElements);
 
 } // namespace dl::frontend
 

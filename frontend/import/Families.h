@@ -28,6 +28,10 @@ void addQuantizationRules(RuleTable &table);
 void addSignalRules(RuleTable &table);
 /// Shape.
 void addDataShapeRules(RuleTable &table);
+/// Trees: the other operators of ai.onnx.ml, and one of its kind.
+void addFeatureRules(RuleTable &table);
+void addLinearRules(RuleTable &table);
+void addGramRules(RuleTable &table);
 /// Reduction.
 void addSelectionRules(RuleTable &table);
 

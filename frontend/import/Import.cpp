@@ -51,6 +51,7 @@ static void listNodes(const onnx::GraphProto &graph,
 static RuleTable makeRules() {
   RuleTable table;
   addShapeRules(table);
+  addTreeRules(table);
   addElementwiseRules(table);
   addReductionRules(table);
   addMovementRules(table);

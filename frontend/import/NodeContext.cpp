@@ -101,6 +101,28 @@ const onnx::GraphProto *NodeContext::getGraph(StringRef name) const {
   return attribute && attribute->has_g() ? &attribute->g() : nullptr;
 }
 
+std::optional<SmallVector<double>>
+NodeContext::getTensorFloats(StringRef name) const {
+  const onnx::TensorProto *tensor = getTensor(name);
+  if (!tensor || !::dl::frontend::getElementType(tensor->data_type(),
+                                                 builder.getContext()))
+    return std::nullopt;
+  return ::dl::frontend::getFloats(
+      getElements(importer.getModel(), *tensor, builder.getContext()),
+      std::numeric_limits<int64_t>::max());
+}
+
+std::optional<SmallVector<int64_t>>
+NodeContext::getTensorInts(StringRef name) const {
+  const onnx::TensorProto *tensor = getTensor(name);
+  if (!tensor || !::dl::frontend::getElementType(tensor->data_type(),
+                                                 builder.getContext()))
+    return std::nullopt;
+  return ::dl::frontend::getInts(
+      getElements(importer.getModel(), *tensor, builder.getContext()),
+      std::numeric_limits<int64_t>::max());
+}
+
 std::optional<int64_t> NodeContext::normalizeAxis(int64_t axis, int64_t rank) {
   if (axis < -rank || axis >= rank) {
     (void)invalid("axis " + Twine(axis) + " is out of range for rank " +

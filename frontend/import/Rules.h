@@ -70,6 +70,11 @@ public:
   /// Null where the attribute is absent or of another kind; owned by the model.
   const onnx::TensorProto *getTensor(llvm::StringRef name) const;
   const onnx::GraphProto *getGraph(llvm::StringRef name) const;
+  /// The elements of a tensor attribute of floats, of integers.
+  std::optional<llvm::SmallVector<double>>
+  getTensorFloats(llvm::StringRef name) const;
+  std::optional<llvm::SmallVector<int64_t>>
+  getTensorInts(llvm::StringRef name) const;
   /// An axis attribute or operand value in [-rank, rank) as one in [0, rank);
   /// otherwise reports the node as invalid and returns nothing.
   std::optional<int64_t> normalizeAxis(int64_t axis, int64_t rank);
@@ -246,6 +251,7 @@ void addNormalizationRules(RuleTable &table);
 void addPoolingRules(RuleTable &table);
 void addRecurrentRules(RuleTable &table);
 void addShapeRules(RuleTable &table);
+void addTreeRules(RuleTable &table);
 
 } // namespace dl::frontend
 

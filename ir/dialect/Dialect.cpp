@@ -40,6 +40,10 @@ void DlDialect::initialize() {
 #define GET_OP_LIST
 #include "ir/dialect/MovementOps.cpp.inc"
       >();
+  addOperations<
+#define GET_OP_LIST
+#include "ir/dialect/TreeOps.cpp.inc"
+      >();
 }
 
 Operation *DlDialect::materializeConstant(OpBuilder &builder, Attribute value,

@@ -84,5 +84,7 @@ bool isRuntimeCall(Operation *op);
 #include "ir/dialect/ContractionOps.h.inc"
 #define GET_OP_CLASSES
 #include "ir/dialect/MovementOps.h.inc"
+#define GET_OP_CLASSES
+#include "ir/dialect/TreeOps.h.inc"
 
 #endif // DL_IR_DIALECT_DIALECT_H

@@ -9,5 +9,6 @@ include "ir/dialect/CoreOps.td"
 include "ir/dialect/ElementwiseOps.td"
 include "ir/dialect/MovementOps.td"
 include "ir/dialect/ReductionOps.td"
+include "ir/dialect/TreeOps.td"
 
 #endif // DL_OPS_TD

@@ -195,7 +195,7 @@ private:
   void addRoot(Operation *op) {
     Group *group = graph.createGroup(
         assembles(op) ? GroupKind::Assembly : GroupKind::Opaque, op);
-    if (isRuntimeCall(op))
+    if (readsMemory(op))
       return;
     for (size_t i = 0; i < group->ops.size(); ++i)
       for (Value operand : group->ops[i]->getOperands()) {

@@ -90,8 +90,7 @@ void RegionBuilder::addCopiesOf(Operation *op, Group *group) {
 }
 
 void RegionBuilder::addCopies(Group *group) {
-  // A call of the runtime takes tensors in memory.
-  if (isRuntimeCall(group->ops.front()))
+  if (readsMemory(group->ops.front()))
     return;
   for (Operation *op : group->ops)
     addCopiesOf(op, group);

@@ -80,6 +80,10 @@ bool mlir::dl::fuse::isIndirect(Operation *op) {
   return isa<GatherOp, GatherElementsOp, GatherNdOp>(op);
 }
 
+bool mlir::dl::fuse::readsMemory(Operation *op) {
+  return isRuntimeCall(op) || isa<TreeEnsembleOp>(op);
+}
+
 bool mlir::dl::fuse::assembles(Operation *op) { return isa<ConcatOp>(op); }
 
 /// The widths of the floats that a cast converts: from, to; 0 for others.

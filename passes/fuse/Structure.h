@@ -52,6 +52,10 @@ bool permutesOuterDims(Operation *op);
 /// Whether a permutation of dimensions makes another one the last.
 bool permutesLastDim(Operation *op);
 
+/// Whether an op's operands have to stand in memory: a call of the runtime, and
+/// trees, which read their rows again and again.
+bool readsMemory(Operation *op);
+
 /// Whether a movement op puts pieces together, each stored by itself.
 bool assembles(Operation *op);
 

@@ -112,7 +112,7 @@ LogicalResult KernelBuilder::run() {
 
 LogicalResult KernelBuilder::lowerOp(Operation *op) {
   for (auto rule : {lowerElementwise, lowerReduction, lowerContraction,
-                    lowerMovement, lowerGather, lowerSequential}) {
+                    lowerMovement, lowerGather, lowerSequential, lowerTree}) {
     RuleResult result = rule(*this, op);
     if (failed(result))
       return failure();
