@@ -45,7 +45,7 @@ def main():
     # cmake is the environment's own.
     env = dict(os.environ, PATH=os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"])
     env.pop("PYTHONPATH", None)
-    run(*pip, "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", scratch, f"-Ccmake.define.DL_BUILD={build}",
+    run(*pip, "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", scratch, f"--config-settings=cmake.define.DL_BUILD={build}",
         f"{ROOT}/tools/python", env=env)
     wheel, = glob.glob(f"{scratch}/dl-*.whl")
 

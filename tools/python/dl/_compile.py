@@ -134,7 +134,7 @@ def _compile(
         target = os.path.join(folder, "model.dlm")
         call(target)
         # Mapped, so that it lives on without its name.
-        return Module._take(target)
+        return Module(target)
 
 
 def _path(path: str | os.PathLike[str]) -> bytes:

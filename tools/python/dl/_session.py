@@ -98,11 +98,6 @@ class Module:
         else:
             raise TypeError(f"a module is opened from a path or bytes, not {type(source).__name__}")
 
-    @classmethod
-    def _take(cls, path: str) -> Module:
-        """Opens a file that is removed right after."""
-        return cls(path)
-
     def __del__(self) -> None:
         file = getattr(self, "_file", None)
         if file is not None:

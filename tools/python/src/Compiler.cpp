@@ -28,11 +28,12 @@ static const char *orNull(const Text &text) {
 
 /// The status, and the messages.
 static std::pair<int, nb::object>
-compile(nb::bytes input, nb::bytes output, const Text &emit,
+compile(const nb::bytes &input, const nb::bytes &output, const Text &emit,
         const Text &stopAfter, const std::string &cpu,
         const std::string &precision, const std::vector<std::string> &dims,
-        unsigned threads, std::optional<nb::bytes> cache) {
+        unsigned threads, const std::optional<nb::bytes> &cache) {
   std::vector<const char *> sizes;
+  sizes.reserve(dims.size());
   for (const std::string &size : dims)
     sizes.push_back(size.c_str());
   dlc_options options;

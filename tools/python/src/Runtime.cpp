@@ -26,12 +26,12 @@ struct Module {
   nb::object bytes;
 };
 
-Module openFile(nb::bytes path) {
+Module openFile(const nb::bytes &path) {
   nb::gil_scoped_release released;
   return {runtime::Module::open(path.c_str()), {}};
 }
 
-Module openBytes(nb::bytes bytes) {
+Module openBytes(const nb::bytes &bytes) {
   return {runtime::Module::open(bytes.c_str(), bytes.size()), bytes};
 }
 
@@ -60,7 +60,8 @@ std::string text(const std::vector<int64_t> &dims) {
 
 class Session {
 public:
-  Session(const Module &module, std::optional<std::string> entry, int threads)
+  Session(const Module &module, const std::optional<std::string> &entry,
+          int threads)
       : session(module.module, makeOptions(entry, threads)) {
     index = dlrt_session_entry(session.get());
     inputs = module.module.inputs(index);
@@ -75,7 +76,7 @@ public:
   /// A whole run: given (array, type, dims) for each input, and the same or
   /// None for each output. Returns a Buffer for each output that was None, else
   /// None.
-  nb::list run(nb::list given, nb::list wanted) {
+  nb::list run(const nb::list &given, const nb::list &wanted) {
     // The calls below belong together, which the session's own lock cannot
     // know.
     if (inUse.exchange(true))
@@ -87,6 +88,7 @@ public:
     } leave{inUse};
 
     std::vector<Array> arrays;
+    arrays.reserve(inputs.size());
     for (size_t i = 0; i < inputs.size(); ++i)
       arrays.push_back(readArray(given[i], "input '" + inputs[i].name + "'"));
     std::vector<Array> targets(outputs.size());
@@ -221,7 +223,7 @@ NB_MODULE(_runtime, m) {
       });
 
   nb::class_<Session>(m, "Session")
-      .def(nb::init<const Module &, std::optional<std::string>, int>(),
+      .def(nb::init<const Module &, const std::optional<std::string> &, int>(),
            nb::keep_alive<1, 2>(), "module"_a, "entry"_a.none(), "threads"_a)
       .def("inputs", &Session::describeInputs)
       .def("outputs", &Session::describeOutputs)
