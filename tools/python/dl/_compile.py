@@ -103,7 +103,10 @@ def _compile(
     threads: int,
     cache: Any,
 ) -> Module | str:
-    from . import _compiler  # loads LLVM, which running models does not need
+    try:
+        from . import _compiler  # loads LLVM, which running models does not need
+    except ImportError as error:
+        raise Error(f"there is no compiler in this package, or it lacks a library: {error}", "unsupported") from error
 
     def call(target: str) -> None:
         status, text = _compiler.compile(
