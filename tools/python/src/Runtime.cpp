@@ -10,7 +10,9 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <optional>
 
 namespace nb = nanobind;
@@ -140,15 +142,15 @@ private:
     session.prepare();
     for (uint32_t i = 0; i < outputs.size(); ++i) {
       runtime::Tensor found = session.output(i);
+      bool isKnown = std::find(found.dims.begin(), found.dims.end(), -1) ==
+                     found.dims.end();
       if (isGiven[i]) {
-        if (targets[i].type != found.type || targets[i].dims != found.dims)
-          fail(DLRT_MISMATCH, "output '" + outputs[i].name + "': expected " +
-                                  dlrt_type_name(found.type) + " " +
-                                  text(found.dims) + ", found " +
-                                  dlrt_type_name(targets[i].type) + " " +
-                                  text(targets[i].dims));
+        if (isKnown)
+          checkTarget(i, targets[i], found);
         session.bindOutput(i, const_cast<void *>(targets[i].data),
                            targets[i].bytes);
+      } else if (!isKnown) {
+        session.bindOutput(i, nullptr, 0);
       } else {
         results[i].emplace(found.type, found.dims, found.bytes);
         // Some memory even where there is no element: null means the session's.
@@ -157,6 +159,27 @@ private:
       }
     }
     session.run();
+    // What only the run could size lies in the session's memory.
+    for (uint32_t i = 0; i < outputs.size(); ++i) {
+      runtime::Tensor found = session.output(i);
+      if (isGiven[i]) {
+        checkTarget(i, targets[i], found);
+      } else if (!results[i]) {
+        results[i].emplace(found.type, found.dims, found.bytes);
+        if (found.bytes)
+          std::memcpy(results[i]->data(), found.data, found.bytes);
+      }
+    }
+  }
+
+  void checkTarget(uint32_t i, const Array &target,
+                   const runtime::Tensor &found) const {
+    if (target.type != found.type || target.dims != found.dims)
+      fail(DLRT_MISMATCH, "output '" + outputs[i].name + "': expected " +
+                              dlrt_type_name(found.type) + " " +
+                              text(found.dims) + ", found " +
+                              dlrt_type_name(target.type) + " " +
+                              text(target.dims));
   }
 
   runtime::Session session;
