@@ -31,11 +31,20 @@ static std::string cleanMessage(StringRef message) {
   return StringRef(line).rtrim(". ").str();
 }
 
-/// "ai.onnx" is another name of the default domain.
+/// "ai.onnx" is another name of the default domain; converters write both. What
+/// is imported again in the same version is dropped.
 template <class Owner> static void normalizeDomains(Owner &owner) {
-  for (onnx::OperatorSetIdProto &import : *owner.mutable_opset_import())
+  auto &imports = *owner.mutable_opset_import();
+  for (onnx::OperatorSetIdProto &import : imports)
     if (import.domain() == "ai.onnx")
       import.clear_domain();
+  for (int i = imports.size(); i-- > 0;)
+    for (int k = 0; k < i; ++k)
+      if (imports[k].domain() == imports[i].domain() &&
+          imports[k].version() == imports[i].version()) {
+        imports.DeleteSubrange(i, 1);
+        break;
+      }
 }
 
 //===----------------------------------------------------------------------===//
@@ -85,7 +94,6 @@ public:
   }
 
   void move() {
-    normalizeDomains(model);
     moveIn(*model.mutable_graph()->mutable_node(), model);
     for (onnx::FunctionProto &function : *model.mutable_functions()) {
       normalizeDomains(function);
@@ -283,6 +291,7 @@ static Error checkSizeLists(const onnx::ModelProto &model) {
 Error dl::frontend::prepareModel(Model &model, HasRule hasRule) {
   onnx::ModelProto &proto = *model.proto;
   try {
+    normalizeDomains(proto);
     if (Error error = checkVersions(proto))
       return error;
     UnknownOperators(proto, hasRule).move();
@@ -293,6 +302,7 @@ Error dl::frontend::prepareModel(Model &model, HasRule hasRule) {
 
     if (proto.functions_size()) {
       inlineFunctions(proto);
+      normalizeDomains(proto);
       UnknownOperators(proto, hasRule).move();
     }
     int64_t opset = getOpset(proto, "");

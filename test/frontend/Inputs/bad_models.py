@@ -116,6 +116,9 @@ def main(folder):
     twice = model([relu()])
     twice.opset_import.append(helper.make_opsetid("ai.onnx", 17))
     write("opset_twice", twice)
+    again = model([relu()])
+    again.opset_import.append(helper.make_opsetid("ai.onnx", again.opset_import[0].version))
+    write("opset_again", again)
 
     # Names.
     write(
