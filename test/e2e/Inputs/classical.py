@@ -9,14 +9,13 @@ attributes and rows, compiled and compared with ONNX Runtime.
 Each round has one model for each operator and variant. The last line counts outputs.
 """
 import argparse
-import subprocess
 import sys
 import tempfile
 
 import numpy as np
-import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
+
+import driver
 
 FLOAT, INT = TensorProto.FLOAT, TensorProto.INT64
 TRANSFORMS = ["NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO"]
@@ -72,21 +71,12 @@ def check(args, case, scratch):
     graph = helper.make_graph([node], "g", [helper.make_tensor_value_info(f"x{i}", helper.np_dtype_to_tensor_dtype(v.dtype), dims(i, v)) for i, v in enumerate(inputs)],
                               [helper.make_tensor_value_info(name, type, None) for name, type in zip(names, types)])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", version)], ir_version=9)
-    path, module = f"{scratch}/model.onnx", f"{scratch}/model.dlm"
-    onnx.save(model, path)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    wanted = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]).run(None, {f"x{i}": v for i, v in enumerate(inputs)})
-    files = []
-    for i, value in enumerate(inputs):
-        np.save(f"{scratch}/x{i}.npy", value)
-        files.append(f"--input={scratch}/x{i}.npy")
-    for command in ([f"{args.bin}/dl-compile", path, "-o", module], [f"{args.bin}/dl-run", module, *files, f"--output-dir={scratch}/out"]):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=100)
-        if done.returncode:
-            return done.stderr.strip()[:300]
-    for i, want in enumerate(wanted):
-        got = np.load(f"{scratch}/out/output_{i}.npy")
+    wanted = driver.open_peer(model).run(None, {f"x{i}": v for i, v in enumerate(inputs)})
+    try:
+        results = driver.run_module(args.bin, driver.compile_model(args.bin, model, scratch), inputs, len(wanted), scratch)
+    except RuntimeError as error:
+        return str(error)
+    for i, (got, want) in enumerate(zip(results, wanted)):
         if got.shape != want.shape or got.dtype != want.dtype:
             return f"output {i} is {got.dtype}{got.shape}, expected {want.dtype}{want.shape}"
         if not np.allclose(got, want, 1e-5, 1e-5, equal_nan=True):

@@ -10,15 +10,14 @@ what is not finite; casts from each of its codes; and movement of packed tensors
 elements do not fill the last byte, of static and symbolic sizes. The last line counts.
 """
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 
 import ml_dtypes
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+import driver
 
 FLOATS = {
     "FLOAT8E4M3FN": ml_dtypes.float8_e4m3fn,
@@ -38,16 +37,12 @@ def run(args, nodes, source, target, shape, dims, array):
     graph = helper.make_graph(nodes, "narrow", [x], [y])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 25)], ir_version=12)
     with tempfile.TemporaryDirectory() as scratch:
-        onnx.save(model, f"{scratch}/model.onnx")
+        module = driver.compile_model(args.bin, model, scratch)
         tensor = numpy_helper.from_array(array.reshape(shape))
         with open(f"{scratch}/input_0.pb", "wb") as file:
             file.write(tensor.SerializeToString())
-        for command in ([f"{args.bin}/dl-compile", f"{scratch}/model.onnx", "-o", f"{scratch}/model.dlm"],
-                        [f"{args.bin}/dl-run", f"{scratch}/model.dlm", f"--input={scratch}/input_0.pb",
-                         f"--output-dir={scratch}/out", "--output-format=pb"]):
-            done = subprocess.run(command, capture_output=True, text=True, timeout=100)
-            if done.returncode:
-                raise RuntimeError(f"{os.path.basename(command[0])}: {done.stderr.strip()[:300]}")
+        driver.call(f"{args.bin}/dl-run", module, f"--input={scratch}/input_0.pb", f"--output-dir={scratch}/out",
+                    "--output-format=pb")
         with open(f"{scratch}/out/output_0.pb", "rb") as file:
             result = TensorProto.FromString(file.read())
     return numpy_helper.to_array(result)

@@ -10,15 +10,13 @@ those that draw random numbers by their shape, type, range, mean and deviation. 
 differs is printed with its case; the last line counts.
 """
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 
 import numpy as np
-import onnx
-import onnxruntime
 from onnx import TensorProto, helper
+
+import driver
 
 
 class Case:
@@ -160,26 +158,14 @@ OPERATORS = {f.__name__: f for f in (max_pool, roi_align, deform_conv, random_un
 
 
 def compile_and_run(args, case, scratch):
-    onnx.save(case.model(), f"{scratch}/model.onnx")
-    files = []
-    for name, array in case.feed.items():
-        np.save(f"{scratch}/{name}.npy", array)
-        files.append(f"--input={scratch}/{name}.npy")
-    for command in ([f"{args.bin}/dl-compile", f"{scratch}/model.onnx", "-o", f"{scratch}/model.dlm"],
-                    [f"{args.bin}/dl-run", f"{scratch}/model.dlm", *files, f"--output-dir={scratch}/out"]):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=100)
-        if done.returncode:
-            raise RuntimeError(f"{os.path.basename(command[0])}: exit status {done.returncode}: {done.stderr.strip()[:300]}")
-    return [np.load(f"{scratch}/out/output_{i}.npy") for i in range(len(case.outputs))]
+    module = driver.compile_model(args.bin, case.model(), scratch)
+    return driver.run_module(args.bin, module, case.feed.values(), len(case.outputs), scratch)
 
 
 def agrees(case, got):
     if case.check:
         return case.check(got)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(case.model().SerializeToString(), options, providers=["CPUExecutionProvider"])
-    for mine, want in zip(got, session.run(None, case.feed)):
+    for mine, want in zip(got, driver.open_peer(case.model()).run(None, case.feed)):
         if mine.shape != want.shape or mine.dtype != want.dtype:
             return False
         limit = case.tolerance * max(np.abs(want).max(initial=0), 1) if want.dtype.kind == "f" else 0

@@ -14,15 +14,13 @@ at random, too, legal and other ones (dl-compile --choice). A difference counts 
 one that is found is printed with its operation. The last line counts.
 """
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 
 import numpy as np
-import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
+
+import driver
 
 SIZES = [1, 2, 3, 5, 7, 8, 15, 16, 17, 24, 31, 33, 48, 64, 65, 100]
 TOLERANCE = 2e-5
@@ -205,25 +203,16 @@ def check(args, seed, scratch):
     for _ in range(8):
         kind = graph.random.random()
         (graph.matmul if kind < 0.25 else graph.groups if kind < 0.3 else graph.square if kind < 0.42 else graph.attention if kind < 0.5 else graph.permute if kind < 0.58 else graph.conv)()
-    model, module = f"{scratch}/model.onnx", f"{scratch}/model.dlm"
-    onnx.save(graph.model(), model)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    names = list(graph.what)
-    wanted = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"]).run(names, graph.feed)
-    files = []
-    for i, array in enumerate(graph.feed.values()):
-        np.save(f"{scratch}/input_{i}.npy", array)
-        files.append(f"--input={scratch}/input_{i}.npy")
+    model, names = graph.model(), list(graph.what)
+    wanted = driver.open_peer(model).run(names, graph.feed)
     choice = [f"--choice={draw_choice(graph.random)}"] if args.choices else []
-    for command in ([f"{args.bin}/dl-compile", model, "-o", module, *args.compile_arg, *choice],
-                    [f"{args.bin}/dl-run", module, *files, f"--output-dir={scratch}/out"]):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=100)
-        if done.returncode:
-            return 0, [f"{os.path.basename(command[0])}: exit status {done.returncode}: {done.stderr.strip()[:300]}"]
+    try:
+        module = driver.compile_model(args.bin, model, scratch, *args.compile_arg, *choice)
+        results = driver.run_module(args.bin, module, graph.feed.values(), len(names), scratch)
+    except RuntimeError as error:
+        return 0, [str(error)]
     passed, bad = 0, []
-    for i, (name, want) in enumerate(zip(names, wanted)):
-        got = np.load(f"{scratch}/out/output_{i}.npy")
+    for name, got, want in zip(names, results, wanted):
         if got.shape != want.shape:
             bad.append(f"shape {got.shape}, expected {want.shape}: {graph.what[name]}")
             continue

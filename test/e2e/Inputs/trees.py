@@ -11,15 +11,13 @@ thresholds themselves, and NaN where that has an answer. Labels must be equal,
 scores differ by no more than rounding. The last line counts runs.
 """
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 
 import numpy as np
-import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
+
+import driver
 
 ORDERED = ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT"]
 MODES = [*ORDERED, "BRANCH_EQ", "BRANCH_NEQ", "BRANCH_MEMBER"]
@@ -206,35 +204,30 @@ def check(args, seed, scratch):
                               [helper.make_tensor_value_info(name, score if name == "y" else TensorProto.INT64, None) for name in outputs])
     version = 5 if node.op_type == "TreeEnsemble" else 3
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", version)], ir_version=9)
-    path, module = f"{scratch}/model.onnx", f"{scratch}/model.dlm"
-    onnx.save(model, path)
     what = (f"{what}, {ensemble.type.__name__}, {ensemble.count} trees, depth {ensemble.depth}, {ensemble.features} features, {ensemble.targets} targets, "
             + ", ".join(f"{a.name}={helper.get_attribute_value(a)}" for a in node.attribute if a.name in ("post_transform", "base_values")))
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = driver.open_peer(model)
     except Exception as error:  # what the runtime refuses has no answer
         return 0, [], str(error)
-    done = subprocess.run([f"{args.bin}/dl-compile", path, "-o", module, *args.compile_arg], capture_output=True, text=True, timeout=100)
-    if done.returncode:
-        return 0, [f"dl-compile: {done.stderr.strip()[:300]}: {what}"], None
+    try:
+        module = driver.compile_model(args.bin, model, scratch, *args.compile_arg)
+    except RuntimeError as error:
+        return 0, [f"{error}: {what}"], None
     passed, bad = 0, []
     for count in [int(v) for v in random.choice(ROWS, 4, replace=False)]:
         x = ensemble.rows(count)
-        np.save(f"{scratch}/x.npy", x)
-        done = subprocess.run([f"{args.bin}/dl-run", module, f"--input={scratch}/x.npy", f"--output-dir={scratch}/out"], capture_output=True, text=True, timeout=100)
-        if done.returncode:
-            bad.append(f"dl-run: {done.stderr.strip()[:300]}: {count} rows, {what}")
+        try:
+            results = driver.run_module(args.bin, module, [x], len(outputs), scratch)
+        except RuntimeError as error:
+            bad.append(f"{error}: {count} rows, {what}")
             continue
         if count == 0:  # the runtime refuses it
             passed += 1
             continue
         wanted = session.run(outputs, {"x": x})
         problem = None
-        for i, (name, want) in enumerate(zip(outputs, wanted)):
-            got = np.load(f"{scratch}/out/output_{i}.npy")
+        for name, got, want in zip(outputs, results, wanted):
             if got.shape != want.shape or got.dtype != want.dtype:
                 problem = f"{name} is {got.dtype}{got.shape}, expected {want.dtype}{want.shape}"
             elif name == "label" and (got != want).any():
