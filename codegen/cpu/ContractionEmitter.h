@@ -108,9 +108,10 @@ private:
   int64_t range = 0;     // positions of it in a tile; 0: all
   int64_t depthStep = 0; // outermost contracted positions in a piece; 0: all
   int64_t panelsInTile = 1;
-  int64_t prefetchLines = 0; // of the next panel, at each step; 0: none
-  int64_t unroll = kUnroll;  // contracted positions (or pairs)
-  int64_t rangeUnit = 1;     // ranges are multiples of it
+  int64_t prefetchLines = 0;   // of the next panel, at each step; 0: none
+  bool hasSingleBlock = false; // of rows, in each tile
+  int64_t unroll = kUnroll;    // contracted positions (or pairs)
+  int64_t rangeUnit = 1;       // ranges are multiples of it
   bool mayDivideDepth = false, mayFlatten = false;
   std::optional<LinearAccess> rows;
   std::optional<StagedOperand> staged;
