@@ -91,7 +91,8 @@ def ReducePrecision : Pass<"dl-reduce-precision"> {
     and the like, pooling, softmax: `PositiveMeans`), so that the errors of all that
     one sum adds cancel (`dl.round_balanced`). A computed value is rounded once, where it is
     made, for all that read it, so that it is stored as bf16; inputs of the model
-    and results stay as they are. What a normalization makes is rounded for products
+    and results stay as they are. So do products of few multiplications, which take no
+    time that bf16 could save: a classifier's last one decides over its error. What a normalization makes is rounded for products
     alone: a residual connection adds it on, layer after layer. Convolutions in groups
     compute in f32 with what is stored as bf16.
 
@@ -110,6 +111,10 @@ def ReducePrecision : Pass<"dl-reduce-precision"> {
     %1 = dl.matmul %a, %b {wide} : (tensor<4x8xbf16>, tensor<8x16xbf16>) -> tensor<4x16xf32>
     ```
   }];
+  let options = [
+    Option<"minMultiplications", "min-multiplications", "int64_t", /*default=*/"0",
+           "products of fewer multiplications stay as they are">,
+  ];
 }
 
 def ChannelsLast : Pass<"dl-channels-last"> {

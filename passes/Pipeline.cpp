@@ -82,8 +82,11 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createPointwiseConvToMatmul());
   manager.addPass(createSinkReshapes());
   manager.addPass(createSimplifyArithmetic());
-  if (options.precision == Precision::BF16)
-    manager.addPass(createReducePrecision());
+  if (options.precision == Precision::BF16) {
+    ReducePrecisionOptions rounding;
+    rounding.minMultiplications = options.minMultiplications;
+    manager.addPass(createReducePrecision(rounding));
+  }
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   addCheck(Phase::Simplify, manager, options);

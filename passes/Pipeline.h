@@ -38,9 +38,14 @@ enum class Precision { F32, BF16 };
 /// The precision of that name (f32, bf16), or nothing.
 std::optional<Precision> parsePrecision(llvm::StringRef name);
 
+/// So many multiplications take a microsecond or less in f32.
+constexpr int64_t kSmallProduct = 1 << 16;
+
 /// What a tool may choose about the phases.
 struct PipelineOptions {
   Precision precision = Precision::F32;
+  /// Products of fewer multiplications stay in f32.
+  int64_t minMultiplications = kSmallProduct;
   /// Leave the legality check at each phase's end out.
   bool skipChecks = false;
 };

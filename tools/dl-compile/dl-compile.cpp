@@ -46,6 +46,12 @@ struct CommandLine {
                "read: f32 (default) or bf16, with sums in f32. Inputs and "
                "outputs keep their types"),
       cl::value_desc("TYPE"), cl::cat(category)};
+  cl::opt<int64_t> narrowFrom{
+      "bf16-from", cl::init(::dl::kSmallProduct),
+      cl::desc("With --precision=bf16, leave products of fewer "
+               "multiplications in f32, which would gain nothing (default: "
+               "65536)"),
+      cl::value_desc("N"), cl::cat(category)};
   cl::list<std::string> dims{
       "dim",
       cl::desc("Give a named dimension of the model's inputs a fixed size"),
@@ -187,6 +193,7 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
     return error;
   if (Error error = setPrecision(line.precision, options))
     return error;
+  options.pipeline.minMultiplications = line.narrowFrom;
   for (const std::string &dim : line.dims)
     if (Error error = addDim(dim, options))
       return error;
