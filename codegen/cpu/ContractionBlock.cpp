@@ -132,9 +132,14 @@ void ContractionEmitter::prefetchNextPanel(Value slot, Value start, Value step,
   Value line =
       index.mul(index.add(index.mul(number, steps), step),
                 index.constant(prefetchLines * kLineBytes / c.factorBytes()));
-  Value ahead = hasSingleBlock ? index.constant(kStreamAhead / c.factorBytes())
-                               : index.mul(depth, index.constant(panelWidth()));
-  Value at = index.add(index.add(panelBase, ahead), index.add(start, line));
+  Value next = nextPiece;
+  if (!next || hasSingleBlock) {
+    Value ahead = hasSingleBlock
+                      ? index.constant(kStreamAhead / c.factorBytes())
+                      : index.mul(depth, index.constant(panelWidth()));
+    next = index.add(index.add(panelBase, ahead), start);
+  }
+  Value at = index.add(next, line);
   emitPrefetch(kernel, panel, at, prefetchLines);
 }
 

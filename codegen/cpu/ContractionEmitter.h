@@ -52,6 +52,9 @@ private:
   void emitTile(const Position &dims, Value item);
   void emitDeepTile(const Position &dims, Value firstPanel, Value endPanel);
   void enterPanel(const Position &dims, Value number);
+  Value getPanelBase(const Position &dims, Value number);
+  void followPieces(const Position &dims, Value number, Value firstPanel,
+                    Value endPanel, Value from, Value to);
   /// Runs `body` for each block of rows of the tile: its rows, a value for
   /// those that exist, and where it starts among the tile's rows.
   using BlockBody = function_ref<void(const Position &dims, Value row,
@@ -123,6 +126,7 @@ private:
 
   // Of the tile at hand.
   Value panel, panelBase, first, count, rowBase, rowsInTile;
+  Value nextPiece; // of a panel, to fetch; null: the next panel
   Value rangeLower, rangeUpper;
 };
 

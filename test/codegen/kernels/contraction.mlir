@@ -43,11 +43,14 @@ func.func private @dense(%x: tensor<24x64xf32>, %w: tensor<64x96xf32> {dl.consta
 // -----
 
 // A deep product: a piece of a panel at a time, with the sums kept in between, and
-// the next panel on its way.
+// what comes after it on its way, be it of another panel or the next piece.
 
 // CHECK-LABEL: func.func private @deep
 // CHECK: scf.for
+// CHECK: %[[BELOW:.*]] = arith.select
+// CHECK: %[[NEXT:.*]] = arith.select %{{.*}}, %{{.*}}, %[[BELOW]]
 // CHECK: vector.load {{.*}} vector<16xf32>
+// CHECK: arith.addi %[[NEXT]],
 // CHECK: memref.prefetch
 // CHECK: vector.fma
 // CHECK: vector.store
