@@ -157,19 +157,6 @@ std::optional<Tensors> drawInputs(func::FuncOp function, const Draw &draw) {
 // Given values
 //===----------------------------------------------------------------------===//
 
-std::optional<Tensors> getGivenInputs(func::FuncOp function) {
-  Tensors inputs;
-  for (unsigned i = 0, e = function.getNumArguments(); i < e; ++i) {
-    auto value = function.getArgAttrOfType<ElementsAttr>(i, "dl.value");
-    FailureOr<Tensor> input =
-        value ? Tensor::fromAttribute(value) : FailureOr<Tensor>(failure());
-    if (failed(input))
-      return std::nullopt;
-    inputs.push_back(*input);
-  }
-  return inputs;
-}
-
 /// The type that a caller sees, where it is another than the function's.
 static RankedTensorType getDeclared(func::FuncOp function, StringRef attribute,
                                     unsigned i, Type type) {

@@ -33,11 +33,6 @@ std::optional<mlir::dl::reference::Tensors>
 loadInputs(mlir::func::FuncOp function, const std::vector<std::string> &files,
            std::string &error);
 
-/// The values of the arguments' attributes `dl.value`; nothing where one has
-/// none.
-std::optional<mlir::dl::reference::Tensors>
-getGivenInputs(mlir::func::FuncOp function);
-
 /// An input as a caller of the compiled function gives it: of the type that it
 /// is declared with.
 RawTensor toRaw(mlir::func::FuncOp function, unsigned i,

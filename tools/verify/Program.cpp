@@ -22,6 +22,19 @@ func::FuncOp Program::findFunction(ModuleOp module) {
   return {};
 }
 
+std::optional<Tensors> getGivenInputs(func::FuncOp function) {
+  Tensors inputs;
+  for (unsigned i = 0, e = function.getNumArguments(); i < e; ++i) {
+    auto value = function.getArgAttrOfType<ElementsAttr>(i, "dl.value");
+    FailureOr<Tensor> input =
+        value ? Tensor::fromAttribute(value) : FailureOr<Tensor>(failure());
+    if (failed(input))
+      return std::nullopt;
+    inputs.push_back(*input);
+  }
+  return inputs;
+}
+
 size_t countOps(const Program &program) {
   return llvm::count_if(
       program.getFunction().front().without_terminator(),
@@ -69,10 +82,10 @@ namespace {
 class Extraction {
 public:
   Extraction(const Program &program, const Cut &cut, const Recording &recording)
-      : cut(cut), recording(recording),
-        hasValues(!recording.values.empty() || program.inputs.empty()) {
+      : cut(cut), recording(recording), hasValues(!recording.values.empty()) {
     result.module = cast<ModuleOp>((*program.module)->clone(mapping));
-    result.inputs = program.inputs;
+    if (hasValues)
+      result.inputs = program.inputs;
     function = result.getFunction();
     if (auto names =
             function->getAttrOfType<ArrayAttr>(mlir::dl::kInputNamesAttr))

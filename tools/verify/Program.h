@@ -28,6 +28,11 @@ struct Program {
   static mlir::func::FuncOp findFunction(mlir::ModuleOp module);
 };
 
+/// The values of the arguments' attributes `dl.value`; nothing where one has
+/// none.
+std::optional<mlir::dl::reference::Tensors>
+getGivenInputs(mlir::func::FuncOp function);
+
 /// What the values of a function's own block were in one run.
 struct Recording {
   mlir::DenseMap<mlir::Value, mlir::dl::reference::Tensor> values;

@@ -22,10 +22,15 @@ public:
 
   Program run() {
     takeOneResult();
-    takePrefix();
-    takeSuffix();
-    while (removeChunks())
-      ;
+    // Each makes the others find more: an op that nothing needs any more is not
+    // in the way of bisection.
+    size_t before;
+    do {
+      before = countOps(program);
+      takePrefix();
+      takeSuffix();
+      removeChunks();
+    } while (countOps(program) < before);
     makeSplats();
     return std::move(program);
   }
@@ -119,10 +124,8 @@ private:
       adopt(giveBefore(ops, low));
   }
 
-  /// Makes arguments of what stretches of ops compute, long ones first; whether
-  /// any op is gone.
-  bool removeChunks() {
-    bool any = false;
+  /// Makes arguments of what stretches of ops compute, long ones first.
+  void removeChunks() {
     for (size_t size = std::max<size_t>(getOps().size() / 2, 1);; size /= 2) {
       for (size_t start = 0; start < getOps().size();) {
         SmallVector<Operation *> ops = getOps();
@@ -133,13 +136,11 @@ private:
           if (isa<mlir::dl::BindOp>(op))
             cut.unbound.insert(op);
         }
-        if (adopt(cut))
-          any = true;
-        else
+        if (!adopt(cut))
           start += size;
       }
       if (size <= 1)
-        return any;
+        return;
     }
   }
 
