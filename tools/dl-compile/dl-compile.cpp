@@ -3,6 +3,7 @@
 
 // dl-compile: from a model or .mlir file to a module file, or any form between.
 
+#include "frontend/import/ListOperators.h"
 #include "tools/compiler/Options.h"
 #include "tools/explain/Explain.h"
 #include "tools/tune/Tune.h"
@@ -163,6 +164,11 @@ struct CommandLine {
                "legal: block=ROWSxVECTORS, range=N, ... (codegen/cpu/README.md "
                "tells of each), separated by commas"),
       cl::value_desc("NAME=N"), cl::cat(stages)};
+  cl::opt<bool> listOperators{
+      "list-operators",
+      cl::desc("Print, as JSON, what becomes of each version of ONNX's "
+               "operators, and exit"),
+      cl::cat(stages)};
   cl::opt<bool> printPipeline{
       "print-pipeline", cl::desc("Print the passes of each phase and exit"),
       cl::cat(stages)};
@@ -347,6 +353,10 @@ int main(int argc, char **argv) {
     return fail("command line",
                 StringRef(message).split(": ").second.split('\n').first);
 
+  if (line.listOperators) {
+    outs() << dl::frontend::listOperators();
+    return 0;
+  }
   CompileOptions options;
   if (line.printPipeline && line.input.empty()) {
     options.stopAfter = dl::parsePhase(line.stopAfter);
