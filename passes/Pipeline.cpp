@@ -5,6 +5,7 @@
 #include "passes/Passes.h"
 
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
@@ -106,6 +107,10 @@ void addPhase(Phase phase, OpPassManager &manager,
               const PipelineOptions &options) {
   if (auto *add = getEntry(phase).add)
     add(manager, options);
+  // What parses has been checked by who gave it; errors are printed.
+  for (const auto &[at, text] : options.inserted)
+    if (at == phase)
+      (void)parsePassPipeline(text, manager);
 }
 
 void addPhasesUpTo(Phase last, OpPassManager &manager,

@@ -9,6 +9,9 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace mlir {
 class DialectRegistry;
@@ -48,6 +51,9 @@ struct PipelineOptions {
   int64_t minMultiplications = kSmallProduct;
   /// Leave the legality check at each phase's end out.
   bool skipChecks = false;
+  /// More passes, in MLIR's notation, each at the end of a phase; they must be
+  /// registered.
+  std::vector<std::pair<Phase, std::string>> inserted;
 };
 
 /// Add one phase's passes. Each phase ends with a check that the module is

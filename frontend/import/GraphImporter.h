@@ -24,6 +24,9 @@ namespace dl::frontend {
 /// More elements than this are refused: their bytes could not be counted.
 constexpr int64_t kMaxNumElements = int64_t(1) << 48;
 
+/// The rules of all families.
+RuleTable makeRules();
+
 class GraphImporter {
 public:
   GraphImporter(std::shared_ptr<Model> model, const RuleTable &rules,

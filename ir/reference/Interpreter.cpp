@@ -270,6 +270,8 @@ private:
     auto results = compute(&op, *operands);
     if (failed(results))
       return failure();
+    if (options.amend)
+      options.amend(&op, *operands, symbols, *results);
     operands->clear();
     if (options.onResults)
       options.onResults(&op, *results);

@@ -21,6 +21,12 @@ struct InterpreterOptions {
   /// Called with the results of each op that has been computed, in order; those
   /// in the body of a dl.scan once for each iteration.
   std::function<void(Operation *op, ArrayRef<Tensor> results)> onResults;
+
+  /// Called before that, with what an op has been computed from; may put other
+  /// tensors of the same types and shapes into `results`.
+  std::function<void(Operation *op, ArrayRef<Tensor> operands,
+                     ArrayRef<int64_t> symbols, Tensors &results)>
+      amend;
 };
 
 /// Stands for the value of a symbol that dl.bind has yet to bind.

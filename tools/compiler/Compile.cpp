@@ -42,14 +42,27 @@ std::optional<EmitKind> parseEmitKind(StringRef name) {
       .Default(std::nullopt);
 }
 
+Phase findPhase(ModuleOp module) {
+  bool hasDispatch = false, hasFused = false, hasDl = false;
+  module.walk([&](Operation *op) {
+    hasDispatch |= isa<mlir::dl::DispatchOp>(op);
+    hasFused |= isa<mlir::dl::FusedOp>(op);
+    hasDl |= isa<mlir::dl::DlDialect>(op->getDialect());
+  });
+  return hasDispatch || !hasDl ? Phase::Lower
+         : hasFused            ? Phase::Fuse
+                               : Phase::Import;
+}
+
 namespace {
 
 /// One compilation.
 class Compilation {
 public:
+  /// `source`, where not null, is compiled in place of the input file.
   Compilation(const CompileOptions &options, MLIRContext &context,
-              TimingScope &timing)
-      : options(options), context(context), timing(timing) {}
+              TimingScope &timing, ModuleOp source = {})
+      : options(options), context(context), timing(timing), source(source) {}
 
   LogicalResult run() {
     if (failed(checkOptions()) || failed(checkOutput()) || failed(load()) ||
@@ -156,6 +169,10 @@ private:
   LogicalResult load() {
     auto scope = timing.nest("Import");
     progress("importing");
+    if (source) {
+      module = source.clone();
+      return success();
+    }
     if (frontend::isModelFile(options.input)) {
       frontend::ImportOptions import;
       import.dims = options.dims;
@@ -183,21 +200,8 @@ private:
     return success();
   }
 
-  /// Where the module stands: the phase that made it.
-  Phase findStart() {
-    bool hasDispatch = false, hasFused = false, hasDl = false;
-    module->walk([&](Operation *op) {
-      hasDispatch |= isa<mlir::dl::DispatchOp>(op);
-      hasFused |= isa<mlir::dl::FusedOp>(op);
-      hasDl |= isa<mlir::dl::DlDialect>(op->getDialect());
-    });
-    return hasDispatch || !hasDl ? Phase::Lower
-           : hasFused            ? Phase::Fuse
-                                 : Phase::Import;
-  }
-
   LogicalResult runPhases() {
-    Phase start = findStart();
+    Phase start = findPhase(*module);
     for (Phase phase : getPhases()) {
       if (phase > lastPhase() || phase == Phase::Codegen)
         break;
@@ -480,6 +484,7 @@ private:
   const CompileOptions &options;
   MLIRContext &context;
   TimingScope &timing;
+  ModuleOp source;
   OwningOpRef<ModuleOp> module;
   SourceTrace trace;
   std::vector<std::string> kernels;
@@ -511,6 +516,16 @@ LogicalResult compile(const CompileOptions &options, raw_ostream &errors) {
   if (options.verbose)
     errors << compilation.describe();
   return success();
+}
+
+LogicalResult compile(ModuleOp module, const CompileOptions &options) {
+  DialectRegistry registry;
+  registerDialects(registry);
+  cpu::registerTranslations(registry);
+  module.getContext()->appendDialectRegistry(registry);
+  DefaultTimingManager timing;
+  TimingScope root = timing.getRootScope();
+  return Compilation(options, *module.getContext(), root, module).run();
 }
 
 void printPipeline(const CompileOptions &options, raw_ostream &output) {

@@ -12,6 +12,7 @@
 #include "tools/compiler/Variants.h"
 #include "tools/explain/Trace.h"
 
+#include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/LogicalResult.h"
 #include "llvm/Support/raw_ostream.h"
 #include <functional>
@@ -68,6 +69,15 @@ struct CompileOptions {
 /// before anything else, and leave no output file.
 llvm::LogicalResult compile(const CompileOptions &options,
                             llvm::raw_ostream &errors);
+
+/// The same of a module in memory, which stays as it is, in place of
+/// `options.input`. Its context gets the dialects that compilation needs;
+/// diagnostics go to the context's own handlers.
+llvm::LogicalResult compile(mlir::ModuleOp module,
+                            const CompileOptions &options);
+
+/// The phase that has made a module, as far as its ops tell.
+Phase findPhase(mlir::ModuleOp module);
 
 /// Prints the passes that compile() would run before code generation.
 void printPipeline(const CompileOptions &options, llvm::raw_ostream &output);
