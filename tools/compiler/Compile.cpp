@@ -186,10 +186,14 @@ private:
   /// Where the module stands: the phase that made it.
   Phase findStart() {
     bool hasDispatch = false, hasFused = false, hasDl = false;
+    auto isString = [](Type type) {
+      return isa<mlir::dl::StringType>(getElementTypeOrSelf(type));
+    };
     module->walk([&](Operation *op) {
       hasDispatch |= isa<mlir::dl::DispatchOp>(op);
       hasFused |= isa<mlir::dl::FusedOp>(op);
-      hasDl |= isa<mlir::dl::DlDialect>(op->getDialect());
+      hasDl |= isa<mlir::dl::DlDialect>(op->getDialect()) ||
+               llvm::any_of(op->getOperandTypes(), isString);
     });
     return hasDispatch || !hasDl ? Phase::Lower
            : hasFused            ? Phase::Fuse
