@@ -36,6 +36,37 @@ def VerifyPhase : Pass<"dl-verify-phase", "::mlir::ModuleOp"> {
   ];
 }
 
+def InternStrings : Pass<"dl-intern-strings", "::mlir::ModuleOp"> {
+  let summary = "let numbers stand for strings";
+  let description = [{
+    Elements of `!dl.string` become i64: positions in a table of strings, in which no
+    two are equal, so that moving, choosing and comparing strings is what it is of
+    integers. The strings of the program's constants come first, as the module's
+    attribute `dl.strings`; what a run reads or makes follows them in a table of the
+    session. So `dl.string_find` is an element of a constant: the first key of each of
+    the program's strings, and no key of all others. The other ops on strings, and
+    those on images, become calls of functions of the runtime. Types that a caller sees
+    stand in `dl.input_types` and `dl.output_types`.
+
+    Example:
+    ```mlir
+    func.func @main(%x: tensor<2x!dl.string>) -> tensor<2xi1> {
+      %c = dl.constant dense<"a"> : tensor<!dl.string>
+      %0 = dl.compare eq, %x, %c : (tensor<2x!dl.string>, tensor<!dl.string>) -> tensor<2xi1>
+      return %0 : tensor<2xi1>
+    }
+    ```
+    becomes, in a module with `dl.strings = ["a"]`,
+    ```mlir
+    func.func @main(%x: tensor<2xi64>) -> tensor<2xi1> attributes {dl.input_types = [tensor<2x!dl.string>]} {
+      %c = dl.constant dense<0> : tensor<i64>
+      %0 = dl.compare eq, %x, %c : (tensor<2xi64>, tensor<i64>) -> tensor<2xi1>
+      return %0 : tensor<2xi1>
+    }
+    ```
+  }];
+}
+
 def FoldConstants : Pass<"dl-fold-constants"> {
   let summary = "compute what follows from constants alone";
   let description = [{

@@ -75,6 +75,7 @@ void addImportPhase(OpPassManager &manager, const PipelineOptions &options) {
 }
 
 void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
+  manager.addPass(createInternStrings());
   manager.addPass(createDecomposeConvTranspose());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createFoldConstants());

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/package/Header.h"
+#include "ir/dialect/Dialect.h"
 #include "runtime/artifact/module_generated.h"
 #include <limits>
 
@@ -250,12 +251,23 @@ std::vector<char> dl::package::buildHeader(const HeaderInput &input) {
   auto producer = builder.CreateString(input.package.producer);
   auto entryVector = builder.CreateVector(entries);
   auto kernelVector = builder.CreateVector(kernels);
+  std::vector<Offset<flatbuffers::String>> strings;
+  mlir::ModuleOp module = input.package.module;
+  if (auto table =
+          module->getAttrOfType<mlir::ArrayAttr>(mlir::dl::kStringsAttr))
+    for (mlir::Attribute text : table) {
+      llvm::StringRef bytes = mlir::cast<mlir::StringAttr>(text).getValue();
+      strings.push_back(builder.CreateString(bytes.data(), bytes.size()));
+    }
+  Offset<flatbuffers::Vector<Offset<flatbuffers::String>>> stringVector;
+  if (!strings.empty())
+    stringVector = builder.CreateVector(strings);
   fb::Segment debug = toSegment(input.debugRange);
   bool hasDebug = input.debugRange.size != 0;
-  auto module =
+  auto header =
       fb::CreateModule(builder, producer, entryVector, kernelVector, constants,
-                       code, 0, hasDebug ? &debug : nullptr);
-  fb::FinishModuleBuffer(builder, module);
+                       code, 0, hasDebug ? &debug : nullptr, stringVector);
+  fb::FinishModuleBuffer(builder, header);
   return {builder.GetBufferPointer(),
           builder.GetBufferPointer() + builder.GetSize()};
 }

@@ -101,7 +101,9 @@ Value NodeContext::splat(double value, Type elementType,
   if (!elementType)
     return Value();
   Attribute element;
-  if (auto integer = dyn_cast<IntegerType>(elementType))
+  if (isa<mlir::dl::StringType>(elementType))
+    element = builder.getStringAttr("");
+  else if (auto integer = dyn_cast<IntegerType>(elementType))
     element = IntegerAttr::get(
         integer, APInt(integer.getWidth(), static_cast<int64_t>(value),
                        /*isSigned=*/true, /*implicitTrunc=*/true));

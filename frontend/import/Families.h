@@ -15,6 +15,7 @@ namespace dl::frontend {
 void addActivationRules(RuleTable &table);
 void addOptimizerRules(RuleTable &table);
 void addRandomRules(RuleTable &table);
+void addStringRules(RuleTable &table);
 /// Movement.
 void addSlicingRules(RuleTable &table);
 void addResizeRules(RuleTable &table);
@@ -32,6 +33,7 @@ void addDataShapeRules(RuleTable &table);
 void addFeatureRules(RuleTable &table);
 void addLinearRules(RuleTable &table);
 void addGramRules(RuleTable &table);
+void addVectorMachineRules(RuleTable &table);
 /// Reduction.
 void addSelectionRules(RuleTable &table);
 

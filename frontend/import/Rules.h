@@ -159,7 +159,7 @@ public:
   /// A constant of a tensor attribute or initializer of the model.
   mlir::Value constant(const onnx::TensorProto &tensor);
   /// A tensor (a scalar by default) with one value everywhere. Integers are
-  /// truncated to the element type.
+  /// truncated to the element type; all strings are empty.
   mlir::Value splat(double value, mlir::Type elementType,
                     llvm::ArrayRef<int64_t> shape = {});
   /// An i64 tensor of rank 1 with these constants.

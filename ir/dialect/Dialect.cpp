@@ -12,10 +12,16 @@ using namespace mlir::dl;
 #include "ir/dialect/DlDialect.cpp.inc"
 #include "ir/dialect/DlEnums.cpp.inc"
 #include "ir/dialect/DlInterfaces.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "ir/dialect/DlTypes.cpp.inc"
 #define GET_ATTRDEF_CLASSES
 #include "ir/dialect/DlAttrs.cpp.inc"
 
 void DlDialect::initialize() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "ir/dialect/DlTypes.cpp.inc"
+      >();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "ir/dialect/DlAttrs.cpp.inc"
@@ -35,6 +41,10 @@ void DlDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "ir/dialect/ContractionOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "ir/dialect/HostOps.cpp.inc"
       >();
   addOperations<
 #define GET_OP_LIST

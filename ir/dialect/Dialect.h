@@ -37,6 +37,8 @@ class FusionContraction : public TraitBase<Op, FusionContraction> {};
 template <class Op> class FusionOpaque : public TraitBase<Op, FusionOpaque> {};
 } // namespace mlir::OpTrait
 
+#define GET_TYPEDEF_CLASSES
+#include "ir/dialect/DlTypes.h.inc"
 #define GET_ATTRDEF_CLASSES
 #include "ir/dialect/DlAttrs.h.inc"
 
@@ -63,6 +65,10 @@ constexpr llvm::StringLiteral kOutputTypesAttr = "dl.output_types";
 /// (or `a <= b`) is false is refused with the message.
 constexpr llvm::StringLiteral kChecksAttr = "dl.checks";
 
+/// Module attribute with the strings that constants, once they are numbers, are
+/// positions in: a string array.
+constexpr llvm::StringLiteral kStringsAttr = "dl.strings";
+
 /// True when two lists of types agree in element types and ranks, and no
 /// dimension contradicts another: differs by a constant, whatever the symbols
 /// are.
@@ -82,6 +88,8 @@ bool isRuntimeCall(Operation *op);
 #include "ir/dialect/ReductionOps.h.inc"
 #define GET_OP_CLASSES
 #include "ir/dialect/ContractionOps.h.inc"
+#define GET_OP_CLASSES
+#include "ir/dialect/HostOps.h.inc"
 #define GET_OP_CLASSES
 #include "ir/dialect/MovementOps.h.inc"
 #define GET_OP_CLASSES

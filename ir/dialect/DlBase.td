@@ -29,13 +29,28 @@ def Dl_Dialect : Dialect {
     Integers are signless, which means signed, or unsigned (`ui8` ... `ui64`); bool
     is `i1`. Integer arithmetic wraps. An integer divided by zero gives an
     unspecified value, and so does a shift by the element's width or more; neither
-    traps. Constraints are labelled in each op's text, its messages and tests.
+    traps. Strings (`!dl.string`) are moved, chosen and compared for equality like any
+    other elements. Constraints are labelled in each op's text, its messages and tests.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
   let hasConstantMaterializer = 1;
   let dependentDialects = ["::mlir::affine::AffineDialect",
                            "::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect"];
+}
+
+//===----------------------------------------------------------------------===//
+// Types
+//===----------------------------------------------------------------------===//
+
+def Dl_StringType : TypeDef<Dl_Dialect, "String"> {
+  let mnemonic = "string";
+  let summary = "a string of bytes, of any length";
+  let description = [{
+    An element type. A constant is `dense<["a", "b"]> : tensor<2x!dl.string>`. Text is
+    UTF-8 where an op looks into it.
+  }];
 }
 
 //===----------------------------------------------------------------------===//
@@ -149,6 +164,7 @@ def Dl_Tensor : AnyTypeOf<[AnyRankedTensor], "ranked tensor",
 def Dl_IntTensor : RankedTensorOf<[AnySignlessInteger, AnyUnsignedInteger]>;
 def Dl_FloatTensor : RankedTensorOf<[AnyFloat]>;
 def Dl_BoolTensor : RankedTensorOf<[I1]>;
+def Dl_StringTensor : RankedTensorOf<[Dl_StringType]>;
 def Dl_Number
     : Type<And<[AnyTypeOf<[AnyFloat, AnySignlessInteger, AnyUnsignedInteger]>.predicate,
                 Neg<I1.predicate>]>, "float or integer wider than bool">;

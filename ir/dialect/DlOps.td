@@ -7,6 +7,7 @@
 include "ir/dialect/ContractionOps.td"
 include "ir/dialect/CoreOps.td"
 include "ir/dialect/ElementwiseOps.td"
+include "ir/dialect/HostOps.td"
 include "ir/dialect/MovementOps.td"
 include "ir/dialect/ReductionOps.td"
 include "ir/dialect/TreeOps.td"

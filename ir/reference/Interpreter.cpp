@@ -20,6 +20,7 @@ static const RuleTable &getRules() {
     addMovementRules(rules);
     addOrderingRules(rules);
     addReductionRules(rules);
+    addStringRules(rules);
     addTreeRules(rules);
     return rules;
   }();

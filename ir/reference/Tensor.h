@@ -14,8 +14,9 @@
 namespace mlir::dl::reference {
 
 /// A dense tensor in row-major order. Each element has whole bytes: bool and
-/// integers narrower than 8 bits have one, extended by their signedness. Copies
-/// share the elements.
+/// integers narrower than 8 bits have one, extended by their signedness; a
+/// string is the address of its uniqued attribute, or null where it is empty.
+/// Copies share the elements.
 class Tensor {
 public:
   Tensor() = default;
@@ -37,7 +38,7 @@ public:
   DenseElementsAttr toAttribute() const;
 
   /// Whether tensors may have this element type: floats and integers of at most
-  /// 64 bits.
+  /// 64 bits, and strings.
   static bool isSupported(Type elementType);
 
   Type getElementType() const { return elementType; }
@@ -58,6 +59,11 @@ public:
   /// All elements: T is double for floats, int64_t for integers, which are
   /// extended by their signedness (bool is 0 or 1).
   template <typename T> std::vector<T> load() const;
+
+  /// All elements of a tensor of strings, which live as long as the context.
+  std::vector<StringRef> loadStrings() const;
+  static Tensor storeStrings(Type elementType, ArrayRef<int64_t> shape,
+                             ArrayRef<std::string> elements);
 
   /// A tensor of these elements, rounded once to nearest even (double), or with
   /// the low bits of each (int64_t). As many as `shape` has.

@@ -222,7 +222,7 @@ private:
 /// result of a conversion that changes nothing.
 static void storeSizes(Block &block) {
   for (Operation &op : block) {
-    if (!isa<BindOp, ScanOp>(op) && !isRuntimeCall(&op) &&
+    if (!isa<BindOp, HostCallOp, ScanOp>(op) && !isRuntimeCall(&op) &&
         !op.hasTrait<OpTrait::IsTerminator>())
       continue;
     for (OpOperand &operand : op.getOpOperands()) {

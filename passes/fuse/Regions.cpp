@@ -117,7 +117,7 @@ void RegionBuilder::groupMovement() {
     bool ends = op->hasTrait<OpTrait::IsTerminator>() || isa<BindOp>(op);
     if (!ends && !op->getNumRegions() && !needed.contains(op))
       continue;
-    if (ends || op->getNumRegions() || isa<ReshapeOp>(op)) {
+    if (ends || op->getNumRegions() || isa<HostCallOp, ReshapeOp>(op)) {
       need(op, nullptr);
       continue;
     }

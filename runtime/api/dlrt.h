@@ -134,8 +134,16 @@ typedef enum dlrt_type {
  * memory. */
 DLRT_API const char *dlrt_type_name(dlrt_type type);
 
-/* Bits of one element in memory; 0 for strings and for numbers that are no
- * type. */
+/* An element of a tensor of strings: `size` bytes at `data`, any bytes, without
+ * a terminator. `data` may be NULL for no bytes. Text is UTF-8 where an
+ * operator looks into it. */
+typedef struct dlrt_string {
+  const char *data;
+  size_t size;
+} dlrt_string;
+
+/* Bits of one element in memory; for strings, those of a dlrt_string; 0 for
+ * numbers that are no type. */
 DLRT_API int32_t dlrt_type_bits(dlrt_type type);
 
 /* A dense row-major tensor. Who owns `data` and `dims` is told where one is
@@ -372,7 +380,8 @@ DLRT_API dlrt_status dlrt_session_find_output(const dlrt_session *session,
                                               dlrt_error *error);
 
 /* Binds an input to the caller's memory, without a copy: every run reads it
- * until another is bound, so it must stay. `tensor` and its dims are copied;
+ * until another is bound, so it must stay, as must the bytes of strings.
+ * `tensor` and its dims are copied;
  * bytes must be what type and dims need, or 0 to leave that unchecked. The
  * memory must not overlap an output's. Errors: INVALID_ARGUMENT, MISMATCH (type
  * or rank), BUSY. */
@@ -382,9 +391,10 @@ DLRT_API dlrt_status dlrt_session_bind_input(dlrt_session *session,
                                              dlrt_error *error);
 
 /* Binds an output to `bytes` bytes of the caller's memory, without a copy:
- * every run writes it. NULL returns to memory of the session's own, which is
- * the default. Whether it suffices is checked by the run. Errors:
- * INVALID_ARGUMENT, BUSY. */
+ * every run writes it. Of strings, it writes an array of dlrt_string; their
+ * bytes are the session's, until its next run or its end. NULL returns to
+ * memory of the session's own, which is the default. Whether it suffices is
+ * checked by the run. Errors: INVALID_ARGUMENT, BUSY. */
 DLRT_API dlrt_status dlrt_session_bind_output(dlrt_session *session,
                                               uint32_t index, void *data,
                                               size_t bytes, dlrt_error *error);
@@ -398,9 +408,10 @@ DLRT_API dlrt_status dlrt_session_prepare(dlrt_session *session,
                                           dlrt_error *error);
 
 /* Runs the entry. Allocates nothing where a run with the same shapes came
- * before, for the last eight shapes. When it fails or is cancelled, the
- * outputs' contents are undefined. Errors: as dlrt_session_prepare, and
- * CANCELLED. */
+ * before, for the last eight shapes; functions on strings and images may. When
+ * it fails or is cancelled, the outputs' contents are undefined. Errors: as
+ * dlrt_session_prepare, CANCELLED, and MISMATCH for contents that an operator
+ * cannot take: a string that is no number, an image that cannot be read. */
 DLRT_API dlrt_status dlrt_session_run(dlrt_session *session, dlrt_error *error);
 
 /* Makes the run in progress, on another thread, end after the step at hand with

@@ -67,6 +67,8 @@ template <typename T> constexpr dlrt_type typeOf() {
     return DLRT_COMPLEX64;
   else if constexpr (std::is_same_v<T, std::complex<double>>)
     return DLRT_COMPLEX128;
+  else if constexpr (std::is_same_v<T, dlrt_string>)
+    return DLRT_STRING;
   else {
     static_assert(std::is_integral_v<T>, "not a type that tensors have");
     constexpr bool isSigned = std::is_signed_v<T>;
@@ -99,6 +101,14 @@ struct Tensor {
   /// The elements as T; null when they are of another type.
   template <typename T> T *as() const {
     return type == detail::typeOf<T>() ? static_cast<T *>(data) : nullptr;
+  }
+  /// Copies of the elements of a tensor of strings.
+  std::vector<std::string> strings() const {
+    std::vector<std::string> texts;
+    if (const dlrt_string *from = as<dlrt_string>())
+      for (int64_t i = 0, count = elements(); i < count; ++i)
+        texts.emplace_back(from[i].data ? from[i].data : "", from[i].size);
+    return texts;
   }
 };
 

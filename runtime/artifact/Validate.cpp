@@ -105,7 +105,8 @@ Status checkConstant(const fb::Constant &constant, uint64_t fileSize,
       if (size < 0 || !checkedMul(elements, size, elements))
         return bad(what + " has an impossible size");
   int64_t whole = 0, single = 0;
-  if (!elementBytes(type->element(), elements, whole) ||
+  if (type->element() == fb::ElementType_String ||
+      !elementBytes(type->element(), elements, whole) ||
       !elementBytes(type->element(), 1, single))
     return bad(what + " has an impossible type");
   if (constant.splat() && elementTypeBits(type->element()) < 8)

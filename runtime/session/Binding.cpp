@@ -194,10 +194,15 @@ Status Session::resolve(Binding &binding, uint32_t number) {
       // Known to fit since the input was bound.
       (void)elementCount(dims.data(), static_cast<int>(dims.size()), elements);
       (void)elementBytes(type, elements, sizes[b]);
+      if (inputs[index].isString)
+        sizes[b] = elements * int64_t(sizeof(int64_t));
       break;
     }
     case fb::BufferKind_Output:
       sizes[b] = binding.outputBytes[index];
+      if (outputs[index].isString)
+        sizes[b] =
+            sizes[b] / int64_t(sizeof(StringRange)) * int64_t(sizeof(int64_t));
       break;
     case fb::BufferKind_Constant:
       DLRT_RETURN_IF_ERROR(shared->constant(index, constants[b], sizes[b]));
@@ -281,9 +286,11 @@ void *Session::bufferAddress(uint32_t index) const {
   const fb::Buffer &buffer = *plan->buffers()->Get(index);
   size_t at = static_cast<size_t>(buffer.index());
   if (buffer.kind() == fb::BufferKind_Input)
-    return const_cast<void *>(inputs[at].data);
+    return inputs[at].isString ? inputs[at].numbers.data()
+                               : const_cast<void *>(inputs[at].data);
   if (buffer.kind() == fb::BufferKind_Output)
-    return outputs[at].written;
+    return outputs[at].isString ? outputs[at].numbers.data()
+                                : outputs[at].written;
   if (buffer.kind() == fb::BufferKind_Arena)
     return stages[planStages.of(buffer.size())].arena.data() +
            current->arenaOffsets[index];

@@ -46,7 +46,8 @@ private:
 Session::Session(std::shared_ptr<Module> module, SessionOptions options)
     : shared(std::move(module)), allocator(options.allocator),
       logContext(options.logContext), logFunction(options.log),
-      executor(std::move(options.executor)), scratch(allocator) {}
+      executor(std::move(options.executor)), strings(shared->header()),
+      scratch(allocator) {}
 
 Status Session::create(std::shared_ptr<Module> module, SessionOptions options,
                        std::unique_ptr<Session> &result) {
@@ -101,12 +102,16 @@ Status Session::initialize() {
                        ": this runtime has no values of type " +
                        elementTypeName(values->Get(i)->type()->element())});
   }
-  inputs.resize(count(signature->inputs()));
-  for (uint32_t i = 0; i < inputs.size(); ++i)
-    inputs[i].dims.assign(count(signature->inputs()->Get(i)->type()->dims()),
-                          -1);
+  for (uint32_t i = 0; i < count(signature->inputs()); ++i) {
+    const fb::TensorType &type = *signature->inputs()->Get(i)->type();
+    inputs.emplace_back(allocator);
+    inputs[i].isString = type.element() == fb::ElementType_String;
+    inputs[i].dims.assign(count(type.dims()), -1);
+  }
   for (uint32_t i = 0; i < count(signature->outputs()); ++i) {
     outputs.emplace_back(allocator);
+    outputs[i].isString = signature->outputs()->Get(i)->type()->element() ==
+                          fb::ElementType_String;
     outputs[i].rank =
         static_cast<int>(count(signature->outputs()->Get(i)->type()->dims()));
   }
@@ -259,6 +264,9 @@ Status Session::placeOutputs(uint32_t number) {
       DLRT_RETURN_IF_ERROR(output.own.reserve(needed, "an output"));
       output.written = output.own.data();
     }
+    if (output.isString)
+      DLRT_RETURN_IF_ERROR(output.numbers.reserve(
+          needed / sizeof(StringRange) * sizeof(int64_t), "an output"));
   }
   return {};
 }
@@ -283,13 +291,54 @@ void Session::placeBuffers(uint32_t number) {
   }
 }
 
+/// Numbers the strings of the inputs; those of the last run are gone.
+Status Session::readStrings() {
+  strings.reset();
+  for (Input &input : inputs) {
+    if (!input.isString)
+      continue;
+    int64_t elements = 0;
+    (void)elementCount(input.dims.data(), static_cast<int>(input.dims.size()),
+                       elements);
+    DLRT_RETURN_IF_ERROR(input.numbers.reserve(
+        static_cast<size_t>(elements) * sizeof(int64_t), "an input"));
+    auto *to = reinterpret_cast<int64_t *>(input.numbers.data());
+    auto *from = static_cast<const std::byte *>(input.data);
+    for (int64_t i = 0; i < elements; ++i, from += sizeof(StringRange)) {
+      StringRange range;
+      memcpy(&range, from, sizeof(range));
+      to[i] = strings.number({range.data, range.size});
+    }
+  }
+  return {};
+}
+
+/// Tells the caller the texts of the outputs.
+void Session::writeStrings() {
+  for (uint32_t i = 0; i < outputs.size(); ++i) {
+    if (!outputs[i].isString)
+      continue;
+    auto *numbers =
+        reinterpret_cast<const int64_t *>(outputs[i].numbers.data());
+    auto *to = static_cast<std::byte *>(outputs[i].written);
+    int64_t elements = outputBytes(i) / int64_t(sizeof(StringRange));
+    for (int64_t n = 0; n < elements; ++n, to += sizeof(StringRange)) {
+      std::string_view text = strings.text(numbers[n]);
+      StringRange range = {text.data(), text.size()};
+      memcpy(to, &range, sizeof(range));
+    }
+  }
+}
+
 Status Session::execute() {
   if (profiling)
     sink.events.clear();
+  DLRT_RETURN_IF_ERROR(readStrings());
   executor->prepare();
   FloatEnvironmentScope environment;
-  CpuRun context = {executor.get(), shares.get(), nullptr, 0,
-                    &cancelled,     nullptr,      {}};
+  Status failure;
+  CpuRun context = {executor.get(), shares.get(), nullptr, 0, &cancelled,
+                    &strings,       &failure,     nullptr, {}};
   if (profiling) {
     context.profile = &sink;
     context.start = std::chrono::steady_clock::now();
@@ -308,8 +357,10 @@ Status Session::execute() {
     context.scratch = scratch.data();
     context.scratchStride = scratchStride;
     if (!program.run(context))
-      return {Code::Cancelled, "the run was cancelled"};
+      return failure.ok() ? Status(Code::Cancelled, "the run was cancelled")
+                          : at(std::move(failure));
   }
+  writeStrings();
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include "runtime/device/cpu/Executor.h"
 #include "runtime/session/Memory.h"
 #include "runtime/session/Module.h"
+#include "runtime/session/StringTable.h"
 
 #include <atomic>
 #include <memory>
@@ -84,17 +85,23 @@ public:
 
 private:
   struct Input {
+    explicit Input(const Allocator &allocator) : numbers(allocator) {}
     const void *data = nullptr;
     bool bound = false;
+    bool isString = false;
     std::vector<int64_t> dims;
+    Block numbers; ///< of strings, what steps read
   };
   struct Output {
-    explicit Output(const Allocator &allocator) : own(allocator) {}
+    explicit Output(const Allocator &allocator)
+        : own(allocator), numbers(allocator) {}
     void *data = nullptr; ///< the caller's, or null
     size_t bytes = 0;
     void *written = nullptr;
     int rank = 0;
+    bool isString = false;
     Block own;
+    Block numbers; ///< of strings, what steps write
   };
   /// A stage for certain values of the symbols.
   struct Binding {
@@ -133,6 +140,8 @@ private:
   Status placeOutputs(uint32_t number);
   void placeBuffers(uint32_t number);
   Status execute();
+  Status readStrings();
+  void writeStrings();
   Status prepareLocked();
   Status at(Status status) const;
   std::string describeInput(uint32_t index) const;
@@ -159,6 +168,7 @@ private:
   Binding *current = nullptr; ///< of that stage
   uint64_t uses = 0;
 
+  StringTable strings;
   Block scratch;
   size_t scratchStride = 0; ///< for the current binding
   std::atomic<bool> busy{false};

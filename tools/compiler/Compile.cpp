@@ -44,10 +44,14 @@ std::optional<EmitKind> parseEmitKind(StringRef name) {
 
 Phase findPhase(ModuleOp module) {
   bool hasDispatch = false, hasFused = false, hasDl = false;
+  auto isString = [](Type type) {
+    return isa<mlir::dl::StringType>(getElementTypeOrSelf(type));
+  };
   module.walk([&](Operation *op) {
     hasDispatch |= isa<mlir::dl::DispatchOp>(op);
     hasFused |= isa<mlir::dl::FusedOp>(op);
-    hasDl |= isa<mlir::dl::DlDialect>(op->getDialect());
+    hasDl |= isa<mlir::dl::DlDialect>(op->getDialect()) ||
+             llvm::any_of(op->getOperandTypes(), isString);
   });
   return hasDispatch || !hasDl ? Phase::Lower
          : hasFused            ? Phase::Fuse

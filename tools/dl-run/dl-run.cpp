@@ -140,7 +140,7 @@ int main(int argc, char **argv) {
       ->type_name("DIR");
   app.add_option("--output-format", options.format,
                  "npy (the default) or pb; .npy does not hold bfloat16, "
-                 "float8 and types below 8 bits")
+                 "float8, types below 8 bits and strings")
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"npy", "pb"}));
   app.add_option("--device", options.device,

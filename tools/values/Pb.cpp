@@ -44,6 +44,7 @@ constexpr PbType kTypes[] = {
     {DLRT_FLOAT4E2M1, TensorProto::FLOAT4E2M1},
     {DLRT_COMPLEX64, TensorProto::COMPLEX64},
     {DLRT_COMPLEX128, TensorProto::COMPLEX128},
+    {DLRT_STRING, TensorProto::STRING},
 };
 
 /// Appends each number of a repeated field as `size` little-endian bytes.
@@ -91,8 +92,6 @@ Value parsePb(const std::string &where, const unsigned char *bytes,
   for (const PbType &row : kTypes)
     if (row.number == proto.data_type())
       value.type = row.type;
-  if (proto.data_type() == TensorProto::STRING)
-    throw Failure(where, "strings are not supported");
   if (value.type == DLRT_NONE)
     throw Failure(where, "not a sound .pb file: its element type " +
                              std::to_string(proto.data_type()) +
@@ -102,6 +101,16 @@ Value parsePb(const std::string &where, const unsigned char *bytes,
                          "supported for inputs");
   value.dims.assign(proto.dims().begin(), proto.dims().end());
   size_t expected = byteSize(where, value.type, value.dims);
+  if (value.type == DLRT_STRING) {
+    auto count = static_cast<size_t>(proto.string_data_size());
+    if (count != expected / sizeof(dlrt_string))
+      throw Failure(where, "not a sound .pb file: it has " +
+                               std::to_string(count) + " strings, expected " +
+                               std::to_string(expected / sizeof(dlrt_string)) +
+                               " for " + describe(value.type, value.dims));
+    return makeStrings(
+        value.dims, {proto.string_data().begin(), proto.string_data().end()});
+  }
   if (proto.has_raw_data())
     value.data.assign(proto.raw_data().begin(), proto.raw_data().end());
   else
@@ -121,6 +130,10 @@ Value parsePb(const std::string &where, const unsigned char *bytes,
 std::string writePb(const std::string &name, dlrt_type type,
                     const std::vector<int64_t> &dims, const void *data,
                     size_t bytes) {
+  auto *strings = static_cast<const dlrt_string *>(data);
+  size_t count = type == DLRT_STRING ? bytes / sizeof(dlrt_string) : 0;
+  for (size_t i = 0; i < count; ++i)
+    bytes += strings[i].size;
   // Protobuf stops at 2 GB.
   if (bytes > size_t(INT_MAX) - 4096)
     throw Failure("output '" + name + "'", "its " + std::to_string(bytes) +
@@ -134,7 +147,10 @@ std::string writePb(const std::string &name, dlrt_type type,
       proto.set_data_type(row.number);
   for (int64_t size : dims)
     proto.add_dims(size);
-  proto.set_raw_data(data, bytes);
+  for (size_t i = 0; i < count; ++i)
+    proto.add_string_data(strings[i].data, strings[i].size);
+  if (type != DLRT_STRING)
+    proto.set_raw_data(data, bytes);
   return proto.SerializeAsString();
 }
 

@@ -17,8 +17,8 @@ bool pbSupported();
 Value parsePb(const std::string &where, const unsigned char *bytes,
               size_t size);
 
-/// A TensorProto with the tensor's data. Throws a Failure where that is too
-/// large.
+/// A TensorProto with the tensor's data, as dlrt_tensor has it. Throws a
+/// Failure where that is too large.
 std::string writePb(const std::string &name, dlrt_type type,
                     const std::vector<int64_t> &dims, const void *data,
                     size_t bytes);

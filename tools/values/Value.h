@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -43,12 +44,18 @@ template <typename T> struct AlignedAllocator {
 };
 using Bytes = std::vector<unsigned char, AlignedAllocator<unsigned char>>;
 
-/// A dense row-major tensor in memory of its own, little endian.
+/// A dense row-major tensor in memory of its own, little endian. Of strings,
+/// the data is an array of dlrt_string over `texts`, which copies share.
 struct Value {
   dlrt_type type = DLRT_NONE;
   std::vector<int64_t> dims;
   Bytes data;
+  std::shared_ptr<const std::vector<std::string>> texts;
 };
+
+/// A tensor of strings, as many as `dims` has.
+Value makeStrings(const std::vector<int64_t> &dims,
+                  std::vector<std::string> texts);
 
 /// The bytes of a tensor of this type and shape; throws a Failure located at
 /// `where` when a size is negative or the product overflows.

@@ -284,12 +284,12 @@ def main(folder):
     write("unknown_rank", no_shape)
     write("negative_input", model([relu()], inputs=[value("x", [-4])]))
     write("huge_input", model([relu()], inputs=[value("x", [1 << 40, 1 << 40])]))
-    write("string_input", model([helper.make_node("Identity", ["x"], ["y"])], inputs=[value("x", [4], TensorProto.STRING)], outputs=[value("y", [4], TensorProto.STRING)]))
+    write("complex_input", model([helper.make_node("Identity", ["x"], ["y"])], inputs=[value("x", [4], TensorProto.COMPLEX64)], outputs=[value("y", [4], TensorProto.COMPLEX64)]))
     sequence = model([helper.make_node("Identity", ["x"], ["y"])])
     sequence.graph.input[0].CopyFrom(helper.make_tensor_sequence_value_info("x", TensorProto.FLOAT, [4]))
     write("sequence_input", sequence)
-    strings = TensorProto(name="s", data_type=TensorProto.STRING, dims=[1], string_data=[b"a"])
-    write("string_weight", model([relu()], weights=[strings]))
+    numbers = TensorProto(name="s", data_type=TensorProto.COMPLEX64, dims=[1], float_data=[1, 2])
+    write("complex_weight", model([relu()], weights=[numbers]))
     sparse = model([relu()])
     sparse.graph.sparse_initializer.append(
         helper.make_sparse_tensor(

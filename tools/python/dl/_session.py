@@ -182,7 +182,7 @@ class Session:
         Inputs are numpy arrays or any other DLPack producers on the CPU, of exactly the
         declared type. They are read in place; copied are those with strides and, to
         pack them, those of 2 and 4 bits. Numbers and nested lists are made arrays of
-        the declared type.
+        the declared type. Strings, which are copied, are arrays of str or bytes.
 
         Outputs are numpy arrays in memory of their own, that later runs leave alone;
         with `tensors`, Tensors over such memory. `outputs`, a dict or a list with None
@@ -195,10 +195,17 @@ class Session:
         named = isinstance(inputs, Mapping)
         given = self._arrange(inputs, self._inputs, "input", required=True)
         wanted = self._arrange(outputs, self._outputs, "output", required=False)
+        texts = {i: value for i, (value, of) in enumerate(zip(wanted, self._outputs)) if of.dtype == "string"}
         results = self._native.run(
             [self._argument(value, of, "input") for value, of in zip(given, self._inputs)],
-            [None if value is None else self._target(value, of) for value, of in zip(wanted, self._outputs)],
+            [
+                None if value is None or i in texts else self._target(value, of)
+                for i, (value, of) in enumerate(zip(wanted, self._outputs))
+            ],
         )
+        for i, target in texts.items():
+            if target is not None:
+                results[i] = self._write_texts(results[i], target, self._outputs[i])
         found = [
             target if buffer is None else Tensor(buffer) if tensors else _types.from_buffer(buffer)
             for buffer, target in zip(results, wanted)
@@ -231,6 +238,14 @@ class Session:
             if value is None and required:
                 raise Error(f"{what} {name!r} is missing", "not_bound")
         return values
+
+    @staticmethod
+    def _write_texts(result: _runtime.Buffer, target: Any, declared: Value) -> None:
+        """Strings have no memory that a run could write: they are copied."""
+        if not isinstance(target, np.ndarray) or target.dtype.kind != "O" or target.shape != tuple(result.dims):
+            expected = tuple(result.dims)
+            raise Error(f"output {declared.name!r}: expected an array of objects of shape {expected}", "mismatch")
+        target[...] = _types.from_buffer(result)
 
     @staticmethod
     def _argument(value: Any, declared: Value, what: str) -> Any:

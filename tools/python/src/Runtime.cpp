@@ -149,7 +149,7 @@ private:
           checkTarget(i, targets[i], found);
         session.bindOutput(i, const_cast<void *>(targets[i].data),
                            targets[i].bytes);
-      } else if (!isKnown) {
+      } else if (!isKnown || found.type == DLRT_STRING) {
         session.bindOutput(i, nullptr, 0);
       } else {
         results[i].emplace(found.type, found.dims, found.bytes);
@@ -164,6 +164,8 @@ private:
       runtime::Tensor found = session.output(i);
       if (isGiven[i]) {
         checkTarget(i, targets[i], found);
+      } else if (found.type == DLRT_STRING) {
+        results[i].emplace(found.dims, found.strings());
       } else if (!results[i]) {
         results[i].emplace(found.type, found.dims, found.bytes);
         if (found.bytes)
@@ -215,6 +217,7 @@ NB_MODULE(_runtime, m) {
       .def_prop_ro("type", [](const Buffer &self) { return int(self.type); })
       .def_prop_ro("dims", [](const Buffer &self) { return self.dims; })
       .def_prop_ro("nbytes", [](const Buffer &self) { return self.bytes; })
+      .def("strings", &Buffer::strings)
       .def("exchange", [](nb::handle self) { return Buffer::exchange(self); })
       .def("array", [](nb::handle self) { return Buffer::array(self); });
 
