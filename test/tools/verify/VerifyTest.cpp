@@ -141,6 +141,24 @@ TEST_F(VerifyTest, IntegersAreEqualUnlessRoundingTipsThem) {
   EXPECT_FALSE(findDifference(expected, integers({1, 2, 4}), tipped));
 }
 
+TEST_F(VerifyTest, UnspecifiedElementsAreNotCompared) {
+  Program program = parse(
+      R"(func.func @main(%x: tensor<3xf32>) -> tensor<3xi8> {
+        %0 = dl.cast %x : (tensor<3xf32>) -> tensor<3xi8>
+        return %0 : tensor<3xi8>
+      })",
+      {floats({3}, {-128.5, 127.5, 1e9})});
+  auto [expected, bound] = measure(program, Rounding::Reassociated);
+  EXPECT_GT(bound.getFlips(), 0);
+  std::vector<int64_t> values = expected.load<int64_t>();
+  EXPECT_EQ(values[0], -128);
+  EXPECT_EQ(values[1], 127);
+  values[2] += 1;
+  EXPECT_FALSE(findDifference(
+      expected, Tensor::store<int64_t>(expected.getElementType(), {3}, values),
+      bound));
+}
+
 constexpr const char *kLateSize = R"(
   func.func @main(%x: tensor<6xf32>, %n: tensor<1xi64>) -> tensor<?xf32, #dl.dims<()[s0] -> (s0)>>
       attributes {dl.symbols = ["size"]} {
