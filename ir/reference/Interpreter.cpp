@@ -265,6 +265,11 @@ public:
 
 private:
   LogicalResult runOp(Operation &op) {
+    // Folding moves constants to the front: sizes that a later dl.bind gives
+    // are computed for who reads them.
+    if (auto sizes = dyn_cast<SizesOp>(op);
+        sizes && !isDecided(sizes.getValue().getMap(), symbols, {}))
+      return success();
     auto operands = lookup(op);
     if (failed(operands))
       return failure();
@@ -353,6 +358,12 @@ private:
     Tensors found;
     for (Value operand : op.getOperands()) {
       auto it = values.find(operand);
+      if (it == values.end() && operand.getDefiningOp<SizesOp>()) {
+        auto sizes = compute(operand.getDefiningOp(), {});
+        if (failed(sizes))
+          return failure();
+        it = values.try_emplace(operand, sizes->front()).first;
+      }
       if (it == values.end())
         return op.emitOpError("has an operand that has not been computed");
       found.push_back(it->second);
