@@ -258,7 +258,8 @@ def Fuse : Pass<"dl-fuse", "::mlir::func::FuncOp"> {
     Movement (slices, permutations, broadcasts, borders) is copied into each group
     that reads through it. A reshape stays outside, where it costs nothing. No
     group depends on itself through others; a value that is used outside of its
-    group is one of the group's results. Bodies of `dl.scan` are grouped likewise.
+    group is one of the group's results. Regions of `dl.scan`, `dl.if` and `dl.loop` are grouped
+    likewise.
 
     Example:
     ```mlir

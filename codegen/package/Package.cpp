@@ -28,6 +28,16 @@ static void renumberConstants(Program &program,
   for (Storage &storage : program.storages)
     if (storage.kind == StorageKind::Constant)
       storage.index = numbers[storage.index];
+  for (Program &body : program.bodies)
+    renumberConstants(body, numbers);
+}
+
+/// Removes copies, and gives all values their places.
+static void placeValues(Program &program) {
+  coalesce(program);
+  planArena(program);
+  for (Program &body : program.bodies)
+    placeValues(body);
 }
 
 /// Builds the programs of all entries. Arenas are planned.
@@ -50,8 +60,8 @@ static LogicalResult buildPrograms(const PackageInput &input,
   if (programs.empty())
     return module.emitError("there is no function to be an entry");
   for (Program &program : programs) {
-    coalesce(program);
-    planArena(program);
+    placeValues(program);
+    markLastUses(program);
   }
   std::vector<int32_t> numbers = constants.deduplicate(getThreads(input));
   for (Program &program : programs)
@@ -66,15 +76,22 @@ static size_t countSteps(const std::vector<Step> &steps, Step::Kind kind) {
   return count;
 }
 
+static size_t countSteps(const Program &program, Step::Kind kind) {
+  size_t count = countSteps(program.steps, kind);
+  for (const Program &body : program.bodies)
+    count += countSteps(body, kind);
+  return count;
+}
+
 static void writeReport(const std::vector<Program> &programs,
                         const Constants &constants, uint64_t fileSize,
                         llvm::raw_ostream &os) {
   for (const Program &program : programs) {
     os << "entry " << program.name << ": "
-       << countSteps(program.steps, Step::Kind::Dispatch) << " dispatches, "
-       << countSteps(program.steps, Step::Kind::HostCall) << " host calls, "
-       << countSteps(program.steps, Step::Kind::Copy) << " copies, "
-       << countSteps(program.steps, Step::Kind::Loop) << " loops\n";
+       << countSteps(program, Step::Kind::Dispatch) << " dispatches, "
+       << countSteps(program, Step::Kind::HostCall) << " host calls, "
+       << countSteps(program, Step::Kind::Copy) << " copies, "
+       << countSteps(program, Step::Kind::Loop) << " loops\n";
     if (auto bytes = program.formulas.getConstant(program.arenaSize);
         bytes && program.lateArenaSizes.empty())
       os << "arena: " << *bytes << " bytes\n";

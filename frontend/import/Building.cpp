@@ -27,8 +27,11 @@ static std::string cleanMessage(StringRef message) {
 /// Whether every result's static dimensions can be multiplied.
 static bool isAddressable(Operation *op) {
   for (Type type : op->getResultTypes()) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor)
+      continue;
     int64_t count = 1;
-    for (int64_t size : cast<ShapedType>(type).getShape())
+    for (int64_t size : tensor.getShape())
       if (!ShapedType::isDynamic(size) &&
           (__builtin_mul_overflow(count, size, &count) ||
            count > kMaxNumElements))

@@ -28,6 +28,7 @@ void addEinsumRules(RuleTable &table);
 void addQuantizationRules(RuleTable &table);
 void addSignalRules(RuleTable &table);
 /// Shape.
+void addSequenceRules(RuleTable &table);
 void addDataShapeRules(RuleTable &table);
 /// Trees: the other operators of ai.onnx.ml, and one of its kind.
 void addFeatureRules(RuleTable &table);

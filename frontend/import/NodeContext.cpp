@@ -101,6 +101,11 @@ const onnx::GraphProto *NodeContext::getGraph(StringRef name) const {
   return attribute && attribute->has_g() ? &attribute->g() : nullptr;
 }
 
+const onnx::TypeProto *NodeContext::getType(StringRef name) const {
+  const onnx::AttributeProto *attribute = getAttr(name);
+  return attribute && attribute->has_tp() ? &attribute->tp() : nullptr;
+}
+
 std::optional<SmallVector<double>>
 NodeContext::getTensorFloats(StringRef name) const {
   const onnx::TensorProto *tensor = getTensor(name);
@@ -181,17 +186,13 @@ NodeContext::bindSizes(Value value, const Twine &what) {
     (void)unsupported("the length of " + what + " depends on data");
     return std::nullopt;
   }
-  // A body of its own may run several times.
-  if (!isa_and_nonnull<func::FuncOp>(
-          builder.getInsertionBlock()->getParentOp())) {
-    (void)unsupported(what + " depends on data inside of a loop");
-    return std::nullopt;
-  }
   std::string where = mlir::dl::describeLocation(loc);
   return importer.bindSizes(*this, value,
                             StringRef(where).split(": ").second + ": " + what +
                                 " is not valid");
 }
+
+AffineExpr NodeContext::createSize() { return importer.createSize(*this); }
 
 //===----------------------------------------------------------------------===//
 // Outcome

@@ -21,16 +21,18 @@ class AttributeProto;
 class GraphProto;
 class NodeProto;
 class TensorProto;
+class TypeProto;
 } // namespace onnx
 
 namespace dl::frontend {
 
 class GraphImporter;
 
-/// One node while it is imported. Values that it returns may be null: absent
-/// optional inputs, and results of ops that could not be created. An op with a
-/// null operand is not created, and setResults fails on a null value, so a rule
-/// needs a test only before it looks at a value's type.
+/// One node while it is imported. Values are tensors, but for operators whose
+/// schema takes sequences or optionals. Values that it returns may be null:
+/// absent optional inputs, and results of ops that could not be created. An op
+/// with a null operand is not created, and setResults fails on a null value, so
+/// a rule needs a test only before it looks at a value's type.
 class NodeContext {
 public:
   mlir::OpBuilder &builder;
@@ -70,6 +72,7 @@ public:
   /// Null where the attribute is absent or of another kind; owned by the model.
   const onnx::TensorProto *getTensor(llvm::StringRef name) const;
   const onnx::GraphProto *getGraph(llvm::StringRef name) const;
+  const onnx::TypeProto *getType(llvm::StringRef name) const;
   /// The elements of a tensor attribute of floats, of integers.
   std::optional<llvm::SmallVector<double>>
   getTensorFloats(llvm::StringRef name) const;
@@ -121,6 +124,9 @@ public:
   /// not valid". Nothing, with the node reported, where that is not possible.
   std::optional<llvm::SmallVector<mlir::AffineExpr>>
   bindSizes(mlir::Value value, const llvm::Twine &what);
+
+  /// A new symbol, for an op that binds it.
+  mlir::AffineExpr createSize();
 
   //===------------------------------------------------------------------===//
   // Building

@@ -328,4 +328,5 @@ void frontend::addShapeRules(RuleTable &table) {
   for (auto [op, rule] : rules)
     table.add(op, rule);
   addDataShapeRules(table);
+  addSequenceRules(table);
 }

@@ -4,6 +4,7 @@
 #include "ir/dialect/Dialect.h"
 #include "ir/dialect/Dims.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FoldInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -16,6 +17,19 @@ using namespace mlir::dl;
 #include "ir/dialect/DlTypes.cpp.inc"
 #define GET_ATTRDEF_CLASSES
 #include "ir/dialect/DlAttrs.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "ir/dialect/DlTypes.cpp.inc"
+
+namespace {
+/// Constants stay in the regions that may not run: sizes among them may have
+/// values there alone.
+struct FoldInterface : DialectFoldInterface {
+  using DialectFoldInterface::DialectFoldInterface;
+  bool shouldMaterializeInto(Region *region) const final {
+    return isa<IfOp, LoopOp>(region->getParentOp());
+  }
+};
+} // namespace
 
 void DlDialect::initialize() {
   addTypes<
@@ -54,6 +68,19 @@ void DlDialect::initialize() {
 #define GET_OP_LIST
 #include "ir/dialect/TreeOps.cpp.inc"
       >();
+  addOperations<
+#define GET_OP_LIST
+#include "ir/dialect/SequenceOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "ir/dialect/ControlOps.cpp.inc"
+      >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "ir/dialect/DlTypes.cpp.inc"
+      >();
+  addInterfaces<FoldInterface>();
 }
 
 Operation *DlDialect::materializeConstant(OpBuilder &builder, Attribute value,
@@ -70,10 +97,18 @@ bool mlir::dl::isRuntimeCall(Operation *op) {
   return isa<RowOrderOp, SuppressOp, TopkOp>(op);
 }
 
+bool mlir::dl::isRuntimeStep(Operation *op) {
+  return isa<IfOp, LoopOp, OptionalCreateOp, OptionalGetOp, OptionalHasOp,
+             SequenceAtOp, SequenceConcatOp, SequenceCreateOp, SequenceEraseOp,
+             SequenceInsertOp, SequenceLengthOp, SequenceSplitOp>(op);
+}
+
 bool mlir::dl::areCompatible(TypeRange a, TypeRange b) {
   if (a.size() != b.size())
     return false;
   for (auto [left, right] : llvm::zip(a, b)) {
+    if (left == right)
+      continue;
     auto l = dyn_cast<RankedTensorType>(left);
     auto r = dyn_cast<RankedTensorType>(right);
     if (!l || !r || l.getElementType() != r.getElementType() ||

@@ -41,6 +41,8 @@ template <class Op> class FusionOpaque : public TraitBase<Op, FusionOpaque> {};
 #include "ir/dialect/DlTypes.h.inc"
 #define GET_ATTRDEF_CLASSES
 #include "ir/dialect/DlAttrs.h.inc"
+#define GET_TYPEDEF_CLASSES
+#include "ir/dialect/DlTypes.h.inc"
 
 namespace mlir::dl {
 
@@ -78,6 +80,25 @@ bool areCompatible(TypeRange a, TypeRange b);
 /// becomes part of a kernel.
 bool isRuntimeCall(Operation *op);
 
+/// Whether an op is a step of its own of the runtime's, between kernels: one on
+/// sequences and optionals, or one that decides what runs.
+bool isRuntimeStep(Operation *op);
+
+/// Whether a value of the first type may stand where one of the second is
+/// expected: the same kind, element type and, where the second has them, rank
+/// and static sizes.
+bool isAssignable(Type from, Type to);
+
+/// The most precise type that both are assignable to; null where there is none.
+Type joinTypes(Type a, Type b);
+
+/// A tensor type as sequences and optionals have it: without `#dl.dims`.
+TensorType getElementTensorType(TensorType type);
+
+// Declared in files after those that name them.
+class IfOp;
+class LoopOp;
+
 } // namespace mlir::dl
 
 #define GET_OP_CLASSES
@@ -94,5 +115,9 @@ bool isRuntimeCall(Operation *op);
 #include "ir/dialect/MovementOps.h.inc"
 #define GET_OP_CLASSES
 #include "ir/dialect/TreeOps.h.inc"
+#define GET_OP_CLASSES
+#include "ir/dialect/SequenceOps.h.inc"
+#define GET_OP_CLASSES
+#include "ir/dialect/ControlOps.h.inc"
 
 #endif // DL_IR_DIALECT_DIALECT_H

@@ -20,6 +20,7 @@ static const RuleTable &getRules() {
     addMovementRules(rules);
     addOrderingRules(rules);
     addReductionRules(rules);
+    addSequenceRules(rules);
     addStringRules(rules);
     addTreeRules(rules);
     return rules;
@@ -202,6 +203,8 @@ mlir::dl::reference::bindSymbols(func::FuncOp function,
   SmallVector<int64_t> symbols(getNumSymbols(function), kUnboundSymbol);
   for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
     auto tensor = dyn_cast<RankedTensorType>(type);
+    if (isa<SequenceType, OptionalType>(type))
+      continue;
     if (!tensor || tensor.getElementType() != inputs[i].getElementType() ||
         tensor.getRank() != inputs[i].getRank())
       return function.emitError("input ")
@@ -213,14 +216,14 @@ mlir::dl::reference::bindSymbols(func::FuncOp function,
         if (symbols[symbol.getPosition()] == kUnboundSymbol)
           symbols[symbol.getPosition()] = inputs[i].getDimSize(d);
   }
-  llvm::SmallDenseSet<int64_t> late;
-  for (auto bind : function.getOps<BindOp>())
-    late.insert(bind.getSymbols().begin(), bind.getSymbols().end());
+  auto late = getBoundSymbols(function);
   for (auto [i, symbol] : llvm::enumerate(symbols))
-    if (symbol == kUnboundSymbol && !late.contains(static_cast<int64_t>(i)))
+    if (symbol == kUnboundSymbol && !late.contains(static_cast<unsigned>(i)))
       return function.emitError("symbol ")
              << i << " is not the size of a dimension of an input";
   for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
+    if (!isa<RankedTensorType>(type))
+      continue;
     auto shape = evaluateShape(cast<RankedTensorType>(type), symbols);
     if (!shape || ArrayRef(*shape) != inputs[i].getShape()) {
       InFlightDiagnostic diagnostic = function.emitError("input ")
@@ -255,6 +258,9 @@ public:
              << arguments.size();
     for (auto [argument, value] : llvm::zip(block.getArguments(), arguments))
       values[argument] = value;
+    if (isa<IfOp, LoopOp>(block.getParentOp()) &&
+        failed(enterRegion(block, arguments)))
+      return failure();
     for (Operation &op : block.without_terminator())
       if (failed(runOp(op)))
         return failure();
@@ -294,8 +300,11 @@ public:
     const Rule *rule = getRules().lookup(op);
     if (!rule)
       return op->emitOpError("has no reference implementation");
+    // Those of ops that bind symbols are known afterwards.
+    auto binding = dyn_cast<BindingInterface>(op);
     for (Type type : op->getResultTypes())
-      if (failed(checkSupported(op, cast<RankedTensorType>(type))))
+      if (auto tensor = dyn_cast<RankedTensorType>(type);
+          tensor && !binding && failed(checkSupported(op, tensor)))
         return failure();
     auto run = [&](Block &block, ArrayRef<Tensor> arguments) {
       return runBlock(block, arguments);
@@ -303,28 +312,67 @@ public:
     auto results = (*rule)(op, Arguments{operands, symbols, run});
     if (failed(results))
       return failure();
+    if (binding && failed(bindSizes(op, binding.getBoundSymbols(),
+                                    op->getResultTypes(), *results)))
+      return failure();
     for (auto [value, result] : llvm::zip(op->getResults(), *results))
-      if (failed(
-              checkShape(op, cast<RankedTensorType>(value.getType()), result)))
+      if (auto tensor = dyn_cast<RankedTensorType>(value.getType());
+          tensor && failed(checkShape(op, tensor, result)))
         return failure();
     return results;
   }
 
 private:
   FailureOr<Tensors> bindLate(BindOp op, const Tensor &sizes) {
-    if (!function || op->getParentOp() != function)
+    if (!function || isa<ScanOp, FusedOp>(op->getParentOp()))
       return op.emitOpError("does not stand in a function's own block");
     std::vector<int64_t> values = sizes.load<int64_t>();
     for (auto [symbol, value] : llvm::zip(op.getSymbols(), values)) {
       if (value < 0 || value > kMaxBoundSize)
         return op.emitError(op.getMessage()) << ": found " << value;
-      if (symbol >= static_cast<int64_t>(symbols.size()))
-        symbols.resize(symbol + 1, kUnboundSymbol);
-      symbols[symbol] = value;
+      set(symbol, value);
     }
     if (failed(verifyChecks(function, symbols, op.getSymbols())))
       return failure();
     return Tensors();
+  }
+
+  void set(int64_t symbol, int64_t value) {
+    if (symbol >= static_cast<int64_t>(symbols.size()))
+      symbols.resize(symbol + 1, kUnboundSymbol);
+    symbols[symbol] = value;
+  }
+
+  /// Gives symbols the sizes that values of these types have.
+  LogicalResult bindSizes(Operation *op, ArrayRef<int64_t> bound,
+                          TypeRange types, ArrayRef<Tensor> found) {
+    for (auto [type, value] : llvm::zip(types, found)) {
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      if (!tensor)
+        continue;
+      if (value.getRank() != tensor.getRank())
+        return op->emitOpError("expected a value of ")
+               << tensor << ", found " << value.getRank() << " dimensions";
+      for (auto [i, dim] : llvm::enumerate(getDims(tensor)))
+        if (auto symbol = dyn_cast_or_null<AffineSymbolExpr>(dim);
+            symbol && llvm::is_contained(bound, symbol.getPosition()))
+          set(symbol.getPosition(), value.getDimSize(i));
+    }
+    return function ? verifyChecks(function, symbols, bound) : success();
+  }
+
+  /// Sizes of an earlier run of a region are of no meaning in this one.
+  LogicalResult enterRegion(Block &block, ArrayRef<Tensor> arguments) {
+    for (Operation &op : block)
+      for (unsigned symbol : getBoundSymbols(&op))
+        set(symbol, kUnboundSymbol);
+    auto loop = dyn_cast<LoopOp>(block.getParentOp());
+    if (!loop || loop.getBodySymbols().empty())
+      return success();
+    for (int64_t symbol : loop.getBodySymbols())
+      set(symbol, kUnboundSymbol);
+    return bindSizes(loop, loop.getBodySymbols(), block.getArgumentTypes(),
+                     arguments);
   }
 
   /// A result must have a known element type and fit into memory.

@@ -82,6 +82,7 @@ void addIndexingRules(RuleTable &table);
 void addMovementRules(RuleTable &table);
 void addOrderingRules(RuleTable &table);
 void addReductionRules(RuleTable &table);
+void addSequenceRules(RuleTable &table);
 void addStringRules(RuleTable &table);
 void addTreeRules(RuleTable &table);
 

@@ -48,6 +48,13 @@ Tensor Tensor::view(Type elementType, ArrayRef<int64_t> shape,
   return tensor;
 }
 
+Tensor Tensor::sequence(std::vector<Tensor> elements) {
+  Tensor tensor;
+  tensor.elements =
+      std::make_shared<const std::vector<Tensor>>(std::move(elements));
+  return tensor;
+}
+
 bool Tensor::isSupported(Type elementType) {
   return isa<StringType>(elementType) ||
          (isa<FloatType, IntegerType>(elementType) &&

@@ -263,12 +263,24 @@ DLRT_API dlrt_status dlrt_module_symbol(const dlrt_module *module,
                                         dlrt_symbol_info *info,
                                         dlrt_error *error);
 
-/* What an entry declares of an input or output. */
+/* What an input or output is: a tensor, any number of tensors, or one of these
+ * or nothing. */
+typedef enum dlrt_value_kind {
+  DLRT_TENSOR = 0,
+  DLRT_SEQUENCE = 1,
+  DLRT_OPTIONAL_TENSOR = 2,
+  DLRT_OPTIONAL_SEQUENCE = 3
+} dlrt_value_kind;
+
+/* What an entry declares of an input or output. Of a sequence or an optional,
+ * type, rank and dimensions are those of its tensors. */
 typedef struct dlrt_value_info {
   size_t struct_size;
   const char *name;
   dlrt_type type;
-  int32_t rank;
+  int32_t rank; /* 0 where `unranked` is set */
+  dlrt_value_kind kind;
+  int32_t unranked; /* 1 where the tensors may have any number of dimensions */
 } dlrt_value_info;
 
 /* The name lives as long as the module. Errors: INVALID_ARGUMENT. */
@@ -282,7 +294,8 @@ DLRT_API dlrt_status dlrt_module_output(const dlrt_module *module,
                                         dlrt_error *error);
 
 /* Dimension `axis` of an input or output. Stores its size in `size`, or -1
- * where the size depends on symbols; and its text ("3", "N", "2 * N + 1") in
+ * where the size depends on symbols, or differs between the tensors of a
+ * sequence ("?"); and its text ("3", "N", "2 * N + 1") in
  * `text`, cut to `text_size` bytes with the terminator. Either may be NULL.
  * Errors: INVALID_ARGUMENT. */
 DLRT_API dlrt_status dlrt_module_input_dim(const dlrt_module *module,
@@ -390,6 +403,19 @@ DLRT_API dlrt_status dlrt_session_bind_input(dlrt_session *session,
                                              const dlrt_tensor *tensor,
                                              dlrt_error *error);
 
+/* The same for a sequence of `count` tensors, to which `tensors` points one by
+ * one, each with a struct_size of its own. Of an optional that is a tensor,
+ * dlrt_session_bind_input binds the value. Errors: as dlrt_session_bind_input.
+ */
+DLRT_API dlrt_status dlrt_session_bind_sequence(
+    dlrt_session *session, uint32_t index, const dlrt_tensor *const *tensors,
+    size_t count, dlrt_error *error);
+
+/* Binds an optional input to no value. Errors: INVALID_ARGUMENT, MISMATCH (the
+ * input is no optional), BUSY. */
+DLRT_API dlrt_status dlrt_session_bind_none(dlrt_session *session,
+                                            uint32_t index, dlrt_error *error);
+
 /* Binds an output to `bytes` bytes of the caller's memory, without a copy:
  * every run writes it. Of strings, it writes an array of dlrt_string; their
  * bytes are the session's, until its next run or its end. NULL returns to
@@ -418,14 +444,30 @@ DLRT_API dlrt_status dlrt_session_run(dlrt_session *session, dlrt_error *error);
  * DLRT_CANCELLED; does nothing when there is none. Safe from any thread. */
 DLRT_API void dlrt_session_cancel(dlrt_session *session);
 
-/* Describes an output: type, shape and bytes since the last prepare or run, and
- * data, which is NULL before the first run. A size that depends on data is -1,
- * and the bytes are 0, until the run has found it. `dims` lives until the next
- * call that binds, prepares or runs; memory of the session's own until its next
- * run. Errors: INVALID_ARGUMENT, NOT_BOUND (nothing prepared). */
+/* Describes an output that is a tensor: type, shape and bytes since the last
+ * prepare or run, and data, which is NULL before the first run. A size that
+ * depends on data is -1, and the bytes are 0, until the run has found it.
+ * `dims` lives until the next call that binds, prepares or runs; memory of the
+ * session's own until its next run. Errors: INVALID_ARGUMENT (for a sequence or
+ * an optional, too), NOT_BOUND (nothing prepared). */
 DLRT_API dlrt_status dlrt_session_output(const dlrt_session *session,
                                          uint32_t index, dlrt_tensor *tensor,
                                          dlrt_error *error);
+
+/* The number of tensors that an output holds since the last run: any number for
+ * a sequence, 1 for a tensor, -1 for an optional without a value. Errors:
+ * INVALID_ARGUMENT, NOT_BOUND (nothing run). */
+DLRT_API dlrt_status dlrt_session_output_count(const dlrt_session *session,
+                                               uint32_t index, int64_t *count,
+                                               dlrt_error *error);
+
+/* Describes one of these tensors; memory and `dims` live until the next run.
+ * Sequences and optionals always lie in memory of the session's own. Errors: as
+ * dlrt_session_output_count. */
+DLRT_API dlrt_status dlrt_session_output_tensor(const dlrt_session *session,
+                                                uint32_t index, size_t element,
+                                                dlrt_tensor *tensor,
+                                                dlrt_error *error);
 
 /* The value of a symbol of the session's entry since the last prepare or run;
  * -1 where it is not known: before both, and before the run for a symbol that

@@ -162,28 +162,34 @@ Status checkValues(const fb::Entry &entry, bool inputs) {
         std::string(inputs ? "input " : "output ") + quoted(value->name());
     const fb::TensorType &type = *value->type();
     if (type.element() > fb::ElementType_String ||
-        type.element() == fb::ElementType_None)
+        type.element() == fb::ElementType_None ||
+        value->kind() > fb::ValueKind_MAX)
       return bad(what + " has an unknown type");
     if (count(type.dims()) > kMaxRank)
       return bad(what + " has too many dimensions");
     if (type.dims())
       for (int32_t dim : *type.dims())
-        if (dim < 0 || dim >= count(entry.exprs()))
+        if (dim < (value->kind() == fb::ValueKind_Tensor ? 0 : -1) ||
+            dim >= count(entry.exprs()))
           return bad(what + " has a dimension without a formula");
   }
   return {};
 }
 
-Status checkEntry(const fb::Module &module, const fb::Entry &entry) {
+/// `depth` bodies are around the entry.
+Status checkEntry(const fb::Module &module, const fb::Entry &entry, int depth) {
+  if (depth > kMaxBodyDepth)
+    return bad("bodies are nested too deep");
   if (entry.symbols())
     for (const fb::Symbol *symbol : *entry.symbols()) {
-      if (symbol->input() == -1)
-        continue; // each plan binds it
+      if (symbol->input() == -1 ||
+          (symbol->input() == -2 && depth > 0 && symbol->axis() >= 0))
+        continue; // each plan binds it, or what runs the body
       bool sound =
           symbol->input() >= 0 && symbol->input() < count(entry.inputs());
       if (sound) {
         const fb::Value *input = entry.inputs()->Get(symbol->input());
-        sound = symbol->axis() >= 0 &&
+        sound = input->kind() == fb::ValueKind_Tensor && symbol->axis() >= 0 &&
                 symbol->axis() < count(input->type()->dims());
       }
       if (!sound)
@@ -200,6 +206,9 @@ Status checkEntry(const fb::Module &module, const fb::Entry &entry) {
           check->lhs() >= exprs || check->rhs() < 0 || check->rhs() >= exprs)
         return bad("a check is not well formed");
     }
+  if (entry.bodies())
+    for (const fb::Entry *body : *entry.bodies())
+      DLRT_RETURN_IF_ERROR(checkEntry(module, *body, depth + 1));
   if (entry.plans())
     for (const fb::Plan *plan : *entry.plans())
       DLRT_RETURN_IF_ERROR(validatePlan(module, entry, *plan));
@@ -211,7 +220,7 @@ Status checkEntry(const fb::Module &module, const fb::Entry &entry) {
 Status validateHeader(const fb::Module &module, uint64_t fileSize) {
   if (module.entries())
     for (const fb::Entry *entry : *module.entries())
-      if (Status status = checkEntry(module, *entry); !status.ok())
+      if (Status status = checkEntry(module, *entry, 0); !status.ok())
         return {status.code(),
                 status.message() + " (entry " + quoted(entry->name()) + ")"};
   if (module.constants()) {

@@ -3,6 +3,8 @@
 
 #include "tools/dl-run/Info.h"
 
+#include "tools/values/Value.h"
+
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -41,10 +43,7 @@ std::string arenaText(const runtime::Module &module, uint32_t entry,
 }
 
 std::string valueText(const runtime::Value &value) {
-  std::string text = value.name + ": " + dlrt_type_name(value.type) + " [";
-  for (size_t d = 0; d < value.dims.size(); ++d)
-    text += (d ? ", " : "") + value.dims[d];
-  return text + "]";
+  return value.name + ": " + values::describe(value);
 }
 
 Json valueJson(const runtime::Value &value) {
@@ -52,9 +51,16 @@ Json valueJson(const runtime::Value &value) {
   for (size_t d = 0; d < value.dims.size(); ++d)
     dims.push_back(value.sizes[d] >= 0 ? Json(value.sizes[d])
                                        : Json(value.dims[d]));
-  return {{"name", value.name},
-          {"type", dlrt_type_name(value.type)},
-          {"dims", dims}};
+  Json result = {{"name", value.name},
+                 {"type", dlrt_type_name(value.type)},
+                 {"dims", dims}};
+  static const char *const kinds[] = {"tensor", "sequence", "optional",
+                                      "optional sequence"};
+  if (value.kind != DLRT_TENSOR)
+    result["kind"] = kinds[value.kind];
+  if (value.unranked)
+    result["dims"] = nullptr;
+  return result;
 }
 
 } // namespace

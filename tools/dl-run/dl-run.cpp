@@ -39,27 +39,48 @@ void checkFormat(const Options &options,
                     "this build of the tools does not write .pb files");
     return;
   }
-  for (size_t i = 0; i < outputs.size(); ++i)
-    if (!values::npyHolds(outputs[i].type))
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    std::string where =
+        "output " + std::to_string(i) + " '" + outputs[i].name + "'";
+    if (outputs[i].kind != DLRT_TENSOR)
       throw Failure(
-          "output " + std::to_string(i) + " '" + outputs[i].name + "'",
-          std::string(".npy does not hold ") + dlrt_type_name(outputs[i].type) +
+          where,
+          std::string(".npy holds no ") +
+              (outputs[i].kind == DLRT_SEQUENCE ? "sequences" : "optionals") +
               ", use --output-format=pb");
+    if (!values::npyHolds(outputs[i].type))
+      throw Failure(where, std::string(".npy does not hold ") +
+                               dlrt_type_name(outputs[i].type) +
+                               ", use --output-format=pb");
+  }
+}
+
+/// The tensors of an output; `isNone` for an optional without a value.
+std::vector<runtime::Tensor> getTensors(const runtime::Session &session,
+                                        uint32_t index, bool &isNone) {
+  int64_t count = session.outputCount(index);
+  isNone = count < 0;
+  std::vector<runtime::Tensor> tensors;
+  for (int64_t i = 0; i < count; ++i)
+    tensors.push_back(session.outputTensor(index, static_cast<size_t>(i)));
+  return tensors;
 }
 
 void writeOutputs(const Options &options, const runtime::Session &session,
                   const std::vector<runtime::Value> &outputs) {
   values::NewFiles files;
   for (uint32_t i = 0; i < outputs.size(); ++i) {
-    runtime::Tensor tensor = session.output(i);
+    bool isNone = false;
+    std::vector<runtime::Tensor> tensors = getTensors(session, i, isNone);
     std::string path = options.outputDir + "/output_" + std::to_string(i) +
                        "." + options.format;
     if (options.format == "pb") {
       files.add(path,
-                values::writePb(outputs[i].name, tensor.type, tensor.dims,
-                                tensor.data, tensor.bytes),
+                values::writePb(outputs[i].name, outputs[i].kind,
+                                isNone ? nullptr : &tensors),
                 nullptr, 0);
     } else {
+      const runtime::Tensor &tensor = tensors.front();
       files.add(path, values::npyHeader(tensor.type, tensor.dims), tensor.data,
                 tensor.bytes);
     }
@@ -90,9 +111,15 @@ void runModule(const Options &options, const runtime::Module &module) {
     return;
   }
   for (uint32_t i = 0; i < outputs.size(); ++i) {
-    runtime::Tensor tensor = session.output(i);
-    printf("output %u %s: %s\n", i, outputs[i].name.c_str(),
-           values::describe(tensor.type, tensor.dims).c_str());
+    bool isNone = false;
+    std::vector<runtime::Tensor> tensors = getTensors(session, i, isNone);
+    std::string text;
+    for (const runtime::Tensor &tensor : tensors)
+      text += (text.empty() ? "" : ", ") +
+              values::describe(tensor.type, tensor.dims);
+    if (outputs[i].kind != DLRT_TENSOR)
+      text = isNone ? "none" : "(" + text + ")";
+    printf("output %u %s: %s\n", i, outputs[i].name.c_str(), text.c_str());
   }
 }
 
@@ -131,7 +158,7 @@ int main(int argc, char **argv) {
       ->required();
   app.add_option("--input", options.inputs,
                  "a file with the next input: .npy, or .pb with an ONNX "
-                 "TensorProto")
+                 "TensorProto, SequenceProto or OptionalProto")
       ->type_name("FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -140,7 +167,7 @@ int main(int argc, char **argv) {
       ->type_name("DIR");
   app.add_option("--output-format", options.format,
                  "npy (the default) or pb; .npy does not hold bfloat16, "
-                 "float8, types below 8 bits and strings")
+                 "float8, types below 8 bits, strings, sequences and optionals")
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"npy", "pb"}));
   app.add_option("--device", options.device,

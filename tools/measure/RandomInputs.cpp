@@ -99,6 +99,10 @@ std::vector<Value> randomInputs(const runtime::Module &module, uint32_t entry,
     Value value;
     std::string where = "input '" + declared.name + "'";
     value.type = declared.type;
+    if (declared.kind != DLRT_TENSOR)
+      throw Failure(where, std::string("is a ") +
+                               values::describeKind(declared.kind) +
+                               "tensors, so give files with --input");
     for (size_t d = 0; d < declared.dims.size(); ++d) {
       auto symbol = symbols.find(declared.dims[d]);
       if (declared.sizes[d] < 0 && symbol == symbols.end())
