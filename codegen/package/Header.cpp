@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/package/Header.h"
+#include "runtime/artifact/Format.h"
 #include "runtime/artifact/module_generated.h"
 #include <limits>
 
@@ -237,6 +238,8 @@ std::vector<char> dl::package::buildHeader(const HeaderInput &input) {
   std::vector<const char *> targets;
   if (!input.package.cpuImages.empty())
     targets.push_back("cpu");
+  if (!input.package.reference.empty())
+    targets.push_back(dlrt::kReferenceTarget);
   std::vector<Offset<fb::Entry>> entries;
   for (const Program &program : input.programs)
     entries.push_back(EntryBuilder(builder, program).build(targets));
@@ -250,11 +253,13 @@ std::vector<char> dl::package::buildHeader(const HeaderInput &input) {
   auto producer = builder.CreateString(input.package.producer);
   auto entryVector = builder.CreateVector(entries);
   auto kernelVector = builder.CreateVector(kernels);
-  fb::Segment debug = toSegment(input.debugRange);
+  fb::Segment debug = toSegment(input.debugRange),
+              reference = toSegment(input.referenceRange);
   bool hasDebug = input.debugRange.size != 0;
   auto module =
       fb::CreateModule(builder, producer, entryVector, kernelVector, constants,
-                       code, 0, hasDebug ? &debug : nullptr);
+                       code, 0, hasDebug ? &debug : nullptr,
+                       input.referenceRange.size ? &reference : nullptr);
   fb::FinishModuleBuffer(builder, module);
   return {builder.GetBufferPointer(),
           builder.GetBufferPointer() + builder.GetSize()};

@@ -4,6 +4,7 @@
 // Runs a module once: inputs from files, outputs to files.
 
 #include "tools/dl-run/Info.h"
+#include "tools/reference/Reference.h"
 #include "tools/values/Files.h"
 #include "tools/values/Inputs.h"
 #include "tools/values/Npy.h"
@@ -47,11 +48,20 @@ void checkFormat(const Options &options,
               ", use --output-format=pb");
 }
 
-void writeOutputs(const Options &options, const runtime::Session &session,
+/// Writes tensors to files, or, without a folder, their types and shapes to the
+/// standard output.
+void writeOutputs(const Options &options,
+                  const std::vector<runtime::Tensor> &tensors,
                   const std::vector<runtime::Value> &outputs) {
+  if (options.outputDir.empty()) {
+    for (size_t i = 0; i < outputs.size(); ++i)
+      printf("output %zu %s: %s\n", i, outputs[i].name.c_str(),
+             values::describe(tensors[i].type, tensors[i].dims).c_str());
+    return;
+  }
   values::NewFiles files;
-  for (uint32_t i = 0; i < outputs.size(); ++i) {
-    runtime::Tensor tensor = session.output(i);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const runtime::Tensor &tensor = tensors[i];
     std::string path = options.outputDir + "/output_" + std::to_string(i) +
                        "." + options.format;
     if (options.format == "pb") {
@@ -67,6 +77,24 @@ void writeOutputs(const Options &options, const runtime::Session &session,
   files.commit();
 }
 
+/// Interprets an entry's program for the reference.
+void interpret(const Options &options, const runtime::Module &module,
+               uint32_t entry) {
+  std::vector<runtime::Value> outputs = module.outputs(entry);
+  std::vector<values::Value> inputs =
+      values::readInputs(options.module, module.entryName(entry),
+                         module.inputs(entry), options.inputs);
+  std::vector<values::Value> results = tools::runReference(
+      options.module, module, entry, inputs, options.inputs);
+  if (!options.outputDir.empty())
+    values::makeFolder(options.outputDir);
+  std::vector<runtime::Tensor> tensors;
+  for (values::Value &value : results)
+    tensors.push_back(
+        {value.type, value.dims, value.data.data(), value.data.size()});
+  writeOutputs(options, tensors, outputs);
+}
+
 void runModule(const Options &options, const runtime::Module &module) {
   uint32_t entry = values::chooseEntry(module, options.entry);
   std::string entryName = module.entryName(entry);
@@ -74,6 +102,8 @@ void runModule(const Options &options, const runtime::Module &module) {
   if (!options.outputDir.empty())
     checkFormat(options, outputs);
   std::string target = values::chooseTarget(module, entry, options.device);
+  if (tools::isReference(target))
+    return interpret(options, module, entry);
   runtime::SessionOptions sessionOptions;
   sessionOptions.entry = entryName.c_str();
   sessionOptions.target = target.c_str();
@@ -85,15 +115,10 @@ void runModule(const Options &options, const runtime::Module &module) {
   if (!options.outputDir.empty())
     values::makeFolder(options.outputDir);
   session.run();
-  if (!options.outputDir.empty()) {
-    writeOutputs(options, session, outputs);
-    return;
-  }
-  for (uint32_t i = 0; i < outputs.size(); ++i) {
-    runtime::Tensor tensor = session.output(i);
-    printf("output %u %s: %s\n", i, outputs[i].name.c_str(),
-           values::describe(tensor.type, tensor.dims).c_str());
-  }
+  std::vector<runtime::Tensor> tensors;
+  for (uint32_t i = 0; i < outputs.size(); ++i)
+    tensors.push_back(session.output(i));
+  writeOutputs(options, tensors, outputs);
 }
 
 void run(const Options &options) {
@@ -144,8 +169,8 @@ int main(int argc, char **argv) {
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"npy", "pb"}));
   app.add_option("--device", options.device,
-                 "where to run: cpu, vulkan or cuda; default: the module's "
-                 "only target, or cpu")
+                 "where to run: cpu, vulkan, cuda or reference; default: the "
+                 "module's only target, or cpu")
       ->type_name("NAME");
   app.add_option("--entry", options.entry,
                  "the function of the module to run; default: its first")
