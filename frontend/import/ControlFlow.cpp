@@ -7,10 +7,12 @@
 #include "frontend/import/Arithmetic.h"
 #include "frontend/import/GraphImporter.h"
 #include "frontend/import/LateSizes.h"
+#include "frontend/import/LoopBody.h"
 #include "frontend/import/Sizes.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "onnx/onnx_pb.h"
 
+namespace frontend = dl::frontend;
 using namespace dl::frontend;
 using namespace mlir;
 using llvm::StringRef;
@@ -80,24 +82,8 @@ LogicalResult GraphImporter::setNestedResults(NodeContext &node,
   return success();
 }
 
-namespace {
-
-/// A nested graph as the body of a loop: a block that is not yet in an op.
-struct Body {
-  Region region;
-  SmallVector<Value> results;
-
-  Block &block() { return region.front(); }
-  bool isWhole() const {
-    return llvm::none_of(results, [](Value value) { return !value; });
-  }
-};
-
-} // namespace
-
-/// Begins a body with these arguments, at which `builder` then builds.
-static ValueRange beginBody(OpBuilder &builder, Location loc, Body &body,
-                            TypeRange types) {
+ValueRange frontend::beginBody(OpBuilder &builder, Location loc, Body &body,
+                               TypeRange types) {
   Block *block = builder.createBlock(&body.region);
   block->addArguments(types, SmallVector<Location>(types.size(), loc));
   return block->getArguments();
@@ -135,6 +121,13 @@ static Value matchBranch(NodeContext &node, Value second, Type firstType) {
   auto first = cast<RankedTensorType>(firstType);
   RankedTensorType type = NodeContext::type(second);
   const char *message = "its branches have results of different shapes";
+  auto isSingle = [](RankedTensorType of) {
+    return of.hasStaticShape() && of.getNumElements() == 1;
+  };
+  // A scalar and a vector of one element broadcast alike.
+  if (type.getElementType() == first.getElementType() && isSingle(type) &&
+      isSingle(first))
+    return node.reshape(second, mlir::dl::getDims(first));
   if (type.getElementType() != first.getElementType() ||
       type.getRank() != first.getRank()) {
     (void)node.unsupported(message);
@@ -250,8 +243,7 @@ LogicalResult GraphImporter::importBranches(NodeContext &node,
 // Scan
 //===----------------------------------------------------------------------===//
 
-/// The tensor with its elements along dimension 0 in the other order.
-static Value reverseFront(NodeContext &node, Value x) {
+Value frontend::reverseFront(NodeContext &node, Value x) {
   Exprs offsets(NodeContext::rank(x), node.constantExpr(0));
   offsets[0] = mlir::dl::simplify(NodeContext::dim(x, 0) - 1);
   SmallVector<int64_t> strides(offsets.size(), 1);
@@ -269,9 +261,8 @@ static SmallVector<int64_t> getToFront(int64_t axis, int64_t rank) {
   return permutation;
 }
 
-/// The types of a body's arguments: states, then slices of inputs.
-static SmallVector<Type> getBodyTypes(ArrayRef<Value> states,
-                                      ArrayRef<Value> inputs) {
+SmallVector<Type> frontend::getBodyTypes(ArrayRef<Value> states,
+                                         ArrayRef<Value> inputs) {
   SmallVector<Type> types(ValueRange(states).getTypes());
   for (Value input : inputs)
     types.push_back(
@@ -280,10 +271,9 @@ static SmallVector<Type> getBodyTypes(ArrayRef<Value> states,
   return types;
 }
 
-/// Ends a body that gives new states, then slices, and makes the loop.
-static FailureOr<SmallVector<Value>> closeLoop(NodeContext &node, Body &body,
-                                               ArrayRef<Value> states,
-                                               ArrayRef<Value> inputs) {
+FailureOr<SmallVector<Value>> frontend::closeLoop(NodeContext &node, Body &body,
+                                                  ArrayRef<Value> states,
+                                                  ArrayRef<Value> inputs) {
   SmallVector<Type> types;
   AffineExpr count = NodeContext::dim(inputs.front(), 0);
   {
@@ -324,7 +314,7 @@ static FailureOr<SmallVector<Value>> closeLoop(NodeContext &node, Body &body,
 LogicalResult GraphImporter::importScan(NodeContext &node) {
   const onnx::GraphProto *graph = node.getGraph("body");
   if (node.opset < 9)
-    return node.unsupported("a scan over batches is not supported");
+    return importBatchScan(node);
   auto numInputs = static_cast<size_t>(node.getInt("num_scan_inputs", 0));
   if (!graph || numInputs < 1 || numInputs > node.numInputs() ||
       graph->input_size() != static_cast<int>(node.numInputs()))

@@ -11,6 +11,7 @@
 #include "frontend/import/Symbols.h"
 #include "frontend/onnx/Model.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringSet.h"
 
 namespace onnx {
@@ -53,6 +54,12 @@ public:
   llvm::SmallVector<mlir::AffineExpr>
   bindSizes(NodeContext &node, mlir::Value sizes, const llvm::Twine &message);
 
+  /// The symbols that are bound while the model runs, by number.
+  llvm::DenseSet<unsigned> lateSymbols;
+  /// Of symbols that are what sizes broadcast to: these sizes.
+  llvm::MapVector<mlir::AffineExpr, llvm::SmallVector<mlir::AffineExpr>>
+      broadcasts;
+
   /// Adds to `dl.checks`.
   void addCheck(bool orLess, mlir::AffineExpr a, mlir::AffineExpr b,
                 const llvm::Twine &message);
@@ -84,6 +91,8 @@ private:
                                      const onnx::GraphProto &onFalse);
   mlir::LogicalResult importLoop(NodeContext &node);
   mlir::LogicalResult importScan(NodeContext &node);
+  /// A Scan of the first version, over the sequences of a batch.
+  mlir::LogicalResult importBatchScan(NodeContext &node);
   /// The nodes of a nested graph whose first inputs have these values; gives
   /// its outputs, all null where one of the nodes has failed and been reported.
   mlir::FailureOr<llvm::SmallVector<mlir::Value>>
