@@ -3,6 +3,7 @@
 
 #include "codegen/package/Header.h"
 #include "ir/dialect/Dialect.h"
+#include "runtime/artifact/Format.h"
 #include "runtime/artifact/module_generated.h"
 #include <limits>
 
@@ -294,6 +295,8 @@ std::vector<char> dl::package::buildHeader(const HeaderInput &input) {
   std::vector<const char *> targets;
   if (!input.package.cpuImages.empty())
     targets.push_back("cpu");
+  if (!input.package.reference.empty())
+    targets.push_back(dlrt::kReferenceTarget);
   std::vector<Offset<fb::Entry>> entries;
   for (const Program &program : input.programs)
     entries.push_back(EntryBuilder(builder, program).build(targets));
@@ -318,11 +321,13 @@ std::vector<char> dl::package::buildHeader(const HeaderInput &input) {
   Offset<flatbuffers::Vector<Offset<flatbuffers::String>>> stringVector;
   if (!strings.empty())
     stringVector = builder.CreateVector(strings);
-  fb::Segment debug = toSegment(input.debugRange);
+  fb::Segment debug = toSegment(input.debugRange),
+              reference = toSegment(input.referenceRange);
   bool hasDebug = input.debugRange.size != 0;
   auto header =
       fb::CreateModule(builder, producer, entryVector, kernelVector, constants,
-                       code, 0, hasDebug ? &debug : nullptr, stringVector);
+                       code, 0, hasDebug ? &debug : nullptr, stringVector,
+                       input.referenceRange.size ? &reference : nullptr);
   fb::FinishModuleBuffer(builder, header);
   return {builder.GetBufferPointer(),
           builder.GetBufferPointer() + builder.GetSize()};

@@ -6,6 +6,7 @@
 #include "codegen/package/DebugInfo.h"
 #include "codegen/package/MemoryPlan.h"
 #include "codegen/package/Schedule.h"
+#include "codegen/package/Signature.h"
 #include "codegen/package/Writer.h"
 #include <thread>
 
@@ -40,6 +41,16 @@ static void placeValues(Program &program) {
     placeValues(body);
 }
 
+/// A program of no steps: what callers see of it is its signature.
+static FailureOr<Program> buildInterface(mlir::func::FuncOp function) {
+  Program program;
+  std::vector<FormulaId> symbols;
+  if (failed(buildSignature(function, program, symbols)))
+    return failure();
+  program.arenaSize = kNoFormula;
+  return program;
+}
+
 /// Builds the programs of all entries. Arenas are planned.
 static LogicalResult buildPrograms(const PackageInput &input,
                                    std::vector<Program> &programs,
@@ -52,13 +63,17 @@ static LogicalResult buildPrograms(const PackageInput &input,
     if (!function.isPublic() || function.isExternal() ||
         function->hasAttr("dl.kernel"))
       continue;
-    FailureOr<Program> program = buildProgram(function, kernels, constants);
+    FailureOr<Program> program =
+        input.reference.empty() ? buildProgram(function, kernels, constants)
+                                : buildInterface(function);
     if (failed(program))
       return failure();
     programs.push_back(std::move(*program));
   }
   if (programs.empty())
     return module.emitError("there is no function to be an entry");
+  if (!input.reference.empty())
+    return success();
   for (Program &program : programs) {
     placeValues(program);
     markLastUses(program);
@@ -118,8 +133,9 @@ static LogicalResult writeTo(const PackageInput &input, Output &output,
   if (failed(buildPrograms(input, programs, constants)))
     return failure();
   WriterInput writer{input, programs, constants.get(),
-                     input.debugInfo ? getDebugInfo(input, programs)
-                                     : std::string(),
+                     input.debugInfo && input.reference.empty()
+                         ? getDebugInfo(input, programs)
+                         : std::string(),
                      getThreads(input)};
   llvm::Expected<uint64_t> size = writeModule(writer, output);
   if (!size)

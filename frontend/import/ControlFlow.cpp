@@ -161,6 +161,23 @@ mergeBranches(NodeContext &node, ArrayRef<Value> first, ArrayRef<Value> second,
   return merged;
 }
 
+/// A scalar and a vector of one element broadcast alike: the first branch says
+/// of which rank such a result is.
+LogicalResult GraphImporter::matchSingles(NodeContext &node,
+                                          ArrayRef<Value> first, Body &second) {
+  auto isSingle = [](Value value) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    return type && type.hasStaticShape() && type.getNumElements() == 1;
+  };
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToEnd(&second.block());
+  for (auto [a, b] : llvm::zip(first, second.results))
+    if (isSingle(a) && isSingle(b) &&
+        !(b = node.reshape(b, NodeContext::dims(a))))
+      return failure();
+  return success();
+}
+
 LogicalResult GraphImporter::importBranches(NodeContext &node,
                                             const onnx::GraphProto &onTrue,
                                             const onnx::GraphProto &onFalse) {
@@ -178,6 +195,8 @@ LogicalResult GraphImporter::importBranches(NodeContext &node,
   if (!bodies[0].isWhole() || !bodies[1].isWhole())
     return setNestedResults(
         node, SmallVector<Value>(node.node.output_size(), Value()));
+  if (failed(matchSingles(node, bodies[0].results, bodies[1])))
+    return failure();
   auto isLocal = [&](AffineExpr size) {
     return isLocalTo(bodies[0].region, size) ||
            isLocalTo(bodies[1].region, size);

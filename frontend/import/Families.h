@@ -24,7 +24,9 @@ void addRegionRules(RuleTable &table);
 void addSamplingRules(RuleTable &table);
 /// Contraction.
 void addConvolutionRules(RuleTable &table);
+void addDeterminantRules(RuleTable &table);
 void addEinsumRules(RuleTable &table);
+void addMelWeightRules(RuleTable &table);
 void addQuantizationRules(RuleTable &table);
 void addSignalRules(RuleTable &table);
 /// Shape.
@@ -35,6 +37,8 @@ void addFeatureRules(RuleTable &table);
 void addLinearRules(RuleTable &table);
 void addGramRules(RuleTable &table);
 void addVectorMachineRules(RuleTable &table);
+/// Pooling.
+void addUnpoolRules(RuleTable &table);
 /// Reduction.
 void addSelectionRules(RuleTable &table);
 

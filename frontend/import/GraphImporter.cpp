@@ -232,6 +232,7 @@ SmallVector<AffineExpr> GraphImporter::bindSizes(NodeContext &node, Value sizes,
   for (int64_t i = 0; i < count; ++i) {
     bound.push_back(symbols.create((name + "." + Twine(i)).str()));
     positions.push_back(cast<AffineSymbolExpr>(bound.back()).getPosition());
+    lateSymbols.insert(positions.back());
   }
   mlir::dl::BindOp::create(builder, node.loc,
                            node.cast(sizes, builder.getI64Type()), positions,

@@ -11,6 +11,7 @@
 #include "frontend/import/Symbols.h"
 #include "frontend/onnx/Model.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringSet.h"
 
 namespace onnx {
@@ -58,6 +59,12 @@ public:
   /// is no size ends the run with the message.
   llvm::SmallVector<mlir::AffineExpr>
   bindSizes(NodeContext &node, mlir::Value sizes, const llvm::Twine &message);
+
+  /// The symbols that are bound while the model runs, by number.
+  llvm::DenseSet<unsigned> lateSymbols;
+  /// Of symbols that are what sizes broadcast to: these sizes.
+  llvm::MapVector<mlir::AffineExpr, llvm::SmallVector<mlir::AffineExpr>>
+      broadcasts;
 
   /// Adds to `dl.checks`.
   void addCheck(bool orLess, mlir::AffineExpr a, mlir::AffineExpr b,
@@ -121,6 +128,9 @@ private:
   /// Ends a body with its results as values of these types.
   mlir::LogicalResult closeBody(NodeContext &node, Body &body,
                                 mlir::TypeRange types);
+  mlir::LogicalResult matchSingles(NodeContext &node,
+                                   llvm::ArrayRef<mlir::Value> first,
+                                   Body &second);
   mlir::LogicalResult selectBranch(NodeContext &node, mlir::Value condition,
                                    Body &first, Body &second);
   /// Whether something in a region must run by itself: it binds sizes, or works
@@ -142,6 +152,8 @@ private:
   mlir::FailureOr<llvm::SmallVector<mlir::Value>>
   closeLoop(NodeContext &node, LoopForm &form, mlir::Value limit,
             mlir::Value condition);
+  /// A Scan of the first version, over the sequences of a batch.
+  mlir::LogicalResult importBatchScan(NodeContext &node);
   /// The nodes of a nested graph whose first inputs have these values; gives
   /// its outputs, all null where one of the nodes has failed and been reported.
   mlir::FailureOr<llvm::SmallVector<mlir::Value>>

@@ -7,6 +7,7 @@
 #include "frontend/import/Arithmetic.h"
 #include "frontend/import/GraphImporter.h"
 #include "frontend/import/LateSizes.h"
+#include "frontend/import/LoopBody.h"
 #include "frontend/import/Sizes.h"
 #include "frontend/import/Values.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
@@ -72,8 +73,7 @@ static RankedTensorType getIndexType(OpBuilder &builder) {
   return RankedTensorType::get({}, builder.getI64Type());
 }
 
-/// The type of slices along dimension 0.
-static Type getSliceType(Value tensor) {
+Type dl::frontend::getSliceType(Value tensor) {
   return mlir::dl::getTensorType(
       ArrayRef(NodeContext::dims(tensor)).drop_front(),
       NodeContext::elementType(tensor));
@@ -307,8 +307,7 @@ FailureOr<SmallVector<Value>> GraphImporter::closeLoop(NodeContext &node,
 // Scan
 //===----------------------------------------------------------------------===//
 
-/// The tensor with its elements along dimension 0 in the other order.
-static Value reverseFront(NodeContext &node, Value x) {
+Value dl::frontend::reverseFront(NodeContext &node, Value x) {
   Exprs offsets(NodeContext::rank(x), node.constantExpr(0));
   offsets[0] = mlir::dl::simplify(NodeContext::dim(x, 0) - 1);
   SmallVector<int64_t> strides(offsets.size(), 1);
@@ -329,7 +328,7 @@ static SmallVector<int64_t> getToFront(int64_t axis, int64_t rank) {
 LogicalResult GraphImporter::importScan(NodeContext &node) {
   const onnx::GraphProto *graph = node.getGraph("body");
   if (node.opset < 9)
-    return node.unsupported("a scan over batches is not supported");
+    return importBatchScan(node);
   auto numInputs = static_cast<size_t>(node.getInt("num_scan_inputs", 0));
   if (!graph || numInputs < 1 || numInputs > node.numInputs() ||
       graph->input_size() != static_cast<int>(node.numInputs()))

@@ -133,6 +133,8 @@ LogicalResult GraphImporter::tryNode(const onnx::NodeProto &node,
       !wrong.empty())
     return fail(/*isInvalid=*/true, wrong);
   NodeContext nodeContext(*this, builder, loc, node, opset);
+  if (isComposite(node.domain(), node.op_type()))
+    nodeContext.computeInSingle();
   LogicalResult result = failure();
   if (ImportRule rule = rules.find(node.domain(), node.op_type(), opset))
     result = rule(nodeContext);
@@ -140,7 +142,8 @@ LogicalResult GraphImporter::tryNode(const onnx::NodeProto &node,
     result = importBranch(nodeContext);
   else if (node.domain().empty() && node.op_type() == "Loop")
     result = importLoop(nodeContext);
-  else if (node.domain().empty() && node.op_type() == "Scan")
+  else if ((node.domain().empty() || node.domain() == kBatchScanDomain) &&
+           node.op_type() == "Scan")
     result = importScan(nodeContext);
   else if (node.domain().empty() && node.op_type() == "SequenceMap")
     result = importSequenceMap(nodeContext);

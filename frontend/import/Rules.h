@@ -51,7 +51,8 @@ public:
   /// Number of inputs or outputs that the node lists, the empty names included.
   size_t numInputs() const;
   size_t numOutputs() const;
-  /// Null where the input is absent or its name empty.
+  /// Null where the input is absent or its name empty. Halves are f32 for a
+  /// node whose steps are computed in that.
   mlir::Value input(size_t i) const;
   bool hasInput(size_t i) const { return static_cast<bool>(input(i)); }
   bool hasOutput(size_t i) const;
@@ -128,6 +129,16 @@ public:
   /// A new symbol, for an op that binds it.
   mlir::AffineExpr createSize();
 
+  /// Whether a size has a symbol that is bound while the model runs.
+  bool isLate(mlir::AffineExpr size) const;
+  /// Whether ops that are built now run once, and may bind sizes.
+  bool runsOnce() const;
+  /// The size that these are known to broadcast to, since noteBroadcast.
+  std::optional<mlir::AffineExpr>
+  findBroadcast(llvm::ArrayRef<mlir::AffineExpr> sizes) const;
+  void noteBroadcast(llvm::ArrayRef<mlir::AffineExpr> sizes,
+                     mlir::AffineExpr result);
+
   //===------------------------------------------------------------------===//
   // Building
   //===------------------------------------------------------------------===//
@@ -187,8 +198,13 @@ public:
 
   /// Gives the node's outputs their values, in order; fewer than the node lists
   /// are accepted where the rest is absent. Fails on a null value, and where a
-  /// value contradicts the type that the model declares for the output.
+  /// value contradicts the type that the model declares for the output. Of a
+  /// node whose steps are computed in f32, rounds results to halves.
   mlir::LogicalResult setResults(mlir::ValueRange values);
+
+  /// Computes the node's steps in f32 where its first input is of halves, so
+  /// that a result is rounded once.
+  void computeInSingle();
 
   /// The node is right, but outside of what can be compiled. Returns failure;
   /// the reason goes into the report of all unsupported nodes. Lower case, no
@@ -224,7 +240,14 @@ private:
                               bool orLess, const llvm::Twine &why);
 
   GraphImporter &importer;
+  /// The type of the first input where the steps are computed in f32.
+  mlir::Type half;
 };
+
+/// Whether an operator takes several steps between its inputs and its result,
+/// none of which is to be rounded to a half: ONNX says what it computes, not
+/// how.
+bool isComposite(llvm::StringRef domain, llvm::StringRef op);
 
 /// Imports one node: sets its results, or says why not.
 using ImportRule = mlir::LogicalResult (*)(NodeContext &);

@@ -64,6 +64,10 @@ llvm::Error resolveExternalData(Model &model);
 /// the rest of a model can still be checked and prepared.
 constexpr llvm::StringLiteral kUnknownDomain = "dl.unknown:";
 
+/// The domain of Scan as opset 8 has it, over batches: ONNX's conversion would
+/// take dimensions away from the model's inputs and outputs.
+constexpr llvm::StringLiteral kBatchScanDomain = "dl.opset8:";
+
 /// Oldest version of ONNX's operators that rules know.
 constexpr int64_t kOldestOpset = 13;
 

@@ -284,6 +284,28 @@ static Error checkSizeLists(const onnx::ModelProto &model) {
   return Error::success();
 }
 
+/// Keeps the Scans of opset 8 from the conversion.
+static void moveBatchScans(onnx::ModelProto &model) {
+  bool isFound = false;
+  auto move = [&](auto &&move, onnx::GraphProto &graph) -> void {
+    for (onnx::NodeProto &node : *graph.mutable_node()) {
+      if (node.op_type() == "Scan" && node.domain().empty()) {
+        node.set_domain(kBatchScanDomain.str());
+        isFound = true;
+      }
+      for (onnx::AttributeProto &attribute : *node.mutable_attribute())
+        if (attribute.has_g())
+          move(move, *attribute.mutable_g());
+    }
+  };
+  move(move, *model.mutable_graph());
+  if (!isFound)
+    return;
+  onnx::OperatorSetIdProto *import = model.add_opset_import();
+  import->set_domain(kBatchScanDomain.str());
+  import->set_version(8);
+}
+
 //===----------------------------------------------------------------------===//
 // The way of a model
 //===----------------------------------------------------------------------===//
@@ -310,6 +332,8 @@ Error dl::frontend::prepareModel(Model &model, HasRule hasRule) {
       if (Error error = checkSizeLists(proto))
         return error;
       llvm::StringMap<std::string> owners = getOwners(proto.graph());
+      if (opset == 8)
+        moveBatchScans(proto);
       try {
         proto = onnx::version_conversion::ConvertVersion(proto, kOldestOpset);
         restoreNames(*proto.mutable_graph(), owners);

@@ -110,9 +110,9 @@ FailureOr<SmallVector<int64_t>> Arguments::getValues(Operation *op,
   return values;
 }
 
-/// The shape that a type says; nothing where it does not say one.
-static std::optional<Shape> evaluateShape(RankedTensorType type,
-                                          ArrayRef<int64_t> symbols) {
+std::optional<Shape>
+mlir::dl::reference::evaluateShape(RankedTensorType type,
+                                   ArrayRef<int64_t> symbols) {
   Shape shape;
   for (AffineExpr dim : getDims(type)) {
     auto size = dim ? evaluate(dim, symbols) : std::nullopt;
@@ -194,9 +194,37 @@ static LogicalResult verifyChecks(func::FuncOp function,
   return success();
 }
 
-FailureOr<SmallVector<int64_t>>
-mlir::dl::reference::bindSymbols(func::FuncOp function,
-                                 ArrayRef<Tensor> inputs) {
+/// Gives the symbols that are a dimension of `type` by themselves, and have no
+/// value yet, the sizes of `shape`.
+static void bindShape(RankedTensorType type, ArrayRef<int64_t> shape,
+                      SmallVectorImpl<int64_t> &symbols) {
+  for (auto [dim, size] : llvm::zip(getDims(type), shape))
+    if (auto symbol = dyn_cast_or_null<AffineSymbolExpr>(dim)) {
+      size_t position = symbol.getPosition();
+      if (position >= symbols.size())
+        symbols.resize(position + 1, kUnboundSymbol);
+      if (symbols[position] == kUnboundSymbol)
+        symbols[position] = size;
+    }
+}
+
+/// Fails where an input has another shape than `type` says.
+static LogicalResult verifyShape(func::FuncOp function, size_t input, Type type,
+                                 ArrayRef<int64_t> found,
+                                 ArrayRef<int64_t> symbols) {
+  auto shape = evaluateShape(cast<RankedTensorType>(type), symbols);
+  if (shape && ArrayRef(*shape) == found)
+    return success();
+  InFlightDiagnostic diagnostic = function.emitError("input ")
+                                  << input << " does not fit " << type
+                                  << ": found the shape [";
+  llvm::interleaveComma(found, diagnostic);
+  return diagnostic << "]";
+}
+
+FailureOr<SmallVector<int64_t>> mlir::dl::reference::bindSymbols(
+    func::FuncOp function, ArrayRef<Tensor> inputs,
+    ArrayRef<SmallVector<int64_t>> declaredShapes) {
   if (inputs.size() != function.getNumArguments())
     return function.emitError("expected ")
            << function.getNumArguments() << " inputs, found " << inputs.size();
@@ -211,28 +239,28 @@ mlir::dl::reference::bindSymbols(func::FuncOp function,
              << i << " does not fit " << type << ": found "
              << inputs[i].getRank() << " dimensions of "
              << inputs[i].getElementType();
-    for (int64_t d = 0; d < tensor.getRank(); ++d)
-      if (auto symbol = dyn_cast_or_null<AffineSymbolExpr>(getDim(tensor, d)))
-        if (symbols[symbol.getPosition()] == kUnboundSymbol)
-          symbols[symbol.getPosition()] = inputs[i].getDimSize(d);
+    bindShape(tensor, inputs[i].getShape(), symbols);
   }
+  SmallVector<Type> declaredTypes;
+  if (auto array = function->getAttrOfType<ArrayAttr>(kInputTypesAttr))
+    for (auto type : array.getAsRange<TypeAttr>())
+      declaredTypes.push_back(type.getValue());
+  for (auto [type, shape] : llvm::zip(declaredTypes, declaredShapes))
+    bindShape(cast<RankedTensorType>(type), shape, symbols);
   auto late = getBoundSymbols(function);
   for (auto [i, symbol] : llvm::enumerate(symbols))
     if (symbol == kUnboundSymbol && !late.contains(static_cast<unsigned>(i)))
       return function.emitError("symbol ")
              << i << " is not the size of a dimension of an input";
-  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
-    if (!isa<RankedTensorType>(type))
-      continue;
-    auto shape = evaluateShape(cast<RankedTensorType>(type), symbols);
-    if (!shape || ArrayRef(*shape) != inputs[i].getShape()) {
-      InFlightDiagnostic diagnostic = function.emitError("input ")
-                                      << i << " does not fit " << type
-                                      << ": found the shape [";
-      llvm::interleaveComma(inputs[i].getShape(), diagnostic);
-      return diagnostic << "]";
-    }
-  }
+  for (auto [i, declared] :
+       llvm::enumerate(llvm::zip(declaredTypes, declaredShapes)))
+    if (failed(verifyShape(function, i, std::get<0>(declared),
+                           std::get<1>(declared), symbols)))
+      return failure();
+  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+    if (isa<RankedTensorType>(type) &&
+        failed(verifyShape(function, i, type, inputs[i].getShape(), symbols)))
+      return failure();
   if (failed(verifyChecks(function, symbols, {})))
     return failure();
   return symbols;
@@ -268,6 +296,8 @@ public:
     release(*block.getTerminator());
     return results;
   }
+
+  ArrayRef<int64_t> getSymbols() const { return symbols; }
 
 private:
   LogicalResult runOp(Operation &op) {
@@ -460,11 +490,26 @@ mlir::dl::reference::interpret(func::FuncOp function, ArrayRef<Tensor> inputs,
                                const InterpreterOptions &options) {
   if (function.isDeclaration() || !function.getBody().hasOneBlock())
     return function.emitError("expected a function with a body of one block");
-  auto symbols = bindSymbols(function, inputs);
+  auto symbols = bindSymbols(function, inputs, options.declaredShapes);
   if (failed(symbols))
     return failure();
-  return Runner(function, *symbols, options)
-      .runBlock(function.getBody().front(), inputs);
+  Runner runner(function, *symbols, options);
+  auto results = runner.runBlock(function.getBody().front(), inputs);
+  if (options.symbols)
+    options.symbols->assign(runner.getSymbols().begin(),
+                            runner.getSymbols().end());
+  return results;
+}
+
+LogicalResult mlir::dl::reference::verifySupported(func::FuncOp function) {
+  auto result = function.walk([&](Operation *op) {
+    if (op == function || isa<BindOp>(op) ||
+        op->hasTrait<OpTrait::IsTerminator>() || getRules().lookup(op))
+      return WalkResult::advance();
+    op->emitOpError("has no reference implementation");
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
 }
 
 FailureOr<Tensors> mlir::dl::reference::interpretOp(Operation *op,

@@ -198,6 +198,15 @@ const char *dlrt_module_debug_info(const dlrt_module *module, size_t *bytes) {
       module->module->artifact().bytes(*debug));
 }
 
+const void *dlrt_module_reference_program(const dlrt_module *module,
+                                          size_t *bytes) {
+  const fb::Segment *program =
+      module ? module->module->header().reference() : nullptr;
+  if (bytes)
+    *bytes = program ? program->size() : 0;
+  return program ? module->module->artifact().bytes(*program) : nullptr;
+}
+
 const char *dlrt_module_entry_name(const dlrt_module *module, uint32_t index) {
   const fb::Entry *entry = entryAt(module, index);
   return entry ? entry->name()->c_str() : nullptr;

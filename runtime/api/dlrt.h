@@ -223,6 +223,12 @@ DLRT_API dlrt_status dlrt_module_code(const dlrt_module *module, uint32_t index,
 DLRT_API const char *dlrt_module_debug_info(const dlrt_module *module,
                                             size_t *bytes);
 
+/* The program of the target "reference", MLIR bytecode of `*bytes` bytes that
+ * start on a page and live as long as the module, for the tool dl-run: no
+ * session runs it. NULL where the module has none. `bytes` may be NULL. */
+DLRT_API const void *dlrt_module_reference_program(const dlrt_module *module,
+                                                   size_t *bytes);
+
 /* The name of entry `index`, living as long as the module; NULL out of range.
  */
 DLRT_API const char *dlrt_module_entry_name(const dlrt_module *module,
@@ -233,8 +239,8 @@ DLRT_API dlrt_status dlrt_module_find_entry(const dlrt_module *module,
                                             const char *name, uint32_t *index,
                                             dlrt_error *error);
 
-/* The name of the `index`th target ("cpu", "vulkan") that the entry has a plan
- * for, living as long as the module; NULL out of range. */
+/* The name of the `index`th target ("cpu", "reference") that the entry has a
+ * plan for, living as long as the module; NULL out of range. */
 DLRT_API const char *dlrt_module_entry_target(const dlrt_module *module,
                                               uint32_t entry, uint32_t index);
 

@@ -37,6 +37,10 @@ constexpr uint64_t kConstantAlignment = 64;
 constexpr unsigned char kMagic[8] = {0x7f, 'D',  'L',  'M',
                                      '\r', '\n', 0x1a, '\n'};
 
+/// The target whose entries are programs for the reference interpreter, a
+/// tool's.
+constexpr char kReferenceTarget[] = "reference";
+
 /// The first 64 bytes of a module file.
 struct FilePrefix {
   unsigned char magic[8];

@@ -176,6 +176,15 @@ Status checkValues(const fb::Entry &entry, bool inputs) {
   return {};
 }
 
+/// The reference runs its own program; a plan only says that there is one.
+Status checkReferencePlan(const fb::Module &module, const fb::Plan &plan) {
+  if (!module.reference())
+    return bad("there is no program for the reference");
+  if (count(plan.steps()) || count(plan.buffers()) || plan.arena_size() != -1)
+    return bad("plan for reference: it has steps, buffers or an arena");
+  return {};
+}
+
 /// `depth` bodies are around the entry.
 Status checkEntry(const fb::Module &module, const fb::Entry &entry, int depth) {
   if (depth > kMaxBodyDepth)
@@ -211,7 +220,9 @@ Status checkEntry(const fb::Module &module, const fb::Entry &entry, int depth) {
       DLRT_RETURN_IF_ERROR(checkEntry(module, *body, depth + 1));
   if (entry.plans())
     for (const fb::Plan *plan : *entry.plans())
-      DLRT_RETURN_IF_ERROR(validatePlan(module, entry, *plan));
+      DLRT_RETURN_IF_ERROR(plan->target()->str() == kReferenceTarget
+                               ? checkReferencePlan(module, *plan)
+                               : validatePlan(module, entry, *plan));
   return {};
 }
 
@@ -242,6 +253,10 @@ Status validateHeader(const fb::Module &module, uint64_t fileSize) {
   if (module.debug())
     DLRT_RETURN_IF_ERROR(
         checkSegment(*module.debug(), 1, fileSize, "debug information"));
+  if (module.reference())
+    DLRT_RETURN_IF_ERROR(checkSegment(*module.reference(), kSegmentAlignment,
+                                      fileSize,
+                                      "the program for the reference"));
   return {};
 }
 

@@ -91,9 +91,15 @@ Status Session::findPlan(const std::string &target) {
     targets += (i ? ", " : "") + found->target()->str();
   }
   if (!plan)
+    return at(
+        {Code::Unsupported,
+         "the module has no plan for '" + target + "'" +
+             (targets.empty() ? "" : ", only for " + targets) +
+             (targets == kReferenceTarget ? ", which dl-run interprets" : "")});
+  if (target == kReferenceTarget)
     return at({Code::Unsupported,
-               "the module has no plan for '" + target + "'" +
-                   (targets.empty() ? "" : ", only for " + targets)});
+               "this runtime does not run the target 'reference': dl-run "
+               "interprets it"});
   if (target != "cpu")
     return at({Code::Unsupported,
                "this runtime does not run the target '" + target + "'"});

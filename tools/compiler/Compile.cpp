@@ -13,6 +13,7 @@
 #include "codegen/package/Package.h"
 #include "frontend/import/Import.h"
 #include "ir/dialect/Dialect.h"
+#include "ir/reference/Entry.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
@@ -72,6 +73,8 @@ public:
     if (failed(checkOptions()) || failed(checkOutput()) || failed(load()) ||
         failed(runPhases()))
       return failure();
+    if (options.target == Target::Reference && !isText())
+      return writeReferenceModule();
     if (lastPhase() != Phase::Codegen)
       return writeIR();
     progress("generating kernels");
@@ -106,10 +109,17 @@ private:
       options.progress(what);
   }
 
+  /// Whether IR or code is asked for, no module.
+  bool isText() const {
+    return options.stopAfter || options.emit != EmitKind::Module;
+  }
+
   /// The phase that the asked-for form stands after.
   Phase lastPhase() const {
     if (options.stopAfter)
       return *options.stopAfter;
+    if (options.target == Target::Reference && !isText())
+      return Phase::Import;
     switch (options.emit) {
     case EmitKind::Dl:
       return Phase::Fuse;
@@ -121,6 +131,8 @@ private:
   }
 
   LogicalResult checkOptions() {
+    if (options.target == Target::Reference && failed(checkReference()))
+      return failure();
     bool isCode =
         options.emit != EmitKind::Module && lastPhase() == Phase::Codegen;
     if (isCode && options.cpus.size() > 1)
@@ -133,6 +145,18 @@ private:
     bool declares = options.emit == EmitKind::Object;
     if (!options.header.empty() && !declares)
       return fail("--header") << "a header goes with --emit=object";
+    return success();
+  }
+
+  /// The reference runs what was imported, whatever options change later.
+  LogicalResult checkReference() {
+    if (options.pipeline.precision != Precision::F32)
+      return fail("--precision")
+             << "the reference computes in the model's own types";
+    if (options.trace)
+      return fail("--explain") << "the reference has no kernels to explain";
+    if (options.tune)
+      return fail("--tune") << "the reference has no kernels to tune";
     return success();
   }
 
@@ -459,6 +483,24 @@ private:
       return success();
     auto [where, what] = StringRef(error).split(": ");
     return error.empty() ? failure() : LogicalResult(fail(where) << what);
+  }
+
+  LogicalResult writeReferenceModule() {
+    if (isLibrary)
+      return fail(options.input) << "a module has an entry function";
+    progress("writing");
+    llvm::SmallString<0> program;
+    llvm::raw_svector_ostream stream(program);
+    if (failed(mlir::dl::reference::writeProgram(*module, stream)))
+      return failure();
+    PackageInput package;
+    package.module = *module;
+    package.producer = getProducer();
+    package.threads = options.threads;
+    package.reference = program;
+    llvm::raw_string_ostream summaryStream(summary);
+    return writeModule(package, options.output,
+                       options.verbose ? &summaryStream : nullptr);
   }
 
   LogicalResult writeModuleFile() {

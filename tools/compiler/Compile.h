@@ -25,6 +25,10 @@ namespace dl::tools {
 /// The form that a compilation ends in.
 enum class EmitKind { Dl, Linalg, Llvm, Assembly, Object, Module };
 
+/// What a module runs on: the CPU, or the reference interpreter, for which it
+/// is the program as importing leaves it, untouched by any pass.
+enum class Target { Cpu, Reference };
+
 /// The kind of that name (dl, linalg, llvm, asm, object, module), or nothing.
 std::optional<EmitKind> parseEmitKind(llvm::StringRef name);
 
@@ -34,6 +38,7 @@ struct CompileOptions {
   /// The file to write; "-" for the standard output, empty for nowhere.
   std::string output;
   EmitKind emit = EmitKind::Module;
+  Target target = Target::Cpu;
   /// The last phase to run: what it leaves is printed as IR.
   std::optional<Phase> stopAfter;
   PipelineOptions pipeline;

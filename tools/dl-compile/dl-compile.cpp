@@ -38,7 +38,8 @@ struct CommandLine {
                               cl::value_desc("FILE"), cl::cat(category)};
   cl::opt<std::string> target{
       "target", cl::init("cpu"),
-      cl::desc("What the module runs on: cpu (default)"),
+      cl::desc("What the module runs on: cpu (default), or reference: dl-run "
+               "interprets the model as it was imported, slowly and exactly"),
       cl::value_desc("TARGET"), cl::cat(category)};
   cl::opt<std::string> cpu{
       "cpu", cl::init("native"),
@@ -257,8 +258,8 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
     return failed("dl-compile: expected a model, MODEL.onnx or FILE.mlir");
   options.input = line.input;
   options.output = line.output;
-  if (line.target != "cpu")
-    return failed("--target: unknown target '" + line.target + "'; known: cpu");
+  if (Error error = setTarget(line.target, options))
+    return error;
   if (Error error = setEmit(line.emit, options))
     return error;
   if (!line.stopAfter.empty())

@@ -3,6 +3,7 @@
 
 #include "tools/dl-run/Info.h"
 
+#include "tools/reference/Reference.h"
 #include "tools/values/Value.h"
 
 #include <cstdio>
@@ -93,8 +94,11 @@ std::string describeModule(const std::string &path,
       text +=
           "  output " + std::to_string(i) + ": " + valueText(outputs[i]) + "\n";
     for (const std::string &target : module.targets(e))
-      text += "  on " + target + ": arena of " + arenaText(module, e, target) +
-              " bytes\n";
+      if (isReference(target))
+        text += "  on reference: interpreted by dl-run\n";
+      else
+        text += "  on " + target + ": arena of " +
+                arenaText(module, e, target) + " bytes\n";
   }
   return text;
 }
@@ -128,7 +132,10 @@ std::string describeModuleJson(const std::string &path,
       entry["outputs"].push_back(valueJson(value));
     for (const std::string &target : module.targets(e))
       entry["targets"].push_back(
-          {{"name", target}, {"arena_bytes", arenaText(module, e, target)}});
+          isReference(target)
+              ? Json{{"name", target}}
+              : Json{{"name", target},
+                     {"arena_bytes", arenaText(module, e, target)}});
     result["entries"].push_back(entry);
   }
   // Names may hold any bytes.

@@ -4,6 +4,7 @@
 // Runs a module once: inputs from files, outputs to files.
 
 #include "tools/dl-run/Info.h"
+#include "tools/reference/Reference.h"
 #include "tools/values/Files.h"
 #include "tools/values/Inputs.h"
 #include "tools/values/Npy.h"
@@ -55,37 +56,78 @@ void checkFormat(const Options &options,
   }
 }
 
-/// The tensors of an output; `isNone` for an optional without a value.
-std::vector<runtime::Tensor> getTensors(const runtime::Session &session,
-                                        uint32_t index, bool &isNone) {
-  int64_t count = session.outputCount(index);
-  isNone = count < 0;
+/// What a run gave for an output.
+struct Result {
+  bool isNone = false; ///< an optional without a value
   std::vector<runtime::Tensor> tensors;
+};
+
+Result getResult(const runtime::Session &session, uint32_t index) {
+  int64_t count = session.outputCount(index);
+  Result result;
+  result.isNone = count < 0;
   for (int64_t i = 0; i < count; ++i)
-    tensors.push_back(session.outputTensor(index, static_cast<size_t>(i)));
-  return tensors;
+    result.tensors.push_back(
+        session.outputTensor(index, static_cast<size_t>(i)));
+  return result;
 }
 
-void writeOutputs(const Options &options, const runtime::Session &session,
+std::string describe(const Result &result, dlrt_value_kind kind) {
+  std::string text;
+  for (const runtime::Tensor &tensor : result.tensors)
+    text += (text.empty() ? "" : ", ") +
+            values::describe(tensor.type, tensor.dims);
+  if (kind == DLRT_TENSOR)
+    return text;
+  return result.isNone ? "none" : "(" + text + ")";
+}
+
+/// Writes results to files, or, without a folder, their types and shapes to the
+/// standard output.
+void writeOutputs(const Options &options, const std::vector<Result> &results,
                   const std::vector<runtime::Value> &outputs) {
+  if (options.outputDir.empty()) {
+    for (size_t i = 0; i < outputs.size(); ++i)
+      printf("output %zu %s: %s\n", i, outputs[i].name.c_str(),
+             describe(results[i], outputs[i].kind).c_str());
+    return;
+  }
   values::NewFiles files;
-  for (uint32_t i = 0; i < outputs.size(); ++i) {
-    bool isNone = false;
-    std::vector<runtime::Tensor> tensors = getTensors(session, i, isNone);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const Result &result = results[i];
     std::string path = options.outputDir + "/output_" + std::to_string(i) +
                        "." + options.format;
     if (options.format == "pb") {
       files.add(path,
                 values::writePb(outputs[i].name, outputs[i].kind,
-                                isNone ? nullptr : &tensors),
+                                result.isNone ? nullptr : &result.tensors),
                 nullptr, 0);
     } else {
-      const runtime::Tensor &tensor = tensors.front();
+      const runtime::Tensor &tensor = result.tensors.front();
       files.add(path, values::npyHeader(tensor.type, tensor.dims), tensor.data,
                 tensor.bytes);
     }
   }
   files.commit();
+}
+
+/// Interprets an entry's program for the reference.
+void interpret(const Options &options, const runtime::Module &module,
+               uint32_t entry) {
+  std::vector<runtime::Value> outputs = module.outputs(entry);
+  std::vector<values::Value> inputs =
+      values::readInputs(options.module, module.entryName(entry),
+                         module.inputs(entry), options.inputs);
+  std::vector<values::Value> results = tools::runReference(
+      options.module, module, entry, inputs, options.inputs);
+  if (!options.outputDir.empty())
+    values::makeFolder(options.outputDir);
+  std::vector<Result> given;
+  for (values::Value &value : results)
+    given.push_back(
+        {false,
+         {{value.type, value.dims, value.data.data(), value.data.size()}}});
+  writeOutputs(options, given, outputs);
 }
 
 void runModule(const Options &options, const runtime::Module &module) {
@@ -95,6 +137,8 @@ void runModule(const Options &options, const runtime::Module &module) {
   if (!options.outputDir.empty())
     checkFormat(options, outputs);
   std::string target = values::chooseTarget(module, entry, options.device);
+  if (tools::isReference(target))
+    return interpret(options, module, entry);
   runtime::SessionOptions sessionOptions;
   sessionOptions.entry = entryName.c_str();
   sessionOptions.target = target.c_str();
@@ -106,21 +150,10 @@ void runModule(const Options &options, const runtime::Module &module) {
   if (!options.outputDir.empty())
     values::makeFolder(options.outputDir);
   session.run();
-  if (!options.outputDir.empty()) {
-    writeOutputs(options, session, outputs);
-    return;
-  }
-  for (uint32_t i = 0; i < outputs.size(); ++i) {
-    bool isNone = false;
-    std::vector<runtime::Tensor> tensors = getTensors(session, i, isNone);
-    std::string text;
-    for (const runtime::Tensor &tensor : tensors)
-      text += (text.empty() ? "" : ", ") +
-              values::describe(tensor.type, tensor.dims);
-    if (outputs[i].kind != DLRT_TENSOR)
-      text = isNone ? "none" : "(" + text + ")";
-    printf("output %u %s: %s\n", i, outputs[i].name.c_str(), text.c_str());
-  }
+  std::vector<Result> results;
+  for (uint32_t i = 0; i < outputs.size(); ++i)
+    results.push_back(getResult(session, i));
+  writeOutputs(options, results, outputs);
 }
 
 void run(const Options &options) {
@@ -171,8 +204,8 @@ int main(int argc, char **argv) {
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"npy", "pb"}));
   app.add_option("--device", options.device,
-                 "where to run: cpu, vulkan or cuda; default: the module's "
-                 "only target, or cpu")
+                 "where to run: cpu, vulkan, cuda or reference; default: the "
+                 "module's only target, or cpu")
       ->type_name("NAME");
   app.add_option("--entry", options.entry,
                  "the function of the module to run; default: its first")
