@@ -181,6 +181,11 @@ NodeContext::bindSizes(Value value, const Twine &what) {
     (void)unsupported("the length of " + what + " depends on data");
     return std::nullopt;
   }
+  if (type(value).getNumElements() > kMaxListed) {
+    // Not shown to ONNX's inference, which makes a dimension for each.
+    (void)invalid(what + " lists more than " + Twine(kMaxListed) + " sizes");
+    return std::nullopt;
+  }
   // A body of its own may run several times.
   if (!isa_and_nonnull<func::FuncOp>(
           builder.getInsertionBlock()->getParentOp())) {

@@ -60,8 +60,6 @@ static LogicalResult importConstant(NodeContext &context) {
         ArrayRef<float>(*floats))));
   if (context.hasAttr("value_string") || context.hasAttr("value_strings"))
     return context.unsupported("strings are not supported");
-  if (context.hasAttr("sparse_value"))
-    return context.unsupported("sparse tensors are not supported");
   return context.invalid("it has no value");
 }
 

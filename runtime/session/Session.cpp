@@ -45,8 +45,9 @@ private:
 
 Session::Session(std::shared_ptr<Module> module, SessionOptions options)
     : shared(std::move(module)), allocator(options.allocator),
-      logContext(options.logContext), logFunction(options.log),
-      executor(std::move(options.executor)), scratch(allocator) {}
+      memoryLimit(options.memoryLimit), logContext(options.logContext),
+      logFunction(options.log), executor(std::move(options.executor)),
+      scratch(allocator) {}
 
 Status Session::create(std::shared_ptr<Module> module, SessionOptions options,
                        std::unique_ptr<Session> &result) {
