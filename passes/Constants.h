@@ -21,10 +21,18 @@ inline bool isRounding(Operation *op) {
 
 /// Whether a value is a constant, or one that is only reshaped, transposed and
 /// rounded: that is done to its elements on the way into the module's file.
+/// Reshaped to dimensions that only a run proves to fit, it is a value of the
+/// run.
 inline bool isStoredConstant(Value value) {
+  auto isStatic = [](Value v) {
+    return cast<ShapedType>(v.getType()).hasStaticShape();
+  };
   Operation *op = value.getDefiningOp();
-  while (isa_and_nonnull<ReshapeOp, TransposeOp>(op) || isRounding(op))
-    op = op->getOperand(0).getDefiningOp();
+  while (isStatic(value) &&
+         (isa_and_nonnull<ReshapeOp, TransposeOp>(op) || isRounding(op))) {
+    value = op->getOperand(0);
+    op = value.getDefiningOp();
+  }
   return isa_and_nonnull<ConstantOp>(op);
 }
 

@@ -93,12 +93,19 @@ bool ConstantData::produceSource(
 //===----------------------------------------------------------------------===//
 
 bool Constants::isConstant(mlir::Value value) {
+  auto isStatic = [](mlir::Value v) {
+    return mlir::cast<mlir::ShapedType>(v.getType()).hasStaticShape();
+  };
   mlir::Operation *op = value.getDefiningOp();
-  while (mlir::isa_and_nonnull<mlir::dl::PackOp, mlir::dl::TransposeOp,
-                               mlir::dl::ReshapeOp, mlir::dl::WinogradFilterOp>(
-             op) ||
-         mlir::dl::isRounding(op))
-    op = op->getOperand(0).getDefiningOp();
+  while (
+      isStatic(value) &&
+      (mlir::isa_and_nonnull<mlir::dl::PackOp, mlir::dl::TransposeOp,
+                             mlir::dl::ReshapeOp, mlir::dl::WinogradFilterOp>(
+           op) ||
+       mlir::dl::isRounding(op))) {
+    value = op->getOperand(0);
+    op = value.getDefiningOp();
+  }
   return mlir::isa_and_nonnull<mlir::dl::ConstantOp, mlir::dl::SizesOp>(op);
 }
 

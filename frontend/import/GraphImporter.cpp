@@ -62,8 +62,6 @@ LogicalResult GraphImporter::run() {
 //===----------------------------------------------------------------------===//
 
 LogicalResult GraphImporter::checkInitializers() {
-  if (graph.sparse_initializer_size())
-    return emitModelError() << "sparse initializers are not supported";
   for (const onnx::TensorProto &tensor : graph.initializer())
     if (!getElementType(tensor.data_type(), context))
       emitModelError() << "initializer '" << tensor.name()

@@ -165,6 +165,11 @@ private:
   /// An operator without a rule: the nodes of the function by which ONNX
   /// defines it.
   mlir::LogicalResult importBody(NodeContext &node);
+  /// The nodes of a function with the node's inputs; those of a legacy one are
+  /// of kRuleOpset.
+  mlir::LogicalResult importFunction(NodeContext &node,
+                                     const onnx::FunctionProto &body,
+                                     bool isLegacy);
   mlir::LogicalResult importBodyNodes(mlir::Location loc);
   int64_t getOpsetOf(const onnx::NodeProto &node) const;
   /// Whether an input of the node is what a failed node would have defined.
@@ -200,6 +205,7 @@ private:
     llvm::StringSet<> outputs;
     /// The function whose body it is; null in the graph.
     const onnx::FunctionProto *body = nullptr;
+    bool isLegacy = false;
     unsigned depth = 0;
   };
   Scope scope;

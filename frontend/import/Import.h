@@ -18,8 +18,7 @@ namespace dl::frontend {
 /// A node as the file has it, and what became of it on import.
 struct ImportedNode {
   enum class Outcome {
-    /// It was not looked at: a branch that is not taken, or a node that raising
-    /// the model's operator set replaced.
+    /// It was not looked at: it is in a branch that is not taken.
     Skipped,
     /// It became operations.
     Operations,

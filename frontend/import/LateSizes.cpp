@@ -28,6 +28,11 @@ Value LateSizes::toVector(Value value, StringRef what) const {
     (void)context.unsupported("the length of " + what + " depends on data");
     return Value();
   }
+  if (type.getNumElements() > NodeContext::kMaxListed) {
+    (void)context.invalid(what + " lists more than " +
+                          Twine(NodeContext::kMaxListed) + " sizes");
+    return Value();
+  }
   return context.cast(
       context.reshape(value, context.constantExpr(type.getNumElements())),
       context.builder.getI64Type());

@@ -4,6 +4,7 @@
 #include "frontend/import/ListOperators.h"
 #include "frontend/import/Constants.h"
 #include "frontend/import/GraphImporter.h"
+#include "frontend/import/Legacy.h"
 #include "frontend/onnx/Model.h"
 #include "frontend/onnx/Schemas.h"
 #include "llvm/Support/JSON.h"
@@ -12,25 +13,11 @@
 using namespace dl::frontend;
 using llvm::StringRef;
 
-/// The form of an operator that its nodes have once the model is prepared: null
-/// where there is none any more.
-static const OperatorSchema *
-findRaised(const OperatorSchema &schema,
-           llvm::ArrayRef<OperatorSchema> schemas) {
-  if (!schema.domain.empty() || schema.since >= kOldestOpset)
-    return &schema;
-  const OperatorSchema *best = nullptr;
-  for (const OperatorSchema &other : schemas)
-    if (other.domain == schema.domain && other.name == schema.name &&
-        other.since <= kOldestOpset && (!best || other.since > best->since))
-      best = &other;
-  return best;
-}
-
 static StringRef findMeans(const OperatorSchema &schema,
                            const RuleTable &rules) {
+  // What rules know begins with kRuleOpset; older forms are made of it.
   int64_t opset = schema.domain.empty()
-                      ? std::max<int64_t>(schema.since, kOldestOpset)
+                      ? std::max<int64_t>(schema.since, kRuleOpset)
                       : schema.since;
   if (rules.find(schema.domain, schema.name, opset))
     return "rule";
@@ -63,15 +50,12 @@ std::string dl::frontend::listOperators() {
   auto writeAll = [&] {
     for (const OperatorSchema &schema : schemas)
       json.object([&] {
-        const OperatorSchema *raised = findRaised(schema, schemas);
         json.attribute("domain", schema.domain);
         json.attribute("name", schema.name);
         json.attribute("since", schema.since);
         if (schema.isDeprecated)
           json.attribute("deprecated", true);
-        if (raised && raised != &schema)
-          json.attribute("raised_to", raised->since);
-        json.attribute("by", findMeans(raised ? *raised : schema, rules));
+        json.attribute("by", findMeans(schema, rules));
         json.attributeObject("types", [&] {
           for (const OperatorSchema::TypeVariable &variable : schema.variables)
             json.attributeObject(variable.name, [&] {
@@ -82,7 +66,6 @@ std::string dl::frontend::listOperators() {
       });
   };
   json.object([&] {
-    json.attribute("oldest_opset", kOldestOpset);
     json.attributeArray("operators", writeAll);
   });
   return text + "\n";

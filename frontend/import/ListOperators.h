@@ -9,13 +9,11 @@
 namespace dl::frontend {
 
 /// What the importer does with each version of each operator that ONNX defines,
-/// as JSON: "oldest_opset", the version that older models of ONNX's own domain
-/// are raised to, and "operators", objects with
+/// as JSON: "operators", objects with
 ///  - "domain" ("" for ONNX's own), "name", "since" (the version that brought
 ///    this form), "deprecated" where ONNX has removed it;
 ///  - "by": "rule", "control flow", "function" (ONNX defines the operator by
-///    one) or "nothing"; versions that are raised to a newer one before the
-///    import have "raised_to", and what that one has;
+///    one) or "nothing";
 ///  - "types": for each type variable, the types that are "taken", and those of
 ///    the schema that are "refused", because the dialect does not have them.
 std::string listOperators();

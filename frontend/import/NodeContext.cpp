@@ -198,6 +198,11 @@ NodeContext::bindSizes(Value value, const Twine &what) {
     (void)unsupported("the length of " + what + " depends on data");
     return std::nullopt;
   }
+  if (type(value).getNumElements() > kMaxListed) {
+    // Not shown to ONNX's inference, which makes a dimension for each.
+    (void)invalid(what + " lists more than " + Twine(kMaxListed) + " sizes");
+    return std::nullopt;
+  }
   std::string where = mlir::dl::describeLocation(loc);
   return importer.bindSizes(*this, value,
                             StringRef(where).split(": ").second + ": " + what +

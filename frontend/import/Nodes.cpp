@@ -6,6 +6,7 @@
 
 #include "frontend/import/Constants.h"
 #include "frontend/import/GraphImporter.h"
+#include "frontend/import/Legacy.h"
 #include "frontend/import/Values.h"
 #include "frontend/onnx/Schema.h"
 #include "frontend/onnx/TensorData.h"
@@ -25,6 +26,8 @@ static constexpr unsigned kMaxDepth = 16;
 //===----------------------------------------------------------------------===//
 
 int64_t GraphImporter::getOpsetOf(const onnx::NodeProto &node) const {
+  if (scope.isLegacy)
+    return kRuleOpset;
   int64_t opset = getOpset(*model->proto, node.domain());
   if (opset || !scope.body)
     return opset;
@@ -136,14 +139,15 @@ LogicalResult GraphImporter::tryNode(const onnx::NodeProto &node,
   if (isComposite(node.domain(), node.op_type()))
     nodeContext.computeInSingle();
   LogicalResult result = failure();
-  if (ImportRule rule = rules.find(node.domain(), node.op_type(), opset))
+  if (auto legacy = buildLegacyBody(nodeContext))
+    result = importFunction(nodeContext, *legacy, /*isLegacy=*/true);
+  else if (ImportRule rule = rules.find(node.domain(), node.op_type(), opset))
     result = rule(nodeContext);
   else if (node.domain().empty() && node.op_type() == "If")
     result = importBranch(nodeContext);
   else if (node.domain().empty() && node.op_type() == "Loop")
     result = importLoop(nodeContext);
-  else if ((node.domain().empty() || node.domain() == kBatchScanDomain) &&
-           node.op_type() == "Scan")
+  else if (node.domain().empty() && node.op_type() == "Scan")
     result = importScan(nodeContext);
   else if (node.domain().empty() && node.op_type() == "SequenceMap")
     result = importSequenceMap(nodeContext);
@@ -258,8 +262,9 @@ LogicalResult GraphImporter::importBodyNodes(Location loc) {
                                        "not supported");
     if (succeeded(tryNode(inner, loc)))
       continue;
-    outcome->reason =
-        "in its definition, " + inner.op_type() + ": " + outcome->reason;
+    if (!scope.isLegacy)
+      outcome->reason =
+          "in its definition, " + inner.op_type() + ": " + outcome->reason;
     return failure();
   }
   return success();
@@ -271,8 +276,15 @@ LogicalResult GraphImporter::importBody(NodeContext &node) {
     body = buildBody(node.node, node.opset, getInputTypes(node.node));
   if (!body)
     return node.unsupported(explainMissingRule(node.node));
+  return importFunction(node, *body, /*isLegacy=*/false);
+}
+
+LogicalResult GraphImporter::importFunction(NodeContext &node,
+                                            const onnx::FunctionProto &body,
+                                            bool isLegacy) {
   Scope inner;
-  inner.body = body.get();
+  inner.body = &body;
+  inner.isLegacy = isLegacy;
   inner.depth = scope.depth + 1;
   // Graphs among its attributes may use values from outside.
   bool hasGraphs = llvm::any_of(
@@ -281,15 +293,15 @@ LogicalResult GraphImporter::importBody(NodeContext &node) {
     inner.values = scope.values;
     inner.initializers = scope.initializers;
   }
-  for (int i = 0; i < body->input_size(); ++i)
+  for (int i = 0; i < body.input_size(); ++i)
     if (Value value = node.input(i))
-      inner.values[body->input(i)] = value;
+      inner.values[body.input(i)] = value;
 
   std::swap(scope, inner);
   LogicalResult result = importBodyNodes(node.loc);
   SmallVector<Value> results;
-  for (int i = 0; i < body->output_size() && succeeded(result); ++i)
-    results.push_back(getValue(body->output(i)));
+  for (int i = 0; i < body.output_size() && succeeded(result); ++i)
+    results.push_back(getValue(body.output(i)));
   std::swap(scope, inner);
 
   if (failed(result))

@@ -153,15 +153,20 @@ static LogicalResult importReduceSumSquare(NodeContext &context) {
                 reduce(math, ReduceKind::Sum, *of, math.square(of->operand)));
 }
 
+/// Roots and logarithms of integers are computed in f64, and cut off.
+static Value asFloats(NodeContext &context, Value x) {
+  return isa<FloatType>(NodeContext::elementType(x))
+             ? x
+             : context.cast(x, context.builder.getF64Type());
+}
+
 static LogicalResult importReduceL2(NodeContext &context) {
   Arithmetic math(context);
   auto of = getReduction(context);
   if (!of)
     return failure();
   Type type = NodeContext::elementType(of->operand);
-  Value x = isa<FloatType>(type)
-                ? of->operand
-                : context.cast(of->operand, context.builder.getF64Type());
+  Value x = asFloats(context, of->operand);
   Value norm = math.sqrt(reduce(math, ReduceKind::Sum, *of, math.square(x)));
   return finish(context, *of, context.cast(norm, type));
 }
@@ -171,8 +176,10 @@ static LogicalResult importReduceLogSum(NodeContext &context) {
   auto of = getReduction(context);
   if (!of)
     return failure();
-  return finish(context, *of,
-                math.log(reduce(math, ReduceKind::Sum, *of, of->operand)));
+  Type type = NodeContext::elementType(of->operand);
+  Value sum =
+      asFloats(context, reduce(math, ReduceKind::Sum, *of, of->operand));
+  return finish(context, *of, context.cast(math.log(sum), type));
 }
 
 /// max + log(sum(exp(x - max))); an infinite maximum is not subtracted.
@@ -181,13 +188,16 @@ static LogicalResult importReduceLogSumExp(NodeContext &context) {
   auto of = getReduction(context);
   if (!of)
     return failure();
+  Type type = NodeContext::elementType(of->operand);
+  Value x = asFloats(context, of->operand);
   auto finiteMax = [&](bool keepDims) {
-    Value max = math.reduce(ReduceKind::Max, of->operand, of->axes, keepDims);
+    Value max = math.reduce(ReduceKind::Max, x, of->axes, keepDims);
     return math.select(context.create<IsInfOp>(max, true, true), 0.0, max);
   };
-  Value shifted = math.sub(of->operand, finiteMax(/*keepDims=*/true));
+  Value shifted = math.sub(x, finiteMax(/*keepDims=*/true));
   Value sum = reduce(math, ReduceKind::Sum, *of, math.exp(shifted));
-  return finish(context, *of, math.add(math.log(sum), finiteMax(of->keepDims)));
+  Value result = math.add(math.log(sum), finiteMax(of->keepDims));
+  return finish(context, *of, context.cast(result, type));
 }
 
 void frontend::addReductionRules(RuleTable &table) {

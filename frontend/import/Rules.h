@@ -119,6 +119,10 @@ public:
   std::optional<llvm::SmallVector<int64_t>> intValues(mlir::Value value) const;
   std::optional<llvm::SmallVector<double>> floatValues(mlir::Value value) const;
 
+  /// More sizes than this in one list, which no rank comes near to, are
+  /// refused: each would become a symbol, and an input may claim any number.
+  static constexpr int64_t kMaxListed = 4096;
+
   /// The elements of an integer tensor, of a static number of elements, that
   /// are known only when the model runs, as symbols that are then bound. An
   /// element that is negative or beyond all sizes ends the run with `what` "is
@@ -257,7 +261,7 @@ using ImportRule = mlir::LogicalResult (*)(NodeContext &);
 class RuleTable {
 public:
   /// A rule of ONNX's default domain for all versions from 13 on, and for older
-  /// ones that the version converter could not raise.
+  /// ones whose form is the same (see Legacy.h).
   void add(llvm::StringRef op, ImportRule rule) { add("", op, 1, rule); }
   /// `sinceOpset` is the first version with these semantics; of several rules,
   /// the one with the highest version not above the node's is taken.

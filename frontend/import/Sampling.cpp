@@ -57,8 +57,15 @@ public:
 
   /// Brings positions outside of the dimension back, as the padding mode says.
   Value bring(Value x, AffineExpr size) {
-    if (border == Border::Nearest)
-      return clampTo(x, size);
+    if (border == Border::Nearest) {
+      // A position in the outer half of an element is not outside.
+      double low = alignCorners ? 0 : -0.5;
+      Value high = math.sub(getLength(size, x), 1.0 + low);
+      Value isOutside =
+          context.create<OrOp>(math.compare(Predicate::Lt, x, low),
+                               math.compare(Predicate::Gt, x, high));
+      return math.select(isOutside, clampTo(x, size), x);
+    }
     return border == Border::Reflection ? reflect(x, size) : x;
   }
 

@@ -64,8 +64,6 @@ static LogicalResult importConstant(NodeContext &context) {
         stringConstant(context, context.getString("value_string", "")), {}));
   if (auto strings = context.getStrings("value_strings"))
     return context.setResults(stringConstant(context, *strings));
-  if (context.hasAttr("sparse_value"))
-    return context.unsupported("sparse tensors are not supported");
   return context.invalid("it has no value");
 }
 

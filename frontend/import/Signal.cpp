@@ -241,7 +241,10 @@ static LogicalResult importCol2Im(NodeContext &context) {
     blockSize *= size;
   auto rows = dims.size() == 3 ? dyn_cast<AffineConstantExpr>(dims[1])
                                : AffineConstantExpr();
-  if (!rows || image->size() != block->size() || rows.getValue() % blockSize)
+  if (dims.size() == 3 && !rows)
+    return context.unsupported("the number of its rows is not constant");
+  if (!rows || image->size() != block->size() || blockSize < 1 ||
+      rows.getValue() % blockSize)
     return context.invalid("its shapes do not fit together");
   Exprs grid = {dims[0], dims[1]};
   Exprs result = {dims[0], context.constantExpr(rows.getValue() / blockSize)};

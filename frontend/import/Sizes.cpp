@@ -34,6 +34,8 @@ std::optional<Exprs> frontend::getElements(NodeContext &context, Value value) {
     }
     return elements;
   }
+  if (type.getNumElements() > NodeContext::kMaxListed)
+    return std::nullopt;
   elements.resize(type.getNumElements());
   return elements;
 }

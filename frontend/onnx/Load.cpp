@@ -115,6 +115,8 @@ llvm::Expected<std::shared_ptr<Model>> dl::frontend::loadModel(StringRef path) {
               return checkTensor(*model, tensor);
             }))
       return std::move(error);
+    if (Error error = makeSparseTensorsDense(*model))
+      return std::move(error);
   } catch (const std::exception &exception) {
     return modelError(StringRef(exception.what()).trim());
   }

@@ -60,23 +60,20 @@ llvm::Expected<std::shared_ptr<Model>> loadModel(llvm::StringRef path);
 /// the folder of the model; no path leads out of it.
 llvm::Error resolveExternalData(Model &model);
 
+/// Replaces sparse initializers, and those of Constant nodes, by dense tensors.
+/// Tensors must have been checked.
+llvm::Error makeSparseTensorsDense(Model &model);
+
 /// Domain that unknown operators are moved to, in front of their own, so that
 /// the rest of a model can still be checked and prepared.
 constexpr llvm::StringLiteral kUnknownDomain = "dl.unknown:";
-
-/// The domain of Scan as opset 8 has it, over batches: ONNX's conversion would
-/// take dimensions away from the model's inputs and outputs.
-constexpr llvm::StringLiteral kBatchScanDomain = "dl.opset8:";
-
-/// Oldest version of ONNX's operators that rules know.
-constexpr int64_t kOldestOpset = 13;
 
 /// Whether there is a rule for an operator: domain, name, version of the set.
 using HasRule =
     llvm::function_ref<bool(llvm::StringRef, llvm::StringRef, int64_t)>;
 
-/// Checks the model's structure and operators, raises it to kOldestOpset, and
-/// replaces calls of its functions by their bodies.
+/// Checks the model's structure and operators, and replaces calls of its
+/// functions by their bodies.
 llvm::Error prepareModel(Model &model, HasRule hasRule);
 
 /// Calls `visit` for each tensor: initializers, attributes, and those in nested

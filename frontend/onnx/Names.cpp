@@ -166,7 +166,6 @@ private:
 std::string dl::frontend::getOperatorName(const onnx::NodeProto &node) {
   StringRef domain = node.domain();
   domain.consume_front(kUnknownDomain);
-  domain.consume_front(kBatchScanDomain);
   return domain.empty() || domain == "ai.onnx"
              ? node.op_type()
              : (domain + "." + node.op_type()).str();

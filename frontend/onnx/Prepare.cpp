@@ -6,7 +6,6 @@
 #include "onnx/checker.h"
 #include "onnx/inliner/inliner.h"
 #include "onnx/onnx_pb.h"
-#include "onnx/version_converter/convert.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
@@ -254,56 +253,42 @@ static void restoreNames(onnx::GraphProto &graph,
   }
 }
 
+/// Gives calls the attributes that they leave at the function's defaults;
+/// ONNX's inliner does not.
+template <class Nodes>
+static void addDefaults(Nodes &nodes, const onnx::ModelProto &model) {
+  for (onnx::NodeProto &node : nodes) {
+    for (onnx::AttributeProto &attribute : *node.mutable_attribute()) {
+      if (attribute.has_g())
+        addDefaults(*attribute.mutable_g()->mutable_node(), model);
+      for (onnx::GraphProto &graph : *attribute.mutable_graphs())
+        addDefaults(*graph.mutable_node(), model);
+    }
+    for (const onnx::FunctionProto &function : model.functions()) {
+      if (function.name() != node.op_type() ||
+          function.domain() != node.domain())
+        continue;
+      for (const onnx::AttributeProto &byDefault : function.attribute_proto()) {
+        bool isGiven = false;
+        for (const onnx::AttributeProto &given : node.attribute())
+          isGiven |= given.name() == byDefault.name();
+        if (!isGiven)
+          *node.add_attribute() = byDefault;
+      }
+    }
+  }
+}
+
 /// Replaces calls by bodies, whose nodes get the name of the node that called
 /// the function.
 static void inlineFunctions(onnx::ModelProto &model) {
   onnx::GraphProto &graph = *model.mutable_graph();
   llvm::StringMap<std::string> owners = getOwners(graph);
+  addDefaults(*graph.mutable_node(), model);
+  for (onnx::FunctionProto &function : *model.mutable_functions())
+    addDefaults(*function.mutable_node(), model);
   onnx::inliner::InlineLocalFunctions(model, /*convert_version=*/true);
   restoreNames(graph, owners);
-}
-
-/// Whether inputs of the model that list sizes are as short as a rank. ONNX's
-/// inference, which is a part of its conversion, makes a dimension for each
-/// entry.
-static Error checkSizeLists(const onnx::ModelProto &model) {
-  constexpr int64_t kMaxRank = 4096;
-  llvm::StringSet<> tooLong;
-  for (const onnx::ValueInfoProto &input : model.graph().input())
-    if (input.type().tensor_type().shape().dim_size() == 1 &&
-        input.type().tensor_type().shape().dim(0).dim_value() > kMaxRank)
-      tooLong.insert(input.name());
-  for (const onnx::NodeProto &node : model.graph().node())
-    if (node.op_type() == "ConstantOfShape" || node.op_type() == "Expand" ||
-        node.op_type() == "Reshape" || node.op_type() == "Tile")
-      if (node.input_size() && tooLong.contains(*node.input().rbegin()))
-        return modelError(
-            describeNode(model.graph(), node, getOpset(model, "")) +
-            ": its input '" + *node.input().rbegin() + "' lists more than " +
-            llvm::Twine(kMaxRank) + " sizes");
-  return Error::success();
-}
-
-/// Keeps the Scans of opset 8 from the conversion.
-static void moveBatchScans(onnx::ModelProto &model) {
-  bool isFound = false;
-  auto move = [&](auto &&move, onnx::GraphProto &graph) -> void {
-    for (onnx::NodeProto &node : *graph.mutable_node()) {
-      if (node.op_type() == "Scan" && node.domain().empty()) {
-        node.set_domain(kBatchScanDomain.str());
-        isFound = true;
-      }
-      for (onnx::AttributeProto &attribute : *node.mutable_attribute())
-        if (attribute.has_g())
-          move(move, *attribute.mutable_g());
-    }
-  };
-  move(move, *model.mutable_graph());
-  if (!isFound)
-    return;
-  onnx::OperatorSetIdProto *import = model.add_opset_import();
-  import->set_domain(kBatchScanDomain.str());
-  import->set_version(8);
 }
 
 //===----------------------------------------------------------------------===//
@@ -326,22 +311,6 @@ Error dl::frontend::prepareModel(Model &model, HasRule hasRule) {
       inlineFunctions(proto);
       normalizeDomains(proto);
       UnknownOperators(proto, hasRule).move();
-    }
-    int64_t opset = getOpset(proto, "");
-    if (opset && opset < kOldestOpset) {
-      if (Error error = checkSizeLists(proto))
-        return error;
-      llvm::StringMap<std::string> owners = getOwners(proto.graph());
-      if (opset == 8)
-        moveBatchScans(proto);
-      try {
-        proto = onnx::version_conversion::ConvertVersion(proto, kOldestOpset);
-        restoreNames(*proto.mutable_graph(), owners);
-      } catch (const std::exception &exception) {
-        return modelError("opset " + llvm::Twine(opset) +
-                          " cannot be raised to " + llvm::Twine(kOldestOpset) +
-                          ": " + cleanMessage(exception.what()));
-      }
     }
   } catch (const std::exception &exception) {
     return modelError(cleanMessage(exception.what()));

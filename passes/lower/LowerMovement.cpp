@@ -129,6 +129,32 @@ static AffineMap getPositionMap(SliceOp op) {
   return AffineMap::get(to.getRank(), 0, exprs, context);
 }
 
+/// What a slice takes along the dimensions in which it runs forward; all of the
+/// others.
+static Value cutForward(KernelBuilder &kernel, SliceOp op) {
+  OpBuilder &builder = kernel.builder;
+  RankedTensorType from = op.getOperand().getType();
+  RankedTensorType to = getType(op.getResult());
+  SmallVector<OpFoldResult> starts, extents, strides;
+  SmallVector<AffineExpr> dims = getDims(to);
+  for (int64_t d = 0; d < to.getRank(); ++d) {
+    bool isForward = op.getStrides()[d] > 0;
+    if (!isForward)
+      dims[d] = getDim(from, d);
+    // Nothing may be taken from behind the end, where no offset is valid.
+    bool isFromStart = !isForward || to.getDimSize(d) == 0;
+    starts.push_back(
+        isFromStart ? builder.getIndexAttr(0)
+                    : kernel.getSize(simplify(op.getOffsets().getResult(d))));
+    extents.push_back(kernel.getSize(dims[d]));
+    strides.push_back(builder.getIndexAttr(isForward ? op.getStrides()[d] : 1));
+  }
+  RankedTensorType type = getTensorType(dims, to.getElementType());
+  return tensor::ExtractSliceOp::create(
+      builder, op.getLoc(), KernelBuilder::getKernelType(type),
+      kernel.getTensor(op.getOperand()), starts, extents, strides);
+}
+
 static void create(KernelBuilder &kernel, SliceOp op) {
   Location loc = op.getLoc();
   OpBuilder &builder = kernel.builder;
@@ -142,33 +168,30 @@ static void create(KernelBuilder &kernel, SliceOp op) {
   }
   if (AffineMap map = getPositionMap(op))
     return setComposed(kernel, op.getResult(), op.getOperand(), map);
-  if (llvm::all_of(op.getStrides(), [](int64_t s) { return s > 0; })) {
-    SmallVector<OpFoldResult> starts, extents, strides;
-    for (int64_t d = 0; d < to.getRank(); ++d) {
-      // Nothing may be taken from behind the end, where no offset is valid.
-      starts.push_back(to.getDimSize(d) == 0
-                           ? builder.getIndexAttr(0)
-                           : kernel.getSize(simplify(offsets[d])));
-      extents.push_back(kernel.getSize(getDim(to, d)));
-      strides.push_back(builder.getIndexAttr(op.getStrides()[d]));
-    }
-    kernel.setTensor(op.getResult(),
-                     tensor::ExtractSliceOp::create(
-                         builder, loc, KernelBuilder::getKernelType(to),
-                         kernel.getTensor(op.getOperand()), starts, extents,
-                         strides));
-    return;
-  }
+  if (llvm::all_of(op.getStrides(), [](int64_t s) { return s > 0; }))
+    return kernel.setTensor(op.getResult(), cutForward(kernel, op));
   if (llvm::all_of(offsets,
                    [](AffineExpr e) { return isa<AffineConstantExpr>(e); })) {
-    // With a negative stride, the result runs backwards from the offset.
+    // With a negative stride, the result runs backwards from the offset. What
+    // other dimensions take is cut out first: the size of a loop follows from
+    // the operands' dimensions that it runs along.
     SmallVector<AffineExpr> exprs;
-    for (int64_t d = 0; d < to.getRank(); ++d)
-      exprs.push_back(builder.getAffineDimExpr(d) * op.getStrides()[d] +
-                      offsets[d]);
-    setComposed(kernel, op.getResult(), op.getOperand(),
-                AffineMap::get(to.getRank(), 0, exprs, op.getContext()));
-    return;
+    bool needsCut = false;
+    for (int64_t d = 0; d < to.getRank(); ++d) {
+      AffineExpr dim = builder.getAffineDimExpr(d);
+      bool isBackward = op.getStrides()[d] < 0;
+      exprs.push_back(isBackward ? dim * op.getStrides()[d] + offsets[d] : dim);
+      needsCut |=
+          !isBackward && (offsets[d] != 0 || op.getStrides()[d] != 1 ||
+                          !provablyEqual(getDim(from, d), getDim(to, d)));
+    }
+    AffineMap map = AffineMap::get(to.getRank(), 0, exprs, op.getContext());
+    if (!needsCut || kernel.getView(op.getOperand()).splat)
+      return setComposed(kernel, op.getResult(), op.getOperand(), map);
+    View view;
+    view.tensor = cutForward(kernel, op);
+    view.map = map;
+    return kernel.setView(op.getResult(), view);
   }
   SmallVector<Value> starts;
   for (AffineExpr offset : offsets)

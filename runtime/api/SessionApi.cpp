@@ -52,6 +52,7 @@ Status convertOptions(const dlrt_session_options *given,
   options.allocator.context = copy.allocator.context;
   options.allocator.allocate = copy.allocator.allocate;
   options.allocator.release = copy.allocator.release;
+  options.memoryLimit = copy.memory_limit;
   options.logContext = copy.logger.context;
   options.log = copy.logger.log;
   if (copy.executor.run) {

@@ -370,6 +370,11 @@ typedef struct dlrt_session_options {
   dlrt_allocator allocator; /* allocate NULL: the system's memory */
   dlrt_executor executor;   /* run NULL: threads of the session's own */
   dlrt_logger logger;       /* log NULL: none */
+  uint64_t memory_limit; /* bytes of intermediate results, scratch and outputs
+                            of its own that the session may hold; what needs
+                            more is refused with OUT_OF_MEMORY before it
+                            starts, or, where the run itself finds sizes, at
+                            that point */
 } dlrt_session_options;
 
 /* Creates a session; `options` may be NULL and is copied. The caller destroys

@@ -248,18 +248,65 @@ Status Session::resolve(Binding &binding, uint32_t number) {
   return {};
 }
 
+/// Refuses a stage that would take the session over its limit. Memory that
+/// other shapes have left behind is given back first.
+Status Session::checkLimit(uint32_t number, size_t scratchBytes) {
+  if (!memoryLimit)
+    return {};
+  // Each is below 2^63; what cannot be added is more than any limit.
+  auto add = [](uint64_t &sum, uint64_t bytes) {
+    sum = bytes > UINT64_MAX - sum ? UINT64_MAX : sum + bytes;
+  };
+  Block &scratch = root().scratch;
+  uint64_t arenas = 0, own = 0, held = 0;
+  for (uint32_t i = 0; i < stages.size(); ++i) {
+    uint64_t needed =
+        i <= number ? static_cast<uint64_t>(stages[i].current->arenaBytes) : 0;
+    add(arenas, needed);
+    add(held, std::max<uint64_t>(needed, stages[i].arena.size()));
+  }
+  for (uint32_t i = 0; i < outputs.size(); ++i) {
+    bool isKnown = !outputs[i].data && outputStage(i) <= number;
+    uint64_t needed =
+        isKnown ? static_cast<uint64_t>(current->outputBytes[i]) : 0;
+    add(own, needed);
+    add(held, std::max<uint64_t>(needed, outputs[i].own.size()));
+  }
+  add(held, std::max<uint64_t>(scratchBytes, scratch.size()));
+  uint64_t needed = scratchBytes;
+  add(needed, arenas);
+  add(needed, own);
+  if (needed > memoryLimit)
+    return at({Code::OutOfMemory,
+               "a run with these shapes needs " + std::to_string(needed) +
+                   " bytes (intermediate results " + std::to_string(arenas) +
+                   ", scratch " + std::to_string(scratchBytes) + ", outputs " +
+                   std::to_string(own) + "), more than the limit of " +
+                   std::to_string(memoryLimit)});
+  if (held > memoryLimit && number == 0) {
+    for (Stage &stage : stages)
+      stage.arena.release();
+    for (Output &output : outputs) {
+      output.own.release();
+      output.written = nullptr;
+    }
+    scratch.release();
+  }
+  return {};
+}
+
 Status Session::reserveMemory(uint32_t number) {
   Block &arena = stages[number].arena;
   size_t arenaBytes = static_cast<size_t>(current->arenaBytes);
-  if (arenaBytes > arena.size())
-    log("arena grows to " + std::to_string(arenaBytes) + " bytes");
-  DLRT_RETURN_IF_ERROR(arena.reserve(arenaBytes, "intermediate results"));
-  Block &scratch = root().scratch;
   size_t stride = paddedScratch(current->program.scratchBytes());
   size_t parts = static_cast<size_t>(threads());
   if (stride > (~size_t(0)) / parts)
     return {Code::OutOfMemory, "no memory for the kernels' scratch"};
-  DLRT_RETURN_IF_ERROR(scratch.reserve(stride * parts, "scratch"));
+  DLRT_RETURN_IF_ERROR(checkLimit(number, stride * parts));
+  if (arenaBytes > arena.size())
+    log("arena grows to " + std::to_string(arenaBytes) + " bytes");
+  DLRT_RETURN_IF_ERROR(arena.reserve(arenaBytes, "intermediate results"));
+  DLRT_RETURN_IF_ERROR(root().scratch.reserve(stride * parts, "scratch"));
   scratchStride = stride;
   return {};
 }

@@ -34,6 +34,7 @@ void Block::release() {
   else if (!allocator.allocate)
     freeAligned(memory, alignment);
   memory = nullptr;
+  bytes = 0;
 }
 
 Status Block::reserve(size_t wanted, const char *what) {

@@ -32,13 +32,13 @@ public:
   /// Makes room for `bytes`; `what` is for the message when there is no memory.
   Status reserve(size_t bytes, const char *what);
 
+  void release();
+
   /// Not null once `reserve` has succeeded, also for no bytes.
   std::byte *data() const { return memory; }
   size_t size() const { return bytes; }
 
 private:
-  void release();
-
   Allocator allocator;
   std::byte *memory = nullptr;
   size_t bytes = 0;

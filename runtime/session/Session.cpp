@@ -47,15 +47,15 @@ private:
 
 Session::Session(std::shared_ptr<Module> module, SessionOptions options)
     : shared(std::move(module)), allocator(options.allocator),
-      logContext(options.logContext), logFunction(options.log),
-      executor(std::move(options.executor)), strings(shared->header()),
-      scratch(allocator) {}
+      memoryLimit(options.memoryLimit), logContext(options.logContext),
+      logFunction(options.log), executor(std::move(options.executor)),
+      strings(shared->header()), scratch(allocator) {}
 
 Session::Session(Session &parent, const fb::Entry &entry)
     : shared(parent.shared), signature(&entry), code(parent.code),
-      allocator(parent.allocator), logContext(parent.logContext),
-      logFunction(parent.logFunction), parent(&parent),
-      strings(shared->header()), scratch(allocator) {}
+      allocator(parent.allocator), memoryLimit(parent.memoryLimit),
+      logContext(parent.logContext), logFunction(parent.logFunction),
+      parent(&parent), strings(shared->header()), scratch(allocator) {}
 
 Status Session::create(std::shared_ptr<Module> module, SessionOptions options,
                        std::unique_ptr<Session> &result) {

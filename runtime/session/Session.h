@@ -25,6 +25,7 @@ struct SessionOptions {
   int threads = 0;                    ///< 0: as many as there are CPUs
   std::unique_ptr<Executor> executor; ///< null: a pool of `threads` threads
   Allocator allocator;
+  uint64_t memoryLimit = 0; ///< bytes that the session may hold; 0: no limit
   void *logContext = nullptr;
   void (*log)(void *context, const char *message) = nullptr;
 };
@@ -151,6 +152,7 @@ private:
   Status findOutputs(Binding &binding, uint32_t number);
   Status resolve(Binding &binding, uint32_t number);
   Status reserveMemory(uint32_t number);
+  Status checkLimit(uint32_t number, size_t scratchBytes);
   Status readSizes(uint32_t number);
   void *bufferAddress(uint32_t buffer) const;
   uint32_t outputStage(uint32_t index) const;
@@ -196,6 +198,7 @@ private:
   const fb::Plan *plan = nullptr;
   const CodeImage *code = nullptr;
   Allocator allocator;
+  uint64_t memoryLimit;
   void *logContext;
   void (*logFunction)(void *context, const char *message);
   std::unique_ptr<Executor> executor;

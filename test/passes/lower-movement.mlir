@@ -94,3 +94,20 @@ func.func @position(%x: tensor<4x8xf32>) -> tensor<1x8xf32> {
   } : tensor<1x8xf32>
   return %0 : tensor<1x8xf32>
 }
+
+// -----
+
+// Along other dimensions than the one that runs backwards, what a convolution's filter
+// takes is cut out first, so that the window has its size.
+
+// CHECK-DAG: #[[BACK:.*]] = affine_map<(d0, d1, d2, d3, d4, d5) -> (-d4 + 1, d5, 0, d3)>
+// CHECK: tensor.extract_slice %arg0[0, 0, 0, 0] [2, 1, 1, 4] [1, 1, 1, 1]
+// CHECK: linalg.generic {indexing_maps = [#{{[a-z0-9]*}}, #[[BACK]],
+func.func @backward(%x: tensor<1x5x5x4xf32>, %w: tensor<2x2x1x4xf32>) -> tensor<1x4x5x4xf32> attributes {dl.symbols = []} {
+  %0 = dl.fused {
+    %1 = dl.slice %w {offsets = affine_map<() -> (1, 0, 0, 0)>, strides = array<i64: -1, 1, 1, 1>} : (tensor<2x2x1x4xf32>) -> tensor<2x1x1x4xf32>
+    %2 = dl.conv %x, %1 {channels_last = true, dilations = array<i64: 1, 1>, groups = 4 : i64, pads_high = array<i64: 0, 0>, pads_low = array<i64: 0, 0>, strides = array<i64: 1, 1>} : (tensor<1x5x5x4xf32>, tensor<2x1x1x4xf32>) -> tensor<1x4x5x4xf32>
+    dl.yield %2 : tensor<1x4x5x4xf32>
+  } : tensor<1x4x5x4xf32>
+  return %0 : tensor<1x4x5x4xf32>
+}

@@ -396,8 +396,7 @@ void SourceTrace::explainRemoved(int number) {
   } else if (outcome == Outcome::Forwarded) {
     node.why = "removed: passes its operand on";
   } else if (outcome == Outcome::Skipped) {
-    node.why = "removed: in a branch that is never taken, or replaced when the "
-               "operator set was raised";
+    node.why = "removed: in a branch that is never taken";
   } else if (!lastSeen[number]) {
     node.why = users.empty()
                    ? "removed: no result of the model needs it"

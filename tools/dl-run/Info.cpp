@@ -36,11 +36,16 @@ dlrt_code_info codeInfo(const runtime::Module &module, uint32_t index) {
 /// The arena's bytes as text, a formula in the symbols.
 std::string arenaText(const runtime::Module &module, uint32_t entry,
                       const std::string &target) {
-  char text[256];
-  runtime::detail::check(dlrt_module_arena, module.get(), entry, target.c_str(),
-                         static_cast<int64_t *>(nullptr),
-                         static_cast<char *>(text), sizeof(text));
-  return text;
+  std::string text(256, '\0');
+  for (;;) {
+    runtime::detail::check(dlrt_module_arena, module.get(), entry,
+                           target.c_str(), static_cast<int64_t *>(nullptr),
+                           text.data(), text.size());
+    size_t length = text.find('\0');
+    if (length + 1 < text.size())
+      return text.substr(0, length);
+    text.resize(2 * text.size()); // it may have been cut
+  }
 }
 
 std::string valueText(const runtime::Value &value) {

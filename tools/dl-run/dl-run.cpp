@@ -26,6 +26,7 @@ struct Options {
   std::string device;
   std::string entry;
   int threads = 0;
+  uint64_t memoryLimit = 0;
   bool check = false;
   bool info = false;
   bool json = false;
@@ -143,6 +144,7 @@ void runModule(const Options &options, const runtime::Module &module) {
   sessionOptions.entry = entryName.c_str();
   sessionOptions.target = target.c_str();
   sessionOptions.threads = options.threads;
+  sessionOptions.memory_limit = options.memoryLimit;
   runtime::Session session(module, sessionOptions);
   std::vector<values::Value> inputs = values::readInputs(
       options.module, entryName, module.inputs(entry), options.inputs);
@@ -215,6 +217,13 @@ int main(int argc, char **argv) {
                  "group allow")
       ->type_name("N")
       ->check(CLI::Range(1, 65536));
+  app.add_option("--memory-limit", options.memoryLimit,
+                 "the most bytes that intermediate results, scratch and "
+                 "outputs may take together (1000, 64MB, 2GiB); a run that "
+                 "needs more is refused before it starts")
+      ->type_name("BYTES")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/true))
+      ->check(CLI::PositiveNumber);
   app.add_flag("--check", options.check,
                "compare all bytes of the module with their hashes");
   app.add_flag("--info", options.info,

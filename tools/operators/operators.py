@@ -38,7 +38,7 @@ from the importer's rules (`dl-compile --list-operators`), ONNX's schemas (onnx 
 the cases of ONNX's own suite for single operators.
 
 - **since**: the versions of the domain's operators that brought a form of the operator.
-  Models of ONNX's domain that import a version before {oldest} are raised to it first.
+  Each is taken as its version defines it.
 - **by**: a rule of the importer, its control flow, or the function by which ONNX defines the
   operator; *nothing* where there is none of these.
 - **types**: those that inputs and outputs may have, of those that the schema of the newest
@@ -171,7 +171,7 @@ def make_page(binary):
         f"On {target}, {len(reached & {name for name, _, _ in cases})} of {len(cases)} cases for single operators pass."
         for target, reached in lists.items()
     )
-    page = HEAD.format(onnx=onnx.__version__, oldest=listed["oldest_opset"], columns=columns, total=total)
+    page = HEAD.format(onnx=onnx.__version__, columns=columns, total=total)
     for domain in sorted({domain for domain, _ in versions}):
         page += f"## {DOMAINS.get(domain, domain)}\n\n"
         page += "| operator | since | by | types | " + " | ".join(lists) + " | not, because |\n"

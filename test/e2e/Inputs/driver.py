@@ -33,10 +33,13 @@ def run_module(bin, module, inputs, outputs, scratch):
     return [np.load(f"{scratch}/out/output_{i}.npy") for i in range(outputs)]
 
 
-def open_peer(model):
+def open_peer(model, optimized=True):
     """A session of ONNX Runtime on the CPU, without its warnings; its own error where it refuses the model."""
     import onnxruntime
+    onnxruntime.set_default_logger_severity(4)
     options = onnxruntime.SessionOptions()
+    if not optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

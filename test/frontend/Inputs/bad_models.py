@@ -292,15 +292,6 @@ def main(folder):
     write("sequence_output", sequence)
     numbers = TensorProto(name="s", data_type=TensorProto.COMPLEX64, dims=[1], float_data=[1, 2])
     write("complex_weight", model([relu()], weights=[numbers]))
-    sparse = model([relu()])
-    sparse.graph.sparse_initializer.append(
-        helper.make_sparse_tensor(
-            helper.make_tensor("s", TensorProto.FLOAT, [1], [1.0]),
-            helper.make_tensor("i", TensorProto.INT64, [1], [2]),
-            [4],
-        )
-    )
-    write("sparse_weight", sparse)
     write("wrong_output_type", model([relu()], outputs=[value("y", [4], TensorProto.INT64)]))
     write("wrong_output_rank", model([relu()], outputs=[value("y", [4, 1])]))
     write("wrong_output_size", model([relu()], outputs=[value("y", [5])]))

@@ -70,6 +70,15 @@ class SessionTest(unittest.TestCase):
             np.testing.assert_array_equal(total, a + a)
             np.testing.assert_array_equal(turned, a.T)
 
+    def test_memory_limit(self):
+        session = dl.Session(self.digits, threads=1, memory_limit=1 << 20)
+        session.run([self.images[:1]])
+        with self.assertRaisesRegex(dl.Error, "more than the limit of 1048576") as caught:
+            session.run([np.zeros((100000, 1, 8, 8), np.float32)])
+        self.assertEqual(caught.exception.status, "out_of_memory")
+        with self.assertRaises(dl.Error):
+            dl.Session(self.digits, memory_limit=-1)
+
     def test_outputs_are_written_in_place(self):
         session = dl.Session(self.sums)
         a = np.ones((4, 8), np.float32)

@@ -153,14 +153,25 @@ class Session:
     Sessions of one module share its weights and code.
     """
 
-    def __init__(self, module: Module | str | os.PathLike[str] | bytes, *, entry: str | None = None, threads: int = 0):
+    def __init__(
+        self,
+        module: Module | str | os.PathLike[str] | bytes,
+        *,
+        entry: str | None = None,
+        threads: int = 0,
+        memory_limit: int = 0,
+    ):
         """`module` is a Module, or what one is opened from; `entry` the name of what to
         run, by default the first; `threads` those that a run uses, by default the CPUs
-        that this process may use."""
+        that this process may use; `memory_limit` the most bytes that intermediate
+        results, scratch and outputs whose size the run finds may take, 0 for any: a run
+        that needs more fails before it starts, with `out_of_memory`."""
+        if memory_limit < 0:
+            raise Error(f"memory_limit: {memory_limit}, expected 0 or more", "invalid_argument")
         if threads < 0:
             raise Error(f"threads: {threads}, expected 0 or more", "invalid_argument")
         self._module = module if isinstance(module, Module) else Module(module)
-        self._native = _runtime.Session(self._module._native, entry, threads)
+        self._native = _runtime.Session(self._module._native, entry, threads, memory_limit)
         self._inputs = _values(self._native.inputs())
         self._outputs = _values(self._native.outputs())
 
