@@ -49,8 +49,8 @@ static bool stopAtEnd(NodeContext &node, SmallVectorImpl<Value> &results,
   return true;
 }
 
-/// Begins a body with these arguments, at which the builder then builds: states,
-/// then slices of inputs.
+/// Begins a body with these arguments, at which the builder then builds:
+/// states, then slices of inputs.
 static ValueRange beginBody(NodeContext &node, Region &region,
                             ArrayRef<Value> states, ArrayRef<Value> inputs) {
   SmallVector<Type> types(ValueRange(states).getTypes());
@@ -161,8 +161,8 @@ LogicalResult GraphImporter::importBatchScan(NodeContext &node) {
     Body inner;
     {
       OpBuilder::InsertionGuard innerGuard(builder);
-      ValueRange slices = beginBody(node, inner.region, sequence.states,
-                                    sequence.inputs);
+      ValueRange slices =
+          beginBody(node, inner.region, sequence.states, sequence.inputs);
       ++loopDepth;
       auto results = importNested(node, *graph, slices.take_front(count));
       --loopDepth;
@@ -175,8 +175,8 @@ LogicalResult GraphImporter::importBatchScan(NodeContext &node) {
         return node.unsupported(
             "its body finds sizes in data, or works on sequences");
       if (sequence.length &&
-          !stopAtEnd(node, inner.results, slices.take_front(numStates), slices.back(),
-                     sequence.length))
+          !stopAtEnd(node, inner.results, slices.take_front(numStates),
+                     slices.back(), sequence.length))
         return failure();
     }
     auto results = createScan(node, inner.region, inner.results,

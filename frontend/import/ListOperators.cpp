@@ -65,8 +65,6 @@ std::string dl::frontend::listOperators() {
         });
       });
   };
-  json.object([&] {
-    json.attributeArray("operators", writeAll);
-  });
+  json.object([&] { json.attributeArray("operators", writeAll); });
   return text + "\n";
 }

@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "onnx/onnx_pb.h"
 
+namespace frontend = dl::frontend;
 using namespace dl::frontend;
 using namespace mlir;
 using llvm::StringRef;
@@ -73,7 +74,7 @@ static RankedTensorType getIndexType(OpBuilder &builder) {
   return RankedTensorType::get({}, builder.getI64Type());
 }
 
-Type dl::frontend::getSliceType(Value tensor) {
+Type frontend::getSliceType(Value tensor) {
   return mlir::dl::getTensorType(
       ArrayRef(NodeContext::dims(tensor)).drop_front(),
       NodeContext::elementType(tensor));
@@ -307,7 +308,7 @@ FailureOr<SmallVector<Value>> GraphImporter::closeLoop(NodeContext &node,
 // Scan
 //===----------------------------------------------------------------------===//
 
-Value dl::frontend::reverseFront(NodeContext &node, Value x) {
+Value frontend::reverseFront(NodeContext &node, Value x) {
   Exprs offsets(NodeContext::rank(x), node.constantExpr(0));
   offsets[0] = mlir::dl::simplify(NodeContext::dim(x, 0) - 1);
   SmallVector<int64_t> strides(offsets.size(), 1);

@@ -136,23 +136,25 @@ LogicalResult GraphImporter::tryNode(const onnx::NodeProto &node,
       !wrong.empty())
     return fail(/*isInvalid=*/true, wrong);
   NodeContext nodeContext(*this, builder, loc, node, opset);
-  if (isComposite(node.domain(), node.op_type()))
-    nodeContext.computeInSingle();
   LogicalResult result = failure();
-  if (auto legacy = buildLegacyBody(nodeContext))
+  if (auto legacy = buildLegacyBody(nodeContext)) {
     result = importFunction(nodeContext, *legacy, /*isLegacy=*/true);
-  else if (ImportRule rule = rules.find(node.domain(), node.op_type(), opset))
+  } else if (ImportRule rule =
+                 rules.find(node.domain(), node.op_type(), opset)) {
+    if (isComposite(node.domain(), node.op_type()))
+      nodeContext.computeInSingle();
     result = rule(nodeContext);
-  else if (node.domain().empty() && node.op_type() == "If")
+  } else if (node.domain().empty() && node.op_type() == "If") {
     result = importBranch(nodeContext);
-  else if (node.domain().empty() && node.op_type() == "Loop")
+  } else if (node.domain().empty() && node.op_type() == "Loop") {
     result = importLoop(nodeContext);
-  else if (node.domain().empty() && node.op_type() == "Scan")
+  } else if (node.domain().empty() && node.op_type() == "Scan") {
     result = importScan(nodeContext);
-  else if (node.domain().empty() && node.op_type() == "SequenceMap")
+  } else if (node.domain().empty() && node.op_type() == "SequenceMap") {
     result = importSequenceMap(nodeContext);
-  else
+  } else {
     result = importBody(nodeContext);
+  }
   if (failed(result))
     return fail(/*isInvalid=*/false, "this form of it is not supported");
   for (const std::string &output : node.output())

@@ -383,7 +383,8 @@ static LogicalResult importSvmClassifier(NodeContext &context) {
   if (!scores)
     return failure();
   SmallVector<int64_t> names(labels->numbers);
-  bool isBinary = machine->rho.size() == 1;
+  // Of linear machines for many classes, the largest score decides.
+  bool isBinary = machine->rho.size() == 1 && (count > 0 || classes == 2);
   if (isBinary) {
     winner = chooseOfOneRho(context, classes, hasProbabilities, allPositive,
                             winner, most);

@@ -17,8 +17,6 @@ using namespace mlir::dl;
 #include "ir/dialect/DlTypes.cpp.inc"
 #define GET_ATTRDEF_CLASSES
 #include "ir/dialect/DlAttrs.cpp.inc"
-#define GET_TYPEDEF_CLASSES
-#include "ir/dialect/DlTypes.cpp.inc"
 
 namespace {
 /// Constants stay in the regions that may not run: sizes among them may have
@@ -75,10 +73,6 @@ void DlDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "ir/dialect/ControlOps.cpp.inc"
-      >();
-  addTypes<
-#define GET_TYPEDEF_LIST
-#include "ir/dialect/DlTypes.cpp.inc"
       >();
   addInterfaces<FoldInterface>();
 }

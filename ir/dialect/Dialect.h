@@ -41,8 +41,6 @@ template <class Op> class FusionOpaque : public TraitBase<Op, FusionOpaque> {};
 #include "ir/dialect/DlTypes.h.inc"
 #define GET_ATTRDEF_CLASSES
 #include "ir/dialect/DlAttrs.h.inc"
-#define GET_TYPEDEF_CLASSES
-#include "ir/dialect/DlTypes.h.inc"
 
 namespace mlir::dl {
 

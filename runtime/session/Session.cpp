@@ -126,10 +126,9 @@ Status Session::initialize() {
   }
   for (uint32_t i = 0; i < count(signature->outputs()); ++i) {
     outputs.emplace_back(allocator);
-    outputs[i].isString =
-        outputKind(i) == fb::ValueKind_Tensor &&
-        signature->outputs()->Get(i)->type()->element() ==
-            fb::ElementType_String;
+    outputs[i].isString = outputKind(i) == fb::ValueKind_Tensor &&
+                          signature->outputs()->Get(i)->type()->element() ==
+                              fb::ElementType_String;
     outputs[i].rank =
         static_cast<int>(count(signature->outputs()->Get(i)->type()->dims()));
   }

@@ -76,8 +76,8 @@ Result getResult(const runtime::Session &session, uint32_t index) {
 std::string describe(const Result &result, dlrt_value_kind kind) {
   std::string text;
   for (const runtime::Tensor &tensor : result.tensors)
-    text += (text.empty() ? "" : ", ") +
-            values::describe(tensor.type, tensor.dims);
+    text +=
+        (text.empty() ? "" : ", ") + values::describe(tensor.type, tensor.dims);
   if (kind == DLRT_TENSOR)
     return text;
   return result.isNone ? "none" : "(" + text + ")";

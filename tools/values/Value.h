@@ -45,8 +45,8 @@ template <typename T> struct AlignedAllocator {
 using Bytes = std::vector<unsigned char, AlignedAllocator<unsigned char>>;
 
 /// A dense row-major tensor in memory of its own, little endian; or a sequence
-/// of tensors, or nothing (an optional without a value). Of strings, the data is
-/// an array of dlrt_string over `texts`, which copies share.
+/// of tensors, or nothing (an optional without a value). Of strings, the data
+/// is an array of dlrt_string over `texts`, which copies share.
 struct Value {
   enum class Kind { Tensor, Sequence, None } kind = Kind::Tensor;
   dlrt_type type = DLRT_NONE;
