@@ -57,15 +57,13 @@ OwningOpRef<ModuleOp> mlir::dl::reference::readProgram(StringRef name,
 //===----------------------------------------------------------------------===//
 
 /// The types that the caller sees: those of the attribute, if it is there.
-static SmallVector<RankedTensorType>
-getCallerTypes(func::FuncOp function, StringRef attribute, TypeRange types) {
-  SmallVector<RankedTensorType> result;
-  for (Type type : types)
-    result.push_back(cast<RankedTensorType>(type));
+static SmallVector<Type> getCallerTypes(func::FuncOp function,
+                                        StringRef attribute, TypeRange types) {
+  SmallVector<Type> result(types);
   if (auto array = function->getAttrOfType<ArrayAttr>(attribute))
     for (auto [type, declared] :
          llvm::zip(result, array.getAsRange<TypeAttr>()))
-      type = cast<RankedTensorType>(declared.getValue());
+      type = declared.getValue();
   return result;
 }
 
@@ -88,10 +86,15 @@ mlir::dl::reference::runEntry(func::FuncOp function,
   SmallVector<SmallVector<int64_t>> shapes;
   for (auto [input, declared, own] :
        llvm::zip(inputs, inputTypes, function.getArgumentTypes())) {
+    if (input.value) {
+      values.push_back(*input.value);
+      shapes.emplace_back(input.value->getShape());
+      continue;
+    }
     // Packed elements come to the function as bytes.
     SmallVector<int64_t> shape = input.shape;
     if (declared != own)
-      shape = {getCallerBytes(declared.getElementType(), input.shape)};
+      shape = {getCallerBytes(getElementTypeOrSelf(declared), input.shape)};
     values.push_back(
         Tensor::view(getElementTypeOrSelf(own), shape, input.data));
     shapes.push_back(input.shape);
@@ -111,13 +114,13 @@ mlir::dl::reference::runEntry(func::FuncOp function,
        llvm::zip(*results, outputTypes, function.getResultTypes())) {
     SmallVector<int64_t> shape(result.getShape());
     if (declared != own) {
-      auto evaluated = evaluateShape(declared, symbols);
+      auto evaluated = evaluateShape(cast<RankedTensorType>(declared), symbols);
       if (!evaluated)
         return function.emitError("has an output whose shape is not known: ")
                << declared;
       shape = *evaluated;
     }
-    outputs.push_back({declared.getElementType(), shape, result});
+    outputs.push_back({shape, result});
   }
   return outputs;
 }

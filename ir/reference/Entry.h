@@ -12,6 +12,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/IR/OwningOpRef.h"
+#include <optional>
 
 namespace mlir::dl::reference {
 
@@ -29,15 +30,16 @@ OwningOpRef<ModuleOp> readProgram(StringRef name, ArrayRef<char> bytes,
                                   MLIRContext &context);
 
 /// A tensor in the caller's memory: of elements narrower than a byte, several
-/// stand in one, from the low bits up; bool has a byte.
+/// stand in one, from the low bits up; bool has a byte. Strings, sequences and
+/// optionals are a value instead.
 struct EntryInput {
   SmallVector<int64_t> shape;
   const char *data = nullptr;
+  std::optional<Tensor> value = std::nullopt;
 };
 struct EntryOutput {
-  Type elementType;
   SmallVector<int64_t> shape;
-  Tensor bytes;
+  Tensor value; // its bytes
 };
 
 /// Runs an entry on inputs of the types that it declares. Fails with a

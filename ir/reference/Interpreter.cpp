@@ -246,7 +246,8 @@ FailureOr<SmallVector<int64_t>> mlir::dl::reference::bindSymbols(
     for (auto type : array.getAsRange<TypeAttr>())
       declaredTypes.push_back(type.getValue());
   for (auto [type, shape] : llvm::zip(declaredTypes, declaredShapes))
-    bindShape(cast<RankedTensorType>(type), shape, symbols);
+    if (auto tensor = dyn_cast<RankedTensorType>(type))
+      bindShape(tensor, shape, symbols);
   auto late = getBoundSymbols(function);
   for (auto [i, symbol] : llvm::enumerate(symbols))
     if (symbol == kUnboundSymbol && !late.contains(static_cast<unsigned>(i)))
@@ -254,7 +255,8 @@ FailureOr<SmallVector<int64_t>> mlir::dl::reference::bindSymbols(
              << i << " is not the size of a dimension of an input";
   for (auto [i, declared] :
        llvm::enumerate(llvm::zip(declaredTypes, declaredShapes)))
-    if (failed(verifyShape(function, i, std::get<0>(declared),
+    if (isa<RankedTensorType>(std::get<0>(declared)) &&
+        failed(verifyShape(function, i, std::get<0>(declared),
                            std::get<1>(declared), symbols)))
       return failure();
   for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))

@@ -73,7 +73,7 @@ TEST_F(EntryTest, LeavesWeightsWhereTheyAre) {
   auto outputs = runEntry(module->lookupSymbol<func::FuncOp>("main"),
                           {{{4}, reinterpret_cast<const char *>(x)}});
   ASSERT_TRUE(succeeded(outputs));
-  EXPECT_EQ((*outputs)[0].bytes.load<double>(),
+  EXPECT_EQ((*outputs)[0].value.load<double>(),
             (std::vector<double>{11, 22, 33, 44}));
 }
 
@@ -94,8 +94,7 @@ TEST_F(EntryTest, PackedSizesComeFromDeclaredShapes) {
   auto outputs = runEntry(main, {{{3}, x}});
   ASSERT_TRUE(succeeded(outputs));
   EXPECT_EQ((*outputs)[0].shape, (SmallVector<int64_t>{3}));
-  EXPECT_EQ((*outputs)[0].bytes.getNumElements(), 2);
-  EXPECT_TRUE((*outputs)[0].elementType.isUnsignedInteger(4));
+  EXPECT_EQ((*outputs)[0].value.getNumElements(), 2);
 }
 
 TEST_F(EntryTest, NamesWhatItDoesNotCompute) {

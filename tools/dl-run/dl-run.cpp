@@ -123,11 +123,19 @@ void interpret(const Options &options, const runtime::Module &module,
       options.module, module, entry, inputs, options.inputs);
   if (!options.outputDir.empty())
     values::makeFolder(options.outputDir);
-  std::vector<Result> given;
-  for (values::Value &value : results)
-    given.push_back(
-        {false,
-         {{value.type, value.dims, value.data.data(), value.data.size()}}});
+  using Kind = values::Value::Kind;
+  std::vector<Result> given(results.size());
+  auto toTensor = [](values::Value &value) {
+    return runtime::Tensor{value.type, value.dims, value.data.data(),
+                           value.data.size()};
+  };
+  for (size_t i = 0; i < results.size(); ++i) {
+    given[i].isNone = results[i].kind == Kind::None;
+    if (results[i].kind == Kind::Tensor)
+      given[i].tensors.push_back(toTensor(results[i]));
+    for (values::Value &element : results[i].elements)
+      given[i].tensors.push_back(toTensor(element));
+  }
   writeOutputs(options, given, outputs);
 }
 

@@ -5,6 +5,7 @@
 
 #include "tools/reference/Reference.h"
 
+#include "ir/dialect/Dialect.h"
 #include "ir/dialect/Locations.h"
 #include "ir/reference/Entry.h"
 
@@ -63,16 +64,21 @@ public:
     if (!function)
       throw std::runtime_error("the program has no function '" + entry + "'");
     llvm::SmallVector<reference::EntryInput> arguments;
-    for (const Value &input : inputs)
-      arguments.push_back({{input.dims.begin(), input.dims.end()},
-                           reinterpret_cast<const char *>(input.data.data())});
+    for (auto [input, type] : llvm::zip(inputs, function.getArgumentTypes())) {
+      if (llvm::isa<mlir::RankedTensorType>(type) && !input.texts)
+        arguments.push_back(
+            {{input.dims.begin(), input.dims.end()},
+             reinterpret_cast<const char *>(input.data.data())});
+      else
+        arguments.push_back({{}, nullptr, toTensor(input, type)});
+    }
     FirstError error(context);
     auto outputs = reference::runEntry(function, arguments);
     if (mlir::failed(outputs))
       error.raise();
     std::vector<Value> results;
     for (const reference::EntryOutput &output : *outputs)
-      results.push_back(toValue(output));
+      results.push_back(toValue(output.value, output.shape));
     return results;
   }
 
@@ -83,13 +89,50 @@ private:
     return registry;
   }
 
-  static Value toValue(const reference::EntryOutput &output) {
+  /// The value of a type, in the caller's memory but for strings.
+  static reference::Tensor toTensor(const Value &value, mlir::Type type) {
+    if (auto optional = llvm::dyn_cast<mlir::dl::OptionalType>(type))
+      return value.kind == Value::Kind::None
+                 ? reference::Tensor()
+                 : toTensor(value, optional.getValueType());
+    if (auto sequence = llvm::dyn_cast<mlir::dl::SequenceType>(type)) {
+      std::vector<reference::Tensor> elements;
+      for (const Value &element : value.elements)
+        elements.push_back(toTensor(element, sequence.getElementType()));
+      return reference::Tensor::sequence(std::move(elements));
+    }
+    mlir::Type elementType = mlir::getElementTypeOrSelf(type);
+    if (value.texts)
+      return reference::Tensor::storeStrings(elementType, value.dims,
+                                             *value.texts);
+    return reference::Tensor::view(
+        elementType, value.dims,
+        reinterpret_cast<const char *>(value.data.data()));
+  }
+
+  static Value toValue(const reference::Tensor &tensor,
+                       ArrayRef<int64_t> shape) {
     Value value;
-    value.dims.assign(output.shape.begin(), output.shape.end());
-    const reference::Tensor &bytes = output.bytes;
-    value.data.resize(bytes.getNumElements() * bytes.getElementBytes());
+    if (tensor.isNone()) {
+      value.kind = Value::Kind::None;
+      return value;
+    }
+    if (tensor.isSequence()) {
+      value.kind = Value::Kind::Sequence;
+      for (const reference::Tensor &element : tensor.getElements())
+        value.elements.push_back(toValue(element, element.getShape()));
+      return value;
+    }
+    value.dims.assign(shape.begin(), shape.end());
+    if (llvm::isa<mlir::dl::StringType>(tensor.getElementType())) {
+      std::vector<std::string> texts;
+      for (llvm::StringRef text : tensor.loadStrings())
+        texts.push_back(text.str());
+      return values::makeStrings(value.dims, std::move(texts));
+    }
+    value.data.resize(tensor.getNumElements() * tensor.getElementBytes());
     if (!value.data.empty())
-      std::memcpy(value.data.data(), bytes.getData(), value.data.size());
+      std::memcpy(value.data.data(), tensor.getData(), value.data.size());
     return value;
   }
 

@@ -37,12 +37,25 @@ std::unique_ptr<ReferenceProgram> openReference(const std::string &name,
   return std::unique_ptr<ReferenceProgram>(open(name.c_str(), bytes, size));
 }
 
-/// Dense tensors of numbers go in and out.
-static void checkSupported(const runtime::Value &declared,
-                           const std::string &where, const std::string &what) {
-  if (declared.kind != DLRT_TENSOR || declared.type == DLRT_STRING)
-    throw Failure(where, what + "the reference takes and gives no strings, "
-                                "sequences and optionals");
+/// Of a sequence or an optional.
+static void checkKind(const runtime::Value &declared,
+                      const values::Value &value, const std::string &file,
+                      const std::string &what) {
+  using Kind = values::Value::Kind;
+  bool isOptional = declared.kind != DLRT_SEQUENCE;
+  bool fits = declared.kind == DLRT_OPTIONAL_TENSOR
+                  ? value.kind == Kind::Tensor
+                  : value.kind == Kind::Sequence;
+  if (!fits && !(isOptional && value.kind == Kind::None))
+    throw Failure(file, what + "it is not of the declared kind");
+  for (const values::Value &element : value.elements)
+    if (element.type != declared.type)
+      throw Failure(file, what + "it has an element of type " +
+                              dlrt_type_name(element.type) + ", expected " +
+                              dlrt_type_name(declared.type));
+  if (value.kind == Kind::Tensor && value.type != declared.type)
+    throw Failure(file, what + "type is " + dlrt_type_name(value.type) +
+                            ", expected " + dlrt_type_name(declared.type));
 }
 
 /// The same messages as the runtime's, for what it would have checked.
@@ -51,7 +64,12 @@ static void checkInput(const runtime::Value &declared,
                        const std::string &file) {
   std::string what =
       "input " + std::to_string(index) + " '" + declared.name + "': ";
-  checkSupported(declared, file, what);
+  if (declared.kind != DLRT_TENSOR) {
+    checkKind(declared, value, file, what);
+    return;
+  }
+  if (value.kind != values::Value::Kind::Tensor)
+    throw Failure(file, what + "it is no tensor");
   if (value.type != declared.type)
     throw Failure(file, what + "type is " + dlrt_type_name(value.type) +
                             ", expected " + dlrt_type_name(declared.type));
@@ -74,14 +92,13 @@ runReference(const std::string &name, const runtime::Module &module,
   for (size_t i = 0; i < inputs.size(); ++i)
     checkInput(declared[i], inputs[i], i, files[i]);
   std::vector<runtime::Value> outputs = module.outputs(entry);
-  for (size_t i = 0; i < outputs.size(); ++i)
-    checkSupported(outputs[i], name,
-                   "output " + std::to_string(i) + " '" + outputs[i].name +
-                       "': ");
   std::vector<values::Value> results =
       openReference(name, module)->run(module.entryName(entry), inputs);
-  for (size_t i = 0; i < results.size(); ++i)
+  for (size_t i = 0; i < results.size(); ++i) {
     results[i].type = outputs[i].type;
+    for (values::Value &element : results[i].elements)
+      element.type = outputs[i].type;
+  }
   return results;
 }
 

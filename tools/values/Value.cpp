@@ -37,23 +37,6 @@ size_t byteSize(const std::string &where, dlrt_type type,
   return static_cast<size_t>((elements * bits + 7) / 8);
 }
 
-Value makeStrings(const std::vector<int64_t> &dims,
-                  std::vector<std::string> texts) {
-  Value value;
-  value.type = DLRT_STRING;
-  value.dims = dims;
-  value.data.resize(texts.size() * sizeof(dlrt_string));
-  value.texts =
-      std::make_shared<const std::vector<std::string>>(std::move(texts));
-  unsigned char *to = value.data.data();
-  for (const std::string &text : *value.texts) {
-    dlrt_string range = {text.data(), text.size()};
-    memcpy(to, &range, sizeof(range));
-    to += sizeof(range);
-  }
-  return value;
-}
-
 std::string describe(dlrt_type type, const std::vector<int64_t> &dims) {
   std::string text = std::string(dlrt_type_name(type)) + " [";
   for (size_t d = 0; d < dims.size(); ++d)
