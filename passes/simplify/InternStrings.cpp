@@ -17,7 +17,11 @@ using namespace mlir;
 using namespace mlir::dl;
 
 static bool hasStrings(Type type) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (auto sequence = dyn_cast<SequenceType>(type))
+    return hasStrings(sequence.getElementType());
+  if (auto optional = dyn_cast<OptionalType>(type))
+    return hasStrings(optional.getValueType());
+  auto tensor = dyn_cast<TensorType>(type);
   return tensor && isa<StringType>(tensor.getElementType());
 }
 
@@ -25,8 +29,17 @@ static bool hasStrings(Type type) {
 static Type getNumberType(Type type) {
   if (!hasStrings(type))
     return type;
-  return withElementType(cast<RankedTensorType>(type),
-                         IntegerType::get(type.getContext(), 64));
+  if (auto sequence = dyn_cast<SequenceType>(type))
+    return SequenceType::get(
+        type.getContext(),
+        cast<TensorType>(getNumberType(sequence.getElementType())));
+  if (auto optional = dyn_cast<OptionalType>(type))
+    return OptionalType::get(type.getContext(),
+                             getNumberType(optional.getValueType()));
+  Type number = IntegerType::get(type.getContext(), 64);
+  if (auto ranked = dyn_cast<RankedTensorType>(type))
+    return withElementType(ranked, number);
+  return UnrankedTensorType::get(number);
 }
 
 static SmallVector<Type> getNumberTypes(TypeRange types) {
@@ -67,6 +80,9 @@ class InternStrings : public ::dl::impl::InternStringsBase<InternStrings> {
       any |= llvm::any_of(function.getFunctionType().getInputs(), hasStrings);
     if (!any && calls.empty())
       return markAllAnalysesPreserved();
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (failed(verifyBorder(function)))
+        return signalPassFailure();
     for (StringFindOp search : searches)
       for (Attribute key : search.getKeys())
         getNumber(cast<StringAttr>(key).getValue());
@@ -183,6 +199,22 @@ class InternStrings : public ::dl::impl::InternStringsBase<InternStrings> {
       else if (hasStrings(type))
         noted[i] = TypeAttr::get(type);
     function->setAttr(name, ArrayAttr::get(function.getContext(), noted));
+  }
+
+  /// The runtime numbers the strings of tensors alone.
+  static LogicalResult verifyBorder(func::FuncOp function) {
+    auto isOther = [](Type type) {
+      return hasStrings(type) && !isa<RankedTensorType>(type);
+    };
+    FunctionType type = function.getFunctionType();
+    for (bool isInput : {true, false})
+      for (auto [i, value] :
+           llvm::enumerate(isInput ? type.getInputs() : type.getResults()))
+        if (isOther(value))
+          return function.emitError(isInput ? "input " : "output ")
+                 << i << " is a sequence or an optional of strings, which is "
+                 << "not supported";
+    return success();
   }
 
   static void changeTypes(func::FuncOp function) {

@@ -87,3 +87,15 @@ func.func @empty() -> tensor<0x!dl.string> {
   %0 = dl.constant dense<> : tensor<0x!dl.string>
   return %0 : tensor<0x!dl.string>
 }
+
+// -----
+
+// Nor does a sequence.
+// CHECK-LABEL: func.func @sequence(
+// CHECK: dl.sequence_create(%{{.*}}) : (tensor<2xi64>) -> !dl.sequence<tensor<2xi64>>
+// CHECK: dl.sequence_at {{.*}} -> tensor<2xi64>
+func.func @sequence(%x: tensor<2x!dl.string>, %i: tensor<i64>) -> tensor<2x!dl.string> {
+  %0 = dl.sequence_create(%x) : (tensor<2x!dl.string>) -> !dl.sequence<tensor<2x!dl.string>>
+  %1 = dl.sequence_at %0, %i {symbols = array<i64>} : (!dl.sequence<tensor<2x!dl.string>>, tensor<i64>) -> tensor<2x!dl.string>
+  return %1 : tensor<2x!dl.string>
+}
