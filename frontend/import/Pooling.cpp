@@ -190,6 +190,8 @@ static Value divideByCounts(NodeContext &context, Value sums, Value x,
   Arithmetic math(context);
   Type type = NodeContext::elementType(x);
   double common = 1;
+  // Counts of larger dimensions are not listed in the program.
+  constexpr int64_t kMostListed = 1 << 16;
   SmallVector<Value> divisors;
   for (size_t i = 0, rank = window.sizes.size(); i < rank; ++i) {
     int64_t low = includePads ? window.low[i] : 0;
@@ -200,9 +202,13 @@ static Value divideByCounts(NodeContext &context, Value sums, Value x,
     auto size = dyn_cast<AffineConstantExpr>(dim);
     if (allCount) {
       common *= static_cast<double>(window.sizes[i]);
-    } else if (!size) {
+    } else if (!size || (size.getValue() > kMostListed && !includePads)) {
       // Padding is included or not, and nothing is beyond: see getWindow.
       divisors.push_back(sumOnes(context, window, i, dim, type));
+    } else if (size.getValue() > kMostListed) {
+      (void)context.unsupported("a dimension of " + Twine(size.getValue()) +
+                                " elements, with windows beyond its padding");
+      return Value();
     } else {
       SmallVector<int64_t> counts = countPositions(
           window, i, size.getValue(), -low, size.getValue() + high);
