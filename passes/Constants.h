@@ -25,7 +25,8 @@ inline bool isRounding(Operation *op) {
 /// run.
 inline bool isStoredConstant(Value value) {
   auto isStatic = [](Value v) {
-    return cast<ShapedType>(v.getType()).hasStaticShape();
+    auto type = dyn_cast<ShapedType>(v.getType());
+    return type && type.hasStaticShape();
   };
   Operation *op = value.getDefiningOp();
   while (isStatic(value) &&

@@ -36,6 +36,37 @@ def VerifyPhase : Pass<"dl-verify-phase", "::mlir::ModuleOp"> {
   ];
 }
 
+def InternStrings : Pass<"dl-intern-strings", "::mlir::ModuleOp"> {
+  let summary = "let numbers stand for strings";
+  let description = [{
+    Elements of `!dl.string` become i64: positions in a table of strings, in which no
+    two are equal, so that moving, choosing and comparing strings is what it is of
+    integers. The strings of the program's constants come first, as the module's
+    attribute `dl.strings`; what a run reads or makes follows them in a table of the
+    session. So `dl.string_find` is an element of a constant: the first key of each of
+    the program's strings, and no key of all others. The other ops on strings, and
+    those on images, become calls of functions of the runtime. Types that a caller sees
+    stand in `dl.input_types` and `dl.output_types`.
+
+    Example:
+    ```mlir
+    func.func @main(%x: tensor<2x!dl.string>) -> tensor<2xi1> {
+      %c = dl.constant dense<"a"> : tensor<!dl.string>
+      %0 = dl.compare eq, %x, %c : (tensor<2x!dl.string>, tensor<!dl.string>) -> tensor<2xi1>
+      return %0 : tensor<2xi1>
+    }
+    ```
+    becomes, in a module with `dl.strings = ["a"]`,
+    ```mlir
+    func.func @main(%x: tensor<2xi64>) -> tensor<2xi1> attributes {dl.input_types = [tensor<2x!dl.string>]} {
+      %c = dl.constant dense<0> : tensor<i64>
+      %0 = dl.compare eq, %x, %c : (tensor<2xi64>, tensor<i64>) -> tensor<2xi1>
+      return %0 : tensor<2xi1>
+    }
+    ```
+  }];
+}
+
 def FoldConstants : Pass<"dl-fold-constants"> {
   let summary = "compute what follows from constants alone";
   let description = [{
@@ -91,7 +122,8 @@ def ReducePrecision : Pass<"dl-reduce-precision"> {
     and the like, pooling, softmax: `PositiveMeans`), so that the errors of all that
     one sum adds cancel (`dl.round_balanced`). A computed value is rounded once, where it is
     made, for all that read it, so that it is stored as bf16; inputs of the model
-    and results stay as they are. What a normalization makes is rounded for products
+    and results stay as they are. So do products of few multiplications, which take no
+    time that bf16 could save: a classifier's last one decides over its error. What a normalization makes is rounded for products
     alone: a residual connection adds it on, layer after layer. Convolutions in groups
     compute in f32 with what is stored as bf16.
 
@@ -110,6 +142,10 @@ def ReducePrecision : Pass<"dl-reduce-precision"> {
     %1 = dl.matmul %a, %b {wide} : (tensor<4x8xbf16>, tensor<8x16xbf16>) -> tensor<4x16xf32>
     ```
   }];
+  let options = [
+    Option<"minMultiplications", "min-multiplications", "int64_t", /*default=*/"0",
+           "products of fewer multiplications stay as they are">,
+  ];
 }
 
 def ChannelsLast : Pass<"dl-channels-last"> {
@@ -222,7 +258,8 @@ def Fuse : Pass<"dl-fuse", "::mlir::func::FuncOp"> {
     Movement (slices, permutations, broadcasts, borders) is copied into each group
     that reads through it. A reshape stays outside, where it costs nothing. No
     group depends on itself through others; a value that is used outside of its
-    group is one of the group's results. Bodies of `dl.scan` are grouped likewise.
+    group is one of the group's results. Regions of `dl.scan`, `dl.if` and `dl.loop` are grouped
+    likewise.
 
     Example:
     ```mlir

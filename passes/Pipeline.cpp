@@ -5,6 +5,7 @@
 #include "passes/Passes.h"
 
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
@@ -74,6 +75,7 @@ void addImportPhase(OpPassManager &manager, const PipelineOptions &options) {
 }
 
 void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
+  manager.addPass(createInternStrings());
   manager.addPass(createDecomposeConvTranspose());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createFoldConstants());
@@ -82,8 +84,11 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createPointwiseConvToMatmul());
   manager.addPass(createSinkReshapes());
   manager.addPass(createSimplifyArithmetic());
-  if (options.precision == Precision::BF16)
-    manager.addPass(createReducePrecision());
+  if (options.precision == Precision::BF16) {
+    ReducePrecisionOptions rounding;
+    rounding.minMultiplications = options.minMultiplications;
+    manager.addPass(createReducePrecision(rounding));
+  }
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   addCheck(Phase::Simplify, manager, options);
@@ -103,6 +108,10 @@ void addPhase(Phase phase, OpPassManager &manager,
               const PipelineOptions &options) {
   if (auto *add = getEntry(phase).add)
     add(manager, options);
+  // What parses has been checked by who gave it; errors are printed.
+  for (const auto &[at, text] : options.inserted)
+    if (at == phase)
+      (void)parsePassPipeline(text, manager);
 }
 
 void addPhasesUpTo(Phase last, OpPassManager &manager,

@@ -9,6 +9,9 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace mlir {
 class DialectRegistry;
@@ -38,11 +41,19 @@ enum class Precision { F32, BF16 };
 /// The precision of that name (f32, bf16), or nothing.
 std::optional<Precision> parsePrecision(llvm::StringRef name);
 
+/// So many multiplications take a microsecond or less in f32.
+constexpr int64_t kSmallProduct = 1 << 16;
+
 /// What a tool may choose about the phases.
 struct PipelineOptions {
   Precision precision = Precision::F32;
+  /// Products of fewer multiplications stay in f32.
+  int64_t minMultiplications = kSmallProduct;
   /// Leave the legality check at each phase's end out.
   bool skipChecks = false;
+  /// More passes, in MLIR's notation, each at the end of a phase; they must be
+  /// registered.
+  std::vector<std::pair<Phase, std::string>> inserted;
 };
 
 /// Add one phase's passes. Each phase ends with a check that the module is

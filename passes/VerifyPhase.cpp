@@ -85,7 +85,8 @@ class VerifyPhase : public ::dl::impl::VerifyPhaseBase<VerifyPhase> {
   static bool isScheduled(Operation *op) {
     if (isa<TransposeOp, CastOp, RoundBalancedOp>(op))
       return isStoredConstant(op->getResult(0));
-    return isa<BindOp, ConstantOp, SizesOp, ReshapeOp, ScanOp, YieldOp,
+    return isRuntimeStep(op) ||
+           isa<BindOp, ConstantOp, SizesOp, ReshapeOp, ScanOp, YieldOp,
                HostCallOp, func::ReturnOp, func::CallOp>(op);
   }
 

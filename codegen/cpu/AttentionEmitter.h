@@ -41,7 +41,9 @@ private:
   void emitTileScores(const Position &dims, Value row, Value valid,
                       Value panelBase);
   void emitTileMix(Value valid, Value panelBase);
-  void emitRows(Position at, Value row, int64_t rows, Value valid);
+  void prepareValues(int64_t blockRows);
+  void emitRows(Position at, Value row, int64_t rows, Value valid,
+                bool hasValues);
   int64_t getRowsInPart(int64_t blockRows);
   void emitStage(Value tensor, Position at, Value row, Value rows,
                  const Buffer &buffer);

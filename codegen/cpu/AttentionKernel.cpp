@@ -151,6 +151,8 @@ LogicalResult AttentionEmitter::run() {
   if (usesTiles) {
     prepareTiles();
     prepareKeys();
+  } else {
+    prepareValues(rows);
   }
 
   AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
@@ -185,8 +187,20 @@ LogicalResult AttentionEmitter::run() {
                            vectors, usesTiles);
                  return {};
                });
-    if (usesTiles)
-      packValues(at);
+    if (!values)
+      return;
+    auto known = IndexBuilder::getConstant(rowCount);
+    if (usesTiles || known)
+      return packValues(at);
+    // The first step's blocks read them.
+    Value isMany =
+        arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge, rowCount,
+                              index.constant(steps.front()));
+    auto ifOp = scf::IfOp::create(builder, loc, isMany,
+                                  /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(ifOp.thenBlock());
+    packValues(at);
   };
   kernel.emitGroupedTiles(tiles, parts, enter, [&](Value, Value part) {
     Value done = index.constant(0), end = rowCount;
@@ -208,7 +222,9 @@ LogicalResult AttentionEmitter::run() {
                    Value valid = index.constant(step);
                    if (usesTiles)
                      valid = index.min(valid, index.sub(end, row));
-                   emitRows(at, row, step, valid);
+                   bool hasValues = !ShapedType::isDynamic(staticRows) ||
+                                    step == steps.front();
+                   emitRows(at, row, step, valid, hasValues && values);
                    return {};
                  });
       done = limit;
@@ -261,8 +277,25 @@ void AttentionEmitter::emitStage(Value tensor, Position at, Value row,
            });
 }
 
+/// Makes room for packed values where enough blocks of rows read them: rows of
+/// a head lie apart in memory, in few sets of the cache and many pages.
+void AttentionEmitter::prepareValues(int64_t blockRows) {
+  constexpr int64_t kFewBlocks = 4;
+  linalg::GenericOp op = scores.op;
+  int64_t rows = op.getStaticLoopRanges()[scores.rows[0]];
+  if (!ShapedType::isDynamic(rows) && rows < kFewBlocks * blockRows)
+    return;
+  Value lanes = emitter.loopSize(mix.op, mix.lanes[0]);
+  Value width = index.constant(mixVectors * emitter.width());
+  values = kernel.allocateScratch(
+      mix.factorType,
+      index.mul(index.mul(index.ceilDiv(lanes, width), width), paddedColumns));
+}
+
+/// Computes the outputs of a block of rows. With `hasValues`, the second
+/// product's lane side is packed.
 void AttentionEmitter::emitRows(Position at, Value row, int64_t rows,
-                                Value valid) {
+                                Value valid, bool hasValues) {
   int64_t width = emitter.width();
   linalg::GenericOp scoresOp = scores.op, mixOp = mix.op;
   VectorType type = emitter.vectorType(scores.factorType);
@@ -346,13 +379,14 @@ void AttentionEmitter::emitRows(Position at, Value row, int64_t rows,
     emitter.buffers[stages[i]] = buffer;
   }
 
-  // The second product reads its lane side where it is.
+  // The second product reads its lane side where it is, or packed.
   AffineMap weightMap = mixOp.getMatchingIndexingMap(mix.rowSide);
   AffineMap laneMap = mixOp.getMatchingIndexingMap(mix.laneSide);
   Position mixDims = scorePosition(mix, weightMap, at);
   Value lanes = emitter.loopSize(mixOp, mix.lanes[0]);
   SmallVector<KernelFunction::Output> outputs = kernel.getOutputs();
   Value mixWidth = index.constant(mixVectors * width);
+  VectorType mixType = emitter.vectorType(mix.factorType);
   auto known = IndexBuilder::getConstant(lanes);
   bool whole = known && *known % (mixVectors * width) == 0;
   if (mixTiles)
@@ -371,7 +405,7 @@ void AttentionEmitter::emitRows(Position at, Value row, int64_t rows,
           return {};
         }
         SmallVector<Value> masks;
-        for (int64_t j = 0; j < mixVectors && !whole; ++j)
+        for (int64_t j = 0; j < mixVectors && !whole && !hasValues; ++j)
           masks.push_back(vector::CreateMaskOp::create(
               builder, loc, emitter.vectorType(builder.getI1Type()),
               ValueRange{index.sub(count, index.constant(j * width))}));
@@ -384,7 +418,15 @@ void AttentionEmitter::emitRows(Position at, Value row, int64_t rows,
               position[rank - 1] = index.uniform(k);
               return emitter.read(mix.rowSide->get(), position).value;
             },
-            [&](int64_t j, Value k) {
+            [&](int64_t j, Value k) -> Value {
+              if (hasValues) {
+                Value offset =
+                    index.add(index.add(index.mul(lane, paddedColumns),
+                                        index.mul(k, mixWidth)),
+                              index.constant(j * width));
+                return vector::LoadOp::create(builder, loc, mixType, values,
+                                              ValueRange{offset});
+              }
               Position position = mixDims;
               position[mix.reduced[0]] = index.uniform(k);
               position[mix.lanes[0]] =

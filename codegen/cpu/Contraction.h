@@ -70,6 +70,9 @@ SmallVector<Value> emitBlock(KernelFunction &kernel, int64_t rows,
 constexpr int64_t kUnroll = 4;
 /// Bytes of a cache line.
 constexpr int64_t kLineBytes = 64;
+/// How far ahead weights are fetched that are read once, in bytes. On a Xeon
+/// (Emerald Rapids) 16 KiB gave 24.9 GB/s on two cores, none 22.9.
+constexpr int64_t kStreamAhead = 16 << 10;
 
 /// One contracted position of a block: adds to `sums`, rows x vectors
 /// accumulators, row by row, element `readRow(i)` times vector `readLanes(j)`.

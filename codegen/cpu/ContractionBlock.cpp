@@ -122,7 +122,8 @@ Value ContractionEmitter::countSteps(Value firstOuter, Value endOuter,
 }
 
 /// Fetches a part of the next panel: what falls to step `step`, in the piece of
-/// `steps` that starts at `start` of a panel, of the block at `slot`.
+/// `steps` that starts at `start` of a panel, of the block at `slot`. A single
+/// block fetches what comes a little later, be it of this panel or the next.
 void ContractionEmitter::prefetchNextPanel(Value slot, Value start, Value step,
                                            Value steps) {
   if (!prefetchLines)
@@ -131,8 +132,14 @@ void ContractionEmitter::prefetchNextPanel(Value slot, Value start, Value step,
   Value line =
       index.mul(index.add(index.mul(number, steps), step),
                 index.constant(prefetchLines * kLineBytes / c.factorBytes()));
-  Value panelSize = index.mul(depth, index.constant(panelWidth()));
-  Value at = index.add(index.add(panelBase, panelSize), index.add(start, line));
+  Value next = nextPiece;
+  if (!next || hasSingleBlock) {
+    Value ahead = hasSingleBlock
+                      ? index.constant(kStreamAhead / c.factorBytes())
+                      : index.mul(depth, index.constant(panelWidth()));
+    next = index.add(index.add(panelBase, ahead), start);
+  }
+  Value at = index.add(next, line);
   emitPrefetch(kernel, panel, at, prefetchLines);
 }
 

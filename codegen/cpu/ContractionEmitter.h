@@ -52,6 +52,9 @@ private:
   void emitTile(const Position &dims, Value item);
   void emitDeepTile(const Position &dims, Value firstPanel, Value endPanel);
   void enterPanel(const Position &dims, Value number);
+  Value getPanelBase(const Position &dims, Value number);
+  void followPieces(const Position &dims, Value number, Value firstPanel,
+                    Value endPanel, Value from, Value to);
   /// Runs `body` for each block of rows of the tile: its rows, a value for
   /// those that exist, and where it starts among the tile's rows.
   using BlockBody = function_ref<void(const Position &dims, Value row,
@@ -108,9 +111,10 @@ private:
   int64_t range = 0;     // positions of it in a tile; 0: all
   int64_t depthStep = 0; // outermost contracted positions in a piece; 0: all
   int64_t panelsInTile = 1;
-  int64_t prefetchLines = 0; // of the next panel, at each step; 0: none
-  int64_t unroll = kUnroll;  // contracted positions (or pairs)
-  int64_t rangeUnit = 1;     // ranges are multiples of it
+  int64_t prefetchLines = 0;   // of the next panel, at each step; 0: none
+  bool hasSingleBlock = false; // of rows, in each tile
+  int64_t unroll = kUnroll;    // contracted positions (or pairs)
+  int64_t rangeUnit = 1;       // ranges are multiples of it
   bool mayDivideDepth = false, mayFlatten = false;
   std::optional<LinearAccess> rows;
   std::optional<StagedOperand> staged;
@@ -122,6 +126,7 @@ private:
 
   // Of the tile at hand.
   Value panel, panelBase, first, count, rowBase, rowsInTile;
+  Value nextPiece; // of a panel, to fetch; null: the next panel
   Value rangeLower, rangeUpper;
 };
 

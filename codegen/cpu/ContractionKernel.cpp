@@ -212,16 +212,46 @@ void ContractionEmitter::enterPanel(const Position &dims, Value number) {
   count = index.min(width, index.sub(laneCount, first));
   panel = panelScratch;
   panelBase = zero;
+  nextPiece = Value();
   if (packedLanes) {
-    // [batch.., outer lanes.., panels, contracted.., lane]
-    SmallVector<unsigned> leading(c.batch);
-    llvm::append_range(leading, c.outerLanes);
-    Value before = numberOf(c.laneSide, leading, dims);
-    before =
-        index.add(index.mul(before, index.ceilDiv(laneCount, width)), number);
-    panelBase = index.mul(before, index.mul(depth, width));
+    panelBase = getPanelBase(dims, number);
     panel = packedLanes;
   }
+}
+
+/// Where a packed panel begins.
+Value ContractionEmitter::getPanelBase(const Position &dims, Value number) {
+  // [batch.., outer lanes.., panels, contracted.., lane]
+  Value width = index.constant(panelWidth());
+  SmallVector<unsigned> leading(c.batch);
+  llvm::append_range(leading, c.outerLanes);
+  Value before = numberOf(c.laneSide, leading, dims);
+  before =
+      index.add(index.mul(before, index.ceilDiv(laneCount, width)), number);
+  return index.mul(before, index.mul(depth, width));
+}
+
+/// Sets what comes after a piece, positions [from, to) of the outermost loop,
+/// of panel `number`: the same piece of the next panel of the tile, after the
+/// last one the next piece of the first, or at last the next tile's panel.
+void ContractionEmitter::followPieces(const Position &dims, Value number,
+                                      Value firstPanel, Value endPanel,
+                                      Value from, Value to) {
+  if (!packedLanes || !prefetchLines)
+    return;
+  const ReducedLoop &outer = reduced.front();
+  Value one = index.constant(1);
+  Value beside = index.add(getPanelBase(dims, index.add(number, one)),
+                           index.mul(from, outer.laneStride));
+  Value below = index.add(getPanelBase(dims, firstPanel),
+                          index.mul(to, outer.laneStride));
+  auto choose = [&](Value condition, Value a, Value b) -> Value {
+    return arith::SelectOp::create(builder, loc, condition, a, b);
+  };
+  below =
+      choose(index.less(to, outer.extent), below, getPanelBase(dims, endPanel));
+  nextPiece =
+      choose(index.less(index.add(number, one), endPanel), beside, below);
 }
 
 void ContractionEmitter::emitTile(const Position &dims, Value item) {
@@ -273,12 +303,13 @@ void ContractionEmitter::emitDeepTile(const Position &dims, Value firstPanel,
       vector::StoreOp::create(builder, loc, sum, sumScratch,
                               ValueRange{placeOf(slot, i)});
   };
-  auto forPanels = [&](function_ref<void(Value)> body) {
+  auto forPanels = [&](function_ref<void(Value number, Value before)> body) {
     emitLoop(builder, loc, firstPanel, endPanel, one, {},
              [&](Value number, ValueRange) -> SmallVector<Value> {
                ElementEmitter::Scope scope(emitter);
                enterPanel(dims, number);
-               body(index.mul(index.sub(number, firstPanel), rowsInTile));
+               body(number,
+                    index.mul(index.sub(number, firstPanel), rowsInTile));
                return {};
              });
   };
@@ -289,7 +320,7 @@ void ContractionEmitter::emitDeepTile(const Position &dims, Value firstPanel,
   }
   Value cleared =
       arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
-  forPanels([&](Value before) {
+  forPanels([&](Value, Value before) {
     emitRowBlocks(
         dims, [&](const Position &, Value, int64_t height, Value, Value slot) {
           store(index.add(before, slot),
@@ -301,7 +332,8 @@ void ContractionEmitter::emitDeepTile(const Position &dims, Value firstPanel,
            [&](Value from, ValueRange) -> SmallVector<Value> {
              ElementEmitter::Scope scope(emitter);
              Value to = index.min(index.add(from, step), outer);
-             forPanels([&](Value before) {
+             forPanels([&](Value number, Value before) {
+               followPieces(dims, number, firstPanel, endPanel, from, to);
                emitRowBlocks(dims, [&](const Position &at, Value row,
                                        int64_t height, Value valid,
                                        Value slot) {
@@ -316,7 +348,7 @@ void ContractionEmitter::emitDeepTile(const Position &dims, Value firstPanel,
              });
              return {};
            });
-  forPanels([&](Value before) {
+  forPanels([&](Value, Value before) {
     emitRowBlocks(dims, [&](const Position &at, Value row, int64_t height,
                             Value valid, Value slot) {
       if (hasTiles())

@@ -234,14 +234,9 @@ void ContractionEmitter::chooseDepth() {
 }
 
 /// Weights that hardly stay in the core's cache from one run to the next: while
-/// one panel is at work, the next comes.
+/// one panel is at work, the next comes. Those of a single block of rows
+/// stream: the CPU fetches them by itself, but not beyond a page.
 void ContractionEmitter::choosePrefetch() {
-  if (packedLanes && kernel.choice.prefetch) {
-    prefetchLines = *kernel.choice.prefetch;
-    return;
-  }
-  if (!areWeightsAbove(kernel.machine.l2Bytes / 4))
-    return;
   int64_t rowCount = 1;
   for (unsigned d : c.rows)
     if (!llvm::is_contained(groupLoops, d) &&
@@ -249,15 +244,18 @@ void ContractionEmitter::choosePrefetch() {
       int64_t extent = range && (int)d == rangeLoop ? range : staticExtent(d);
       rowCount = ShapedType::isDynamic(extent) ? extent : rowCount * extent;
     }
-  int64_t blocks = ShapedType::isDynamic(rowCount)
-                       ? 16
-                       : llvm::divideCeil(rowCount, block.rows);
+  int64_t blocks =
+      ShapedType::isDynamic(rowCount)
+          ? 16
+          : std::max<int64_t>(1, llvm::divideCeil(rowCount, block.rows));
   int64_t stepDepth =
       hasTiles() ? tiles->getDepth() : unroll * (hasPairs() ? 2 : 1);
   int64_t lines =
       llvm::divideCeil(stepDepth * panelWidth() * c.factorBytes(), kLineBytes);
-  // A single block of rows waits for memory all the time.
-  if (blocks > 1)
+  hasSingleBlock = blocks == 1;
+  if (packedLanes && kernel.choice.prefetch)
+    prefetchLines = *kernel.choice.prefetch;
+  else if (areWeightsAbove(kernel.machine.l2Bytes / 4))
     prefetchLines =
         std::clamp<int64_t>(llvm::divideCeil(lines, blocks), 1, lines);
 }

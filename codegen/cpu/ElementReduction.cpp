@@ -229,6 +229,9 @@ Element ElementEmitter::reduceAcrossLanes(linalg::GenericOp op, Position dims,
       read(init->get(), mapPosition(op.getMatchingIndexingMap(init), dims));
   Type elementType = initial.value.getType();
   vector::CombiningKind kind = *linalg::getCombinerOpKind(combiner);
+  auto mathOp = dyn_cast<arith::ArithFastMathInterface>(combiner);
+  arith::FastMathFlagsAttr flags =
+      mathOp ? mathOp.getFastMathFlagsAttr() : arith::FastMathFlagsAttr();
   TypedAttr neutral = *arith::getNeutralElement(combiner);
   Value start = arith::ConstantOp::create(
       builder, loc,
@@ -262,7 +265,7 @@ Element ElementEmitter::reduceAcrossLanes(linalg::GenericOp op, Position dims,
   auto combineAll = [&](ArrayRef<Value> sums) {
     Value all = sums[0];
     for (Value sum : sums.drop_front())
-      all = vector::makeArithReduction(builder, loc, kind, all, sum);
+      all = vector::makeArithReduction(builder, loc, kind, all, sum, flags);
     return all;
   };
   // Rows too short for several take one each, side by side.
@@ -342,6 +345,8 @@ Element ElementEmitter::reduceAcrossLanes(linalg::GenericOp op, Position dims,
   };
   Value lanes = nest(0, start);
   mask = outerMask;
-  return {vector::ReductionOp::create(builder, loc, kind, lanes, initial.value),
+  return {vector::ReductionOp::create(builder, loc, kind, lanes, initial.value,
+                                      flags ? flags.getValue()
+                                            : arith::FastMathFlags::none),
           false};
 }

@@ -17,6 +17,18 @@ namespace dl::cpu {
 
 namespace {
 
+/// Whether a maximum or minimum need not return NaN, nor the right zero.
+bool passesOverNaN(Operation *op) {
+  auto isFree = [](arith::FastMathFlags flags) {
+    return arith::bitEnumContainsAll(flags, arith::FastMathFlags::nnan |
+                                                arith::FastMathFlags::nsz);
+  };
+  return isa<arith::MaximumFOp, arith::MinimumFOp>(op) &&
+         isFree(cast<arith::ArithFastMathInterface>(op)
+                    .getFastMathFlagsAttr()
+                    .getValue());
+}
+
 /// An approximate rounding of a vector of f32 to bf16 (AVX512-BF16).
 struct RoundByInstruction : OpRewritePattern<arith::TruncFOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -32,6 +44,24 @@ struct RoundByInstruction : OpRewritePattern<arith::TruncFOp> {
       return rewriter.notifyMatchFailure(op, "no instruction rounds this");
     rewriter.replaceOpWithNewOp<x86vector::CvtPackedF32ToBF16Op>(op, type,
                                                                  op.getIn());
+    return success();
+  }
+};
+
+/// A maximum or minimum that may pass over NaN, in the form of the CPU's
+/// instruction: the second operand counts where it compares.
+template <typename Op, arith::CmpFPredicate predicate>
+struct CompareAndSelect : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(Op op,
+                                PatternRewriter &rewriter) const override {
+    if (!passesOverNaN(op))
+      return rewriter.notifyMatchFailure(op, "NaN counts");
+    Value isBeyond = arith::CmpFOp::create(rewriter, op.getLoc(), predicate,
+                                           op.getRhs(), op.getLhs());
+    rewriter.replaceOpWithNewOp<arith::SelectOp>(op, isBeyond, op.getRhs(),
+                                                 op.getLhs());
     return success();
   }
 };
@@ -53,8 +83,12 @@ public:
 
   LogicalResult initialize(MLIRContext *context) override {
     RewritePatternSet patterns(context);
-    populateMathExpansionPatterns(patterns);
+    populateMathExpansionPatterns(patterns, hasScaling);
     arith::populateCeilFloorDivExpandOpsPatterns(patterns);
+    patterns
+        .add<CompareAndSelect<arith::MaximumFOp, arith::CmpFPredicate::OGT>,
+             CompareAndSelect<arith::MinimumFOp, arith::CmpFPredicate::OLT>>(
+            context);
     functions = std::move(patterns);
     return success();
   }
@@ -67,12 +101,15 @@ public:
       signalPassFailure();
   }
 
-  bool hasRounding = false; // the CPU's instruction
+  // The CPU's instructions.
+  bool hasRounding = false, hasScaling = false;
 
 private:
   static bool isExpanded(Operation *op) {
     return isa<math::MathDialect>(op->getDialect()) ||
-           isa<arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp>(op);
+           isa<arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp>(
+               op) ||
+           passesOverNaN(op);
   }
 
   /// Whether there are floats of fewer than 32 bits.
@@ -145,9 +182,11 @@ private:
 
 } // namespace
 
-std::unique_ptr<Pass> createExpandArithmeticPass(bool hasRounding) {
+std::unique_ptr<Pass> createExpandArithmeticPass(bool hasRounding,
+                                                 bool hasScaling) {
   auto pass = std::make_unique<ExpandArithmetic>();
   pass->hasRounding = hasRounding;
+  pass->hasScaling = hasScaling;
   return pass;
 }
 

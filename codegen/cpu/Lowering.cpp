@@ -62,8 +62,9 @@ std::unique_ptr<Pass> whereViews(std::unique_ptr<Pass> pass) {
 void addLoweringPasses(OpPassManager &manager, const CpuTarget &target) {
   manager.addPass(createVerifyKernelsPass());
   manager.addPass(whereViews(memref::createFoldMemRefAliasOpsPass()));
-  manager.addPass(createExpandArithmeticPass(target.has("avx512bf16") &&
-                                             target.has("avx512vl")));
+  manager.addPass(createExpandArithmeticPass(
+      /*hasRounding=*/target.has("avx512bf16") && target.has("avx512vl"),
+      /*hasScaling=*/target.has("avx512f")));
   manager.addPass(createLowerVectorsPass());
   manager.addPass(whereViews(memref::createExpandStridedMetadataPass()));
   manager.addPass(createLowerAffinePass());

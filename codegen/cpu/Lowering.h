@@ -39,9 +39,10 @@ std::unique_ptr<mlir::Pass> createVerifyKernelsPass();
 std::unique_ptr<mlir::Pass> createLowerVectorsPass();
 
 /// Expands math functions, types and arithmetic that the CPU does not have.
-/// With `hasRounding`, it has an instruction that rounds f32 to bf16.
-std::unique_ptr<mlir::Pass>
-createExpandArithmeticPass(bool hasRounding = false);
+/// With `hasRounding`, it has an instruction that rounds f32 to bf16, with
+/// `hasScaling`, one for x * 2^n.
+std::unique_ptr<mlir::Pass> createExpandArithmeticPass(bool hasRounding = false,
+                                                       bool hasScaling = false);
 
 /// Converts what is left to the LLVM dialect.
 std::unique_ptr<mlir::Pass> createConvertKernelsToLLVMPass();

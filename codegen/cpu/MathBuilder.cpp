@@ -4,6 +4,7 @@
 #include "codegen/cpu/MathBuilder.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 #include <limits>
 
 using namespace mlir;
@@ -20,7 +21,7 @@ static Num constantOf(const Num &like, Type type, TypedAttr element) {
   Attribute value = element;
   if (auto vector = dyn_cast<VectorType>(type))
     value = DenseElementsAttr::get(vector, Attribute(element));
-  ImplicitLocOpBuilder &builder = like.getBuilder();
+  FormulaBuilder &builder = like.getBuilder();
   return {builder, arith::ConstantOp::create(builder, cast<TypedAttr>(value))};
 }
 
@@ -34,7 +35,7 @@ static Type integerType(const Num &like) {
 }
 
 static Type floatType(const Num &like, unsigned width) {
-  ImplicitLocOpBuilder &builder = like.getBuilder();
+  FormulaBuilder &builder = like.getBuilder();
   Type element =
       width == 64 ? Type(builder.getF64Type()) : builder.getF32Type();
   return withElement(like.get().getType(), element);
@@ -80,7 +81,7 @@ Num Num::toWidth(unsigned bits) const {
 
 template <typename FloatOp, typename IntegerOp>
 static Num binary(Num a, Num b) {
-  ImplicitLocOpBuilder &builder = a.getBuilder();
+  FormulaBuilder &builder = a.getBuilder();
   if (isa<IntegerType>(getElementTypeOrSelf(a.get().getType())))
     return {builder, IntegerOp::create(builder, a.get(), b.get())};
   return {builder, FloatOp::create(builder, a.get(), b.get())};
@@ -88,7 +89,7 @@ static Num binary(Num a, Num b) {
 
 template <typename Op, typename... Operands>
 static Num build(Num a, Operands... operands) {
-  ImplicitLocOpBuilder &builder = a.getBuilder();
+  FormulaBuilder &builder = a.getBuilder();
   return {builder, Op::create(builder, a.get(), operands.get()...)};
 }
 
@@ -131,11 +132,11 @@ Num shiftRight(Num a, unsigned bits) {
 }
 
 static Num compare(arith::CmpFPredicate predicate, Num a, Num b) {
-  ImplicitLocOpBuilder &builder = a.getBuilder();
+  FormulaBuilder &builder = a.getBuilder();
   return {builder, arith::CmpFOp::create(builder, predicate, a.get(), b.get())};
 }
 static Num compare(arith::CmpIPredicate predicate, Num a, Num b) {
-  ImplicitLocOpBuilder &builder = a.getBuilder();
+  FormulaBuilder &builder = a.getBuilder();
   return {builder, arith::CmpIOp::create(builder, predicate, a.get(), b.get())};
 }
 
@@ -161,6 +162,26 @@ Num select(Num condition, Num a, double b) {
 }
 Num select(Num condition, double a, Num b) {
   return select(condition, b.constant(a), b);
+}
+
+std::optional<Num> scaleByInstruction(Num x, Num n) {
+  FormulaBuilder &builder = x.getBuilder();
+  auto type = dyn_cast<VectorType>(x.get().getType());
+  constexpr int64_t kRegisterBits = 512;
+  if (!builder.hasScaling || !type || type.getRank() != 1 ||
+      type.getNumElements() * x.width() != kRegisterBits)
+    return std::nullopt;
+  // All lanes, rounded as ever.
+  constexpr int kCurrentDirection = 4;
+  int64_t lanes = type.getNumElements();
+  Value mask = arith::ConstantOp::create(
+      builder, builder.getIntegerAttr(builder.getIntegerType(lanes), -1));
+  Value rounding = arith::ConstantOp::create(
+      builder, builder.getI32IntegerAttr(kCurrentDirection));
+  // Operands as the intrinsic has them: the value, the exponent, what masked
+  // lanes keep; the op's names for them are off by one.
+  return Num(builder, x86vector::MaskScaleFOp::create(builder, x.get(), n.get(),
+                                                      x.get(), mask, rounding));
 }
 
 Num clamp(Num a, double low, double high) {

@@ -9,19 +9,30 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "llvm/ADT/ArrayRef.h"
+#include <optional>
 
 namespace dl::cpu {
+
+/// Builds the ops of formulas.
+class FormulaBuilder : public mlir::ImplicitLocOpBuilder {
+public:
+  using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
+
+  /// Whether there is an instruction for x * 2^n in whole registers of floats
+  /// (AVX-512).
+  bool hasScaling = false;
+};
 
 /// A value of a formula: f32, f64, an integer of the same width, or i1, each as
 /// a scalar or a vector. Operators build ops. A number beside a Num is a
 /// constant of its type.
 class Num {
 public:
-  Num(mlir::ImplicitLocOpBuilder &builder, mlir::Value value)
+  Num(FormulaBuilder &builder, mlir::Value value)
       : builder(&builder), value(value) {}
 
   mlir::Value get() const { return value; }
-  mlir::ImplicitLocOpBuilder &getBuilder() const { return *builder; }
+  FormulaBuilder &getBuilder() const { return *builder; }
 
   /// A constant of this type.
   Num constant(double number) const;
@@ -40,7 +51,7 @@ public:
   Num toWidth(unsigned bits) const;
 
 private:
-  mlir::ImplicitLocOpBuilder *builder;
+  FormulaBuilder *builder;
   mlir::Value value;
 };
 
@@ -87,6 +98,10 @@ Num isNegative(Num a);
 Num select(Num condition, Num a, Num b);
 Num select(Num condition, Num a, double b);
 Num select(Num condition, double a, Num b);
+
+/// x * 2^n for a whole number n, right where 2^n or the result is denormal or
+/// infinite, by an instruction; nothing where there is none for this type.
+std::optional<Num> scaleByInstruction(Num x, Num n);
 
 /// The value limited to [low, high]; NaN stays NaN.
 Num clamp(Num a, double low, double high);

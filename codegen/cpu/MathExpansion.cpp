@@ -21,8 +21,11 @@ enum class Precision { Same, Double };
 /// Widens operands to the type that a function is computed in, and rounds back.
 class Computation {
 public:
-  Computation(PatternRewriter &rewriter, Location loc, Precision precision)
-      : builder(loc, rewriter), precision(precision) {}
+  Computation(PatternRewriter &rewriter, Location loc, Precision precision,
+              bool hasScaling = false)
+      : builder(loc, rewriter), precision(precision) {
+    builder.hasScaling = hasScaling;
+  }
 
   static bool isSupported(Type type) {
     return isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(
@@ -61,19 +64,21 @@ private:
                                          arith::FastMathFlags::contract);
   }
 
-  ImplicitLocOpBuilder builder;
+  FormulaBuilder builder;
   Precision precision;
 };
 
 template <typename Op> struct ExpandUnary : OpRewritePattern<Op> {
-  ExpandUnary(MLIRContext *context, Num (*expand)(Num), Precision precision)
-      : OpRewritePattern<Op>(context), expand(expand), precision(precision) {}
+  ExpandUnary(MLIRContext *context, Num (*expand)(Num), Precision precision,
+              bool hasScaling)
+      : OpRewritePattern<Op>(context), expand(expand), precision(precision),
+        hasScaling(hasScaling) {}
 
   LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {
     if (!Computation::isSupported(op.getType()))
       return rewriter.notifyMatchFailure(op, "not a type of the CPU");
-    Computation computation(rewriter, op.getLoc(), precision);
+    Computation computation(rewriter, op.getLoc(), precision, hasScaling);
     Num result = expand(computation.widen(op.getOperand()));
     rewriter.replaceOp(op, computation.narrow(result, op.getType()));
     return success();
@@ -81,6 +86,7 @@ template <typename Op> struct ExpandUnary : OpRewritePattern<Op> {
 
   Num (*expand)(Num);
   Precision precision;
+  bool hasScaling;
 };
 
 template <typename Op> struct ExpandBinary : OpRewritePattern<Op> {
@@ -147,7 +153,7 @@ struct ExpandIPowI : OpRewritePattern<math::IPowIOp> {
 
   LogicalResult matchAndRewrite(math::IPowIOp op,
                                 PatternRewriter &rewriter) const override {
-    ImplicitLocOpBuilder builder(op.getLoc(), rewriter);
+    FormulaBuilder builder(op.getLoc(), rewriter);
     Num base(builder, op.getLhs()), exponent(builder, op.getRhs());
     Num one = base.integer(1);
     Value low = arith::ConstantIndexOp::create(builder, 0);
@@ -157,7 +163,7 @@ struct ExpandIPowI : OpRewritePattern<math::IPowIOp> {
         builder, low, high, step,
         ValueRange{one.get(), base.get(), exponent.get()},
         [&](OpBuilder &nested, Location loc, Value, ValueRange state) {
-          ImplicitLocOpBuilder inner(loc, nested);
+          FormulaBuilder inner(loc, nested);
           Num result(inner, state[0]), power(inner, state[1]);
           Num bits(inner, state[2]);
           Num isOdd = isSet(bits & bits.integer(1));
@@ -198,17 +204,20 @@ struct ExpandSincos : OpRewritePattern<math::SincosOp> {
 
 template <typename Op>
 static void addUnary(RewritePatternSet &patterns, Num (*expand)(Num),
-                     Precision precision = Precision::Double) {
-  patterns.add<ExpandUnary<Op>>(patterns.getContext(), expand, precision);
+                     Precision precision = Precision::Double,
+                     bool hasScaling = false) {
+  patterns.add<ExpandUnary<Op>>(patterns.getContext(), expand, precision,
+                                hasScaling);
 }
 
-void populateMathExpansionPatterns(RewritePatternSet &patterns) {
-  addUnary<math::ExpOp>(patterns, expandExp, Precision::Same);
-  addUnary<math::Exp2Op>(patterns, expandExp2, Precision::Same);
-  addUnary<math::ExpM1Op>(patterns, expandExpM1, Precision::Same);
-  addUnary<math::TanhOp>(patterns, expandTanh, Precision::Same);
+void populateMathExpansionPatterns(RewritePatternSet &patterns,
+                                   bool hasScaling) {
+  addUnary<math::ExpOp>(patterns, expandExp, Precision::Same, hasScaling);
+  addUnary<math::Exp2Op>(patterns, expandExp2, Precision::Same, hasScaling);
+  addUnary<math::ExpM1Op>(patterns, expandExpM1, Precision::Same, hasScaling);
+  addUnary<math::TanhOp>(patterns, expandTanh, Precision::Same, hasScaling);
   addUnary<math::LogOp>(patterns, expandLog, Precision::Same);
-  addUnary<math::ErfOp>(patterns, expandErf, Precision::Same);
+  addUnary<math::ErfOp>(patterns, expandErf, Precision::Same, hasScaling);
   addUnary<math::RsqrtOp>(patterns, expandRsqrt, Precision::Same);
   addUnary<math::SinhOp>(patterns, expandSinh);
   addUnary<math::CoshOp>(patterns, expandCosh);

@@ -16,7 +16,9 @@ namespace dl::cpu {
 /// instruction for, and arith.remf. f16 and bf16 are computed in f32, and in
 /// f32 the rarer functions in f64. Errors stay below 4 units in the last place
 /// for the range of each function's finite results, denormal ones included.
-void populateMathExpansionPatterns(mlir::RewritePatternSet &patterns);
+/// `hasScaling`: the CPU has AVX-512's instruction for x * 2^n.
+void populateMathExpansionPatterns(mlir::RewritePatternSet &patterns,
+                                   bool hasScaling = false);
 
 } // namespace dl::cpu
 

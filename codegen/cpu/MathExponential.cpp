@@ -21,12 +21,9 @@ struct Reduced {
 } // namespace
 
 // (e^r - 1 - r) / r^2.
-static constexpr double kExpFloat[] = {0.5,
-                                       0.1666666716337204,
-                                       0.04166635125875473,
-                                       0.008333277888596058,
-                                       0.0013941189972683787,
-                                       0.00019911372510250658};
+static constexpr double kExpFloat[] = {
+    0.5, 0.166665181517601, 0.04166620597243309, 0.008368917740881443,
+    0.0013950540451332927};
 static constexpr double kExpDouble[] = {0.5,
                                         0.16666666666666677,
                                         0.0416666666666667,
@@ -70,10 +67,19 @@ static Num powerOfTwo(Num n) {
   return shiftLeft(n + n.integer(bias), fraction).asFloat();
 }
 
-/// x * 2^n, right where 2^n or the result is denormal or infinite.
-static Num scale(Num x, Num n) {
-  Num half = shiftRight(n, 1);
-  return x * powerOfTwo(half) * powerOfTwo(n - half);
+/// x * 2^n, right where 2^n or the result is denormal or infinite; n as a float
+/// and as an integer.
+static Num scale(Num x, Num n, Num bits) {
+  if (std::optional<Num> scaled = scaleByInstruction(x, n))
+    return *scaled;
+  Num half = shiftRight(bits, 1);
+  return x * powerOfTwo(half) * powerOfTwo(bits - half);
+}
+
+/// 2^n in the normal range; n as a float and as an integer.
+static Num normalPowerOfTwo(Num n, Num bits) {
+  std::optional<Num> scaled = scaleByInstruction(n.constant(1), n);
+  return scaled ? *scaled : powerOfTwo(bits);
 }
 
 /// A little beyond the arguments where the result becomes 0 and infinite.
@@ -83,20 +89,20 @@ static Num clampExponent(Num x) {
 
 Num expandExp(Num x) {
   Reduced reduced = reduce(clampExponent(x));
-  return scale(reduced.expm1 + 1, reduced.bits);
+  return scale(reduced.expm1 + 1, reduced.n, reduced.bits);
 }
 
 Num expandExp2(Num x) {
   x = x.isDouble() ? clamp(x, -1076, 1025) : clamp(x, -151, 129);
   double magic = x.isDouble() ? 6755399441055744.0 : 12582912.0;
   auto [n, bits] = nearest(x + magic);
-  return scale(expm1Reduced((x - n) * kLn2) + 1, bits);
+  return scale(expm1Reduced((x - n) * kLn2) + 1, n, bits);
 }
 
 /// e^x - 1 for x in a range where 2^n is a normal number.
 static Num expm1InRange(Num x) {
   Reduced reduced = reduce(x);
-  Num power = powerOfTwo(reduced.bits);
+  Num power = normalPowerOfTwo(reduced.n, reduced.bits);
   return fma(power, reduced.expm1, power - 1);
 }
 
@@ -165,7 +171,7 @@ static Num erfFloat(Num a) {
   Num limited = select(less(a.constant(4.1), a), 4.1, a);
   Reduced reduced = reduce(-polynomial(limited, kErfLargeFloat));
   // 1 - 2^n (1 + (e^r - 1)).
-  Num power = powerOfTwo(reduced.bits);
+  Num power = normalPowerOfTwo(reduced.n, reduced.bits);
   Num large = fma(-power, reduced.expm1, 1 - power);
   return select(less(a, 0.92), small, large);
 }

@@ -94,7 +94,8 @@ bool ConstantData::produceSource(
 
 bool Constants::isConstant(mlir::Value value) {
   auto isStatic = [](mlir::Value v) {
-    return mlir::cast<mlir::ShapedType>(v.getType()).hasStaticShape();
+    auto type = mlir::dyn_cast<mlir::ShapedType>(v.getType());
+    return type && type.hasStaticShape();
   };
   mlir::Operation *op = value.getDefiningOp();
   while (

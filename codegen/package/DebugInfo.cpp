@@ -106,7 +106,8 @@ public:
   json::Array write(const std::vector<Step> &steps) {
     json::Array result;
     for (const Step &step : steps)
-      if (step.kind != Step::Kind::Bind) // takes no time
+      // These are no kernels', and no event of a profile.
+      if (step.kind != Step::Kind::Bind && step.kind != Step::Kind::Perform)
         result.push_back(write(step));
     return result;
   }

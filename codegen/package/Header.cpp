@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/package/Header.h"
+#include "ir/dialect/Dialect.h"
+#include "runtime/artifact/Format.h"
 #include "runtime/artifact/module_generated.h"
 #include <limits>
 
@@ -38,6 +40,9 @@ public:
           builder,
           check.lessEqual ? fb::Relation_LessEqual : fb::Relation_Equal,
           formula(check.lhs), formula(check.rhs), text(check.message)));
+    std::vector<Offset<fb::Entry>> bodies;
+    for (const Program &body : program.bodies)
+      bodies.push_back(EntryBuilder(builder, body).build(targets));
     std::vector<Offset<fb::Plan>> plans;
     for (const char *target : targets) {
       buffers.clear();
@@ -46,14 +51,20 @@ public:
       Offset<flatbuffers::Vector<int32_t>> late;
       if (!program.lateArenaSizes.empty())
         late = builder.CreateVector(formulas(program.lateArenaSizes));
-      plans.push_back(fb::CreatePlan(builder, builder.CreateString(target),
-                                     builder.CreateVector(buffers), steps,
-                                     formula(program.arenaSize), late));
+      Offset<flatbuffers::Vector<int32_t>> outputSlots;
+      if (!program.outputSlots.empty())
+        outputSlots = builder.CreateVector(program.outputSlots);
+      plans.push_back(fb::CreatePlan(
+          builder, builder.CreateString(target), builder.CreateVector(buffers),
+          steps, formula(program.arenaSize), late, program.slots, outputSlots));
     }
+    Offset<flatbuffers::Vector<Offset<fb::Entry>>> bodyVector;
+    if (!bodies.empty())
+      bodyVector = builder.CreateVector(bodies);
     return fb::CreateEntry(
         builder, text(program.name), builder.CreateVector(symbols),
         builder.CreateVectorOfStructs(exprs), inputs, outputs,
-        builder.CreateVector(checks), builder.CreateVector(plans));
+        builder.CreateVector(checks), builder.CreateVector(plans), bodyVector);
   }
 
 private:
@@ -97,7 +108,9 @@ private:
     std::vector<Offset<fb::Value>> result;
     for (const ValueDesc &value : values) {
       auto type = addType(value.type);
-      result.push_back(fb::CreateValue(builder, text(value.name), type));
+      result.push_back(fb::CreateValue(builder, text(value.name), type,
+                                       static_cast<fb::ValueKind>(value.kind),
+                                       value.unranked));
     }
     return result;
   }
@@ -109,10 +122,11 @@ private:
     result = static_cast<int32_t>(buffers.size());
     const Storage &storage = program.storages[number];
     bool isArena = storage.kind == StorageKind::Arena;
+    bool hasSize = isArena || storage.kind == StorageKind::Slot;
     buffers.push_back(
         fb::CreateBuffer(builder, static_cast<fb::BufferKind>(storage.kind),
                          storage.index, isArena ? formula(storage.offset) : -1,
-                         isArena ? formula(storage.size) : -1));
+                         hasSize ? formula(storage.size) : -1));
     return result;
   }
 
@@ -132,7 +146,51 @@ private:
     return result;
   }
 
+  std::vector<Offset<fb::Operand>>
+  addOperands(const Step &step, const std::vector<Operand> &operands) {
+    std::vector<Offset<fb::Operand>> result;
+    for (const Operand &operand : operands) {
+      Offset<fb::View> view;
+      Offset<fb::TensorType> type;
+      if (operand.arg >= 0) {
+        view = addView(step.args[static_cast<size_t>(operand.arg)]);
+        type = addType(operand.type);
+      }
+      result.push_back(
+          fb::CreateOperand(builder, operand.slot, view, type, operand.last));
+    }
+    return result;
+  }
+
+  Offset<fb::Step> addPerform(const Step &step) {
+    auto operands = builder.CreateVector(addOperands(step, step.operands));
+    std::vector<Offset<fb::Result>> results;
+    for (const Result &result : step.results) {
+      Offset<fb::TensorType> type;
+      if (result.isTensor)
+        type = addType(result.type);
+      results.push_back(fb::CreateResult(builder, result.slot, type));
+    }
+    std::vector<Offset<fb::Body>> bodies;
+    for (const BodyCall &call : step.bodies) {
+      auto captures = builder.CreateVector(addOperands(step, call.captures));
+      auto sizes = builder.CreateVector(formulas(call.sizes));
+      bodies.push_back(fb::CreateBody(builder, call.body, captures, sizes));
+    }
+    auto resultVector = builder.CreateVector(results);
+    auto attributes = builder.CreateVector(step.attributes);
+    auto symbols = builder.CreateVector(step.symbols);
+    auto bodyVector = builder.CreateVector(bodies);
+    auto perform = fb::CreatePerform(
+        builder, static_cast<fb::Operation>(step.operation), operands,
+        resultVector, attributes, symbols, bodyVector, text(step.name));
+    return fb::CreateStep(builder, fb::Action_Perform, perform.Union());
+  }
+
   Offset<fb::Step> addStep(const Step &step) {
+    if (step.kind == Step::Kind::Perform)
+      return addPerform(step);
+
     if (step.kind == Step::Kind::Loop) {
       auto body = builder.CreateVector(addSteps(step.body));
       auto loop = fb::CreateLoop(builder, formula(step.count), body);
@@ -237,6 +295,8 @@ std::vector<char> dl::package::buildHeader(const HeaderInput &input) {
   std::vector<const char *> targets;
   if (!input.package.cpuImages.empty())
     targets.push_back("cpu");
+  if (!input.package.reference.empty())
+    targets.push_back(dlrt::kReferenceTarget);
   std::vector<Offset<fb::Entry>> entries;
   for (const Program &program : input.programs)
     entries.push_back(EntryBuilder(builder, program).build(targets));
@@ -250,12 +310,25 @@ std::vector<char> dl::package::buildHeader(const HeaderInput &input) {
   auto producer = builder.CreateString(input.package.producer);
   auto entryVector = builder.CreateVector(entries);
   auto kernelVector = builder.CreateVector(kernels);
-  fb::Segment debug = toSegment(input.debugRange);
+  std::vector<Offset<flatbuffers::String>> strings;
+  mlir::ModuleOp module = input.package.module;
+  if (auto table =
+          module->getAttrOfType<mlir::ArrayAttr>(mlir::dl::kStringsAttr))
+    for (mlir::Attribute text : table) {
+      llvm::StringRef bytes = mlir::cast<mlir::StringAttr>(text).getValue();
+      strings.push_back(builder.CreateString(bytes.data(), bytes.size()));
+    }
+  Offset<flatbuffers::Vector<Offset<flatbuffers::String>>> stringVector;
+  if (!strings.empty())
+    stringVector = builder.CreateVector(strings);
+  fb::Segment debug = toSegment(input.debugRange),
+              reference = toSegment(input.referenceRange);
   bool hasDebug = input.debugRange.size != 0;
-  auto module =
+  auto header =
       fb::CreateModule(builder, producer, entryVector, kernelVector, constants,
-                       code, 0, hasDebug ? &debug : nullptr);
-  fb::FinishModuleBuffer(builder, module);
+                       code, 0, hasDebug ? &debug : nullptr, stringVector,
+                       input.referenceRange.size ? &reference : nullptr);
+  fb::FinishModuleBuffer(builder, header);
   return {builder.GetBufferPointer(),
           builder.GetBufferPointer() + builder.GetSize()};
 }

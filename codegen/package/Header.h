@@ -26,7 +26,8 @@ struct HeaderInput {
   llvm::ArrayRef<ConstantData> constants;
   std::vector<FileRange> codeRanges; // of all pieces of all images
   std::vector<FileRange> constantRanges;
-  FileRange debugRange; // empty for none
+  FileRange debugRange;     // empty for none
+  FileRange referenceRange; // empty for none
 };
 
 /// The header's bytes. Their number does not depend on the ranges.

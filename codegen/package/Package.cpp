@@ -6,6 +6,7 @@
 #include "codegen/package/DebugInfo.h"
 #include "codegen/package/MemoryPlan.h"
 #include "codegen/package/Schedule.h"
+#include "codegen/package/Signature.h"
 #include "codegen/package/Writer.h"
 #include <thread>
 
@@ -28,6 +29,26 @@ static void renumberConstants(Program &program,
   for (Storage &storage : program.storages)
     if (storage.kind == StorageKind::Constant)
       storage.index = numbers[storage.index];
+  for (Program &body : program.bodies)
+    renumberConstants(body, numbers);
+}
+
+/// Removes copies, and gives all values their places.
+static void placeValues(Program &program) {
+  coalesce(program);
+  planArena(program);
+  for (Program &body : program.bodies)
+    placeValues(body);
+}
+
+/// A program of no steps: what callers see of it is its signature.
+static FailureOr<Program> buildInterface(mlir::func::FuncOp function) {
+  Program program;
+  std::vector<FormulaId> symbols;
+  if (failed(buildSignature(function, program, symbols)))
+    return failure();
+  program.arenaSize = kNoFormula;
+  return program;
 }
 
 /// Builds the programs of all entries. Arenas are planned.
@@ -42,16 +63,20 @@ static LogicalResult buildPrograms(const PackageInput &input,
     if (!function.isPublic() || function.isExternal() ||
         function->hasAttr("dl.kernel"))
       continue;
-    FailureOr<Program> program = buildProgram(function, kernels, constants);
+    FailureOr<Program> program =
+        input.reference.empty() ? buildProgram(function, kernels, constants)
+                                : buildInterface(function);
     if (failed(program))
       return failure();
     programs.push_back(std::move(*program));
   }
   if (programs.empty())
     return module.emitError("there is no function to be an entry");
+  if (!input.reference.empty())
+    return success();
   for (Program &program : programs) {
-    coalesce(program);
-    planArena(program);
+    placeValues(program);
+    markLastUses(program);
   }
   std::vector<int32_t> numbers = constants.deduplicate(getThreads(input));
   for (Program &program : programs)
@@ -66,15 +91,22 @@ static size_t countSteps(const std::vector<Step> &steps, Step::Kind kind) {
   return count;
 }
 
+static size_t countSteps(const Program &program, Step::Kind kind) {
+  size_t count = countSteps(program.steps, kind);
+  for (const Program &body : program.bodies)
+    count += countSteps(body, kind);
+  return count;
+}
+
 static void writeReport(const std::vector<Program> &programs,
                         const Constants &constants, uint64_t fileSize,
                         llvm::raw_ostream &os) {
   for (const Program &program : programs) {
     os << "entry " << program.name << ": "
-       << countSteps(program.steps, Step::Kind::Dispatch) << " dispatches, "
-       << countSteps(program.steps, Step::Kind::HostCall) << " host calls, "
-       << countSteps(program.steps, Step::Kind::Copy) << " copies, "
-       << countSteps(program.steps, Step::Kind::Loop) << " loops\n";
+       << countSteps(program, Step::Kind::Dispatch) << " dispatches, "
+       << countSteps(program, Step::Kind::HostCall) << " host calls, "
+       << countSteps(program, Step::Kind::Copy) << " copies, "
+       << countSteps(program, Step::Kind::Loop) << " loops\n";
     if (auto bytes = program.formulas.getConstant(program.arenaSize);
         bytes && program.lateArenaSizes.empty())
       os << "arena: " << *bytes << " bytes\n";
@@ -101,8 +133,9 @@ static LogicalResult writeTo(const PackageInput &input, Output &output,
   if (failed(buildPrograms(input, programs, constants)))
     return failure();
   WriterInput writer{input, programs, constants.get(),
-                     input.debugInfo ? getDebugInfo(input, programs)
-                                     : std::string(),
+                     input.debugInfo && input.reference.empty()
+                         ? getDebugInfo(input, programs)
+                         : std::string(),
                      getThreads(input)};
   llvm::Expected<uint64_t> size = writeModule(writer, output);
   if (!size)

@@ -41,6 +41,9 @@ struct PackageInput {
   std::vector<cpu::CpuImage> cpuImages;
   /// Symbols of the kernels in the order of the images' entries.
   std::vector<std::string> kernelNames;
+  /// MLIR bytecode of `module`, as importing left it, for the reference
+  /// interpreter: the module is for that target alone. Empty for none.
+  llvm::ArrayRef<char> reference;
   /// Who writes: "dl-compile 0.1.0 (LLVM 22.1.8)".
   std::string producer;
   /// Add what is known of kernels and steps, as JSON; see DebugInfo.h.

@@ -12,7 +12,7 @@ Stages::Stages(const Program &program)
     : program(program), symbols(program.symbols.size()) {
   for (const Step &step : program.steps) {
     steps.push_back(number - 1);
-    if (step.kind != Step::Kind::Bind)
+    if (step.kind != Step::Kind::Bind && step.kind != Step::Kind::Perform)
       continue;
     for (int32_t symbol : step.symbols)
       symbols[static_cast<size_t>(symbol)] = number;
@@ -45,6 +45,58 @@ int32_t Stages::of(const Storage &storage) {
   return stage;
 }
 
+//===----------------------------------------------------------------------===//
+// Slots
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Calls `visit` with each slot that a step or what is in it uses.
+template <typename Visit>
+void forEachSlot(const Program &program, const Step &step, Visit visit) {
+  for (const View &view : step.args)
+    if (program.storages[view.storage].kind == StorageKind::Slot)
+      visit(program.storages[view.storage].index);
+  for (const Operand &operand : step.operands)
+    if (operand.arg < 0)
+      visit(operand.slot);
+  for (const BodyCall &body : step.bodies)
+    for (const Operand &operand : body.captures)
+      if (operand.arg < 0)
+        visit(operand.slot);
+  for (const Step &inner : step.body)
+    forEachSlot(program, inner, visit);
+}
+
+} // namespace
+
+void dl::package::markLastUses(Program &program) {
+  std::vector<const Step *> last(static_cast<size_t>(program.slots));
+  std::vector<int> uses(last.size()); // in the last step
+  for (const Step &step : program.steps)
+    forEachSlot(program, step, [&](int32_t slot) {
+      int &count = uses[static_cast<size_t>(slot)];
+      const Step *&latest = last[static_cast<size_t>(slot)];
+      count = latest == &step ? count + 1 : 1;
+      latest = &step;
+    });
+  for (int32_t slot : program.outputSlots)
+    if (slot >= 0)
+      last[static_cast<size_t>(slot)] = nullptr;
+  for (Step &step : program.steps)
+    for (Operand &operand : step.operands)
+      if (operand.arg < 0) {
+        auto slot = static_cast<size_t>(operand.slot);
+        operand.last = last[slot] == &step && uses[slot] == 1;
+      }
+  for (Program &body : program.bodies)
+    markLastUses(body);
+}
+
+//===----------------------------------------------------------------------===//
+// Text
+//===----------------------------------------------------------------------===//
+
 namespace {
 
 class Printer {
@@ -54,15 +106,19 @@ public:
 
   void printProgram() {
     for (const SymbolDesc &symbol : program.symbols)
-      if (symbol.input < 0)
+      if (symbol.input == -1)
         os << "symbol " << symbol.name << " = bound by a step\n";
+      else if (symbol.input == -2)
+        os << "symbol " << symbol.name << " = size " << symbol.axis
+           << " given\n";
       else
         os << "symbol " << symbol.name << " = input " << symbol.input
            << " dimension " << symbol.axis << "\n";
     for (const CheckDesc &check : program.checks)
       os << "check " << text(check.lhs) << (check.lessEqual ? " <= " : " == ")
          << text(check.rhs) << ": " << check.message << "\n";
-    static const char *const kinds[] = {"input", "output", "constant", "arena"};
+    static const char *const kinds[] = {"input", "output", "constant", "arena",
+                                        "slot"};
     for (size_t i = 0; i < program.storages.size(); ++i) {
       const Storage &storage = program.storages[i];
       os << "storage " << i << ": " << kinds[static_cast<int>(storage.kind)];
@@ -78,6 +134,14 @@ public:
       os << "arena: " << text(program.arenaSize) << " bytes\n";
     for (auto [i, size] : llvm::enumerate(program.lateArenaSizes))
       os << "arena of stage " << i + 1 << ": " << text(size) << " bytes\n";
+    for (auto [i, slot] : llvm::enumerate(program.outputSlots))
+      if (slot >= 0)
+        os << "output " << i << " in slot " << slot << "\n";
+    for (auto [i, body] : llvm::enumerate(program.bodies)) {
+      os << "body " << i << "\n";
+      Printer(body, os).printProgram();
+      os << "end of body " << i << "\n";
+    }
   }
 
 private:
@@ -89,6 +153,34 @@ private:
       os << "+" << text(view.offset);
     for (FormulaId stride : view.strides)
       os << "[" << (stride == kNoFormula ? "0" : text(stride)) << "]";
+  }
+
+  void printOperands(const Step &step, const std::vector<Operand> &operands) {
+    for (auto [i, operand] : llvm::enumerate(operands)) {
+      os << (i ? ", " : "");
+      if (operand.arg >= 0)
+        printView(step.args[static_cast<size_t>(operand.arg)]);
+      else
+        os << (operand.last ? "last slot " : "slot ") << operand.slot;
+    }
+  }
+
+  void printPerform(const Step &step) {
+    for (auto [i, result] : llvm::enumerate(step.results))
+      os << (i ? ", " : "") << "slot " << result.slot;
+    os << " = " << step.function << "(";
+    printOperands(step, step.operands);
+    os << ")";
+    for (int32_t symbol : step.symbols)
+      os << " binds s" << symbol;
+    for (const BodyCall &call : step.bodies) {
+      os << " body " << call.body << "(";
+      printOperands(step, call.captures);
+      os << ")";
+      for (FormulaId size : call.sizes)
+        os << " size " << text(size);
+    }
+    os << "\n";
   }
 
   void printSteps(const std::vector<Step> &steps, unsigned indent) {
@@ -107,6 +199,10 @@ private:
         os << " = ";
         printView(step.args[0]);
         os << ": " << step.message << "\n";
+        continue;
+      }
+      if (step.kind == Step::Kind::Perform) {
+        printPerform(step);
         continue;
       }
       if (step.kind == Step::Kind::Dispatch)

@@ -17,8 +17,9 @@
 
 namespace dl::package {
 
-/// What a storage is. Inputs and constants are never written.
-enum class StorageKind : uint8_t { Input, Output, Constant, Arena };
+/// What a storage is. Inputs and constants are never written; a slot holds the
+/// tensor that a step has found.
+enum class StorageKind : uint8_t { Input, Output, Constant, Arena, Slot };
 
 struct Storage {
   StorageKind kind = StorageKind::Arena;
@@ -50,10 +51,42 @@ struct TensorDesc {
   std::vector<FormulaId> dims;
 };
 
+/// What a step on values in slots takes: argument `arg` of the step, a tensor
+/// of `type`, or where that is -1, what is in `slot`, for which `last` tells
+/// that no later step uses it.
+struct Operand {
+  int32_t arg = -1;
+  int32_t slot = -1;
+  TensorDesc type;
+  bool last = false;
+};
+
+/// What it gives; `isTensor` tells of `type`.
+struct Result {
+  int32_t slot = 0;
+  bool isTensor = false;
+  TensorDesc type;
+};
+
+/// One of the program's bodies as a step runs it.
+struct BodyCall {
+  int32_t body = 0;
+  std::vector<Operand> captures;
+  std::vector<FormulaId> sizes;
+};
+
 /// One step. A dispatch and a host call have `args`: what they read, then, from
-/// `numInputs` on, what they write (completely). A copy is a host call.
+/// `numInputs` on, what they write (completely). A copy is a host call. A
+/// Perform reads its args, and what it gives lies in slots.
 struct Step {
-  enum class Kind : uint8_t { Dispatch, HostCall, Copy, Loop, Bind } kind;
+  enum class Kind : uint8_t {
+    Dispatch,
+    HostCall,
+    Copy,
+    Loop,
+    Bind,
+    Perform
+  } kind;
   std::string name;
   std::vector<View> args;
   size_t numInputs = 0;
@@ -73,6 +106,13 @@ struct Step {
   std::vector<TensorDesc> types;
   std::vector<int64_t> attributes;
 
+  // Perform: `function` is the operation's name, and there are `attributes` and
+  // `symbols`.
+  int32_t operation = 0;
+  std::vector<Operand> operands;
+  std::vector<Result> results;
+  std::vector<BodyCall> bodies;
+
   // Bind: symbols by number, and what is wrong with a value that they cannot
   // have.
   std::vector<int32_t> symbols;
@@ -83,13 +123,19 @@ struct Step {
   std::vector<Step> body;
 };
 
+/// `kind` and `unranked` as in the module format. A size that the tensors of a
+/// sequence may have differently is kNoFormula.
 struct ValueDesc {
   std::string name;
   TensorDesc type;
+  uint8_t kind = 0;
+  bool unranked = false;
+
+  bool isTensor() const { return kind == 0; }
 };
 
 /// A dimension of an input that is given a name; `input` is -1 for a size that
-/// a Bind gives.
+/// a step gives, -2 for one that is given to a body, as number `axis`.
 struct SymbolDesc {
   std::string name;
   int32_t input = 0;
@@ -114,6 +160,9 @@ struct Program {
   std::vector<Step> steps;
   FormulaId arenaSize = kNoFormula; // of stage 0
   std::vector<FormulaId> lateArenaSizes;
+  int32_t slots = 0;                // the first ones are those of the inputs
+  std::vector<int32_t> outputSlots; // of outputs, -1 for tensors
+  std::vector<Program> bodies;
 
   int32_t addStorage(StorageKind kind, int32_t index, FormulaId size) {
     storages.push_back({kind, index, size, kNoFormula});
@@ -121,8 +170,8 @@ struct Program {
   }
 };
 
-/// Stages of a program: the first lasts until the first Bind, and each Bind
-/// begins another one.
+/// Stages of a program: the first lasts until the first Bind or Perform, and
+/// each of these begins another one.
 class Stages {
 public:
   explicit Stages(const Program &program);
@@ -145,6 +194,9 @@ private:
   std::vector<int32_t> symbols;
   std::vector<int32_t> formulas; // of those that have been asked for
 };
+
+/// Finds the last steps that use each slot, and tells their operands.
+void markLastUses(Program &program);
 
 /// The steps and storages as text, for tests and for finding mistakes.
 std::string print(const Program &program);

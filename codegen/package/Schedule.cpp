@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/package/Schedule.h"
+#include "codegen/package/Bodies.h"
 #include "codegen/package/Signature.h"
+#include "codegen/package/Steps.h"
 #include "codegen/package/Types.h"
 #include "ir/dialect/Dims.h"
-#include "ir/dialect/Locations.h"
 #include "runtime/artifact/Validate.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -23,20 +24,6 @@ using mlir::RankedTensorType;
 using mlir::success;
 using mlir::Value;
 
-/// What a profile calls a step: the nodes that it is made from.
-static std::string getStepName(Operation *op) {
-  constexpr size_t kMaxName = 120;
-  std::string name;
-  for (const mlir::dl::SourceNode &node :
-       mlir::dl::getSourceNodes(op->getLoc())) {
-    llvm::StringRef part = node.node.empty() ? node.op : node.node;
-    if (name.size() + part.size() > kMaxName)
-      return name + "+...";
-    name += (name.empty() ? "" : "+") + part.str();
-  }
-  return name;
-}
-
 namespace {
 
 class ScheduleBuilder {
@@ -50,18 +37,54 @@ public:
     if (failed(buildSignature(function, program, symbols)))
       return failure();
     types = TypeFormulas(program.formulas, symbols);
-    for (auto bind : function.getOps<mlir::dl::BindOp>())
-      unbound.insert(bind.getSymbols().begin(), bind.getSymbols().end());
     mlir::Block &body = function.getBody().front();
-    for (mlir::BlockArgument input : body.getArguments()) {
-      FormulaId bytes = types.getBytes(getType(input));
-      setWhole(input, program.addStorage(StorageKind::Input,
-                                         input.getArgNumber(), bytes));
+    return finish(body, llvm::SmallVector<Value>(body.getArguments()));
+  }
+
+  /// The program of a region that runs by itself. `captures` are the values
+  /// from outside that it uses, inputs after its arguments; `given` the symbols
+  /// whose values it is given.
+  FailureOr<Program> buildBody(mlir::Region &region,
+                               llvm::ArrayRef<Value> captures,
+                               llvm::ArrayRef<unsigned> given) {
+    mlir::Block &body = region.front();
+    llvm::SmallVector<Value> inputs(body.getArguments());
+    inputs.append(captures.begin(), captures.end());
+    if (failed(buildBodySignature(function, region, inputs, given, program,
+                                  symbols)))
+      return failure();
+    types = TypeFormulas(program.formulas, symbols);
+    return finish(body, inputs);
+  }
+
+private:
+  /// Schedules a block whose values from outside are these inputs.
+  FailureOr<Program> finish(mlir::Block &body, llvm::ArrayRef<Value> inputs) {
+    for (auto op : body.getOps<mlir::dl::BindingInterface>())
+      unbound.insert(op.getBoundSymbols().begin(), op.getBoundSymbols().end());
+    bool hasSlots = llvm::any_of(
+        body, [](Operation &op) { return mlir::dl::isRuntimeStep(&op); });
+    for (auto [i, input] : llvm::enumerate(inputs)) {
+      auto number = static_cast<int32_t>(i);
+      if (!mlir::isa<RankedTensorType>(input.getType())) {
+        hasSlots = true;
+        slots[input] = number;
+        continue;
+      }
+      setWhole(input, program.addStorage(StorageKind::Input, number,
+                                         types.getBytes(getType(input))));
     }
+    if (hasSlots)
+      program.slots = static_cast<int32_t>(inputs.size());
     if (failed(addBlock(body, program.steps)))
       return failure();
     Operation *end = body.getTerminator();
     for (auto [i, value] : llvm::enumerate(end->getOperands())) {
+      if (!mlir::isa<RankedTensorType>(value.getType())) {
+        program.outputSlots.resize(i, -1);
+        program.outputSlots.push_back(slots.lookup(value));
+        continue;
+      }
       FailureOr<View> view = getView(value);
       if (failed(view))
         return failure();
@@ -73,7 +96,6 @@ public:
     return std::move(program);
   }
 
-private:
   static RankedTensorType getType(Value value) {
     return cast<RankedTensorType>(value.getType());
   }
@@ -111,6 +133,8 @@ private:
     auto it = views.find(value);
     if (it != views.end())
       return it->second;
+    if (mlir::isa<mlir::BlockArgument>(value))
+      return function.emitError("a value is no part of its schedule");
     if (!Constants::isConstant(value))
       return reportForeign(value.getDefiningOp());
     FailureOr<int32_t> number = constants.add(value);
@@ -149,6 +173,11 @@ private:
       if (!unbound.empty() && !op.hasTrait<mlir::OpTrait::ConstantLike>() &&
           failed(checkSymbols(&op)))
         return failure();
+      if (mlir::dl::isRuntimeStep(&op)) {
+        if (failed(addPerform(&op, steps)))
+          return failure();
+        continue;
+      }
       LogicalResult result =
           llvm::TypeSwitch<Operation *, LogicalResult>(&op)
               .Case<mlir::dl::ConstantOp, mlir::dl::SizesOp, mlir::dl::PackOp,
@@ -197,17 +226,109 @@ private:
     step.numInputs = 1;
     step.name = getStepName(op);
     step.message = op.getMessage().str();
-    for (int64_t symbol : op.getSymbols()) {
+    if (failed(addBoundSymbols(op, op.getSymbols(), step)))
+      return failure();
+    steps.push_back(std::move(step));
+    return success();
+  }
+
+  LogicalResult addBoundSymbols(Operation *op, llvm::ArrayRef<int64_t> bound,
+                                Step &step) {
+    for (int64_t symbol : bound) {
       if (symbol >= static_cast<int64_t>(symbols.size()))
         return op->emitOpError("binds a symbol without a name: ") << symbol;
       const Formulas::Node &node = program.formulas[symbols[symbol]];
       bool isOwn =
-          node.op == FormulaOp::Symbol && program.symbols[node.a].input < 0;
+          node.op == FormulaOp::Symbol && program.symbols[node.a].input == -1;
       if (!isOwn || !unbound.erase(symbol))
         return op->emitOpError("binds a symbol that has a value: ") << symbol;
       step.symbols.push_back(node.a);
     }
+    return success();
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Steps on values in slots
+  //===--------------------------------------------------------------------===//
+
+  /// What a step takes: a tensor that lies in a slot as a whole, or anything
+  /// else in a slot, or a view.
+  LogicalResult addOperand(Value value, Step &step,
+                           std::vector<Operand> &operands) {
+    Operand operand;
+    auto tensor = dyn_cast<RankedTensorType>(value.getType());
+    if (!tensor) {
+      operand.slot = slots.lookup(value);
+      operands.push_back(std::move(operand));
+      return success();
+    }
+    FailureOr<View> view = getView(value);
+    if (failed(view))
+      return failure();
+    operand.type = types.getDesc(tensor);
+    operand.arg = static_cast<int32_t>(step.args.size());
+    step.args.push_back(*view);
+    step.numInputs = step.args.size();
+    operands.push_back(std::move(operand));
+    return success();
+  }
+
+  LogicalResult addPerform(Operation *op, std::vector<Step> &steps) {
+    if (depth)
+      return op->emitOpError("stands in a loop");
+    Step step;
+    step.kind = Step::Kind::Perform;
+    step.function = op->getName().stripDialect().str();
+    step.operation = getOperationNumber(op);
+    step.name = getStepName(op);
+    for (Value operand : op->getOperands())
+      if (failed(addOperand(operand, step, step.operands)))
+        return failure();
+    step.attributes = getOperationAttributes(op);
+    for (mlir::Region &region : op->getRegions())
+      if (failed(addBody(region, step)))
+        return failure();
+    if (auto binding = dyn_cast<mlir::dl::BindingInterface>(op))
+      if (failed(addBoundSymbols(op, binding.getBoundSymbols(), step)))
+        return failure();
+    for (Value value : op->getResults()) {
+      Result result;
+      result.slot = program.slots++;
+      slots[value] = result.slot;
+      if (auto tensor = dyn_cast<RankedTensorType>(value.getType())) {
+        result.isTensor = true;
+        result.type = types.getDesc(tensor);
+        setWhole(value, program.addStorage(StorageKind::Slot, result.slot,
+                                           types.getBytes(tensor)));
+      }
+      step.results.push_back(std::move(result));
+    }
     steps.push_back(std::move(step));
+    return success();
+  }
+
+  LogicalResult addBody(mlir::Region &region, Step &step) {
+    llvm::SmallVector<Value> captures = getCaptures(region);
+    llvm::SmallVector<unsigned> given =
+        getGivenSymbols(function, region, captures);
+    FailureOr<Program> body = ScheduleBuilder(function, kernels, constants)
+                                  .buildBody(region, captures, given);
+    if (failed(body))
+      return failure();
+    BodyCall call;
+    call.body = static_cast<int32_t>(program.bodies.size());
+    program.bodies.push_back(std::move(*body));
+    for (Value value : captures)
+      if (failed(addOperand(value, step, call.captures)))
+        return failure();
+    for (unsigned symbol : given) {
+      if (symbol >= symbols.size() || symbols[symbol] == kNoFormula)
+        return region.getParentOp()->emitOpError(
+                   "uses a size that is not known there: symbol ")
+               << symbol;
+      call.sizes.push_back(symbols[symbol]);
+    }
+    step.bodies.push_back(std::move(call));
     return success();
   }
 
@@ -314,7 +435,7 @@ private:
     }
     if (step.tiles == kNoFormula)
       step.tiles = program.formulas.constant(1);
-    addReads(op, callee, step);
+    step.reads = getReads(op, callee, step.sizes, program.formulas, types);
     auto inPlace =
         callee->getAttrOfType<mlir::DenseI64ArrayAttr>("dl.in_place");
     for (auto [result, input] : llvm::enumerate(
@@ -324,24 +445,6 @@ private:
         step.inPlace.push_back({result, static_cast<size_t>(input)});
     steps.push_back(std::move(step));
     return success();
-  }
-
-  /// What is read of arguments that are not read whole.
-  void addReads(mlir::dl::DispatchOp op, Operation *callee, Step &step) {
-    auto reads = callee->getAttrOfType<mlir::ArrayAttr>("dl.reads");
-    if (!reads)
-      return;
-    step.reads.assign(step.numInputs, kNoFormula);
-    for (auto [i, value] : llvm::enumerate(op.getInputs())) {
-      auto map = i < reads.size() ? dyn_cast<mlir::AffineMapAttr>(reads[i])
-                                  : mlir::AffineMapAttr();
-      if (map && map.getValue().getNumResults() == 1 &&
-          map.getValue().getNumDims() == step.sizes.size())
-        step.reads[i] =
-            types.getBytes(getType(value).getElementType(),
-                           toFormula(map.getValue().getResult(0),
-                                     program.formulas, step.sizes, {}));
-    }
   }
 
   /// The sizes that a kernel is given: dynamic dimensions of its tensor
@@ -480,6 +583,7 @@ private:
   std::vector<FormulaId> symbols;
   TypeFormulas types;
   llvm::DenseMap<Value, View> views;
+  llvm::DenseMap<Value, int32_t> slots;
   llvm::DenseMap<int32_t, int32_t> constantStorages;
   llvm::DenseSet<AffineExpr> checked;
   llvm::DenseSet<int64_t> unbound; // symbols that ops to come bind

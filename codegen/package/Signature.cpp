@@ -4,6 +4,7 @@
 #include "codegen/package/Signature.h"
 #include "codegen/package/Types.h"
 #include "ir/dialect/Dims.h"
+#include "runtime/artifact/module_generated.h"
 
 using namespace dl::package;
 using mlir::AffineExpr;
@@ -13,6 +14,129 @@ using mlir::failure;
 using mlir::LogicalResult;
 using mlir::RankedTensorType;
 using mlir::success;
+
+//===----------------------------------------------------------------------===//
+// What bodies have, too
+//===----------------------------------------------------------------------===//
+
+std::string dl::package::getSymbolName(mlir::func::FuncOp function,
+                                       unsigned symbol) {
+  auto names = function->getAttrOfType<mlir::ArrayAttr>(mlir::dl::kSymbolsAttr);
+  if (names && symbol < names.size())
+    if (auto name = dyn_cast<mlir::StringAttr>(names[symbol]))
+      return name.str();
+  return "s" + std::to_string(symbol);
+}
+
+/// The type of the tensors of a value.
+static mlir::TensorType getTensorsOf(mlir::Type type) {
+  if (auto optional = dyn_cast<mlir::dl::OptionalType>(type))
+    type = optional.getValueType();
+  if (auto sequence = dyn_cast<mlir::dl::SequenceType>(type))
+    type = sequence.getElementType();
+  return dyn_cast<mlir::TensorType>(type);
+}
+
+static bool isSupportedValue(mlir::Type type) {
+  mlir::TensorType tensor = getTensorsOf(type);
+  return tensor && getElementNumber(tensor.getElementType()) &&
+         (mlir::isa<RankedTensorType>(type) ||
+          mlir::isa<mlir::dl::SequenceType, mlir::dl::OptionalType>(type));
+}
+
+ValueDesc dl::package::describeValue(const std::string &name, mlir::Type type,
+                                     TypeFormulas &formulas) {
+  if (auto tensor = dyn_cast<RankedTensorType>(type))
+    return {name, formulas.getDesc(tensor)};
+  mlir::TensorType tensor = getTensorsOf(type);
+  ValueDesc value{name, {getElementNumber(tensor.getElementType()), {}}};
+  auto optional = dyn_cast<mlir::dl::OptionalType>(type);
+  value.kind = !optional ? dlrt::fb::ValueKind_Sequence
+               : mlir::isa<mlir::dl::SequenceType>(optional.getValueType())
+                   ? dlrt::fb::ValueKind_OptionalSequence
+                   : dlrt::fb::ValueKind_OptionalTensor;
+  value.unranked = !tensor.hasRank();
+  for (int64_t size :
+       tensor.hasRank() ? tensor.getShape() : llvm::ArrayRef<int64_t>())
+    value.type.dims.push_back(mlir::ShapedType::isDynamic(size)
+                                  ? kNoFormula
+                                  : formulas.get(mlir::getAffineConstantExpr(
+                                        size, type.getContext())));
+  return value;
+}
+
+/// The symbols that a check is about; nothing where it is malformed.
+static std::optional<llvm::SmallSetVector<unsigned, 4>>
+getCheckedSymbols(mlir::Attribute attribute) {
+  auto check = dyn_cast<mlir::DictionaryAttr>(attribute);
+  auto relation = check ? check.getAs<mlir::StringAttr>("relation") : nullptr;
+  auto sizes = check ? check.getAs<mlir::AffineMapAttr>("sizes") : nullptr;
+  if (!relation || !sizes || !check.getAs<mlir::StringAttr>("message") ||
+      (relation != "eq" && relation != "le") ||
+      sizes.getValue().getNumResults() != 2 ||
+      sizes.getValue().getNumDims() != 0)
+    return std::nullopt;
+  llvm::SmallSetVector<unsigned, 4> symbols;
+  for (AffineExpr expr : sizes.getValue().getResults())
+    expr.walk([&](AffineExpr e) {
+      if (auto symbol = dyn_cast<mlir::AffineSymbolExpr>(e))
+        symbols.insert(symbol.getPosition());
+    });
+  return symbols;
+}
+
+static llvm::ArrayRef<mlir::Attribute> getChecks(mlir::func::FuncOp function) {
+  auto checks = function->getAttrOfType<mlir::ArrayAttr>(mlir::dl::kChecksAttr);
+  return checks ? checks.getValue() : llvm::ArrayRef<mlir::Attribute>();
+}
+
+llvm::SmallSetVector<unsigned, 4>
+dl::package::getSymbolsOfChecks(mlir::func::FuncOp function,
+                                llvm::ArrayRef<unsigned> own) {
+  llvm::SmallSetVector<unsigned, 4> result;
+  for (mlir::Attribute check : getChecks(function)) {
+    auto symbols = getCheckedSymbols(check);
+    if (symbols && llvm::any_of(*symbols, [&](unsigned symbol) {
+          return llvm::is_contained(own, symbol);
+        }))
+      result.insert(symbols->begin(), symbols->end());
+  }
+  return result;
+}
+
+LogicalResult
+dl::package::addChecks(mlir::func::FuncOp function,
+                       std::optional<llvm::ArrayRef<unsigned>> own,
+                       llvm::ArrayRef<FormulaId> values, Program &program) {
+  for (mlir::Attribute attribute : getChecks(function)) {
+    auto symbols = getCheckedSymbols(attribute);
+    if (!symbols || llvm::any_of(*symbols, [&](unsigned symbol) {
+          return symbol >= values.size();
+        }))
+      return function.emitError()
+             << "expected a check {relation = \"eq\" | \"le\", sizes = "
+                "affine_map<()[...] -> (a, b)>, message = \"...\"}, found "
+             << attribute;
+    // Others are made where their symbols have values.
+    bool isHere = llvm::all_of(*symbols, [&](unsigned symbol) {
+      return values[symbol] != kNoFormula;
+    });
+    bool isOwn = !own || llvm::any_of(*symbols, [&](unsigned symbol) {
+      return llvm::is_contained(*own, symbol);
+    });
+    if (!isHere || !isOwn)
+      continue;
+    auto check = mlir::cast<mlir::DictionaryAttr>(attribute);
+    mlir::AffineMap sizes =
+        check.getAs<mlir::AffineMapAttr>("sizes").getValue();
+    program.checks.push_back(
+        {check.getAs<mlir::StringAttr>("relation") == "le",
+         toFormula(sizes.getResult(0), program.formulas, {}, values),
+         toFormula(sizes.getResult(1), program.formulas, {}, values),
+         check.getAs<mlir::StringAttr>("message").str()});
+  }
+  return success();
+}
 
 namespace {
 
@@ -60,10 +184,12 @@ private:
   LogicalResult checkTypes(mlir::TypeRange types, const char *what) {
     for (auto [i, type] : llvm::enumerate(types)) {
       auto tensor = dyn_cast<RankedTensorType>(type);
-      if (!tensor || !getElementNumber(tensor.getElementType()))
+      if (!isSupportedValue(type))
         return function.emitError()
                << what << " " << i << ": the module format has no type "
                << type;
+      if (!tensor)
+        continue;
       for (AffineExpr dim : mlir::dl::getDims(tensor))
         if (!dim)
           return function.emitError() << what << " " << i << ": " << type
@@ -75,7 +201,10 @@ private:
   /// A caller packs elements below a byte; in a function they have one each.
   LogicalResult checkBytes(mlir::TypeRange types, const char *what) {
     for (auto [i, type] : llvm::enumerate(types)) {
-      mlir::Type element = cast<RankedTensorType>(type).getElementType();
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      if (!tensor)
+        continue;
+      mlir::Type element = tensor.getElementType();
       if (element.isIntOrFloat() && !element.isInteger(1) &&
           element.getIntOrFloatBitWidth() < 8)
         return function.emitError()
@@ -103,7 +232,7 @@ private:
                  std::vector<ValueDesc> &result) {
     TypeFormulas formulas(program.formulas, values);
     for (auto [type, name] : llvm::zip(types, names))
-      result.push_back({name, formulas.getDesc(cast<RankedTensorType>(type))});
+      result.push_back(describeValue(name, type, formulas));
   }
 
   //===--------------------------------------------------------------------===//
@@ -111,12 +240,7 @@ private:
   //===--------------------------------------------------------------------===//
 
   std::string getSymbolName(unsigned symbol) {
-    auto names =
-        function->getAttrOfType<mlir::ArrayAttr>(mlir::dl::kSymbolsAttr);
-    if (names && symbol < names.size())
-      if (auto name = dyn_cast<mlir::StringAttr>(names[symbol]))
-        return name.str();
-    return "s" + std::to_string(symbol);
+    return dl::package::getSymbolName(function, symbol);
   }
 
   /// Adds a symbol for a dimension of an input; for one that a step binds,
@@ -129,9 +253,9 @@ private:
 
   template <typename F> void forEachDim(F visit) {
     for (auto [i, type] : llvm::enumerate(inputTypes))
-      for (auto [d, dim] :
-           llvm::enumerate(mlir::dl::getDims(cast<RankedTensorType>(type))))
-        visit(dim, static_cast<int32_t>(i), static_cast<int32_t>(d));
+      if (auto tensor = dyn_cast<RankedTensorType>(type))
+        for (auto [d, dim] : llvm::enumerate(mlir::dl::getDims(tensor)))
+          visit(dim, static_cast<int32_t>(i), static_cast<int32_t>(d));
   }
 
   LogicalResult bindSymbols() {
@@ -146,9 +270,8 @@ private:
     if (auto names =
             function->getAttrOfType<mlir::ArrayAttr>(mlir::dl::kSymbolsAttr))
       count = std::max<unsigned>(count, names.size());
-    for (auto op : function.getOps<mlir::dl::BindOp>())
-      for (int64_t symbol : op.getSymbols())
-        count = std::max<unsigned>(count, symbol + 1);
+    for (unsigned symbol : mlir::dl::getBoundSymbols(function))
+      count = std::max(count, symbol + 1);
     values.assign(count, kNoFormula);
 
     forEachDim([&](AffineExpr dim, int32_t input, int32_t axis) {
@@ -163,12 +286,14 @@ private:
         changed |= solve(dim, input, axis);
       });
     }
-    for (auto op : function.getOps<mlir::dl::BindOp>())
-      for (int64_t symbol : op.getSymbols())
+    for (auto op : function.getOps<mlir::dl::BindingInterface>())
+      for (int64_t symbol : op.getBoundSymbols())
         if (values[symbol] == kNoFormula)
           values[symbol] = bind(getSymbolName(symbol), -1, 0);
+    auto inner = mlir::dl::getBoundSymbols(function);
     for (unsigned i = 0; i < count; ++i) {
-      if (values[i] != kNoFormula)
+      // Others have values in bodies alone.
+      if (values[i] != kNoFormula || inner.contains(i))
         continue;
       if (isUsed(i))
         return function.emitError()
@@ -249,37 +374,8 @@ private:
                      mlir::getAffineConstantExpr(value, context)));
   }
 
-  //===--------------------------------------------------------------------===//
-  // Checks
-  //===--------------------------------------------------------------------===//
-
   LogicalResult addChecks() {
-    auto checks =
-        function->getAttrOfType<mlir::ArrayAttr>(mlir::dl::kChecksAttr);
-    for (mlir::Attribute attribute :
-         checks ? checks.getValue() : llvm::ArrayRef<mlir::Attribute>()) {
-      auto check = dyn_cast<mlir::DictionaryAttr>(attribute);
-      auto relation =
-          check ? check.getAs<mlir::StringAttr>("relation") : nullptr;
-      auto sizes = check ? check.getAs<mlir::AffineMapAttr>("sizes") : nullptr;
-      auto message = check ? check.getAs<mlir::StringAttr>("message") : nullptr;
-      if (!relation || !sizes || !message ||
-          (relation != "eq" && relation != "le") ||
-          sizes.getValue().getNumResults() != 2 ||
-          sizes.getValue().getNumDims() != 0 ||
-          sizes.getValue().getNumSymbols() > values.size())
-        return function.emitError()
-               << "expected a check {relation = \"eq\" | \"le\", sizes = "
-                  "affine_map<()[...] -> (a, b)>, message = \"...\"}, found "
-               << attribute;
-      program.checks.push_back({relation == "le",
-                                toFormula(sizes.getValue().getResult(0),
-                                          program.formulas, {}, values),
-                                toFormula(sizes.getValue().getResult(1),
-                                          program.formulas, {}, values),
-                                message.str()});
-    }
-    return success();
+    return dl::package::addChecks(function, std::nullopt, values, program);
   }
 
   mlir::func::FuncOp function;

@@ -7,7 +7,10 @@
 #define DL_CODEGEN_PACKAGE_SIGNATURE_H
 
 #include "codegen/package/Program.h"
+#include "codegen/package/Types.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/SetVector.h"
+#include <optional>
 
 namespace dl::package {
 
@@ -26,6 +29,25 @@ namespace dl::package {
 mlir::LogicalResult buildSignature(mlir::func::FuncOp function,
                                    Program &program,
                                    std::vector<FormulaId> &values);
+
+/// The name of a function's symbol.
+std::string getSymbolName(mlir::func::FuncOp function, unsigned symbol);
+
+/// An input or output of a type that the module format has.
+ValueDesc describeValue(const std::string &name, mlir::Type type,
+                        TypeFormulas &formulas);
+
+/// All symbols of the function's checks that are about one of these.
+llvm::SmallSetVector<unsigned, 4>
+getSymbolsOfChecks(mlir::func::FuncOp function, llvm::ArrayRef<unsigned> own);
+
+/// Adds those of the function's checks whose symbols all have formulas in
+/// `values` and, in a body, are about one of its `own`. Fails, with a
+/// diagnostic, where one is malformed.
+mlir::LogicalResult addChecks(mlir::func::FuncOp function,
+                              std::optional<llvm::ArrayRef<unsigned>> own,
+                              llvm::ArrayRef<FormulaId> values,
+                              Program &program);
 
 } // namespace dl::package
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/package/Types.h"
+#include "ir/dialect/Dialect.h"
 #include "ir/dialect/Dims.h"
 #include "runtime/artifact/module_generated.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -49,6 +50,8 @@ uint8_t dl::package::getElementNumber(mlir::Type type) {
       .Case<Float8E8M0FNUType>(
           [](auto) { return dlrt::fb::ElementType_F8E8M0; })
       .Case<Float4E2M1FNType>([](auto) { return dlrt::fb::ElementType_F4E2M1; })
+      .Case<mlir::dl::StringType>(
+          [](auto) { return dlrt::fb::ElementType_String; })
       .Case<ComplexType>([](ComplexType t) {
         return t.getElementType().isF32()   ? dlrt::fb::ElementType_C64
                : t.getElementType().isF64() ? dlrt::fb::ElementType_C128

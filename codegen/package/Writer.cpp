@@ -24,7 +24,8 @@ class Writer {
 public:
   Writer(const WriterInput &input, Output &output)
       : input(input), output(output),
-        header{input.package, input.programs, input.constants, {}, {}, {}} {}
+        header{input.package, input.programs, input.constants, {}, {}, {}, {}} {
+  }
 
   Expected<uint64_t> write() {
     layOut();
@@ -53,6 +54,7 @@ private:
       header.codeRanges.resize(header.codeRanges.size() + image.pieces.size());
     header.constantRanges.resize(input.constants.size());
     header.debugRange.size = input.debugInfo.size();
+    header.referenceRange.size = input.package.reference.size();
     headerSize = buildHeader(header).size();
     fileSize = sizeof(dlrt::FilePrefix) + headerSize;
 
@@ -61,6 +63,9 @@ private:
       for (const auto &piece : image.pieces)
         *range++ = place(piece.bytes.size(), dlrt::kSegmentAlignment);
     header.debugRange = place(input.debugInfo.size(), 1);
+    if (!input.package.reference.empty())
+      header.referenceRange =
+          place(input.package.reference.size(), dlrt::kSegmentAlignment);
     for (bool large : {false, true})
       for (size_t i = 0; i < input.constants.size(); ++i) {
         uint64_t bytes = input.constants[i].bytes;
@@ -83,6 +88,9 @@ private:
         if (Error error =
                 writeRange(*range++, {piece.bytes.data(), piece.bytes.size()}))
           return error;
+    if (Error error =
+            writeRange(header.referenceRange, input.package.reference))
+      return error;
     return writeRange(header.debugRange,
                       {input.debugInfo.data(), input.debugInfo.size()});
   }

@@ -22,7 +22,8 @@ struct WriterInput {
 };
 
 /// Writes and commits the file; returns its size. In order: prefix, header,
-/// code (each piece on a page of its own), debug information, small constants
+/// code (each piece on a page of its own), debug information, the program for
+/// the reference on a page of its own, small constants
 /// at multiples of 64, large ones on pages of their own.
 llvm::Expected<uint64_t> writeModule(const WriterInput &input, Output &output);
 

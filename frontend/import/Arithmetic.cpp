@@ -40,20 +40,28 @@ LogicalResult Arithmetic::checkBroadcast(ValueRange values) const {
   return success();
 }
 
+LogicalResult
+Arithmetic::prepareBroadcast(MutableArrayRef<Value> values) const {
+  if (llvm::is_contained(values, Value()) || failed(repeatLate(values)))
+    return failure();
+  return checkBroadcast(values);
+}
+
 Value Arithmetic::compare(dial::Predicate predicate, Operand a,
                           Operand b) const {
-  Value lhs = resolve(a, b), rhs = resolve(b, a);
-  if (!lhs || !rhs || failed(checkBroadcast({lhs, rhs})))
+  Value operands[] = {resolve(a, b), resolve(b, a)};
+  if (failed(prepareBroadcast(operands)))
     return Value();
-  return context.create<dial::CompareOp>(predicate, lhs, rhs);
+  return context.create<dial::CompareOp>(predicate, operands[0], operands[1]);
 }
 
 Value Arithmetic::select(Value condition, Operand onTrue,
                          Operand onFalse) const {
-  Value a = resolve(onTrue, onFalse), b = resolve(onFalse, onTrue);
-  if (!condition || !a || !b || failed(checkBroadcast({condition, a, b})))
+  Value operands[] = {condition, resolve(onTrue, onFalse),
+                      resolve(onFalse, onTrue)};
+  if (failed(prepareBroadcast(operands)))
     return Value();
-  return context.create<dial::SelectOp>(condition, a, b);
+  return context.create<dial::SelectOp>(operands[0], operands[1], operands[2]);
 }
 
 Value Arithmetic::reduce(dial::ReduceKind kind, Value value,

@@ -100,10 +100,10 @@ public:
   /// An op on two operands; `attributes` are those of its builder.
   template <class Op, class... Attributes>
   mlir::Value apply(Operand a, Operand b, Attributes &&...attributes) const {
-    mlir::Value lhs = resolve(a, b), rhs = resolve(b, a);
-    if (!lhs || !rhs || failed(checkBroadcast({lhs, rhs})))
+    mlir::Value operands[] = {resolve(a, b), resolve(b, a)};
+    if (failed(prepareBroadcast(operands)))
       return mlir::Value();
-    return context.create<Op>(lhs, rhs,
+    return context.create<Op>(operands[0], operands[1],
                               std::forward<Attributes>(attributes)...);
   }
 
@@ -111,10 +111,16 @@ public:
   mlir::Value constant(llvm::ArrayRef<double> values,
                        llvm::ArrayRef<int64_t> shape, mlir::Type type) const;
 
-  /// Demands that the shapes broadcast.
-  mlir::LogicalResult checkBroadcast(mlir::ValueRange values) const;
-
 private:
+  /// Demands that the shapes broadcast, and repeats elements where only the
+  /// running model knows whether a dimension is 1.
+  mlir::LogicalResult
+  prepareBroadcast(llvm::MutableArrayRef<mlir::Value> values) const;
+  mlir::LogicalResult checkBroadcast(mlir::ValueRange values) const;
+  mlir::LogicalResult
+  repeatLate(llvm::MutableArrayRef<mlir::Value> values) const;
+  std::optional<mlir::AffineExpr>
+  getLateBroadcast(llvm::ArrayRef<mlir::AffineExpr> sizes) const;
   mlir::Value resolve(Operand operand, Operand other) const;
 
   NodeContext &context;

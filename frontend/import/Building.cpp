@@ -27,8 +27,11 @@ static std::string cleanMessage(StringRef message) {
 /// Whether every result's static dimensions can be multiplied.
 static bool isAddressable(Operation *op) {
   for (Type type : op->getResultTypes()) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor)
+      continue;
     int64_t count = 1;
-    for (int64_t size : cast<ShapedType>(type).getShape())
+    for (int64_t size : tensor.getShape())
       if (!ShapedType::isDynamic(size) &&
           (__builtin_mul_overflow(count, size, &count) ||
            count > kMaxNumElements))
@@ -101,7 +104,9 @@ Value NodeContext::splat(double value, Type elementType,
   if (!elementType)
     return Value();
   Attribute element;
-  if (auto integer = dyn_cast<IntegerType>(elementType))
+  if (isa<mlir::dl::StringType>(elementType))
+    element = builder.getStringAttr("");
+  else if (auto integer = dyn_cast<IntegerType>(elementType))
     element = IntegerAttr::get(
         integer, APInt(integer.getWidth(), static_cast<int64_t>(value),
                        /*isSigned=*/true, /*implicitTrunc=*/true));

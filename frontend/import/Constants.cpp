@@ -4,6 +4,7 @@
 #include "frontend/import/Constants.h"
 #include "frontend/onnx/MappedFile.h"
 #include "frontend/onnx/TensorData.h"
+#include "ir/dialect/Dialect.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/BuiltinDialect.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -12,15 +13,16 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Endian.h"
 
-using namespace mlir;
+namespace frontend = dl::frontend;
 using namespace dl::frontend;
+using namespace mlir;
 using llvm::StringRef;
 using onnx::TensorProto;
 
 /// Data below this many bytes is written into the attribute itself.
 static constexpr size_t kInlineBytes = 1024;
 
-Type dl::frontend::getElementType(int32_t dataType, MLIRContext *context) {
+Type frontend::getElementType(int32_t dataType, MLIRContext *context) {
   auto integer = [&](unsigned width, bool isUnsigned = false) -> Type {
     return IntegerType::get(context, width,
                             isUnsigned ? IntegerType::Unsigned
@@ -73,6 +75,8 @@ Type dl::frontend::getElementType(int32_t dataType, MLIRContext *context) {
     return integer(32, true);
   case TensorProto::UINT64:
     return integer(64, true);
+  case TensorProto::STRING:
+    return mlir::dl::StringType::get(context);
   default:
     return Type();
   }
@@ -131,14 +135,18 @@ static std::string spreadToBytes(StringRef bytes, unsigned bits,
   return spread;
 }
 
-ElementsAttr dl::frontend::getElements(const std::shared_ptr<Model> &model,
-                                       const TensorProto &tensor,
-                                       MLIRContext *context) {
+ElementsAttr frontend::getElements(const std::shared_ptr<Model> &model,
+                                   const TensorProto &tensor,
+                                   MLIRContext *context) {
   Type elementType = getElementType(tensor.data_type(), context);
   SmallVector<int64_t> shape(tensor.dims().begin(), tensor.dims().end());
   auto type = RankedTensorType::get(shape, elementType);
   if (type.getNumElements() == 0)
     return DenseElementsAttr::get(type, ArrayRef<Attribute>());
+  if (tensor.data_type() == TensorProto::STRING)
+    return DenseElementsAttr::get(
+        type, SmallVector<StringRef>(tensor.string_data().begin(),
+                                     tensor.string_data().end()));
 
   std::string buffer;
   StringRef bytes = getTensorBytes(*model, tensor, buffer);
@@ -166,8 +174,8 @@ ElementsAttr dl::frontend::getElements(const std::shared_ptr<Model> &model,
       type, ArrayRef<char>(bytes.data(), bytes.size()));
 }
 
-ElementsAttr dl::frontend::makeElements(RankedTensorType type,
-                                        ArrayRef<char> bytes) {
+ElementsAttr frontend::makeElements(RankedTensorType type,
+                                    ArrayRef<char> bytes) {
   size_t elementSize = llvm::divideCeil(type.getElementTypeBitWidth(), 8);
   if (bytes.size() < kInlineBytes ||
       isSplat(StringRef(bytes.data(), bytes.size()), elementSize))
@@ -207,8 +215,8 @@ static int64_t readInt(const char *data, unsigned bytes, bool isUnsigned) {
   }
 }
 
-std::optional<SmallVector<int64_t>> dl::frontend::getInts(Attribute attribute,
-                                                          int64_t maxElements) {
+std::optional<SmallVector<int64_t>> frontend::getInts(Attribute attribute,
+                                                      int64_t maxElements) {
   auto value = dyn_cast_or_null<ElementsAttr>(attribute);
   auto type = value ? dyn_cast<IntegerType>(value.getElementType()) : nullptr;
   if (!type || value.getNumElements() > maxElements)
@@ -230,8 +238,8 @@ std::optional<SmallVector<int64_t>> dl::frontend::getInts(Attribute attribute,
   return result;
 }
 
-std::optional<SmallVector<double>>
-dl::frontend::getFloats(Attribute attribute, int64_t maxElements) {
+std::optional<SmallVector<double>> frontend::getFloats(Attribute attribute,
+                                                       int64_t maxElements) {
   auto value = dyn_cast_or_null<ElementsAttr>(attribute);
   auto type = value ? dyn_cast<FloatType>(value.getElementType()) : nullptr;
   if (!type || value.getNumElements() > maxElements)

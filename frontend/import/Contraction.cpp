@@ -84,5 +84,7 @@ void frontend::addContractionRules(RuleTable &table) {
   addConvolutionRules(table);
   addEinsumRules(table);
   addQuantizationRules(table);
+  addDeterminantRules(table);
+  addMelWeightRules(table);
   addSignalRules(table);
 }

@@ -6,6 +6,7 @@
 #include "frontend/import/Families.h"
 #include "frontend/import/LateSizes.h"
 #include "frontend/import/Sizes.h"
+#include "frontend/import/Strings.h"
 #include <limits>
 
 namespace frontend = dl::frontend;
@@ -31,7 +32,7 @@ static Value scatter(NodeContext &context, ScatterKind kind, AffineExpr size,
 
 /// The positions of the elements that are true, of a tensor of rank 1: each
 /// goes to the place that the number of those before it says.
-static Value findPositions(NodeContext &context, Value isTaken) {
+Value frontend::findPositions(NodeContext &context, Value isTaken) {
   if (!isTaken)
     return isTaken;
   Arithmetic math(context);
@@ -151,6 +152,8 @@ static LogicalResult importUnique(NodeContext &context) {
   AffineExpr size = dims.front(), one = context.constantExpr(1);
   rows = context.reshape(
       rows, {size, getProduct(context, ArrayRef(dims).drop_front())});
+  if (isString(x))
+    rows = context.create<StringRankOp>(rows);
   if (NodeContext::elementType(x).isInteger(1))
     rows = context.cast(rows, context.builder.getIntegerType(8, false));
   auto orderRows = [&](Value of, AffineExpr count) {

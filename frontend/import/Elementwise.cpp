@@ -3,6 +3,7 @@
 
 #include "frontend/import/Arithmetic.h"
 #include "frontend/import/Families.h"
+#include "frontend/import/Strings.h"
 
 namespace frontend = dl::frontend;
 using namespace dl::frontend;
@@ -174,6 +175,15 @@ static Value buildCast(NodeContext &context, Value x, Type type) {
   bool saturate = context.getInt("saturate", 1) != 0;
   if (!x || !type || NodeContext::elementType(x) == type)
     return type ? x : Value();
+  if (isa<StringType>(type))
+    return castToString(context, x);
+  if (isString(x)) {
+    // Narrow floats have attributes of their own.
+    bool isNarrow = isa<FloatType>(type) && type.getIntOrFloatBitWidth() < 16;
+    Value number = castFromString(
+        context, x, isNarrow ? context.builder.getF32Type() : type);
+    return isNarrow ? buildCast(context, number, type) : number;
+  }
   if (isa<Float8E8M0FNUType>(type))
     return buildPowerOfTwo(context, x, saturate,
                            context.getString("round_mode", "up"));
@@ -292,4 +302,5 @@ void frontend::addElementwiseRules(RuleTable &table) {
   addActivationRules(table);
   addOptimizerRules(table);
   addRandomRules(table);
+  addStringRules(table);
 }

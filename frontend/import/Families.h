@@ -15,6 +15,7 @@ namespace dl::frontend {
 void addActivationRules(RuleTable &table);
 void addOptimizerRules(RuleTable &table);
 void addRandomRules(RuleTable &table);
+void addStringRules(RuleTable &table);
 /// Movement.
 void addSlicingRules(RuleTable &table);
 void addResizeRules(RuleTable &table);
@@ -23,15 +24,21 @@ void addRegionRules(RuleTable &table);
 void addSamplingRules(RuleTable &table);
 /// Contraction.
 void addConvolutionRules(RuleTable &table);
+void addDeterminantRules(RuleTable &table);
 void addEinsumRules(RuleTable &table);
+void addMelWeightRules(RuleTable &table);
 void addQuantizationRules(RuleTable &table);
 void addSignalRules(RuleTable &table);
 /// Shape.
+void addSequenceRules(RuleTable &table);
 void addDataShapeRules(RuleTable &table);
 /// Trees: the other operators of ai.onnx.ml, and one of its kind.
 void addFeatureRules(RuleTable &table);
 void addLinearRules(RuleTable &table);
 void addGramRules(RuleTable &table);
+void addVectorMachineRules(RuleTable &table);
+/// Pooling.
+void addUnpoolRules(RuleTable &table);
 /// Reduction.
 void addSelectionRules(RuleTable &table);
 

@@ -5,7 +5,9 @@
 
 #include "frontend/import/Arithmetic.h"
 #include "frontend/import/Families.h"
+#include "frontend/import/LateSizes.h"
 #include "frontend/import/Sizes.h"
+#include "frontend/import/Strings.h"
 #include "onnx/onnx_pb.h"
 #include <cmath>
 
@@ -160,31 +162,95 @@ static LogicalResult importFeatureVectorizer(NodeContext &context) {
 
 /// `x` with a last dimension of size 1.
 static Value addDimension(NodeContext &context, Value x) {
+  if (!x)
+    return x;
   SmallVector<AffineExpr> dims = NodeContext::dims(x);
   dims.push_back(context.constantExpr(1));
   return context.reshape(x, dims);
 }
 
+/// The position, i64, of the first of `keys` [K] that equals each element of
+/// `x`, or K; NaN equals NaN.
+static Value findFirst(NodeContext &context, Value x, Value keys) {
+  Arithmetic math(context);
+  Value wide = addDimension(context, x);
+  if (!wide || !keys)
+    return Value();
+  int64_t count = NodeContext::type(keys).getDimSize(0);
+  Value equal = math.compare(Predicate::Eq, wide, keys);
+  if (isa<FloatType>(NodeContext::elementType(x)))
+    equal = context.create<OrOp>(
+        equal, context.create<AndOp>(context.create<IsNanOp>(wide),
+                                     context.create<IsNanOp>(keys)));
+  Type i64 = context.builder.getI64Type();
+  Value number =
+      context.create<SelectOp>(equal, context.intConstant(range(0, count)),
+                               context.sizeScalar(context.constantExpr(count)));
+  return math.reduce(ReduceKind::Min, context.cast(number, i64),
+                     {NodeContext::rank(wide) - 1}, /*keepDims=*/false);
+}
+
+/// The position, i64, of each element of `x` in a list of numbers or strings;
+/// the list's size where it is not there.
+static Value findCategories(NodeContext &context, Value x,
+                            ArrayRef<int64_t> numbers,
+                            ArrayRef<std::string> texts) {
+  if (isString(x))
+    return findStrings(context, x, texts);
+  return findFirst(context, context.cast(x, context.builder.getI64Type()),
+                   context.intConstant(numbers));
+}
+
+/// With `zeros` 0, a category that is not listed ends the run.
 static LogicalResult importOneHotEncoder(NodeContext &context) {
   Arithmetic math(context);
-  auto categories = context.getInts("cats_int64s");
-  if (!categories)
-    return context.unsupported("categories that are strings are not supported");
-  if (context.getInt("zeros", 1) == 0)
-    return context.unsupported(
-        "zeros is 0: unknown categories would have to stop the run");
-  Value x = addDimension(
-      context, context.cast(context.input(0), context.builder.getI64Type()));
+  Value x = context.input(0);
+  auto numbers = context.getInts("cats_int64s");
+  auto texts = context.getStrings("cats_strings");
+  if (isString(x) ? !texts : !numbers)
+    return context.invalid("it has no categories of its input's type");
+  int64_t count =
+      static_cast<int64_t>(isString(x) ? texts->size() : numbers->size());
+  Value position =
+      findCategories(context, x, numbers.value_or(SmallVector<int64_t>()),
+                     texts.value_or(SmallVector<std::string>()));
+  if (!position)
+    return failure();
+  if (context.getInt("zeros", 1) == 0) {
+    LateSizes late(context);
+    Value isKnown = late.all(
+        math.compare(Predicate::Lt, position, static_cast<double>(count)));
+    if (!late.bind(context.intConstant({}), isKnown, "a category"))
+      return failure();
+  }
+  return context.setResults(toFloat(
+      context, math.compare(Predicate::Eq, addDimension(context, position),
+                            context.intConstant(range(0, count)))));
+}
+
+/// From strings to their numbers, or back.
+static LogicalResult importCategoryMapper(NodeContext &context) {
+  Value x = context.input(0);
+  auto numbers = context.getInts("cats_int64s");
+  auto texts = context.getStrings("cats_strings");
+  if (!numbers || !texts || numbers->size() != texts->size())
+    return context.invalid("cats_int64s and cats_strings do not have one "
+                           "length");
+  Value position = findCategories(context, x, *numbers, *texts);
+  numbers->push_back(context.getInt("default_int64", -1));
+  texts->push_back(context.getString("default_string", "_Unused"));
+  Value table = isString(x) ? context.intConstant(*numbers)
+                            : stringConstant(context, *texts);
   return context.setResults(
-      toFloat(context, math.compare(Predicate::Eq, x,
-                                    context.intConstant(*categories))));
+      context.create<GatherOp>(table, position, int64_t(0)));
 }
 
 //===----------------------------------------------------------------------===//
 // LabelEncoder
 //===----------------------------------------------------------------------===//
 
-/// A list of numbers, from whichever attribute has it; null where none has.
+/// A list of keys or values, from whichever attribute has it; null where none
+/// has.
 static Value getLabels(NodeContext &context, StringRef prefix) {
   if (const onnx::TensorProto *tensor =
           context.getTensor((prefix + "s_tensor").str())) {
@@ -195,6 +261,8 @@ static Value getLabels(NodeContext &context, StringRef prefix) {
   }
   if (auto integers = context.getInts((prefix + "s_int64s").str()))
     return context.intConstant(*integers);
+  if (auto texts = context.getStrings((prefix + "s_strings").str()))
+    return stringConstant(context, *texts);
   if (auto floats = context.getFloats((prefix + "s_floats").str())) {
     SmallVector<double> values(floats->begin(), floats->end());
     return Arithmetic(context).constant(values,
@@ -204,54 +272,49 @@ static Value getLabels(NodeContext &context, StringRef prefix) {
   return Value();
 }
 
+/// What stands for keys that are not listed, [1].
+static Value getOtherLabel(NodeContext &context, Type type) {
+  Value value;
+  if (const onnx::TensorProto *tensor = context.getTensor("default_tensor"))
+    value = context.constant(*tensor);
+  else if (isa<StringType>(type))
+    value =
+        stringConstant(context, context.getString("default_string", "_Unused"));
+  else if (isa<FloatType>(type))
+    value = context.splat(context.getFloat("default_float", -0.0f), type, {1});
+  else
+    value = context.intConstant({context.getInt("default_int64", -1)});
+  if (!value)
+    return value;
+  if (isString(value) != isa<StringType>(type)) {
+    (void)context.invalid("default_tensor has another type than its values");
+    return Value();
+  }
+  return context.cast(context.reshape(value, {context.constantExpr(1)}), type);
+}
+
 /// The first key that equals x gives its value; NaN equals NaN.
 static LogicalResult importLabelEncoder(NodeContext &context) {
-  Arithmetic math(context);
   Value x = context.input(0);
-  bool hasStrings = context.getStrings("keys_strings") ||
-                    context.getStrings("values_strings");
-  Value keys = hasStrings ? Value() : getLabels(context, "key");
+  Value keys = getLabels(context, "key");
   Value values = keys ? getLabels(context, "value") : Value();
   if (!keys || !values)
-    return hasStrings
-               ? context.unsupported(
-                     "keys and values that are strings are not supported")
-               : context.invalid("it has no keys or no values");
+    return context.invalid("it has no keys or no values");
   int64_t count = NodeContext::type(keys).getDimSize(0);
   if (NodeContext::type(values).getDimSize(0) != count || count < 1)
     return context.invalid("it has " + Twine(count) + " keys and " +
                            Twine(NodeContext::type(values).getDimSize(0)) +
                            " values");
-  Type keyType = NodeContext::elementType(x);
-  Type valueType = NodeContext::elementType(values);
-  Value otherwise;
-  if (const onnx::TensorProto *tensor = context.getTensor("default_tensor"))
-    otherwise =
-        context.reshape(context.constant(*tensor), {context.constantExpr(1)});
-  else if (isa<FloatType>(valueType))
-    otherwise =
-        context.splat(context.getFloat("default_float", -0.0f), valueType, {1});
-  else
-    otherwise = context.intConstant({context.getInt("default_int64", -1)});
-  otherwise = context.cast(otherwise, valueType);
+  if (isString(x) != isString(keys))
+    return context.invalid("its keys have another type than its input");
+  Value otherwise = getOtherLabel(context, NodeContext::elementType(values));
   Value table = context.create<ConcatOp>(SmallVector<Value>{values, otherwise},
                                          int64_t(0));
-  Value wide = addDimension(context, x);
-  keys = context.cast(keys, keyType);
-  Value equal = math.compare(Predicate::Eq, wide, keys);
-  if (isa<FloatType>(keyType))
-    equal = context.create<OrOp>(
-        equal, context.create<AndOp>(context.create<IsNanOp>(wide),
-                                     context.create<IsNanOp>(keys)));
-  // The number of the first key, or of what follows the last one.
-  Type i64 = context.builder.getI64Type();
-  SmallVector<int64_t> numbers = range(0, count);
-  Value number =
-      context.create<SelectOp>(equal, context.intConstant(numbers),
-                               context.sizeScalar(context.constantExpr(count)));
-  int64_t last = NodeContext::rank(wide) - 1;
-  Value at = math.reduce(ReduceKind::Min, context.cast(number, i64), {last},
-                         /*keepDims=*/false);
+  Value at;
+  if (auto texts = getStrings(keys))
+    at = findStrings(context, x, *texts);
+  else
+    at = findFirst(context, x, context.cast(keys, NodeContext::elementType(x)));
   return context.setResults(context.create<GatherOp>(table, at, int64_t(0)));
 }
 
@@ -269,6 +332,7 @@ void frontend::addFeatureRules(RuleTable &table) {
   table.add(kDomain, "ArrayFeatureExtractor", 1, importArrayFeatureExtractor);
   table.add(kDomain, "Binarizer", 1, importBinarizer);
   table.add(kDomain, "CastMap", 1, refuseMap);
+  table.add(kDomain, "CategoryMapper", 1, importCategoryMapper);
   table.add(kDomain, "DictVectorizer", 1, refuseMap);
   table.add(kDomain, "FeatureVectorizer", 1, importFeatureVectorizer);
   table.add(kDomain, "Imputer", 1, importImputer);

@@ -6,6 +6,8 @@
 
 #include "frontend/import/Arithmetic.h"
 #include "frontend/import/Families.h"
+#include "frontend/import/Strings.h"
+#include "llvm/ADT/MapVector.h"
 
 namespace frontend = dl::frontend;
 using namespace dl::frontend;
@@ -62,10 +64,26 @@ static LogicalResult importTfIdfVectorizer(NodeContext &context) {
   Arithmetic math(context);
   Value x = context.input(0);
   auto pool = context.getInts("pool_int64s");
+  if (auto words = context.getStrings("pool_strings");
+      words && !words->empty()) {
+    // Strings by their numbers among the different ones.
+    llvm::MapVector<StringRef, int64_t> numbers;
+    pool.emplace();
+    for (const std::string &word : *words)
+      pool->push_back(
+          numbers.try_emplace(word, static_cast<int64_t>(numbers.size()))
+              .first->second);
+    SmallVector<std::string> keys;
+    for (auto &[word, number] : numbers)
+      keys.push_back(word.str());
+    if (!isString(x))
+      return context.invalid("its pool is of strings, its input is not");
+    x = findStrings(context, x, keys);
+  }
   auto starts = context.getInts("ngram_counts");
   auto columns = context.getInts("ngram_indexes");
-  if (!pool || context.hasAttr("pool_strings"))
-    return context.unsupported("sequences of strings are not supported");
+  if (!pool || isString(x))
+    return context.invalid("its pool is missing, or not of its input's type");
   if (!starts || !columns)
     return context.invalid("ngram_counts or ngram_indexes is missing");
   int64_t rank = NodeContext::rank(x);

@@ -4,6 +4,7 @@
 #include "frontend/import/GraphImporter.h"
 #include "frontend/import/Constants.h"
 #include "frontend/import/Packed.h"
+#include "frontend/import/Values.h"
 #include "frontend/onnx/Schema.h"
 #include "frontend/onnx/TensorData.h"
 #include "ir/dialect/Locations.h"
@@ -13,6 +14,12 @@ using namespace dl::frontend;
 using namespace mlir;
 using llvm::StringRef;
 using llvm::Twine;
+
+/// Stands for the graph where an op is made for no node.
+static const onnx::NodeProto &getNoNode() {
+  static const onnx::NodeProto node;
+  return node;
+}
 
 GraphImporter::GraphImporter(std::shared_ptr<Model> model,
                              const RuleTable &rules,
@@ -76,12 +83,27 @@ AffineExpr GraphImporter::getInputDim(const onnx::ValueInfoProto &input,
   return symbols.get(dim.dim_param());
 }
 
-RankedTensorType
-GraphImporter::getInputType(const onnx::ValueInfoProto &input) {
+/// The type of the elements of the tensors that a value holds.
+static Type getHeldElementType(Type type) {
+  if (auto optional = dyn_cast<mlir::dl::OptionalType>(type))
+    type = optional.getValueType();
+  if (auto sequence = dyn_cast<mlir::dl::SequenceType>(type))
+    type = sequence.getElementType();
+  return mlir::getElementTypeOrSelf(type);
+}
+
+Type GraphImporter::getInputType(const onnx::ValueInfoProto &input) {
   auto refuse = [&](const Twine &why) {
     emitModelError() << "input '" << input.name() << "' " << why;
-    return RankedTensorType();
+    return Type();
   };
+  if (input.type().has_sequence_type() || input.type().has_optional_type()) {
+    Type type = getValueType(input.type(), context);
+    return type && !isPacked(getHeldElementType(type))
+               ? type
+               : refuse("is a sequence or an optional of elements that are "
+                        "not supported");
+  }
   if (!input.type().has_tensor_type())
     return refuse("is not a dense tensor, which is not supported");
   const onnx::TypeProto_Tensor &tensor = input.type().tensor_type();
@@ -108,6 +130,16 @@ GraphImporter::getInputType(const onnx::ValueInfoProto &input) {
   return mlir::dl::getTensorType(dims, elementType);
 }
 
+/// Elements below a byte are packed outside of the function.
+Value GraphImporter::addInput(const onnx::ValueInfoProto &input, Type type,
+                              Location loc) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || !isPacked(tensor.getElementType()))
+    return function.front().addArgument(type, loc);
+  Value bytes = function.front().addArgument(getPackedType(tensor), loc);
+  return unpack(builder, loc, bytes, tensor);
+}
+
 LogicalResult GraphImporter::importInputs() {
   SmallVector<const onnx::ValueInfoProto *> inputs;
   for (const onnx::ValueInfoProto &input : graph.input())
@@ -124,19 +156,16 @@ LogicalResult GraphImporter::importInputs() {
   SmallVector<Attribute> declared;
   bool hasPacked = false;
   for (const onnx::ValueInfoProto *input : inputs) {
-    RankedTensorType type = getInputType(*input);
+    Type type = getInputType(*input);
     if (!type)
       continue;
     Location loc = NameLoc::get(builder.getStringAttr(input->name()),
                                 mlir::dl::getFileLoc(model->path, context));
     declared.push_back(TypeAttr::get(type));
-    bool packed = isPacked(type.getElementType());
-    hasPacked |= packed;
-    types.push_back(packed ? getPackedType(type) : type);
     names.push_back(input->name());
-    Value value = function.front().addArgument(types.back(), loc);
-    scope.values[input->name()] =
-        packed ? unpack(builder, loc, value, type) : value;
+    scope.values[input->name()] = addInput(*input, type, loc);
+    types.push_back(function.front().getArguments().back().getType());
+    hasPacked |= types.back() != type;
   }
   if (hasPacked)
     function->setAttr(mlir::dl::kInputTypesAttr,
@@ -186,6 +215,10 @@ void GraphImporter::addCheck(bool orLess, AffineExpr a, AffineExpr b,
     checks.push_back(check);
 }
 
+AffineExpr GraphImporter::createSize(const NodeContext &node) {
+  return symbols.create(getNodeName(node.node) + ".size");
+}
+
 SmallVector<AffineExpr> GraphImporter::bindSizes(NodeContext &node, Value sizes,
                                                  const Twine &message) {
   SmallVector<AffineExpr> &bound = boundSizes[sizes];
@@ -197,11 +230,33 @@ SmallVector<AffineExpr> GraphImporter::bindSizes(NodeContext &node, Value sizes,
   for (int64_t i = 0; i < count; ++i) {
     bound.push_back(symbols.create((name + "." + Twine(i)).str()));
     positions.push_back(cast<AffineSymbolExpr>(bound.back()).getPosition());
+    lateSymbols.insert(positions.back());
   }
   mlir::dl::BindOp::create(builder, node.loc,
                            node.cast(sizes, builder.getI64Type()), positions,
                            message.str());
   return bound;
+}
+
+/// An output is optional where the model declares it so, and only there.
+static Value convertOutput(NodeContext &node, Value value,
+                           const onnx::TypeProto &declared) {
+  if (declared.value_case() == onnx::TypeProto::VALUE_NOT_SET)
+    return value;
+  auto optional = dyn_cast<mlir::dl::OptionalType>(value.getType());
+  if (optional && declared.has_optional_type())
+    return value;
+  if (optional)
+    return getHeldValue(node, value);
+  auto tensor = dyn_cast<RankedTensorType>(value.getType());
+  if (declared.has_tensor_type() != static_cast<bool>(tensor) &&
+      !declared.has_optional_type())
+    return {};
+  if (!declared.has_optional_type())
+    return value;
+  Type held = tensor ? mlir::dl::getElementTensorType(tensor) : value.getType();
+  return convertValue(node, value,
+                      mlir::dl::OptionalType::get(value.getContext(), held));
 }
 
 LogicalResult GraphImporter::importOutputs() {
@@ -214,8 +269,19 @@ LogicalResult GraphImporter::importOutputs() {
     if (!value)
       return emitModelError()
              << "output '" << output.name() << "' is not defined";
+    NodeContext asNode(*this, builder, value.getLoc(), getNoNode(), 0);
+    value = convertOutput(asNode, value, output.type());
+    if (!value)
+      return emitModelError() << "output '" << output.name()
+                              << "' has another type than is declared";
+    if (!isa<RankedTensorType>(value.getType()) &&
+        isPacked(getHeldElementType(value.getType())))
+      return emitModelError() << "output '" << output.name()
+                              << "' holds elements below a byte in a sequence "
+                                 "or an optional, which is not supported";
     declared.push_back(TypeAttr::get(value.getType()));
-    if (isPacked(mlir::getElementTypeOrSelf(value.getType()))) {
+    if (auto tensor = dyn_cast<RankedTensorType>(value.getType());
+        tensor && isPacked(tensor.getElementType())) {
       hasPacked = true;
       value = pack(builder, value.getLoc(), value);
     }

@@ -11,6 +11,7 @@
 #include "frontend/import/Symbols.h"
 #include "frontend/onnx/Model.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringSet.h"
 
 namespace onnx {
@@ -23,6 +24,9 @@ namespace dl::frontend {
 
 /// More elements than this are refused: their bytes could not be counted.
 constexpr int64_t kMaxNumElements = int64_t(1) << 48;
+
+/// The rules of all families.
+RuleTable makeRules();
 
 class GraphImporter {
 public:
@@ -47,11 +51,20 @@ public:
   /// What becomes of the current node; the first reason stays.
   mlir::LogicalResult fail(bool isInvalid, const llvm::Twine &reason);
 
+  /// A new symbol, called after the node, for an op that binds it.
+  mlir::AffineExpr createSize(const NodeContext &node);
+
   /// The elements of a static integer tensor as symbols that are bound when
-  /// the model runs, always the same for one value. A value that is no size
-  /// ends the run with the message.
+  /// the model runs, always the same for one value in one region. A value that
+  /// is no size ends the run with the message.
   llvm::SmallVector<mlir::AffineExpr>
   bindSizes(NodeContext &node, mlir::Value sizes, const llvm::Twine &message);
+
+  /// The symbols that are bound while the model runs, by number.
+  llvm::DenseSet<unsigned> lateSymbols;
+  /// Of symbols that are what sizes broadcast to: these sizes.
+  llvm::MapVector<mlir::AffineExpr, llvm::SmallVector<mlir::AffineExpr>>
+      broadcasts;
 
   /// Adds to `dl.checks`.
   void addCheck(bool orLess, mlir::AffineExpr a, mlir::AffineExpr b,
@@ -66,7 +79,9 @@ private:
   mlir::LogicalResult importInputs();
   /// The argument type of a graph input; null, with a diagnostic, where it has
   /// none.
-  mlir::RankedTensorType getInputType(const onnx::ValueInfoProto &input);
+  mlir::Type getInputType(const onnx::ValueInfoProto &input);
+  mlir::Value addInput(const onnx::ValueInfoProto &input, mlir::Type type,
+                       mlir::Location loc);
   mlir::AffineExpr getInputDim(const onnx::ValueInfoProto &input, int i);
   mlir::LogicalResult checkInitializers();
   /// Imports a node and reports what it cannot import. `owner` is the graph
@@ -84,6 +99,61 @@ private:
                                      const onnx::GraphProto &onFalse);
   mlir::LogicalResult importLoop(NodeContext &node);
   mlir::LogicalResult importScan(NodeContext &node);
+  /// Of sequences whose elements are known, each of these by itself; of others,
+  /// by ONNX's definition.
+  mlir::LogicalResult importSequenceMap(NodeContext &node);
+
+  /// A nested graph that becomes a region: a block that is not yet in an op.
+  struct Body {
+    mlir::Region region;
+    llvm::SmallVector<mlir::Value> results;
+
+    mlir::Block &block() { return region.front(); }
+    bool isWhole() const { return !llvm::is_contained(results, mlir::Value()); }
+  };
+  /// What the import of a region may have to take back.
+  struct Checkpoint {
+    size_t checks, symbols;
+  };
+  Checkpoint mark() const { return {checks.size(), symbols.getNames().size()}; }
+  void rollBack(const Checkpoint &to);
+  /// Imports a graph into a body with arguments of these types; `getArguments`
+  /// gives the values of the graph's inputs, while the builder stands in the
+  /// body. Its results are null where a node has failed and been reported.
+  mlir::LogicalResult importRegion(
+      NodeContext &node, const onnx::GraphProto &nested, mlir::TypeRange types,
+      Body &body,
+      llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::ValueRange)>
+          getArguments);
+  /// Ends a body with its results as values of these types.
+  mlir::LogicalResult closeBody(NodeContext &node, Body &body,
+                                mlir::TypeRange types);
+  mlir::LogicalResult matchSingles(NodeContext &node,
+                                   llvm::ArrayRef<mlir::Value> first,
+                                   Body &second);
+  mlir::LogicalResult selectBranch(NodeContext &node, mlir::Value condition,
+                                   Body &first, Body &second);
+  /// Whether something in a region must run by itself: it binds sizes, or works
+  /// on values that are no tensors.
+  static bool needsRegion(mlir::Region &region);
+  /// Whether a size uses a symbol that is bound in the region.
+  static bool isLocalTo(mlir::Region &region, mlir::AffineExpr size);
+  struct LoopForm;
+  /// Imports the body of a loop for states of the types that they have in all
+  /// iterations.
+  mlir::LogicalResult importLoopBody(NodeContext &node, LoopForm &form);
+  mlir::LogicalResult importLoopPass(NodeContext &node, LoopForm &form,
+                                     bool isFirst);
+  bool mergeStates(NodeContext &node, LoopForm &form, bool isFirst,
+                   bool &changed);
+  /// The loop as a dl.scan or a dl.loop; gives its states and stacked slices.
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  closeScan(NodeContext &node, LoopForm &form, mlir::AffineExpr count);
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  closeLoop(NodeContext &node, LoopForm &form, mlir::Value limit,
+            mlir::Value condition);
+  /// A Scan of the first version, over the sequences of a batch.
+  mlir::LogicalResult importBatchScan(NodeContext &node);
   /// The nodes of a nested graph whose first inputs have these values; gives
   /// its outputs, all null where one of the nodes has failed and been reported.
   mlir::FailureOr<llvm::SmallVector<mlir::Value>>
@@ -142,6 +212,7 @@ private:
 
   llvm::SmallVector<mlir::Attribute> checks;
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::AffineExpr>> boundSizes;
+  unsigned loopDepth = 0; // loops around what is imported
 
   std::optional<Failure> outcome;
   bool hasErrors = false;

@@ -48,7 +48,7 @@ static void listNodes(const onnx::GraphProto &graph,
   }
 }
 
-static RuleTable makeRules() {
+RuleTable frontend::makeRules() {
   RuleTable table;
   addShapeRules(table);
   addTreeRules(table);

@@ -75,6 +75,10 @@ public:
   Arithmetic math;
 };
 
+/// The positions, i64, of the elements that are true, of a tensor of rank 1:
+/// their number is bound to a symbol.
+mlir::Value findPositions(NodeContext &context, mlir::Value isTaken);
+
 /// Whether `value` is an integer tensor whose elements are all known when the
 /// model is compiled; an absent one counts as known.
 bool isKnown(NodeContext &context, mlir::Value value);

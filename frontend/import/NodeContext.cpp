@@ -19,6 +19,8 @@ NodeContext::NodeContext(GraphImporter &importer, OpBuilder &builder,
     : builder(builder), loc(loc), node(node), opset(opset), importer(importer) {
 }
 
+static bool isHalf(Type type) { return type.isF16() || type.isBF16(); }
+
 //===----------------------------------------------------------------------===//
 // Inputs and outputs
 //===----------------------------------------------------------------------===//
@@ -29,7 +31,17 @@ size_t NodeContext::numOutputs() const { return node.output_size(); }
 Value NodeContext::input(size_t i) const {
   if (i >= numInputs() || node.input(i).empty())
     return Value();
-  return importer.getValue(node.input(i));
+  Value value = importer.getValue(node.input(i));
+  if (!half || !value || !isHalf(elementType(value)))
+    return value;
+  return const_cast<NodeContext *>(this)->cast(value, builder.getF32Type());
+}
+
+void NodeContext::computeInSingle() {
+  Value first = input(0);
+  if (first && isa<RankedTensorType>(first.getType()) &&
+      isHalf(elementType(first)))
+    half = elementType(first);
 }
 
 bool NodeContext::hasOutput(size_t i) const {
@@ -99,6 +111,11 @@ const onnx::TensorProto *NodeContext::getTensor(StringRef name) const {
 const onnx::GraphProto *NodeContext::getGraph(StringRef name) const {
   const onnx::AttributeProto *attribute = getAttr(name);
   return attribute && attribute->has_g() ? &attribute->g() : nullptr;
+}
+
+const onnx::TypeProto *NodeContext::getType(StringRef name) const {
+  const onnx::AttributeProto *attribute = getAttr(name);
+  return attribute && attribute->has_tp() ? &attribute->tp() : nullptr;
 }
 
 std::optional<SmallVector<double>>
@@ -186,16 +203,47 @@ NodeContext::bindSizes(Value value, const Twine &what) {
     (void)invalid(what + " lists more than " + Twine(kMaxListed) + " sizes");
     return std::nullopt;
   }
-  // A body of its own may run several times.
-  if (!isa_and_nonnull<func::FuncOp>(
-          builder.getInsertionBlock()->getParentOp())) {
-    (void)unsupported(what + " depends on data inside of a loop");
-    return std::nullopt;
-  }
   std::string where = mlir::dl::describeLocation(loc);
   return importer.bindSizes(*this, value,
                             StringRef(where).split(": ").second + ": " + what +
                                 " is not valid");
+}
+
+AffineExpr NodeContext::createSize() { return importer.createSize(*this); }
+
+bool NodeContext::isLate(AffineExpr size) const {
+  bool late = false;
+  size.walk([&](AffineExpr e) {
+    if (auto symbol = dyn_cast<AffineSymbolExpr>(e))
+      late |= importer.lateSymbols.contains(symbol.getPosition());
+  });
+  return late;
+}
+
+bool NodeContext::runsOnce() const {
+  return isa_and_nonnull<func::FuncOp>(
+      builder.getInsertionBlock()->getParentOp());
+}
+
+std::optional<AffineExpr>
+NodeContext::findBroadcast(ArrayRef<AffineExpr> sizes) const {
+  // One of them, that came out of the others, or another.
+  auto cameFrom = [&](AffineExpr result) {
+    auto found = importer.broadcasts.find(result);
+    return found != importer.broadcasts.end() &&
+           llvm::all_of(sizes, [&](AffineExpr size) {
+             return size == result || llvm::is_contained(found->second, size);
+           });
+  };
+  for (const auto &[result, from] : importer.broadcasts)
+    if (cameFrom(result))
+      return result;
+  return std::nullopt;
+}
+
+void NodeContext::noteBroadcast(ArrayRef<AffineExpr> sizes, AffineExpr result) {
+  if (isa<AffineSymbolExpr>(result))
+    llvm::append_range(importer.broadcasts[result], sizes);
 }
 
 //===----------------------------------------------------------------------===//
@@ -206,6 +254,8 @@ LogicalResult NodeContext::setResults(ValueRange results) {
   for (auto [i, value] : llvm::enumerate(results)) {
     if (!value)
       return failure();
+    if (half && elementType(value).isF32())
+      value = cast(value, half);
     if (hasOutput(i) && failed(importer.setValue(*this, node.output(i), value)))
       return failure();
   }

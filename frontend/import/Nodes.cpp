@@ -7,6 +7,7 @@
 #include "frontend/import/Constants.h"
 #include "frontend/import/GraphImporter.h"
 #include "frontend/import/Legacy.h"
+#include "frontend/import/Values.h"
 #include "frontend/onnx/Schema.h"
 #include "frontend/onnx/TensorData.h"
 #include "ir/dialect/Locations.h"
@@ -136,18 +137,24 @@ LogicalResult GraphImporter::tryNode(const onnx::NodeProto &node,
     return fail(/*isInvalid=*/true, wrong);
   NodeContext nodeContext(*this, builder, loc, node, opset);
   LogicalResult result = failure();
-  if (auto legacy = buildLegacyBody(nodeContext))
+  if (auto legacy = buildLegacyBody(nodeContext)) {
     result = importFunction(nodeContext, *legacy, /*isLegacy=*/true);
-  else if (ImportRule rule = rules.find(node.domain(), node.op_type(), opset))
+  } else if (ImportRule rule =
+                 rules.find(node.domain(), node.op_type(), opset)) {
+    if (isComposite(node.domain(), node.op_type()))
+      nodeContext.computeInSingle();
     result = rule(nodeContext);
-  else if (node.domain().empty() && node.op_type() == "If")
+  } else if (node.domain().empty() && node.op_type() == "If") {
     result = importBranch(nodeContext);
-  else if (node.domain().empty() && node.op_type() == "Loop")
+  } else if (node.domain().empty() && node.op_type() == "Loop") {
     result = importLoop(nodeContext);
-  else if (node.domain().empty() && node.op_type() == "Scan")
+  } else if (node.domain().empty() && node.op_type() == "Scan") {
     result = importScan(nodeContext);
-  else
+  } else if (node.domain().empty() && node.op_type() == "SequenceMap") {
+    result = importSequenceMap(nodeContext);
+  } else {
     result = importBody(nodeContext);
+  }
   if (failed(result))
     return fail(/*isInvalid=*/false, "this form of it is not supported");
   for (const std::string &output : node.output())
@@ -159,10 +166,10 @@ LogicalResult GraphImporter::tryNode(const onnx::NodeProto &node,
 
 LogicalResult GraphImporter::setValue(NodeContext &node, StringRef name,
                                       Value value) {
-  auto type = cast<RankedTensorType>(value.getType());
   scope.values[name] = value;
   const onnx::TypeProto *expected = scope.declared.lookup(name);
-  if (!expected || !expected->has_tensor_type())
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type || !expected || !expected->has_tensor_type())
     return success();
   const onnx::TypeProto_Tensor &tensor = expected->tensor_type();
   Type elementType = getElementType(tensor.elem_type(), context);
@@ -202,19 +209,7 @@ GraphImporter::getInputTypes(const onnx::NodeProto &node) {
     Value value = input.empty() ? Value() : getValue(input);
     if (!value)
       continue;
-    auto type = cast<RankedTensorType>(value.getType());
-    onnx::TypeProto_Tensor &tensor = *types.back().mutable_tensor_type();
-    for (int32_t dataType = 1; onnx::TensorProto_DataType_IsValid(dataType);
-         ++dataType)
-      if (::dl::frontend::getElementType(dataType, context) ==
-          type.getElementType())
-        tensor.set_elem_type(dataType);
-    onnx::TensorShapeProto &shape = *tensor.mutable_shape();
-    for (int64_t size : type.getShape()) {
-      auto *dim = shape.add_dim();
-      if (!ShapedType::isDynamic(size))
-        dim->set_dim_value(size);
-    }
+    types.back() = getTypeProto(value.getType());
   }
   return types;
 }
@@ -293,6 +288,13 @@ LogicalResult GraphImporter::importFunction(NodeContext &node,
   inner.body = &body;
   inner.isLegacy = isLegacy;
   inner.depth = scope.depth + 1;
+  // Graphs among its attributes may use values from outside.
+  bool hasGraphs = llvm::any_of(
+      node.node.attribute(), [](auto &attribute) { return attribute.has_g(); });
+  if (hasGraphs) {
+    inner.values = scope.values;
+    inner.initializers = scope.initializers;
+  }
   for (int i = 0; i < body.input_size(); ++i)
     if (Value value = node.input(i))
       inner.values[body.input(i)] = value;

@@ -11,6 +11,8 @@ using namespace mlir;
 using namespace mlir::dl;
 
 bool frontend::isPacked(Type elementType) {
+  if (!elementType.isIntOrFloat())
+    return false;
   unsigned bits = elementType.getIntOrFloatBitWidth();
   return bits > 1 && bits < 8;
 }

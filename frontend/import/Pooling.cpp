@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "frontend/import/Arithmetic.h"
+#include "frontend/import/Families.h"
 #include "frontend/import/Window.h"
 
 namespace frontend = dl::frontend;
@@ -296,4 +297,5 @@ void frontend::addPoolingRules(RuleTable &table) {
   };
   for (auto [op, rule] : rules)
     table.add(op, rule);
+  addUnpoolRules(table);
 }

@@ -8,6 +8,7 @@
 #include "frontend/import/Families.h"
 #include "frontend/import/Sizes.h"
 #include "frontend/import/Window.h"
+#include <limits>
 
 namespace frontend = dl::frontend;
 using namespace dl::frontend;
@@ -78,6 +79,74 @@ static Neighbours getRoiNeighbours(NodeContext &context, Value x,
           math.select(isInside, t, 0.0)};
 }
 
+namespace {
+
+/// The samples of all bins of all regions along a dimension.
+struct RoiSamples {
+  AffineExpr inBin; // how many places a bin has
+  Neighbours at;    // [regions, bins * inBin]
+  /// Where each region takes as many as its size asks for: how many of the
+  /// places are used, a whole number [regions, 1]; otherwise null.
+  Value used;
+  Value isUsed; // i1 [regions, bins * inBin]; null likewise
+};
+
+/// Places samples. Regions begin at `start` and have `extent`, [regions, 1].
+class RoiSampler {
+public:
+  RoiSampler(NodeContext &context, Value start, Value extent, int64_t bins)
+      : context(context), math(context), start(start), extent(extent),
+        bins(bins) {}
+
+  std::optional<RoiSamples> place(int64_t samples, AffineExpr size) {
+    RoiSamples result;
+    Value bin = math.div(extent, static_cast<double>(bins));
+    result.inBin = context.constantExpr(samples);
+    if (samples < 1) {
+      result.used = math.max(context.create<CeilOp>(bin), 0.0);
+      auto most = countMost(result.used);
+      if (!most)
+        return std::nullopt;
+      result.inBin = *most;
+    }
+    if (!bin)
+      return std::nullopt;
+    Type type = NodeContext::elementType(bin),
+         i64 = context.builder.getI64Type();
+    Value place = math.iota(simplify(result.inBin * bins), 1, 2, i64);
+    Value inBin = context.sizeScalar(result.inBin);
+    Value number = context.cast(math.div(place, inBin), type);
+    Value sample = context.cast(math.apply<ModOp>(place, inBin), type);
+    Value count =
+        result.used ? math.max(result.used, 1.0) : context.cast(inBin, type);
+    Value offset = math.add(number, math.div(math.add(sample, 0.5), count));
+    if (result.used)
+      result.isUsed = math.compare(Predicate::Lt, sample, result.used);
+    result.at =
+        getRoiNeighbours(context, math.add(start, math.mul(offset, bin)), size);
+    return result;
+  }
+
+private:
+  /// The most places that a region uses, at least one.
+  std::optional<AffineExpr> countMost(Value used) {
+    Value most = math.max(math.reduce(ReduceKind::Max, toIndex(context, used),
+                                      {0, 1}, /*keepDims=*/false),
+                          1.0);
+    if (!most)
+      return std::nullopt;
+    // Of no region, the largest number is none.
+    return getSize(context, most, "the size of its regions");
+  }
+
+  NodeContext &context;
+  Arithmetic math;
+  Value start, extent;
+  int64_t bins;
+};
+
+} // namespace
+
 /// He et al., "Mask R-CNN", 2017.
 static LogicalResult importRoiAlign(NodeContext &context) {
   Arithmetic math(context);
@@ -93,9 +162,6 @@ static LogicalResult importRoiAlign(NodeContext &context) {
   std::string transform = context.getString(
       "coordinate_transformation_mode",
       context.opset < 16 ? "output_half_pixel" : "half_pixel");
-  if (samples < 1)
-    return context.unsupported("how many samples it takes (sampling_ratio 0) "
-                               "depends on data");
   if (height < 1 || width < 1 || (mode != "avg" && mode != "max") ||
       (transform != "half_pixel" && transform != "output_half_pixel"))
     return context.invalid("one of its attributes has a value that is not "
@@ -110,8 +176,7 @@ static LogicalResult importRoiAlign(NodeContext &context) {
   Value scaled = math.mul(rois, context.getFloat("spatial_scale", 1));
   if (isHalf)
     scaled = math.sub(scaled, 0.5);
-  // Positions of all samples along a dimension, [regions, bins * samples].
-  auto getPositions = [&](int64_t column, int64_t bins) {
+  auto getSamples = [&](int64_t column, int64_t bins, AffineExpr size) {
     Value start = context.reshape(takeAt(context, scaled, 1, column),
                                   {count, context.constantExpr(1)});
     Value end = context.reshape(takeAt(context, scaled, 1, column + 2),
@@ -119,21 +184,16 @@ static LogicalResult importRoiAlign(NodeContext &context) {
     Value extent = math.sub(end, start);
     if (!isHalf)
       extent = math.max(extent, 1.0);
-    SmallVector<double> offsets;
-    for (int64_t i = 0; i < bins * samples; ++i)
-      offsets.push_back((static_cast<double>(i) + 0.5) /
-                        static_cast<double>(samples));
-    Value steps = math.constant(offsets, {1, bins * samples},
-                                NodeContext::elementType(rois));
-    Value bin = math.div(extent, static_cast<double>(bins));
-    return math.add(start, math.mul(steps, bin));
+    return RoiSampler(context, start, extent, bins).place(samples, size);
   };
-  Neighbours rows = getRoiNeighbours(context, getPositions(1, height), dims[2]);
-  Neighbours columns =
-      getRoiNeighbours(context, getPositions(0, width), dims[3]);
+  auto vertical = getSamples(1, height, dims[2]),
+       horizontal = getSamples(0, width, dims[3]);
+  if (!vertical || !horizontal)
+    return failure();
+  const Neighbours &rows = vertical->at, &columns = horizontal->at;
   AffineExpr one = context.constantExpr(1);
-  AffineExpr down = context.constantExpr(height * samples),
-             across = context.constantExpr(width * samples);
+  AffineExpr down = simplify(vertical->inBin * height),
+             across = simplify(horizontal->inBin * width);
   auto asRow = [&](Value value) {
     return context.reshape(value, {count, down, one});
   };
@@ -168,15 +228,35 @@ static LogicalResult importRoiAlign(NodeContext &context) {
                : mode == "avg" ? math.add(result, part)
                                : math.max(result, part);
     }
-  AffineExpr inBin = context.constantExpr(samples);
-  Value bins =
-      context.reshape(result, {count, context.constantExpr(height), inBin,
-                               context.constantExpr(width), inBin, dims[1]});
+  Type type = NodeContext::elementType(x);
+  Value used;
+  if (vertical->used) {
+    // What no region asked for is left out.
+    Value isUsed = context.create<AndOp>(asRow(vertical->isUsed),
+                                         asColumn(horizontal->isUsed));
+    double neutral =
+        mode == "avg" ? 0 : -std::numeric_limits<double>::infinity();
+    result = math.select(context.reshape(isUsed, {count, down, across, one}),
+                         result, neutral);
+    used = context.cast(math.mul(vertical->used, horizontal->used), type);
+    used = context.reshape(used, {count, one, one, one});
+  }
+  Value bins = context.reshape(
+      result, {count, context.constantExpr(height), vertical->inBin,
+               context.constantExpr(width), horizontal->inBin, dims[1]});
   if (!bins)
     return failure();
-  bins = mode == "avg" ? math.mean(bins, {2, 4}, /*keepDims=*/false)
-                       : math.reduce(ReduceKind::Max, bins, {2, 4},
-                                     /*keepDims=*/false);
+  if (mode == "max") {
+    bins = math.reduce(ReduceKind::Max, bins, {2, 4}, /*keepDims=*/false);
+    if (used)
+      bins = math.select(math.compare(Predicate::Gt, used, 0.0), bins, 0.0);
+  } else if (used) {
+    bins =
+        math.div(math.reduce(ReduceKind::Sum, bins, {2, 4}, /*keepDims=*/false),
+                 math.max(used, 1.0));
+  } else {
+    bins = math.mean(bins, {2, 4}, /*keepDims=*/false);
+  }
   return context.setResults(context.transpose(bins, {0, 3, 1, 2}));
 }
 

@@ -21,16 +21,18 @@ class AttributeProto;
 class GraphProto;
 class NodeProto;
 class TensorProto;
+class TypeProto;
 } // namespace onnx
 
 namespace dl::frontend {
 
 class GraphImporter;
 
-/// One node while it is imported. Values that it returns may be null: absent
-/// optional inputs, and results of ops that could not be created. An op with a
-/// null operand is not created, and setResults fails on a null value, so a rule
-/// needs a test only before it looks at a value's type.
+/// One node while it is imported. Values are tensors, but for operators whose
+/// schema takes sequences or optionals. Values that it returns may be null:
+/// absent optional inputs, and results of ops that could not be created. An op
+/// with a null operand is not created, and setResults fails on a null value, so
+/// a rule needs a test only before it looks at a value's type.
 class NodeContext {
 public:
   mlir::OpBuilder &builder;
@@ -49,7 +51,8 @@ public:
   /// Number of inputs or outputs that the node lists, the empty names included.
   size_t numInputs() const;
   size_t numOutputs() const;
-  /// Null where the input is absent or its name empty.
+  /// Null where the input is absent or its name empty. Halves are f32 for a
+  /// node whose steps are computed in that.
   mlir::Value input(size_t i) const;
   bool hasInput(size_t i) const { return static_cast<bool>(input(i)); }
   bool hasOutput(size_t i) const;
@@ -70,6 +73,7 @@ public:
   /// Null where the attribute is absent or of another kind; owned by the model.
   const onnx::TensorProto *getTensor(llvm::StringRef name) const;
   const onnx::GraphProto *getGraph(llvm::StringRef name) const;
+  const onnx::TypeProto *getType(llvm::StringRef name) const;
   /// The elements of a tensor attribute of floats, of integers.
   std::optional<llvm::SmallVector<double>>
   getTensorFloats(llvm::StringRef name) const;
@@ -126,6 +130,19 @@ public:
   std::optional<llvm::SmallVector<mlir::AffineExpr>>
   bindSizes(mlir::Value value, const llvm::Twine &what);
 
+  /// A new symbol, for an op that binds it.
+  mlir::AffineExpr createSize();
+
+  /// Whether a size has a symbol that is bound while the model runs.
+  bool isLate(mlir::AffineExpr size) const;
+  /// Whether ops that are built now run once, and may bind sizes.
+  bool runsOnce() const;
+  /// The size that these are known to broadcast to, since noteBroadcast.
+  std::optional<mlir::AffineExpr>
+  findBroadcast(llvm::ArrayRef<mlir::AffineExpr> sizes) const;
+  void noteBroadcast(llvm::ArrayRef<mlir::AffineExpr> sizes,
+                     mlir::AffineExpr result);
+
   //===------------------------------------------------------------------===//
   // Building
   //===------------------------------------------------------------------===//
@@ -163,7 +180,7 @@ public:
   /// A constant of a tensor attribute or initializer of the model.
   mlir::Value constant(const onnx::TensorProto &tensor);
   /// A tensor (a scalar by default) with one value everywhere. Integers are
-  /// truncated to the element type.
+  /// truncated to the element type; all strings are empty.
   mlir::Value splat(double value, mlir::Type elementType,
                     llvm::ArrayRef<int64_t> shape = {});
   /// An i64 tensor of rank 1 with these constants.
@@ -185,8 +202,13 @@ public:
 
   /// Gives the node's outputs their values, in order; fewer than the node lists
   /// are accepted where the rest is absent. Fails on a null value, and where a
-  /// value contradicts the type that the model declares for the output.
+  /// value contradicts the type that the model declares for the output. Of a
+  /// node whose steps are computed in f32, rounds results to halves.
   mlir::LogicalResult setResults(mlir::ValueRange values);
+
+  /// Computes the node's steps in f32 where its first input is of halves, so
+  /// that a result is rounded once.
+  void computeInSingle();
 
   /// The node is right, but outside of what can be compiled. Returns failure;
   /// the reason goes into the report of all unsupported nodes. Lower case, no
@@ -222,7 +244,14 @@ private:
                               bool orLess, const llvm::Twine &why);
 
   GraphImporter &importer;
+  /// The type of the first input where the steps are computed in f32.
+  mlir::Type half;
 };
+
+/// Whether an operator takes several steps between its inputs and its result,
+/// none of which is to be rounded to a half: ONNX says what it computes, not
+/// how.
+bool isComposite(llvm::StringRef domain, llvm::StringRef op);
 
 /// Imports one node: sets its results, or says why not.
 using ImportRule = mlir::LogicalResult (*)(NodeContext &);

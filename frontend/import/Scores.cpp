@@ -3,6 +3,7 @@
 
 #include "frontend/import/Scores.h"
 #include "frontend/import/Arithmetic.h"
+#include "frontend/import/Strings.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace frontend = dl::frontend;
@@ -93,14 +94,40 @@ Value frontend::transformTargets(NodeContext &context, Value scores,
 // Classes
 //===----------------------------------------------------------------------===//
 
+std::optional<ClassLabels> frontend::getClassLabels(NodeContext &context,
+                                                    StringRef name) {
+  ClassLabels labels;
+  if (auto texts = context.getStrings("classlabels_strings");
+      texts && !texts->empty()) {
+    labels.texts = *texts;
+    labels.numbers = range(0, static_cast<int64_t>(texts->size()));
+    return labels;
+  }
+  labels.numbers = context.getInts(name).value_or(SmallVector<int64_t>());
+  if (!labels.numbers.empty())
+    return labels;
+  (void)context.invalid("it has no class labels");
+  return std::nullopt;
+}
+
 Value frontend::chooseLabels(NodeContext &context, Value numbers,
-                             ArrayRef<int64_t> labels) {
-  bool inOrder = llvm::all_of(llvm::enumerate(labels), [](auto entry) {
+                             ArrayRef<int64_t> chosen,
+                             const ClassLabels &labels) {
+  bool inOrder = llvm::all_of(llvm::enumerate(chosen), [](auto entry) {
     return entry.value() == static_cast<int64_t>(entry.index());
   });
+  if (!labels.texts.empty()) {
+    SmallVector<std::string> texts;
+    for (int64_t number : chosen)
+      texts.push_back(number >= 0 && number < labels.size()
+                          ? labels.texts[number]
+                          : labels.texts.back());
+    return context.create<GatherOp>(stringConstant(context, texts), numbers,
+                                    int64_t(0));
+  }
   if (inOrder)
     return numbers;
-  return context.create<GatherOp>(context.intConstant(labels), numbers,
+  return context.create<GatherOp>(context.intConstant(chosen), numbers,
                                   int64_t(0));
 }
 
@@ -125,7 +152,7 @@ static Value joinColumns(NodeContext &context, Value a, Value b) {
 
 LogicalResult frontend::finishClassifier(NodeContext &context,
                                          const ClassVotes &votes,
-                                         ArrayRef<int64_t> labels,
+                                         const ClassLabels &labels,
                                          PostTransform transform) {
   Arithmetic math(context);
   Type f32 = context.builder.getF32Type(), i64 = context.builder.getI64Type();
@@ -135,14 +162,15 @@ LogicalResult frontend::finishClassifier(NodeContext &context,
   AffineExpr rows = NodeContext::dim(all, 0);
   auto finish = [&](Value numbers, ArrayRef<int64_t> names, Value scores) {
     Value flat = numbers ? context.reshape(numbers, {rows}) : Value();
-    return context.setResults(
-        {chooseLabels(context, flat, names), context.cast(scores, f32)});
+    return context.setResults({chooseLabels(context, flat, names, labels),
+                               context.cast(scores, f32)});
   };
   if (labels.size() > 2) {
     Value winner = context.create<ArgReduceOp>(ReduceKind::Max, all, int64_t(1),
                                                /*keepdims=*/false,
                                                /*select_last=*/false);
-    return finish(winner, labels, transformScores(context, all, transform));
+    return finish(winner, labels.numbers,
+                  transformScores(context, all, transform));
   }
   // With one class or two, the score of one decides.
   bool isBinary = labels.size() == 2 && votes.voted.count() == 1;
@@ -172,7 +200,7 @@ LogicalResult frontend::finishClassifier(NodeContext &context,
   double limit = isBinary && !votes.anyNegative ? 0.5 : 0.0;
   Value isPositive = math.compare(Predicate::Gt, deciding, limit);
   Value number = context.cast(isPositive, i64);
-  SmallVector<int64_t> names(labels);
+  SmallVector<int64_t> names(labels.numbers);
   if (!isBinary)
     names = {0, 1};
   if (second)

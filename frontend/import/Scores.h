@@ -33,9 +33,25 @@ mlir::Value transformTargets(NodeContext &context, mlir::Value scores,
 /// 1 / (1 + exp(-x)).
 mlir::Value computeLogistic(NodeContext &context, mlir::Value x);
 
-/// The label of each row, [N]: `labels[numbers[n]]`.
+/// The labels of a classifier's classes. Where they are strings, the classes'
+/// numbers are their labels, until `chooseLabels` gives them.
+struct ClassLabels {
+  llvm::SmallVector<int64_t> numbers;
+  llvm::SmallVector<std::string> texts;
+
+  int64_t size() const { return static_cast<int64_t>(numbers.size()); }
+};
+
+/// The labels in the attribute `name`, or in `classlabels_strings`; nothing,
+/// with the node reported, where there are none.
+std::optional<ClassLabels> getClassLabels(NodeContext &context,
+                                          llvm::StringRef name);
+
+/// The label of each row, [N]: `chosen[numbers[n]]`, `chosen` being some of the
+/// labels' numbers, or as text.
 mlir::Value chooseLabels(NodeContext &context, mlir::Value numbers,
-                         llvm::ArrayRef<int64_t> labels);
+                         llvm::ArrayRef<int64_t> chosen,
+                         const ClassLabels &labels);
 
 /// What the trees of a classifier say.
 struct ClassVotes {
@@ -48,7 +64,7 @@ struct ClassVotes {
 /// Sets a tree classifier's two results, labels and scores in f32.
 mlir::LogicalResult finishClassifier(NodeContext &context,
                                      const ClassVotes &votes,
-                                     llvm::ArrayRef<int64_t> labels,
+                                     const ClassLabels &labels,
                                      PostTransform transform);
 
 } // namespace dl::frontend

@@ -19,10 +19,51 @@ static std::optional<int64_t> getAxis(NodeContext &context, int64_t byDefault) {
                                NodeContext::rank(context.input(0)));
 }
 
+/// The sum along a dimension of `size` elements. Of bf16, each addition is
+/// rounded, in order.
+static Value sumRounded(NodeContext &context, Value x, int64_t axis,
+                        int64_t size) {
+  Arithmetic math(context);
+  if (!x || !NodeContext::elementType(x).isBF16())
+    return math.reduce(ReduceKind::Sum, x, {axis}, /*keepDims=*/true);
+  SmallVector<AffineExpr> dims = NodeContext::dims(x),
+                          offsets(dims.size(), context.constantExpr(0));
+  dims[axis] = context.constantExpr(1);
+  Value sum;
+  for (int64_t i = 0; i < size; ++i) {
+    offsets[axis] = context.constantExpr(i);
+    Value element = context.create<SliceOp>(
+        getTensorType(dims, NodeContext::elementType(x)), x,
+        getSymbolMap(offsets, context.builder.getContext()),
+        SmallVector<int64_t>(dims.size(), 1));
+    sum = sum ? math.add(sum, element) : element;
+  }
+  return sum;
+}
+
+/// Softmax as ONNX defines it by other operators, each result of which is a
+/// half. Along a few elements alone: the sum of more would lose what a half
+/// does not hold, and one op, rounded once, is nearer to what is meant.
+static Value buildRoundedSoftmax(NodeContext &context, Value x, int64_t axis) {
+  constexpr int64_t kMostElements = 16;
+  Type type = NodeContext::elementType(x);
+  int64_t size = NodeContext::type(x).getDimSize(axis);
+  if (!(type.isF16() || type.isBF16()) || ShapedType::isDynamic(size) ||
+      size < 1 || size > kMostElements)
+    return Value();
+  Arithmetic math(context);
+  Value most = math.reduce(ReduceKind::Max, x, {axis}, /*keepDims=*/true);
+  Value powers = math.exp(math.sub(x, most));
+  return math.div(powers, sumRounded(context, powers, axis, size));
+}
+
 template <bool log> static LogicalResult importSoftmax(NodeContext &context) {
   auto axis = getAxis(context, -1);
   if (!axis)
     return failure();
+  if (!log)
+    if (Value rounded = buildRoundedSoftmax(context, context.input(0), *axis))
+      return context.setResults(rounded);
   return context.setResults(
       context.create<SoftmaxOp>(context.input(0), *axis, log));
 }

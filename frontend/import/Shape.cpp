@@ -4,6 +4,7 @@
 #include "frontend/import/Families.h"
 #include "frontend/import/LateSizes.h"
 #include "frontend/import/Sizes.h"
+#include "frontend/import/Strings.h"
 #include "mlir/IR/Matchers.h"
 #include "onnx/onnx_pb.h"
 #include <cmath>
@@ -58,8 +59,11 @@ static LogicalResult importConstant(NodeContext &context) {
     return context.setResults(context.constant(DenseFPElementsAttr::get(
         RankedTensorType::get(shape(*floats), builder.getF32Type()),
         ArrayRef<float>(*floats))));
-  if (context.hasAttr("value_string") || context.hasAttr("value_strings"))
-    return context.unsupported("strings are not supported");
+  if (context.hasAttr("value_string"))
+    return context.setResults(context.reshape(
+        stringConstant(context, context.getString("value_string", "")), {}));
+  if (auto strings = context.getStrings("value_strings"))
+    return context.setResults(stringConstant(context, *strings));
   return context.invalid("it has no value");
 }
 
@@ -322,4 +326,5 @@ void frontend::addShapeRules(RuleTable &table) {
   for (auto [op, rule] : rules)
     table.add(op, rule);
   addDataShapeRules(table);
+  addSequenceRules(table);
 }

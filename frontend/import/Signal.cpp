@@ -38,6 +38,19 @@ struct Transform {
 /// A matrix longer than this is refused.
 static constexpr int64_t kMaxLength = 2048;
 
+/// cos and sin of `part` of `whole` turns, 0 <= part < whole; exact at quarters
+/// of one.
+static std::pair<double, double> getTwiddle(int64_t part, int64_t whole) {
+  if (4 * part % whole == 0) {
+    constexpr double cosine[] = {1, 0, -1, 0};
+    int64_t quarter = 4 * part / whole;
+    return {cosine[quarter], cosine[(quarter + 3) % 4]};
+  }
+  double angle =
+      2 * M_PI * static_cast<double>(part) / static_cast<double>(whole);
+  return {std::cos(angle), std::sin(angle)};
+}
+
 /// The matrix [inputs * inputParts, outputs * outputParts]. An inverse
 /// transform with one real part in its result takes half of the spectrum; the
 /// other half is its conjugate.
@@ -48,28 +61,30 @@ static SmallVector<double> getMatrix(const Transform &of) {
   for (int64_t i = 0; i < of.inputs; ++i)
     for (int64_t part = 0; part < of.inputParts; ++part)
       for (int64_t k = 0; k < of.outputs; ++k) {
-        double angle = sign * 2 * M_PI *
-                       static_cast<double>((i * k) % of.length) /
-                       static_cast<double>(of.length);
+        auto [cosine, sine] = getTwiddle((i * k) % of.length, of.length);
+        sine *= sign;
         double factor = of.inverse ? 1.0 / static_cast<double>(of.length) : 1;
         if (isHalf && i != 0 && 2 * i != of.length)
           factor *= 2;
         if (i >= (isHalf ? of.length / 2 + 1 : of.length))
           factor = 0;
         // (cos + i sin) times 1 or times i.
-        matrix.push_back(factor *
-                         (part == 0 ? std::cos(angle) : -std::sin(angle)));
+        matrix.push_back(factor * (part == 0 ? cosine : -sine));
         if (of.outputParts == 2)
-          matrix.push_back(factor *
-                           (part == 0 ? std::sin(angle) : std::cos(angle)));
+          matrix.push_back(factor * (part == 0 ? sine : cosine));
       }
   return matrix;
 }
 
-/// Transforms x [.., inputs, inputParts] to [.., outputs, outputParts].
-static Value transform(NodeContext &context, Value x, const Transform &of) {
+/// Transforms x [.., inputs, inputParts] to [.., outputs, outputParts]. With
+/// `exact`, in f64: sums of terms of both signs lose what f32 does not hold.
+static Value transform(NodeContext &context, Value x, const Transform &of,
+                       bool exact) {
   if (!x)
     return x;
+  Type type = NodeContext::elementType(x);
+  if (exact)
+    x = context.cast(x, context.builder.getF64Type());
   Exprs dims = NodeContext::dims(x);
   dims.resize(dims.size() - 2);
   dims.push_back(context.constantExpr(of.inputs * of.inputParts));
@@ -81,7 +96,7 @@ static Value transform(NodeContext &context, Value x, const Transform &of) {
                       NodeContext::elementType(x)));
   dims.back() = context.constantExpr(of.outputs);
   dims.push_back(context.constantExpr(of.outputParts));
-  return context.reshape(product, dims);
+  return context.reshape(context.cast(product, type), dims);
 }
 
 /// The constant size of dimension `d`; otherwise nothing, with the node
@@ -151,7 +166,8 @@ static LogicalResult importDFT(NodeContext &context) {
     return failure();
   SmallVector<int64_t> toLast = range(0, rank);
   std::swap(toLast[*axis], toLast[rank - 2]);
-  Value result = transform(context, context.transpose(x, toLast), *of);
+  Value result = transform(context, context.transpose(x, toLast), *of,
+                           /*exact=*/true);
   return context.setResults(context.transpose(result, toLast));
 }
 
@@ -197,7 +213,8 @@ static LogicalResult importSTFT(NodeContext &context) {
   if (failed(of))
     return failure();
   of->outputs = context.getInt("onesided", 1) ? length / 2 + 1 : length;
-  return context.setResults(transform(context, frames, *of));
+  // Frames are many, and windows make their ends small.
+  return context.setResults(transform(context, frames, *of, /*exact=*/false));
 }
 
 //===----------------------------------------------------------------------===//

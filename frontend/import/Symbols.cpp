@@ -34,6 +34,11 @@ AffineExpr Symbols::create(StringRef name) {
   return get(unique);
 }
 
+void Symbols::truncate(size_t count) {
+  for (; names.size() > count; names.pop_back())
+    known.erase(names.back());
+}
+
 AffineExpr Symbols::find(StringRef name) const { return known.lookup(name); }
 
 std::vector<std::string> Symbols::getUnusedFixed() const {

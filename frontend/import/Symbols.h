@@ -28,6 +28,9 @@ public:
   /// there is one already.
   mlir::AffineExpr create(llvm::StringRef name);
 
+  /// Forgets the symbols from number `count` on, which nothing uses any more.
+  void truncate(size_t count);
+
   /// Null for a name that get has not seen.
   mlir::AffineExpr find(llvm::StringRef name) const;
 

@@ -210,12 +210,9 @@ static LogicalResult importClassifier(NodeContext &context) {
   Value x = getRows(context);
   if (!x)
     return failure();
-  auto labels = context.getInts("classlabels_int64s");
-  if (!labels || labels->empty())
-    return context.hasAttr("classlabels_strings")
-               ? context.unsupported(
-                     "labels that are strings are not supported")
-               : context.invalid("it has no class labels");
+  auto labels = getClassLabels(context, "classlabels_int64s");
+  if (!labels)
+    return failure();
   auto transform = getPostTransform(context);
   if (!transform)
     return failure();
@@ -372,4 +369,5 @@ void frontend::addTreeRules(RuleTable &table) {
   addFeatureRules(table);
   addLinearRules(table);
   addGramRules(table);
+  addVectorMachineRules(table);
 }

@@ -45,19 +45,29 @@ std::string
 dl::frontend::findWrongType(const onnx::NodeProto &node, int64_t opset,
                             const std::vector<onnx::TypeProto> &inputs) {
   const onnx::OpSchema *schema = getSchema(node, opset);
-  if (!schema || schema->inputs().empty())
-    return "";
   auto describe = [](size_t i, const std::string &name,
                      const onnx::TypeProto &type) {
-    return std::to_string(i) + ", '" + name + "', has elements of the type " +
-           getDataTypeName(type.tensor_type().elem_type());
+    std::string text = std::to_string(i) + ", '" + name + "', ";
+    return type.has_tensor_type()
+               ? text + "has elements of the type " +
+                     getDataTypeName(type.tensor_type().elem_type())
+               : text + "is a " + *onnx::Utils::DataTypeUtils::ToType(type);
   };
+  if (!schema || schema->inputs().empty()) {
+    // Rules without a schema know tensors alone.
+    for (auto [i, type] : llvm::enumerate(inputs))
+      if (type.has_sequence_type() || type.has_optional_type())
+        return "its input " +
+               describe(i, node.input(static_cast<int>(i)), type) +
+               ", which the operator does not take";
+    return "";
+  }
   // The first input of each type variable.
   std::map<std::string, size_t> first;
   for (auto [i, type] : llvm::enumerate(inputs)) {
     size_t last = schema->inputs().size() - 1;
     const auto &parameter = schema->inputs()[std::min(i, last)];
-    if (!type.has_tensor_type())
+    if (type.value_case() == onnx::TypeProto::VALUE_NOT_SET)
       continue;
     if (!parameter.GetTypes().count(onnx::Utils::DataTypeUtils::ToType(type)))
       return "its input " + describe(i, parameter.GetName(), type) +
@@ -65,11 +75,14 @@ dl::frontend::findWrongType(const onnx::NodeProto &node, int64_t opset,
     if (i > last && !parameter.GetIsHomogeneous())
       continue;
     auto [bound, isFirst] = first.try_emplace(parameter.GetTypeStr(), i);
-    if (!isFirst && inputs[bound->second].tensor_type().elem_type() !=
-                        type.tensor_type().elem_type())
+    const onnx::TypeProto &other = inputs[bound->second];
+    if (!isFirst && onnx::Utils::DataTypeUtils::ToType(other) !=
+                        onnx::Utils::DataTypeUtils::ToType(type))
       return "its input " + describe(i, parameter.GetName(), type) +
              ", its input " + std::to_string(bound->second) + " of " +
-             getDataTypeName(inputs[bound->second].tensor_type().elem_type());
+             (other.has_tensor_type()
+                  ? getDataTypeName(other.tensor_type().elem_type())
+                  : *onnx::Utils::DataTypeUtils::ToType(other));
   }
   return "";
 }

@@ -39,14 +39,17 @@ def Dl_SizesOp : Dl_Op<"sizes", [Pure, ConstantLike]> {
   let hasVerifier = 1;
 }
 
-def Dl_BindOp : Dl_Op<"bind", [MemoryEffects<[MemWrite]>]> {
+def Dl_BindOp : Dl_Op<"bind", [MemoryEffects<[MemWrite]>,
+                               DeclareOpInterfaceMethods<Dl_BindingInterface>]> {
   let summary = "gives symbols their values while the program runs";
   let description = [{
     Element i of the operand, in row-major order, becomes the value of symbol
     `symbols[i]`, which no input's shape gives. Types, `dl.sizes` and maps of ops that
     come later may use these symbols. A negative element, or one beyond 2^48, ends the
     run with `message`; so does one of the function's `dl.checks` that does not hold
-    once its symbols have their values. The op stands in the function's own block.
+    once its symbols have their values. The op stands in the function's own block, or in
+    a region of `dl.if` or `dl.loop`: its symbols have values there alone, and get them
+    anew each time.
 
     Constraints:
     - (C1) the operand is a static tensor of i64 with an element for each symbol
@@ -140,10 +143,10 @@ def Dl_FusedOp : Dl_Op<"fused", [SingleBlockImplicitTerminator<"YieldOp">,
 }
 
 def Dl_YieldOp : Dl_Op<"yield", [Pure, Terminator, ReturnLike,
-                                 ParentOneOf<["FusedOp", "ScanOp"]>]> {
-  let summary = "ends a region of dl.fused or dl.scan with its results";
+                                 ParentOneOf<["FusedOp", "IfOp", "LoopOp", "ScanOp"]>]> {
+  let summary = "ends a region of dl.fused, dl.if, dl.loop or dl.scan with its results";
   let description = "Example: `dl.yield %a : tensor<4xf32>`";
-  let arguments = (ins Variadic<Dl_Tensor>:$operands);
+  let arguments = (ins Variadic<Dl_Value>:$operands);
   let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
   let builders = [OpBuilder<(ins), [{ /* yields nothing */ }]>];
 }

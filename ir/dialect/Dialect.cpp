@@ -4,6 +4,7 @@
 #include "ir/dialect/Dialect.h"
 #include "ir/dialect/Dims.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FoldInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -12,10 +13,27 @@ using namespace mlir::dl;
 #include "ir/dialect/DlDialect.cpp.inc"
 #include "ir/dialect/DlEnums.cpp.inc"
 #include "ir/dialect/DlInterfaces.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "ir/dialect/DlTypes.cpp.inc"
 #define GET_ATTRDEF_CLASSES
 #include "ir/dialect/DlAttrs.cpp.inc"
 
+namespace {
+/// Constants stay in the regions that may not run: sizes among them may have
+/// values there alone.
+struct FoldInterface : DialectFoldInterface {
+  using DialectFoldInterface::DialectFoldInterface;
+  bool shouldMaterializeInto(Region *region) const final {
+    return isa<IfOp, LoopOp>(region->getParentOp());
+  }
+};
+} // namespace
+
 void DlDialect::initialize() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "ir/dialect/DlTypes.cpp.inc"
+      >();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "ir/dialect/DlAttrs.cpp.inc"
@@ -38,12 +56,25 @@ void DlDialect::initialize() {
       >();
   addOperations<
 #define GET_OP_LIST
+#include "ir/dialect/HostOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
 #include "ir/dialect/MovementOps.cpp.inc"
       >();
   addOperations<
 #define GET_OP_LIST
 #include "ir/dialect/TreeOps.cpp.inc"
       >();
+  addOperations<
+#define GET_OP_LIST
+#include "ir/dialect/SequenceOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "ir/dialect/ControlOps.cpp.inc"
+      >();
+  addInterfaces<FoldInterface>();
 }
 
 Operation *DlDialect::materializeConstant(OpBuilder &builder, Attribute value,
@@ -60,10 +91,18 @@ bool mlir::dl::isRuntimeCall(Operation *op) {
   return isa<RowOrderOp, SuppressOp, TopkOp>(op);
 }
 
+bool mlir::dl::isRuntimeStep(Operation *op) {
+  return isa<IfOp, LoopOp, OptionalCreateOp, OptionalGetOp, OptionalHasOp,
+             SequenceAtOp, SequenceConcatOp, SequenceCreateOp, SequenceEraseOp,
+             SequenceInsertOp, SequenceLengthOp, SequenceSplitOp>(op);
+}
+
 bool mlir::dl::areCompatible(TypeRange a, TypeRange b) {
   if (a.size() != b.size())
     return false;
   for (auto [left, right] : llvm::zip(a, b)) {
+    if (left == right)
+      continue;
     auto l = dyn_cast<RankedTensorType>(left);
     auto r = dyn_cast<RankedTensorType>(right);
     if (!l || !r || l.getElementType() != r.getElementType() ||

@@ -37,6 +37,8 @@ class FusionContraction : public TraitBase<Op, FusionContraction> {};
 template <class Op> class FusionOpaque : public TraitBase<Op, FusionOpaque> {};
 } // namespace mlir::OpTrait
 
+#define GET_TYPEDEF_CLASSES
+#include "ir/dialect/DlTypes.h.inc"
 #define GET_ATTRDEF_CLASSES
 #include "ir/dialect/DlAttrs.h.inc"
 
@@ -63,6 +65,10 @@ constexpr llvm::StringLiteral kOutputTypesAttr = "dl.output_types";
 /// (or `a <= b`) is false is refused with the message.
 constexpr llvm::StringLiteral kChecksAttr = "dl.checks";
 
+/// Module attribute with the strings that constants, once they are numbers, are
+/// positions in: a string array.
+constexpr llvm::StringLiteral kStringsAttr = "dl.strings";
+
 /// True when two lists of types agree in element types and ranks, and no
 /// dimension contradicts another: differs by a constant, whatever the symbols
 /// are.
@@ -71,6 +77,25 @@ bool areCompatible(TypeRange a, TypeRange b);
 /// Whether an op is computed by the runtime's function of its name, and never
 /// becomes part of a kernel.
 bool isRuntimeCall(Operation *op);
+
+/// Whether an op is a step of its own of the runtime's, between kernels: one on
+/// sequences and optionals, or one that decides what runs.
+bool isRuntimeStep(Operation *op);
+
+/// Whether a value of the first type may stand where one of the second is
+/// expected: the same kind, element type and, where the second has them, rank
+/// and static sizes.
+bool isAssignable(Type from, Type to);
+
+/// The most precise type that both are assignable to; null where there is none.
+Type joinTypes(Type a, Type b);
+
+/// A tensor type as sequences and optionals have it: without `#dl.dims`.
+TensorType getElementTensorType(TensorType type);
+
+// Declared in files after those that name them.
+class IfOp;
+class LoopOp;
 
 } // namespace mlir::dl
 
@@ -83,8 +108,14 @@ bool isRuntimeCall(Operation *op);
 #define GET_OP_CLASSES
 #include "ir/dialect/ContractionOps.h.inc"
 #define GET_OP_CLASSES
+#include "ir/dialect/HostOps.h.inc"
+#define GET_OP_CLASSES
 #include "ir/dialect/MovementOps.h.inc"
 #define GET_OP_CLASSES
 #include "ir/dialect/TreeOps.h.inc"
+#define GET_OP_CLASSES
+#include "ir/dialect/SequenceOps.h.inc"
+#define GET_OP_CLASSES
+#include "ir/dialect/ControlOps.h.inc"
 
 #endif // DL_IR_DIALECT_DIALECT_H

@@ -401,17 +401,36 @@ llvm::SmallSetVector<unsigned, 4> mlir::dl::getUsedSymbols(Operation *op) {
           symbols.insert(symbol.getPosition());
       });
   };
+  auto addType = [&](Type type) {
+    if (auto tensor = dyn_cast<RankedTensorType>(type))
+      if (auto dims = dyn_cast_or_null<DimsAttr>(tensor.getEncoding()))
+        addMap(dims.getMap());
+  };
   op->walk([&](Operation *inner) {
-    for (Type type : inner->getResultTypes())
-      if (auto tensor = dyn_cast<RankedTensorType>(type))
-        if (auto dims = dyn_cast_or_null<DimsAttr>(tensor.getEncoding()))
-          addMap(dims.getMap());
+    llvm::for_each(inner->getResultTypes(), addType);
+    for (Region &region : inner->getRegions())
+      for (Block &block : region)
+        llvm::for_each(block.getArgumentTypes(), addType);
     for (NamedAttribute attribute : inner->getAttrs())
       if (auto map = dyn_cast<AffineMapAttr>(attribute.getValue()))
         addMap(map.getValue());
     for (Value operand : inner->getOperands())
       if (auto sizes = operand.getDefiningOp<SizesOp>())
         addMap(sizes.getValue().getMap());
+  });
+  symbols.set_subtract(getBoundSymbols(op));
+  return symbols;
+}
+
+llvm::SmallSetVector<unsigned, 4> mlir::dl::getBoundSymbols(Operation *op) {
+  llvm::SmallSetVector<unsigned, 4> symbols;
+  op->walk([&](Operation *inner) {
+    if (auto binding = dyn_cast<BindingInterface>(inner))
+      symbols.insert(binding.getBoundSymbols().begin(),
+                     binding.getBoundSymbols().end());
+    if (auto loop = dyn_cast<LoopOp>(inner))
+      symbols.insert(loop.getBodySymbols().begin(),
+                     loop.getBodySymbols().end());
   });
   return symbols;
 }

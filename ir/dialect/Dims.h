@@ -56,9 +56,13 @@ FailureOr<SmallVector<AffineExpr>>
 broadcastDims(ArrayRef<SmallVector<AffineExpr>> shapes);
 
 /// The symbols that an op's results, maps and regions use, and the constants
-/// that it reads: all that must have values before it runs, beside its
-/// operands.
+/// that it reads, but for those that it binds: all that must have values before
+/// it runs, beside its operands.
 llvm::SmallSetVector<unsigned, 4> getUsedSymbols(Operation *op);
+
+/// The symbols that an op binds, and those that have values in its regions
+/// alone.
+llvm::SmallSetVector<unsigned, 4> getBoundSymbols(Operation *op);
 
 /// The elements of an integer tensor attribute (`#dl.size_values` or dense
 /// integers, at most 256 elements) as expressions; nothing for others.

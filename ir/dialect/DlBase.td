@@ -29,13 +29,28 @@ def Dl_Dialect : Dialect {
     Integers are signless, which means signed, or unsigned (`ui8` ... `ui64`); bool
     is `i1`. Integer arithmetic wraps. An integer divided by zero gives an
     unspecified value, and so does a shift by the element's width or more; neither
-    traps. Constraints are labelled in each op's text, its messages and tests.
+    traps. Strings (`!dl.string`) are moved, chosen and compared for equality like any
+    other elements. Constraints are labelled in each op's text, its messages and tests.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
   let hasConstantMaterializer = 1;
   let dependentDialects = ["::mlir::affine::AffineDialect",
                            "::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect"];
+}
+
+//===----------------------------------------------------------------------===//
+// Types
+//===----------------------------------------------------------------------===//
+
+def Dl_StringType : TypeDef<Dl_Dialect, "String"> {
+  let mnemonic = "string";
+  let summary = "a string of bytes, of any length";
+  let description = [{
+    An element type. A constant is `dense<["a", "b"]> : tensor<2x!dl.string>`. Text is
+    UTF-8 where an op looks into it.
+  }];
 }
 
 //===----------------------------------------------------------------------===//
@@ -69,6 +84,38 @@ def Dl_SizeValuesAttr : Dl_Attr<"SizeValues", "size_values"> {
   }];
   let parameters = (ins "::mlir::AffineMap":$map);
   let hasCustomAssemblyFormat = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Types
+//===----------------------------------------------------------------------===//
+
+class Dl_Type<string name, string typeMnemonic> : TypeDef<Dl_Dialect, name> {
+  let mnemonic = typeMnemonic;
+  let genVerifyDecl = 1;
+}
+
+def Dl_SequenceType : Dl_Type<"Sequence", "sequence"> {
+  let summary = "any number of tensors, which only the running program knows";
+  let description = [{
+    Each element has the element type, and the rank and static sizes where the
+    tensor type has them; it has no `#dl.dims`, for elements may differ in shape.
+
+    Example: `!dl.sequence<tensor<?x3xf32>>`, `!dl.sequence<tensor<*xf32>>`
+  }];
+  let parameters = (ins "::mlir::TensorType":$elementType);
+  let assemblyFormat = "`<` $elementType `>`";
+}
+
+def Dl_OptionalType : Dl_Type<"Optional", "optional"> {
+  let summary = "a tensor or a sequence, or nothing";
+  let description = [{
+    A tensor type is as in a sequence.
+
+    Example: `!dl.optional<tensor<4xf32>>`
+  }];
+  let parameters = (ins "::mlir::Type":$valueType);
+  let assemblyFormat = "`<` $valueType `>`";
 }
 
 class Dl_Enum<string name, string summary, list<I32EnumCase> cases>
@@ -121,6 +168,17 @@ def Dl_FusionInterface : OpInterface<"FusionInterface"> {
     "The kind of this op.", "::mlir::dl::FusionKind", "getFusionKind">];
 }
 
+def Dl_BindingInterface : OpInterface<"BindingInterface"> {
+  let cppNamespace = "::mlir::dl";
+  let description = [{
+    An op that gives symbols their values: ops that come later, in the same region
+    or in regions within it, may use them.
+  }];
+  let methods = [InterfaceMethod<
+    "The symbols.", "::llvm::ArrayRef<int64_t>", "getBoundSymbols", (ins), [{}],
+    [{ return $_op.getSymbols(); }]>];
+}
+
 class Dl_Fusion<string kind> : TraitList<[
     DeclareOpInterfaceMethods<Dl_FusionInterface>,
     NativeOpTrait<"Fusion" # kind, [], [{}], [{
@@ -149,9 +207,18 @@ def Dl_Tensor : AnyTypeOf<[AnyRankedTensor], "ranked tensor",
 def Dl_IntTensor : RankedTensorOf<[AnySignlessInteger, AnyUnsignedInteger]>;
 def Dl_FloatTensor : RankedTensorOf<[AnyFloat]>;
 def Dl_BoolTensor : RankedTensorOf<[I1]>;
+def Dl_StringTensor : RankedTensorOf<[Dl_StringType]>;
 def Dl_Number
     : Type<And<[AnyTypeOf<[AnyFloat, AnySignlessInteger, AnyUnsignedInteger]>.predicate,
                 Neg<I1.predicate>]>, "float or integer wider than bool">;
 def Dl_NumberTensor : RankedTensorOf<[Dl_Number]>;
+def Dl_Sequence : Type<CPred<"::llvm::isa<::mlir::dl::SequenceType>($_self)">,
+                       "sequence", "::mlir::dl::SequenceType">;
+def Dl_Optional : Type<CPred<"::llvm::isa<::mlir::dl::OptionalType>($_self)">,
+                       "optional", "::mlir::dl::OptionalType">;
+def Dl_Value : AnyTypeOf<[AnyRankedTensor, Dl_Sequence, Dl_Optional],
+                         "tensor, sequence or optional">;
+def Dl_IndexScalar : 0DTensorOf<[I64]>;
+def Dl_BoolScalar : 0DTensorOf<[I1]>;
 
 #endif // DL_BASE_TD

@@ -5,10 +5,13 @@
 #define DL_OPS_TD
 
 include "ir/dialect/ContractionOps.td"
+include "ir/dialect/ControlOps.td"
 include "ir/dialect/CoreOps.td"
 include "ir/dialect/ElementwiseOps.td"
+include "ir/dialect/HostOps.td"
 include "ir/dialect/MovementOps.td"
 include "ir/dialect/ReductionOps.td"
+include "ir/dialect/SequenceOps.td"
 include "ir/dialect/TreeOps.td"
 
 #endif // DL_OPS_TD

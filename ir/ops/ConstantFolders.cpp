@@ -92,8 +92,13 @@ mlir::dl::pickElements(Attribute operand, RankedTensorType type,
   if (!operand || !type.hasStaticShape())
     return {};
   if (auto splat = dyn_cast<SplatElementsAttr>(operand);
-      splat && !llvm::is_contained(type.getShape(), 0))
+      splat && !llvm::is_contained(type.getShape(), 0)) {
+    // (resizeSplat takes numbers alone.)
+    if (auto texts = dyn_cast<DenseStringElementsAttr>(operand))
+      return DenseElementsAttr::get(type,
+                                    texts.getRawStringData().take_front());
     return splat.resizeSplat(type);
+  }
   if (!isSmallConstant(type) || !positions)
     return {};
   SmallVector<Element> elements;

@@ -55,6 +55,8 @@ LogicalResult CastOp::verify() {
        to = typeOf(getResult()).getElementType();
   if (isa<Float8E8M0FNUType>(to) && from != to)
     return report.fail("(C2) nothing is rounded to ", to);
+  if (isa<StringType>(from) || isa<StringType>(to))
+    return report.fail("(C3) expected numbers, found ", from, " and ", to);
   return success();
 }
 
@@ -112,6 +114,14 @@ LogicalResult mlir::dl::inferCompare(const Reporter &report,
   auto type = cast<RankedTensorType>(types[0]);
   types[0] = withElementType(type, IntegerType::get(type.getContext(), 1));
   return success();
+}
+
+LogicalResult CompareOp::verify() {
+  if (getPredicate() == Predicate::Eq || getPredicate() == Predicate::Ne ||
+      !isa<StringType>(typeOf(getLhs()).getElementType()))
+    return success();
+  return Reporter(*this).fail("(C3) expected eq or ne of strings, found ",
+                              stringifyPredicate(getPredicate()));
 }
 
 LogicalResult SelectOp::inferReturnTypes(MLIRContext *,

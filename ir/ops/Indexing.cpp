@@ -102,6 +102,15 @@ LogicalResult GatherNdOp::inferReturnTypes(MLIRContext *,
 // ScatterElementsOp
 //===----------------------------------------------------------------------===//
 
+/// Strings are not added or compared in order.
+static LogicalResult checkKind(const Reporter &report, StringRef label,
+                               ScatterKind kind, RankedTensorType type) {
+  if (kind == ScatterKind::Set || !isa<StringType>(type.getElementType()))
+    return success();
+  return report.fail(label, " expected set, found ", stringifyScatterKind(kind),
+                     " of ", type);
+}
+
 LogicalResult ScatterElementsOp::inferReturnTypes(
     MLIRContext *, std::optional<Location> location, Adaptor adaptor,
     SmallVectorImpl<Type> &types) {
@@ -128,6 +137,8 @@ LogicalResult ScatterElementsOp::inferReturnTypes(
   if (!agree)
     return report.fail("(C4) expected updates of the indices' shape, found ",
                        updates, " and ", indices);
+  if (failed(checkKind(report, "(C5)", adaptor.getKind(), type)))
+    return failure();
   types.push_back(type);
   return success();
 }
@@ -167,6 +178,8 @@ LogicalResult ScatterNdOp::inferReturnTypes(MLIRContext *,
       }))
     return report.fail("(C3) expected updates of ", expectedType, ", found ",
                        updates);
+  if (failed(checkKind(report, "(C4)", adaptor.getKind(), type)))
+    return failure();
   types.push_back(type);
   return success();
 }

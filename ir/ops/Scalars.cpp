@@ -280,9 +280,11 @@ llvm::APInt mlir::dl::truncateToInt(double value, unsigned width,
                                     bool isUnsigned) {
   if (width == 1)
     return llvm::APInt(1, value != 0);
-  llvm::APSInt result(width, isUnsigned);
+  // Narrow integers take the low bits, as a C++ program does.
+  bool isWide = width == 64 || (width == 32 && isUnsigned);
+  llvm::APSInt result(isWide ? 64 : 32, isUnsigned && width == 64);
   bool exact;
   llvm::APFloat(value).convertToInteger(result, llvm::APFloat::rmTowardZero,
                                         &exact);
-  return result;
+  return result.trunc(width);
 }

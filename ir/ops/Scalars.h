@@ -40,8 +40,9 @@ bool isUnsignedElement(Type elementType);
 llvm::APFloat roundToFloat(double value, const llvm::fltSemantics &semantics,
                            bool saturate = false);
 
-/// The integer of `width` bits that `value` truncates to; the nearest one where
-/// it is out of range; 0 for NaN. To bool: whether `value` is not zero.
+/// The integer of `width` bits that `value` truncates to: of those narrower
+/// than 32 bits, the low bits of one of 32. The nearest one where that is out
+/// of range; 0 for NaN. To bool: whether `value` is not zero.
 llvm::APInt truncateToInt(double value, unsigned width, bool isUnsigned);
 
 } // namespace mlir::dl

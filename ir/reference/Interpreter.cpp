@@ -20,6 +20,8 @@ static const RuleTable &getRules() {
     addMovementRules(rules);
     addOrderingRules(rules);
     addReductionRules(rules);
+    addSequenceRules(rules);
+    addStringRules(rules);
     addTreeRules(rules);
     return rules;
   }();
@@ -108,9 +110,9 @@ FailureOr<SmallVector<int64_t>> Arguments::getValues(Operation *op,
   return values;
 }
 
-/// The shape that a type says; nothing where it does not say one.
-static std::optional<Shape> evaluateShape(RankedTensorType type,
-                                          ArrayRef<int64_t> symbols) {
+std::optional<Shape>
+mlir::dl::reference::evaluateShape(RankedTensorType type,
+                                   ArrayRef<int64_t> symbols) {
   Shape shape;
   for (AffineExpr dim : getDims(type)) {
     auto size = dim ? evaluate(dim, symbols) : std::nullopt;
@@ -192,43 +194,75 @@ static LogicalResult verifyChecks(func::FuncOp function,
   return success();
 }
 
-FailureOr<SmallVector<int64_t>>
-mlir::dl::reference::bindSymbols(func::FuncOp function,
-                                 ArrayRef<Tensor> inputs) {
+/// Gives the symbols that are a dimension of `type` by themselves, and have no
+/// value yet, the sizes of `shape`.
+static void bindShape(RankedTensorType type, ArrayRef<int64_t> shape,
+                      SmallVectorImpl<int64_t> &symbols) {
+  for (auto [dim, size] : llvm::zip(getDims(type), shape))
+    if (auto symbol = dyn_cast_or_null<AffineSymbolExpr>(dim)) {
+      size_t position = symbol.getPosition();
+      if (position >= symbols.size())
+        symbols.resize(position + 1, kUnboundSymbol);
+      if (symbols[position] == kUnboundSymbol)
+        symbols[position] = size;
+    }
+}
+
+/// Fails where an input has another shape than `type` says.
+static LogicalResult verifyShape(func::FuncOp function, size_t input, Type type,
+                                 ArrayRef<int64_t> found,
+                                 ArrayRef<int64_t> symbols) {
+  auto shape = evaluateShape(cast<RankedTensorType>(type), symbols);
+  if (shape && ArrayRef(*shape) == found)
+    return success();
+  InFlightDiagnostic diagnostic = function.emitError("input ")
+                                  << input << " does not fit " << type
+                                  << ": found the shape [";
+  llvm::interleaveComma(found, diagnostic);
+  return diagnostic << "]";
+}
+
+FailureOr<SmallVector<int64_t>> mlir::dl::reference::bindSymbols(
+    func::FuncOp function, ArrayRef<Tensor> inputs,
+    ArrayRef<SmallVector<int64_t>> declaredShapes) {
   if (inputs.size() != function.getNumArguments())
     return function.emitError("expected ")
            << function.getNumArguments() << " inputs, found " << inputs.size();
   SmallVector<int64_t> symbols(getNumSymbols(function), kUnboundSymbol);
   for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
     auto tensor = dyn_cast<RankedTensorType>(type);
+    if (isa<SequenceType, OptionalType>(type))
+      continue;
     if (!tensor || tensor.getElementType() != inputs[i].getElementType() ||
         tensor.getRank() != inputs[i].getRank())
       return function.emitError("input ")
              << i << " does not fit " << type << ": found "
              << inputs[i].getRank() << " dimensions of "
              << inputs[i].getElementType();
-    for (int64_t d = 0; d < tensor.getRank(); ++d)
-      if (auto symbol = dyn_cast_or_null<AffineSymbolExpr>(getDim(tensor, d)))
-        if (symbols[symbol.getPosition()] == kUnboundSymbol)
-          symbols[symbol.getPosition()] = inputs[i].getDimSize(d);
+    bindShape(tensor, inputs[i].getShape(), symbols);
   }
-  llvm::SmallDenseSet<int64_t> late;
-  for (auto bind : function.getOps<BindOp>())
-    late.insert(bind.getSymbols().begin(), bind.getSymbols().end());
+  SmallVector<Type> declaredTypes;
+  if (auto array = function->getAttrOfType<ArrayAttr>(kInputTypesAttr))
+    for (auto type : array.getAsRange<TypeAttr>())
+      declaredTypes.push_back(type.getValue());
+  for (auto [type, shape] : llvm::zip(declaredTypes, declaredShapes))
+    if (auto tensor = dyn_cast<RankedTensorType>(type))
+      bindShape(tensor, shape, symbols);
+  auto late = getBoundSymbols(function);
   for (auto [i, symbol] : llvm::enumerate(symbols))
-    if (symbol == kUnboundSymbol && !late.contains(static_cast<int64_t>(i)))
+    if (symbol == kUnboundSymbol && !late.contains(static_cast<unsigned>(i)))
       return function.emitError("symbol ")
              << i << " is not the size of a dimension of an input";
-  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
-    auto shape = evaluateShape(cast<RankedTensorType>(type), symbols);
-    if (!shape || ArrayRef(*shape) != inputs[i].getShape()) {
-      InFlightDiagnostic diagnostic = function.emitError("input ")
-                                      << i << " does not fit " << type
-                                      << ": found the shape [";
-      llvm::interleaveComma(inputs[i].getShape(), diagnostic);
-      return diagnostic << "]";
-    }
-  }
+  for (auto [i, declared] :
+       llvm::enumerate(llvm::zip(declaredTypes, declaredShapes)))
+    if (isa<RankedTensorType>(std::get<0>(declared)) &&
+        failed(verifyShape(function, i, std::get<0>(declared),
+                           std::get<1>(declared), symbols)))
+      return failure();
+  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+    if (isa<RankedTensorType>(type) &&
+        failed(verifyShape(function, i, type, inputs[i].getShape(), symbols)))
+      return failure();
   if (failed(verifyChecks(function, symbols, {})))
     return failure();
   return symbols;
@@ -254,6 +288,9 @@ public:
              << arguments.size();
     for (auto [argument, value] : llvm::zip(block.getArguments(), arguments))
       values[argument] = value;
+    if (isa<IfOp, LoopOp>(block.getParentOp()) &&
+        failed(enterRegion(block, arguments)))
+      return failure();
     for (Operation &op : block.without_terminator())
       if (failed(runOp(op)))
         return failure();
@@ -262,14 +299,23 @@ public:
     return results;
   }
 
+  ArrayRef<int64_t> getSymbols() const { return symbols; }
+
 private:
   LogicalResult runOp(Operation &op) {
+    // Folding moves constants to the front: sizes that a later dl.bind gives
+    // are computed for who reads them.
+    if (auto sizes = dyn_cast<SizesOp>(op);
+        sizes && !isDecided(sizes.getValue().getMap(), symbols, {}))
+      return success();
     auto operands = lookup(op);
     if (failed(operands))
       return failure();
     auto results = compute(&op, *operands);
     if (failed(results))
       return failure();
+    if (options.amend)
+      options.amend(&op, *operands, symbols, *results);
     operands->clear();
     if (options.onResults)
       options.onResults(&op, *results);
@@ -286,8 +332,11 @@ public:
     const Rule *rule = getRules().lookup(op);
     if (!rule)
       return op->emitOpError("has no reference implementation");
+    // Those of ops that bind symbols are known afterwards.
+    auto binding = dyn_cast<BindingInterface>(op);
     for (Type type : op->getResultTypes())
-      if (failed(checkSupported(op, cast<RankedTensorType>(type))))
+      if (auto tensor = dyn_cast<RankedTensorType>(type);
+          tensor && !binding && failed(checkSupported(op, tensor)))
         return failure();
     auto run = [&](Block &block, ArrayRef<Tensor> arguments) {
       return runBlock(block, arguments);
@@ -295,28 +344,67 @@ public:
     auto results = (*rule)(op, Arguments{operands, symbols, run});
     if (failed(results))
       return failure();
+    if (binding && failed(bindSizes(op, binding.getBoundSymbols(),
+                                    op->getResultTypes(), *results)))
+      return failure();
     for (auto [value, result] : llvm::zip(op->getResults(), *results))
-      if (failed(
-              checkShape(op, cast<RankedTensorType>(value.getType()), result)))
+      if (auto tensor = dyn_cast<RankedTensorType>(value.getType());
+          tensor && failed(checkShape(op, tensor, result)))
         return failure();
     return results;
   }
 
 private:
   FailureOr<Tensors> bindLate(BindOp op, const Tensor &sizes) {
-    if (!function || op->getParentOp() != function)
+    if (!function || isa<ScanOp, FusedOp>(op->getParentOp()))
       return op.emitOpError("does not stand in a function's own block");
     std::vector<int64_t> values = sizes.load<int64_t>();
     for (auto [symbol, value] : llvm::zip(op.getSymbols(), values)) {
       if (value < 0 || value > kMaxBoundSize)
         return op.emitError(op.getMessage()) << ": found " << value;
-      if (symbol >= static_cast<int64_t>(symbols.size()))
-        symbols.resize(symbol + 1, kUnboundSymbol);
-      symbols[symbol] = value;
+      set(symbol, value);
     }
     if (failed(verifyChecks(function, symbols, op.getSymbols())))
       return failure();
     return Tensors();
+  }
+
+  void set(int64_t symbol, int64_t value) {
+    if (symbol >= static_cast<int64_t>(symbols.size()))
+      symbols.resize(symbol + 1, kUnboundSymbol);
+    symbols[symbol] = value;
+  }
+
+  /// Gives symbols the sizes that values of these types have.
+  LogicalResult bindSizes(Operation *op, ArrayRef<int64_t> bound,
+                          TypeRange types, ArrayRef<Tensor> found) {
+    for (auto [type, value] : llvm::zip(types, found)) {
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      if (!tensor)
+        continue;
+      if (value.getRank() != tensor.getRank())
+        return op->emitOpError("expected a value of ")
+               << tensor << ", found " << value.getRank() << " dimensions";
+      for (auto [i, dim] : llvm::enumerate(getDims(tensor)))
+        if (auto symbol = dyn_cast_or_null<AffineSymbolExpr>(dim);
+            symbol && llvm::is_contained(bound, symbol.getPosition()))
+          set(symbol.getPosition(), value.getDimSize(i));
+    }
+    return function ? verifyChecks(function, symbols, bound) : success();
+  }
+
+  /// Sizes of an earlier run of a region are of no meaning in this one.
+  LogicalResult enterRegion(Block &block, ArrayRef<Tensor> arguments) {
+    for (Operation &op : block)
+      for (unsigned symbol : getBoundSymbols(&op))
+        set(symbol, kUnboundSymbol);
+    auto loop = dyn_cast<LoopOp>(block.getParentOp());
+    if (!loop || loop.getBodySymbols().empty())
+      return success();
+    for (int64_t symbol : loop.getBodySymbols())
+      set(symbol, kUnboundSymbol);
+    return bindSizes(loop, loop.getBodySymbols(), block.getArgumentTypes(),
+                     arguments);
   }
 
   /// A result must have a known element type and fit into memory.
@@ -350,6 +438,12 @@ private:
     Tensors found;
     for (Value operand : op.getOperands()) {
       auto it = values.find(operand);
+      if (it == values.end() && operand.getDefiningOp<SizesOp>()) {
+        auto sizes = compute(operand.getDefiningOp(), {});
+        if (failed(sizes))
+          return failure();
+        it = values.try_emplace(operand, sizes->front()).first;
+      }
       if (it == values.end())
         return op.emitOpError("has an operand that has not been computed");
       found.push_back(it->second);
@@ -398,11 +492,26 @@ mlir::dl::reference::interpret(func::FuncOp function, ArrayRef<Tensor> inputs,
                                const InterpreterOptions &options) {
   if (function.isDeclaration() || !function.getBody().hasOneBlock())
     return function.emitError("expected a function with a body of one block");
-  auto symbols = bindSymbols(function, inputs);
+  auto symbols = bindSymbols(function, inputs, options.declaredShapes);
   if (failed(symbols))
     return failure();
-  return Runner(function, *symbols, options)
-      .runBlock(function.getBody().front(), inputs);
+  Runner runner(function, *symbols, options);
+  auto results = runner.runBlock(function.getBody().front(), inputs);
+  if (options.symbols)
+    options.symbols->assign(runner.getSymbols().begin(),
+                            runner.getSymbols().end());
+  return results;
+}
+
+LogicalResult mlir::dl::reference::verifySupported(func::FuncOp function) {
+  auto result = function.walk([&](Operation *op) {
+    if (op == function || isa<BindOp>(op) ||
+        op->hasTrait<OpTrait::IsTerminator>() || getRules().lookup(op))
+      return WalkResult::advance();
+    op->emitOpError("has no reference implementation");
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
 }
 
 FailureOr<Tensors> mlir::dl::reference::interpretOp(Operation *op,

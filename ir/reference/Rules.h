@@ -82,6 +82,8 @@ void addIndexingRules(RuleTable &table);
 void addMovementRules(RuleTable &table);
 void addOrderingRules(RuleTable &table);
 void addReductionRules(RuleTable &table);
+void addSequenceRules(RuleTable &table);
+void addStringRules(RuleTable &table);
 void addTreeRules(RuleTable &table);
 
 /// Sum and product; of integers, modulo 2^64.

@@ -42,10 +42,24 @@ private:
     auto results = interpret(function, inputs);
     if (failed(results))
       return failure();
-    for (const Tensor &result : *results)
-      llvm::outs() << function.getName() << ": " << result.toAttribute()
-                   << "\n";
+    for (const Tensor &result : *results) {
+      llvm::outs() << function.getName() << ": ";
+      print(result);
+      llvm::outs() << "\n";
+    }
     return success();
+  }
+
+  static void print(const Tensor &value) {
+    if (value.isNone()) {
+      llvm::outs() << "none";
+    } else if (value.isSequence()) {
+      llvm::outs() << "[";
+      llvm::interleaveComma(value.getElements(), llvm::outs(), print);
+      llvm::outs() << "]";
+    } else {
+      llvm::outs() << value.toAttribute();
+    }
   }
 };
 

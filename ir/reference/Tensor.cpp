@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "ir/reference/Tensor.h"
+#include "ir/dialect/Dialect.h"
 #include "ir/ops/Scalars.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include <cstdlib>
@@ -19,6 +20,8 @@ int64_t mlir::dl::reference::getNumElements(ArrayRef<int64_t> shape) {
 }
 
 static int64_t bytesOf(Type elementType) {
+  if (isa<StringType>(elementType))
+    return sizeof(const void *);
   return llvm::PowerOf2Ceil(
       llvm::divideCeil(elementType.getIntOrFloatBitWidth(), 8));
 }
@@ -45,9 +48,17 @@ Tensor Tensor::view(Type elementType, ArrayRef<int64_t> shape,
   return tensor;
 }
 
+Tensor Tensor::sequence(std::vector<Tensor> elements) {
+  Tensor tensor;
+  tensor.elements =
+      std::make_shared<const std::vector<Tensor>>(std::move(elements));
+  return tensor;
+}
+
 bool Tensor::isSupported(Type elementType) {
-  return isa<FloatType, IntegerType>(elementType) &&
-         elementType.getIntOrFloatBitWidth() <= 64;
+  return isa<StringType>(elementType) ||
+         (isa<FloatType, IntegerType>(elementType) &&
+          elementType.getIntOrFloatBitWidth() <= 64);
 }
 
 int64_t Tensor::getNumElements() const {
@@ -158,7 +169,8 @@ Tensor Tensor::store(Type elementType, ArrayRef<int64_t> shape,
                      ArrayRef<int64_t> elements) {
   Tensor tensor(elementType, shape);
   char *at = tensor.getMutableData();
-  unsigned width = elementType.getIntOrFloatBitWidth();
+  unsigned width =
+      elementType.isInteger() ? elementType.getIntOrFloatBitWidth() : 64;
   bool isUnsigned = isUnsignedElement(elementType);
   for (int64_t element : elements) {
     // The low bits, extended to the stored bytes.
@@ -170,6 +182,34 @@ Tensor Tensor::store(Type elementType, ArrayRef<int64_t> shape,
             : llvm::SignExtend64(element, width);
     std::memcpy(at, &value, tensor.elementBytes);
     at += tensor.elementBytes;
+  }
+  return tensor;
+}
+
+std::vector<StringRef> Tensor::loadStrings() const {
+  std::vector<StringRef> elements(getNumElements());
+  const char *at = data;
+  for (StringRef &element : elements) {
+    const void *address;
+    std::memcpy(&address, at, sizeof(address));
+    if (address)
+      element = cast<StringAttr>(Attribute::getFromOpaquePointer(address));
+    at += sizeof(address);
+  }
+  return elements;
+}
+
+Tensor Tensor::storeStrings(Type elementType, ArrayRef<int64_t> shape,
+                            ArrayRef<std::string> elements) {
+  Tensor tensor(elementType, shape);
+  char *at = tensor.getMutableData();
+  for (const std::string &element : elements) {
+    const void *address = nullptr;
+    if (!element.empty())
+      address = StringAttr::get(elementType.getContext(), element)
+                    .getAsOpaquePointer();
+    std::memcpy(at, &address, sizeof(address));
+    at += sizeof(address);
   }
   return tensor;
 }
@@ -189,6 +229,14 @@ static std::vector<T> expand(std::vector<T> elements, int64_t count) {
 static Tensor fromDense(DenseElementsAttr dense) {
   Type type = dense.getElementType();
   ArrayRef<int64_t> shape = dense.getType().getShape();
+  if (isa<StringType>(type)) {
+    std::vector<std::string> elements;
+    for (StringRef element :
+         cast<DenseStringElementsAttr>(dense).getRawStringData())
+      elements.push_back(element.str());
+    return Tensor::storeStrings(type, shape,
+                                expand(elements, dense.getNumElements()));
+  }
   // Of a splat, one element is read.
   DenseElementsAttr read =
       dense.isSplat()
@@ -226,6 +274,8 @@ FailureOr<Tensor> Tensor::fromAttribute(ElementsAttr attribute) {
 
 DenseElementsAttr Tensor::toAttribute() const {
   auto type = RankedTensorType::get(shape, elementType);
+  if (isa<StringType>(elementType))
+    return DenseElementsAttr::get(type, ArrayRef(loadStrings()));
   if (auto floatType = dyn_cast<FloatType>(elementType)) {
     SmallVector<APFloat> elements;
     for (double element : load<double>())

@@ -13,9 +13,13 @@
 
 namespace mlir::dl::reference {
 
-/// A dense tensor in row-major order. Each element has whole bytes: bool and
-/// integers narrower than 8 bits have one, extended by their signedness. Copies
-/// share the elements.
+/// The value of a sequence: its tensors. An optional is a sequence or a tensor,
+/// or null (`isNone`).
+///
+/// Otherwise a dense tensor in row-major order. Each element has whole bytes:
+/// bool and integers narrower than 8 bits have one, extended by their
+/// signedness; a string is the address of its uniqued attribute, or null where
+/// it is empty. Copies share the elements.
 class Tensor {
 public:
   Tensor() = default;
@@ -28,6 +32,12 @@ public:
   static Tensor view(Type elementType, ArrayRef<int64_t> shape,
                      const char *data);
 
+  static Tensor sequence(std::vector<Tensor> elements);
+  bool isNone() const { return !elementType && !elements; }
+  bool isSequence() const { return elements != nullptr; }
+  /// The tensors of a sequence.
+  ArrayRef<Tensor> getElements() const { return *elements; }
+
   /// The elements of a constant: read in place where it is a `dense_resource`
   /// blob. Fails, with no diagnostic, for an attribute or element type that is
   /// not supported, or a blob of another size.
@@ -37,7 +47,7 @@ public:
   DenseElementsAttr toAttribute() const;
 
   /// Whether tensors may have this element type: floats and integers of at most
-  /// 64 bits.
+  /// 64 bits, and strings.
   static bool isSupported(Type elementType);
 
   Type getElementType() const { return elementType; }
@@ -59,6 +69,11 @@ public:
   /// extended by their signedness (bool is 0 or 1).
   template <typename T> std::vector<T> load() const;
 
+  /// All elements of a tensor of strings, which live as long as the context.
+  std::vector<StringRef> loadStrings() const;
+  static Tensor storeStrings(Type elementType, ArrayRef<int64_t> shape,
+                             ArrayRef<std::string> elements);
+
   /// A tensor of these elements, rounded once to nearest even (double), or with
   /// the low bits of each (int64_t). As many as `shape` has.
   template <typename T>
@@ -71,6 +86,7 @@ private:
   int64_t elementBytes = 0;
   std::shared_ptr<char> storage; // null for a view
   const char *data = nullptr;
+  std::shared_ptr<const std::vector<Tensor>> elements; // of a sequence
 };
 
 /// The number of elements of a shape.

@@ -222,8 +222,8 @@ private:
 /// result of a conversion that changes nothing.
 static void storeSizes(Block &block) {
   for (Operation &op : block) {
-    if (!isa<BindOp, ScanOp>(op) && !isRuntimeCall(&op) &&
-        !op.hasTrait<OpTrait::IsTerminator>())
+    if (!isa<BindOp, HostCallOp, ScanOp>(op) && !isRuntimeCall(&op) &&
+        !isRuntimeStep(&op) && !op.hasTrait<OpTrait::IsTerminator>())
       continue;
     for (OpOperand &operand : op.getOpOperands()) {
       auto sizes = operand.get().getDefiningOp<SizesOp>();
@@ -244,8 +244,11 @@ class Fuse : public ::dl::impl::FuseBase<Fuse> {
     if (function.isExternal() || function->hasAttr("dl.kernel"))
       return;
     SmallVector<Block *> blocks{&function.getBody().front()};
-    function.walk(
-        [&](ScanOp scan) { blocks.push_back(&scan.getBody().front()); });
+    function.walk([&](Operation *op) {
+      if (isa<IfOp, LoopOp, ScanOp>(op))
+        for (Region &region : op->getRegions())
+          blocks.push_back(&region.front());
+    });
     for (Block *block : blocks) {
       storeSizes(*block);
       Fuser(*block).run();

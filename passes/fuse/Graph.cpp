@@ -38,8 +38,8 @@ Graph::Graph(Block &block) : block(block) {
       addUser(input.getDefiningOp(), op);
   DenseMap<unsigned, Operation *> binderOf;
   for (Operation *op : ops)
-    if (auto bind = dyn_cast<BindOp>(op))
-      for (int64_t symbol : bind.getSymbols())
+    if (auto binding = dyn_cast<BindingInterface>(op))
+      for (int64_t symbol : binding.getBoundSymbols())
         binderOf[symbol] = op;
   if (binderOf.empty())
     return;

@@ -114,10 +114,11 @@ void RegionBuilder::groupMovement() {
   for (Operation *op : llvm::reverse(graph.getOps())) {
     if (!graph.isFree(op))
       continue;
-    bool ends = op->hasTrait<OpTrait::IsTerminator>() || isa<BindOp>(op);
+    bool ends = op->hasTrait<OpTrait::IsTerminator>() || isa<BindOp>(op) ||
+                isRuntimeStep(op);
     if (!ends && !op->getNumRegions() && !needed.contains(op))
       continue;
-    if (ends || op->getNumRegions() || isa<ReshapeOp>(op)) {
+    if (ends || op->getNumRegions() || isa<HostCallOp, ReshapeOp>(op)) {
       need(op, nullptr);
       continue;
     }

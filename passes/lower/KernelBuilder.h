@@ -131,10 +131,12 @@ Value createScalarCast(OpBuilder &builder, Location loc, Value value, Type from,
                        Type to, bool saturate, bool approximate = false);
 
 /// What a reduction starts from and how it combines; element types are those of
-/// the dl tensors.
+/// the dl tensors. `flags` are those of a maximum or minimum of floats, of
+/// which no zero's sign counts.
 TypedAttr getNeutral(ReduceKind kind, Type elementType);
 Value createCombine(OpBuilder &builder, Location loc, ReduceKind kind,
-                    Type elementType, Value a, Value b);
+                    Type elementType, Value a, Value b,
+                    arith::FastMathFlags flags = arith::FastMathFlags::nsz);
 
 /// The type that sums of elements are kept in: f32 for narrower floats.
 Type getAccumulatorType(Type elementType);

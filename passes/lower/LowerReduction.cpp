@@ -48,7 +48,7 @@ TypedAttr mlir::dl::lower::getNeutral(ReduceKind kind, Type elementType) {
 
 Value mlir::dl::lower::createCombine(OpBuilder &builder, Location loc,
                                      ReduceKind kind, Type elementType, Value a,
-                                     Value b) {
+                                     Value b, arith::FastMathFlags flags) {
   if (isa<FloatType>(elementType)) {
     switch (kind) {
     case ReduceKind::Sum:
@@ -56,9 +56,9 @@ Value mlir::dl::lower::createCombine(OpBuilder &builder, Location loc,
     case ReduceKind::Prod:
       return arith::MulFOp::create(builder, loc, a, b);
     case ReduceKind::Max:
-      return arith::MaximumFOp::create(builder, loc, a, b);
+      return arith::MaximumFOp::create(builder, loc, a, b, flags);
     case ReduceKind::Min:
-      return arith::MinimumFOp::create(builder, loc, a, b);
+      return arith::MinimumFOp::create(builder, loc, a, b, flags);
     }
   }
   bool isUnsigned = elementType.isUnsignedInteger() || elementType.isInteger(1);
@@ -118,10 +118,12 @@ struct ReductionLoops {
 } // namespace
 
 /// Reduces a view of a tensor of `type` into `destination` (or an empty tensor,
-/// if null); the result lacks the reduced dimensions.
-static Value createReduce(KernelBuilder &kernel, Location loc, ReduceKind kind,
-                          RankedTensorType type, const View &view,
-                          const ReductionLoops &loops, Value destination) {
+/// if null); the result lacks the reduced dimensions. `flags`: createCombine.
+static Value
+createReduce(KernelBuilder &kernel, Location loc, ReduceKind kind,
+             RankedTensorType type, const View &view,
+             const ReductionLoops &loops, Value destination,
+             arith::FastMathFlags flags = arith::FastMathFlags::nsz) {
   Type elementType = type.getElementType();
   bool widens = kind == ReduceKind::Sum || kind == ReduceKind::Prod;
   Type sumType = widens ? getAccumulatorType(elementType) : elementType;
@@ -133,7 +135,8 @@ static Value createReduce(KernelBuilder &kernel, Location loc, ReduceKind kind,
                   ValueRange accumulators) -> SmallVector<Value> {
     Value element = createScalarCast(b, at, inputs[0], elementType, sumType,
                                      /*saturate=*/true);
-    return {createCombine(b, at, kind, sumType, accumulators[0], element)};
+    return {
+        createCombine(b, at, kind, sumType, accumulators[0], element, flags)};
   };
   Value sum = kernel
                   .createGeneric(loc, loops.loops, view, loops.input, init,
@@ -203,8 +206,10 @@ static void create(KernelBuilder &kernel, SoftmaxOp op) {
     view.map = kernel.builder.getMultiDimIdentityMap(loops.dims.size());
     return view;
   };
-  View highest = squeezed(createReduce(kernel, loc, ReduceKind::Max, type,
-                                       operand, loops, Value()));
+  // NaN may be passed over: it reaches the result through the sum.
+  View highest = squeezed(
+      createReduce(kernel, loc, ReduceKind::Max, type, operand, loops, Value(),
+                   arith::FastMathFlags::nnan | arith::FastMathFlags::nsz));
   // The shifted operand, or its exponential, in the type that is summed.
   auto createShifted = [&](bool exponential) {
     View view;

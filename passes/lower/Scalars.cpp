@@ -282,10 +282,34 @@ struct Scalars {
 
 } // namespace
 
+/// Whether the op's result is one of its operands, or that one's sign, or an
+/// integer beside it: nothing to be rounded.
+static bool isExact(Operation *op) {
+  return isa<AbsOp, NegOp, SignOp, CeilOp, FloorOp, RoundOp, MaxOp, MinOp,
+             CompareOp, IsNanOp, IsInfOp, CastOp, BitcastOp, SelectOp>(op);
+}
+
+/// An op on f16 or bf16, of however many steps, is computed in f32 and rounded
+/// once, to the type that the model gives its result.
+static Value createHalf(OpBuilder &builder, Location loc, Operation *op,
+                        Type type, ValueRange operands) {
+  SmallVector<Value> wide;
+  Type f32 = builder.getF32Type();
+  for (Value operand : operands)
+    wide.push_back(arith::ExtFOp::create(builder, loc, f32, operand));
+  Scalars scalars{builder, loc, f32};
+  Value result = wide.size() == 1 ? scalars.unary(op, wide[0])
+                                  : scalars.binary(op, wide[0], wide[1]);
+  return result ? Value(arith::TruncFOp::create(builder, loc, type, result))
+                : Value();
+}
+
 Value mlir::dl::lower::createScalar(OpBuilder &builder, Location loc,
                                     Operation *op, ValueRange operands) {
   Type type = getElementTypeOrSelf(op->getOperand(0).getType());
   Scalars scalars{builder, loc, type};
+  if ((type.isF16() || type.isBF16()) && !isExact(op) && operands.size() <= 2)
+    return createHalf(builder, loc, op, type, operands);
   if (auto cast = dyn_cast<CastOp>(op))
     return createScalarCast(builder, loc, operands[0], type,
                             getElementTypeOrSelf(cast.getType()),

@@ -54,6 +54,21 @@ static Value getRoot(Value value) {
   return value;
 }
 
+/// Whether a product has fewer multiplications than that, whatever the sizes.
+static bool isSmall(Operation *op, int64_t multiplications) {
+  RankedTensorType result = typeOf(op->getResult(0)),
+                   factor = typeOf(op->getOperand(1));
+  if (!result.hasStaticShape() || !factor.hasStaticShape())
+    return false;
+  int64_t summed = 1;
+  if (auto conv = dyn_cast<ConvOp>(op))
+    summed = factor.getNumElements() /
+             std::max<int64_t>(factor.getDimSize(conv.getFilterCountDim()), 1);
+  else
+    summed = factor.getDimSize(std::max<int64_t>(factor.getRank() - 2, 0));
+  return result.getNumElements() * summed < multiplications;
+}
+
 namespace {
 
 /// A product's operand that is a constant, the dimensions of it that the
@@ -66,14 +81,15 @@ struct Weights {
 
 class Rounder {
 public:
-  explicit Rounder(func::FuncOp function)
+  Rounder(func::FuncOp function, int64_t minMultiplications)
       : function(function), builder(function.getContext()),
-        narrow(builder.getBF16Type()) {}
+        narrow(builder.getBF16Type()), minMultiplications(minMultiplications) {}
 
   void run() {
     SmallVector<Operation *> contractions;
     function.walk([&](Operation *op) {
-      if (isa<MatmulOp, ConvOp>(op) && isF32(op->getOperand(0)))
+      if (isa<MatmulOp, ConvOp>(op) && isF32(op->getOperand(0)) &&
+          !isSmall(op, minMultiplications))
         contractions.push_back(op);
     });
     chooseBalanced(contractions);
@@ -234,6 +250,7 @@ private:
   func::FuncOp function;
   OpBuilder builder;
   Type narrow;
+  int64_t minMultiplications;
   DenseMap<Value, Value> rounded;
   DenseMap<Operation *, SmallVector<int64_t>> balanced; // their axes
 };
@@ -243,9 +260,9 @@ class ReducePrecision
   using ReducePrecisionBase::ReducePrecisionBase;
 
   void runOnOperation() override {
-    getOperation()->walk([](func::FuncOp function) {
+    getOperation()->walk([this](func::FuncOp function) {
       if (!function.isExternal() && !function->hasAttr("dl.kernel"))
-        Rounder(function).run();
+        Rounder(function, minMultiplications).run();
     });
   }
 };

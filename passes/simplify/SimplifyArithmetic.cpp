@@ -30,6 +30,13 @@ static Value createScalar(OpBuilder &builder, Location loc, Type elementType,
   return ConstantOp::create(builder, loc, DenseElementsAttr::get(type, value));
 }
 
+/// Whether the order of operations shows in the result: a half is rounded after
+/// each, to few bits.
+static bool isHalf(Value value) {
+  Type type = getElementTypeOrSelf(value.getType());
+  return type.isF16() || type.isBF16();
+}
+
 namespace {
 
 /// x / c -> x * (1 / c) where 1 / c is exact.
@@ -95,6 +102,8 @@ struct ScaleAfterProduct : OpRewritePattern<MatmulOp> {
 
   LogicalResult matchAndRewrite(MatmulOp op,
                                 PatternRewriter &rewriter) const override {
+    if (isHalf(op.getLhs()))
+      return rewriter.notifyMatchFailure(op, "halves are rounded in order");
     for (OpOperand &operand : op->getOpOperands()) {
       Scaled scaled = match(operand.get());
       if (!scaled.factor)
@@ -127,7 +136,7 @@ struct MergeScales : OpRewritePattern<MulOp> {
                                 PatternRewriter &rewriter) const override {
     auto inner = op.getLhs().getDefiningOp<MulOp>();
     std::optional<APFloat> outerFactor = getSplatFloat(op.getRhs());
-    if (!inner || !outerFactor || !inner->hasOneUse())
+    if (!inner || !outerFactor || !inner->hasOneUse() || isHalf(op))
       return rewriter.notifyMatchFailure(op, "no product of numbers");
     std::optional<APFloat> innerFactor = getSplatFloat(inner.getRhs());
     if (!innerFactor || inner.getLhs().getType() != op.getType())

@@ -58,6 +58,8 @@ Status describeValue(const dlrt_module *module, uint32_t entry, uint32_t index,
   found.name = value->name()->c_str();
   found.type = static_cast<dlrt_type>(value->type()->element());
   found.rank = static_cast<int32_t>(count(value->type()->dims()));
+  found.kind = static_cast<dlrt_value_kind>(value->kind());
+  found.unranked = value->unranked();
   return store(found, info);
 }
 
@@ -69,6 +71,12 @@ Status describeDim(const dlrt_module *module, uint32_t entry, uint32_t index,
       static_cast<uint32_t>(axis) >= count(value->type()->dims()))
     return invalid("there is no such dimension");
   int32_t formula = value->type()->dims()->Get(static_cast<uint32_t>(axis));
+  if (formula < 0) {
+    if (size)
+      *size = -1;
+    storeText("?", text, textSize);
+    return {};
+  }
   return storeSize(*entryAt(module, entry), formula, size, text, textSize);
 }
 
@@ -188,6 +196,15 @@ const char *dlrt_module_debug_info(const dlrt_module *module, size_t *bytes) {
     return nullptr;
   return reinterpret_cast<const char *>(
       module->module->artifact().bytes(*debug));
+}
+
+const void *dlrt_module_reference_program(const dlrt_module *module,
+                                          size_t *bytes) {
+  const fb::Segment *program =
+      module ? module->module->header().reference() : nullptr;
+  if (bytes)
+    *bytes = program ? program->size() : 0;
+  return program ? module->module->artifact().bytes(*program) : nullptr;
 }
 
 const char *dlrt_module_entry_name(const dlrt_module *module, uint32_t index) {

@@ -77,6 +77,35 @@ findValue(const flatbuffers::Vector<flatbuffers::Offset<fb::Value>> *values,
           std::string("the entry has no ") + what + " '" + name + "'"};
 }
 
+/// The tensor `element` of an output that is no plain tensor; null where there
+/// is none.
+const TensorValue *findTensor(const HostValue &value, size_t element) {
+  if (value.elements)
+    return element < value.elements->size() ? (*value.elements)[element].get()
+                                            : nullptr;
+  return element == 0 ? value.tensor.get() : nullptr;
+}
+
+Status checkOutput(const dlrt_session *session, uint32_t index) {
+  if (!session || index >= session->session->outputCount())
+    return invalid("there is no such output");
+  if (!session->session->isPrepared())
+    return {Code::NotBound, "the session has not been prepared"};
+  return {};
+}
+
+Status describeOutput(const Session &session, uint32_t index,
+                      dlrt_tensor *tensor) {
+  dlrt_tensor found = {};
+  found.type = static_cast<dlrt_type>(
+      session.entry().outputs()->Get(index)->type()->element());
+  found.rank = session.outputRank(index);
+  found.dims = session.outputDims(index);
+  found.data = session.outputData(index);
+  found.bytes = static_cast<size_t>(session.outputBytes(index));
+  return store(found, tensor);
+}
+
 } // namespace
 
 dlrt_status dlrt_session_create(dlrt_module *module,
@@ -155,6 +184,46 @@ dlrt_status dlrt_session_bind_input(dlrt_session *session, uint32_t index,
   });
 }
 
+dlrt_status dlrt_session_bind_sequence(dlrt_session *session, uint32_t index,
+                                       const dlrt_tensor *const *tensors,
+                                       size_t count, dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!session || (count && !tensors))
+      return invalid("the session or the tensors are null");
+    TensorList list;
+    for (size_t i = 0; i < count; ++i) {
+      dlrt_tensor given;
+      DLRT_RETURN_IF_ERROR(fetch(tensors[i], given));
+      if (given.rank < 0 || (given.rank > 0 && !given.dims))
+        return invalid("a tensor has no dims");
+      TensorRef tensor;
+      DLRT_RETURN_IF_ERROR(borrowTensor(
+          session->session->memory(), given.type,
+          std::vector<int64_t>(given.dims, given.dims + given.rank), given.data,
+          tensor));
+      if (given.bytes != 0 &&
+          static_cast<uint64_t>(tensor->bytes) != given.bytes)
+        return {Code::Mismatch,
+                "input " + std::to_string(index) + ": tensor " +
+                    std::to_string(i) + " has " + std::to_string(given.bytes) +
+                    " bytes, expected " + std::to_string(tensor->bytes)};
+      if (!given.data && tensor->bytes)
+        return invalid("a tensor has no data");
+      list.push_back(std::move(tensor));
+    }
+    return session->session->bindSequence(index, std::move(list));
+  });
+}
+
+dlrt_status dlrt_session_bind_none(dlrt_session *session, uint32_t index,
+                                   dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!session)
+      return invalid("the session is null");
+    return session->session->bindNone(index);
+  });
+}
+
 dlrt_status dlrt_session_bind_output(dlrt_session *session, uint32_t index,
                                      void *data, size_t bytes,
                                      dlrt_error *error) {
@@ -189,18 +258,48 @@ void dlrt_session_cancel(dlrt_session *session) {
 dlrt_status dlrt_session_output(const dlrt_session *session, uint32_t index,
                                 dlrt_tensor *tensor, dlrt_error *error) {
   return guarded(error, [&]() -> Status {
-    if (!session || index >= session->session->outputCount())
-      return invalid("there is no such output");
-    const Session &inner = *session->session;
-    if (!inner.isPrepared())
-      return {Code::NotBound, "the session has not been prepared"};
+    DLRT_RETURN_IF_ERROR(checkOutput(session, index));
+    if (session->session->outputKind(index) != fb::ValueKind_Tensor)
+      return invalid("the output is a sequence or an optional: see "
+                     "dlrt_session_output_tensor");
+    return describeOutput(*session->session, index, tensor);
+  });
+}
+
+dlrt_status dlrt_session_output_count(const dlrt_session *session,
+                                      uint32_t index, int64_t *count,
+                                      dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    DLRT_RETURN_IF_ERROR(checkOutput(session, index));
+    if (!count)
+      return invalid("the result is null");
+    const HostValue &value = session->session->outputValue(index);
+    *count = session->session->outputKind(index) == fb::ValueKind_Tensor ? 1
+             : value.elements ? static_cast<int64_t>(value.elements->size())
+             : value.tensor   ? 1
+                              : -1;
+    return {};
+  });
+}
+
+dlrt_status dlrt_session_output_tensor(const dlrt_session *session,
+                                       uint32_t index, size_t element,
+                                       dlrt_tensor *tensor, dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    DLRT_RETURN_IF_ERROR(checkOutput(session, index));
+    if (session->session->outputKind(index) == fb::ValueKind_Tensor &&
+        element == 0)
+      return describeOutput(*session->session, index, tensor);
+    const TensorValue *value =
+        findTensor(session->session->outputValue(index), element);
+    if (!value)
+      return invalid("the output has no such tensor");
     dlrt_tensor found = {};
-    found.type = static_cast<dlrt_type>(
-        inner.entry().outputs()->Get(index)->type()->element());
-    found.rank = inner.outputRank(index);
-    found.dims = inner.outputDims(index);
-    found.data = inner.outputData(index);
-    found.bytes = static_cast<size_t>(inner.outputBytes(index));
+    found.type = static_cast<dlrt_type>(value->type);
+    found.rank = static_cast<int32_t>(value->dims.size());
+    found.dims = value->dims.data();
+    found.data = const_cast<void *>(value->data);
+    found.bytes = static_cast<size_t>(value->bytes);
     return store(found, tensor);
   });
 }

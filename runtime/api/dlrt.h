@@ -134,8 +134,16 @@ typedef enum dlrt_type {
  * memory. */
 DLRT_API const char *dlrt_type_name(dlrt_type type);
 
-/* Bits of one element in memory; 0 for strings and for numbers that are no
- * type. */
+/* An element of a tensor of strings: `size` bytes at `data`, any bytes, without
+ * a terminator. `data` may be NULL for no bytes. Text is UTF-8 where an
+ * operator looks into it. */
+typedef struct dlrt_string {
+  const char *data;
+  size_t size;
+} dlrt_string;
+
+/* Bits of one element in memory; for strings, those of a dlrt_string; 0 for
+ * numbers that are no type. */
 DLRT_API int32_t dlrt_type_bits(dlrt_type type);
 
 /* A dense row-major tensor. Who owns `data` and `dims` is told where one is
@@ -215,6 +223,12 @@ DLRT_API dlrt_status dlrt_module_code(const dlrt_module *module, uint32_t index,
 DLRT_API const char *dlrt_module_debug_info(const dlrt_module *module,
                                             size_t *bytes);
 
+/* The program of the target "reference", MLIR bytecode of `*bytes` bytes that
+ * start on a page and live as long as the module, for the tool dl-run: no
+ * session runs it. NULL where the module has none. `bytes` may be NULL. */
+DLRT_API const void *dlrt_module_reference_program(const dlrt_module *module,
+                                                   size_t *bytes);
+
 /* The name of entry `index`, living as long as the module; NULL out of range.
  */
 DLRT_API const char *dlrt_module_entry_name(const dlrt_module *module,
@@ -225,8 +239,8 @@ DLRT_API dlrt_status dlrt_module_find_entry(const dlrt_module *module,
                                             const char *name, uint32_t *index,
                                             dlrt_error *error);
 
-/* The name of the `index`th target ("cpu", "vulkan") that the entry has a plan
- * for, living as long as the module; NULL out of range. */
+/* The name of the `index`th target ("cpu", "reference") that the entry has a
+ * plan for, living as long as the module; NULL out of range. */
 DLRT_API const char *dlrt_module_entry_target(const dlrt_module *module,
                                               uint32_t entry, uint32_t index);
 
@@ -255,12 +269,24 @@ DLRT_API dlrt_status dlrt_module_symbol(const dlrt_module *module,
                                         dlrt_symbol_info *info,
                                         dlrt_error *error);
 
-/* What an entry declares of an input or output. */
+/* What an input or output is: a tensor, any number of tensors, or one of these
+ * or nothing. */
+typedef enum dlrt_value_kind {
+  DLRT_TENSOR = 0,
+  DLRT_SEQUENCE = 1,
+  DLRT_OPTIONAL_TENSOR = 2,
+  DLRT_OPTIONAL_SEQUENCE = 3
+} dlrt_value_kind;
+
+/* What an entry declares of an input or output. Of a sequence or an optional,
+ * type, rank and dimensions are those of its tensors. */
 typedef struct dlrt_value_info {
   size_t struct_size;
   const char *name;
   dlrt_type type;
-  int32_t rank;
+  int32_t rank; /* 0 where `unranked` is set */
+  dlrt_value_kind kind;
+  int32_t unranked; /* 1 where the tensors may have any number of dimensions */
 } dlrt_value_info;
 
 /* The name lives as long as the module. Errors: INVALID_ARGUMENT. */
@@ -274,7 +300,8 @@ DLRT_API dlrt_status dlrt_module_output(const dlrt_module *module,
                                         dlrt_error *error);
 
 /* Dimension `axis` of an input or output. Stores its size in `size`, or -1
- * where the size depends on symbols; and its text ("3", "N", "2 * N + 1") in
+ * where the size depends on symbols, or differs between the tensors of a
+ * sequence ("?"); and its text ("3", "N", "2 * N + 1") in
  * `text`, cut to `text_size` bytes with the terminator. Either may be NULL.
  * Errors: INVALID_ARGUMENT. */
 DLRT_API dlrt_status dlrt_module_input_dim(const dlrt_module *module,
@@ -377,7 +404,8 @@ DLRT_API dlrt_status dlrt_session_find_output(const dlrt_session *session,
                                               dlrt_error *error);
 
 /* Binds an input to the caller's memory, without a copy: every run reads it
- * until another is bound, so it must stay. `tensor` and its dims are copied;
+ * until another is bound, so it must stay, as must the bytes of strings.
+ * `tensor` and its dims are copied;
  * bytes must be what type and dims need, or 0 to leave that unchecked. The
  * memory must not overlap an output's. Errors: INVALID_ARGUMENT, MISMATCH (type
  * or rank), BUSY. */
@@ -386,10 +414,24 @@ DLRT_API dlrt_status dlrt_session_bind_input(dlrt_session *session,
                                              const dlrt_tensor *tensor,
                                              dlrt_error *error);
 
+/* The same for a sequence of `count` tensors, to which `tensors` points one by
+ * one, each with a struct_size of its own. Of an optional that is a tensor,
+ * dlrt_session_bind_input binds the value. Errors: as dlrt_session_bind_input.
+ */
+DLRT_API dlrt_status dlrt_session_bind_sequence(
+    dlrt_session *session, uint32_t index, const dlrt_tensor *const *tensors,
+    size_t count, dlrt_error *error);
+
+/* Binds an optional input to no value. Errors: INVALID_ARGUMENT, MISMATCH (the
+ * input is no optional), BUSY. */
+DLRT_API dlrt_status dlrt_session_bind_none(dlrt_session *session,
+                                            uint32_t index, dlrt_error *error);
+
 /* Binds an output to `bytes` bytes of the caller's memory, without a copy:
- * every run writes it. NULL returns to memory of the session's own, which is
- * the default. Whether it suffices is checked by the run. Errors:
- * INVALID_ARGUMENT, BUSY. */
+ * every run writes it. Of strings, it writes an array of dlrt_string; their
+ * bytes are the session's, until its next run or its end. NULL returns to
+ * memory of the session's own, which is the default. Whether it suffices is
+ * checked by the run. Errors: INVALID_ARGUMENT, BUSY. */
 DLRT_API dlrt_status dlrt_session_bind_output(dlrt_session *session,
                                               uint32_t index, void *data,
                                               size_t bytes, dlrt_error *error);
@@ -403,23 +445,40 @@ DLRT_API dlrt_status dlrt_session_prepare(dlrt_session *session,
                                           dlrt_error *error);
 
 /* Runs the entry. Allocates nothing where a run with the same shapes came
- * before, for the last eight shapes. When it fails or is cancelled, the
- * outputs' contents are undefined. Errors: as dlrt_session_prepare, and
- * CANCELLED. */
+ * before, for the last eight shapes; functions on strings and images may. When
+ * it fails or is cancelled, the outputs' contents are undefined. Errors: as
+ * dlrt_session_prepare, CANCELLED, and MISMATCH for contents that an operator
+ * cannot take: a string that is no number, an image that cannot be read. */
 DLRT_API dlrt_status dlrt_session_run(dlrt_session *session, dlrt_error *error);
 
 /* Makes the run in progress, on another thread, end after the step at hand with
  * DLRT_CANCELLED; does nothing when there is none. Safe from any thread. */
 DLRT_API void dlrt_session_cancel(dlrt_session *session);
 
-/* Describes an output: type, shape and bytes since the last prepare or run, and
- * data, which is NULL before the first run. A size that depends on data is -1,
- * and the bytes are 0, until the run has found it. `dims` lives until the next
- * call that binds, prepares or runs; memory of the session's own until its next
- * run. Errors: INVALID_ARGUMENT, NOT_BOUND (nothing prepared). */
+/* Describes an output that is a tensor: type, shape and bytes since the last
+ * prepare or run, and data, which is NULL before the first run. A size that
+ * depends on data is -1, and the bytes are 0, until the run has found it.
+ * `dims` lives until the next call that binds, prepares or runs; memory of the
+ * session's own until its next run. Errors: INVALID_ARGUMENT (for a sequence or
+ * an optional, too), NOT_BOUND (nothing prepared). */
 DLRT_API dlrt_status dlrt_session_output(const dlrt_session *session,
                                          uint32_t index, dlrt_tensor *tensor,
                                          dlrt_error *error);
+
+/* The number of tensors that an output holds since the last run: any number for
+ * a sequence, 1 for a tensor, -1 for an optional without a value. Errors:
+ * INVALID_ARGUMENT, NOT_BOUND (nothing run). */
+DLRT_API dlrt_status dlrt_session_output_count(const dlrt_session *session,
+                                               uint32_t index, int64_t *count,
+                                               dlrt_error *error);
+
+/* Describes one of these tensors; memory and `dims` live until the next run.
+ * Sequences and optionals always lie in memory of the session's own. Errors: as
+ * dlrt_session_output_count. */
+DLRT_API dlrt_status dlrt_session_output_tensor(const dlrt_session *session,
+                                                uint32_t index, size_t element,
+                                                dlrt_tensor *tensor,
+                                                dlrt_error *error);
 
 /* The value of a symbol of the session's entry since the last prepare or run;
  * -1 where it is not known: before both, and before the run for a symbol that

@@ -67,6 +67,8 @@ template <typename T> constexpr dlrt_type typeOf() {
     return DLRT_COMPLEX64;
   else if constexpr (std::is_same_v<T, std::complex<double>>)
     return DLRT_COMPLEX128;
+  else if constexpr (std::is_same_v<T, dlrt_string>)
+    return DLRT_STRING;
   else {
     static_assert(std::is_integral_v<T>, "not a type that tensors have");
     constexpr bool isSigned = std::is_signed_v<T>;
@@ -100,11 +102,22 @@ struct Tensor {
   template <typename T> T *as() const {
     return type == detail::typeOf<T>() ? static_cast<T *>(data) : nullptr;
   }
+  /// Copies of the elements of a tensor of strings.
+  std::vector<std::string> strings() const {
+    std::vector<std::string> texts;
+    if (const dlrt_string *from = as<dlrt_string>())
+      for (int64_t i = 0, count = elements(); i < count; ++i)
+        texts.emplace_back(from[i].data ? from[i].data : "", from[i].size);
+    return texts;
+  }
 };
 
-/// A declared input or output. A size that depends on symbols is -1.
+/// A declared input or output. A size that depends on symbols is -1. Of a
+/// sequence or an optional, type and sizes are those of its tensors.
 struct Value {
   std::string name;
+  dlrt_value_kind kind = DLRT_TENSOR;
+  bool unranked = false; ///< the tensors may have any number of dimensions
   dlrt_type type = DLRT_NONE;
   std::vector<int64_t> sizes;
   std::vector<std::string> dims; ///< as text: "3", "N", "2 * N + 1"
@@ -177,6 +190,8 @@ private:
                     static_cast<dlrt_value_info *>(&info));
       Value value;
       value.name = info.name;
+      value.kind = info.kind;
+      value.unranked = info.unranked != 0;
       value.type = info.type;
       for (int32_t axis = 0; axis < info.rank; ++axis) {
         int64_t size = -1;
@@ -237,6 +252,25 @@ public:
                  const std::vector<int64_t> &dims) {
     bindInput(index, data, detail::typeOf<T>(), dims);
   }
+  /// Binds a sequence of such tensors.
+  void bindSequence(uint32_t index, const std::vector<Tensor> &tensors) {
+    std::vector<detail::Sized<dlrt_tensor>> described(tensors.size());
+    std::vector<const dlrt_tensor *> list;
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      described[i].type = tensors[i].type;
+      described[i].rank = static_cast<int32_t>(tensors[i].dims.size());
+      described[i].dims = tensors[i].dims.data();
+      described[i].data = tensors[i].data;
+      described[i].bytes = tensors[i].bytes;
+      list.push_back(&described[i]);
+    }
+    detail::check(dlrt_session_bind_sequence, get(), index, list.data(),
+                  list.size());
+  }
+  /// Binds an optional to no value.
+  void bindNone(uint32_t index) {
+    detail::check(dlrt_session_bind_none, get(), index);
+  }
   void bindOutput(uint32_t index, void *data, size_t bytes) {
     detail::check(dlrt_session_bind_output, get(), index, data, bytes);
   }
@@ -249,12 +283,19 @@ public:
     detail::Sized<dlrt_tensor> found;
     detail::check(dlrt_session_output, get(), index,
                   static_cast<dlrt_tensor *>(&found));
-    Tensor tensor;
-    tensor.type = found.type;
-    tensor.dims.assign(found.dims, found.dims + found.rank);
-    tensor.data = found.data;
-    tensor.bytes = found.bytes;
-    return tensor;
+    return toTensor(found);
+  }
+  /// How many tensors an output holds; -1 for an optional without a value.
+  int64_t outputCount(uint32_t index) const {
+    int64_t count = 0;
+    detail::check(dlrt_session_output_count, get(), index, &count);
+    return count;
+  }
+  Tensor outputTensor(uint32_t index, size_t element) const {
+    detail::Sized<dlrt_tensor> found;
+    detail::check(dlrt_session_output_tensor, get(), index, element,
+                  static_cast<dlrt_tensor *>(&found));
+    return toTensor(found);
   }
 
   uint64_t arenaBytes() const { return dlrt_session_arena_bytes(get()); }
@@ -281,6 +322,15 @@ public:
   }
 
 private:
+  static Tensor toTensor(const dlrt_tensor &found) {
+    Tensor tensor;
+    tensor.type = found.type;
+    tensor.dims.assign(found.dims, found.dims + found.rank);
+    tensor.data = found.data;
+    tensor.bytes = found.bytes;
+    return tensor;
+  }
+
   std::unique_ptr<dlrt_session, void (*)(dlrt_session *)> handle;
 };
 

@@ -77,7 +77,9 @@ Status visitSegments(const fb::Module &module, bool code, Visit visit) {
     }
   }
   if (module.debug())
-    return visit(*module.debug(), "debug information");
+    DLRT_RETURN_IF_ERROR(visit(*module.debug(), "debug information"));
+  if (module.reference())
+    return visit(*module.reference(), "the program for the reference");
   return {};
 }
 

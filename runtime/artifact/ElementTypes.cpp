@@ -38,6 +38,8 @@ const char *elementTypeName(int type) {
 }
 
 int elementTypeBits(int type) {
+  if (type == int(fb::ElementType_String))
+    return 8 * int(sizeof(StringRange));
   return type > 0 && type < kElementTypeCount ? kTypes[type].bits : 0;
 }
 

@@ -4,9 +4,16 @@
 #ifndef DLRT_ARTIFACT_ELEMENTTYPES_H
 #define DLRT_ARTIFACT_ELEMENTTYPES_H
 
+#include <cstddef>
 #include <cstdint>
 
 namespace dlrt {
+
+/// An element of a caller's tensor of strings: dlrt_string of dlrt.h.
+struct StringRange {
+  const char *data;
+  size_t size;
+};
 
 /// The number of element types that the format knows (fb::ElementType).
 constexpr int kElementTypeCount = 26; // with "none", without strings
@@ -15,7 +22,8 @@ constexpr int kElementTypeCount = 26; // with "none", without strings
 const char *elementTypeName(int type);
 
 /// Bits of one element in memory: 8 for bool; 2 and 4 for the sub-byte types,
-/// which are packed from the low bits up; 0 for strings and unknown types.
+/// which are packed from the low bits up; for strings, those of a StringRange;
+/// 0 for unknown types.
 int elementTypeBits(int type);
 
 /// Stores the bytes of `count` elements in `bytes`; false when that overflows

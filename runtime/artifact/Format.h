@@ -24,7 +24,7 @@ namespace dlrt {
 /// The version that the packager writes and the newest that the runtime reads.
 /// A change that an older runtime would misread raises it, and a golden module
 /// of each version stays in test/runtime/golden.
-constexpr uint32_t kFormatVersion = 1;
+constexpr uint32_t kFormatVersion = 2;
 
 /// Code segments start at multiples of this; so do their addresses in the
 /// image.
@@ -36,6 +36,10 @@ constexpr uint64_t kConstantAlignment = 64;
 
 constexpr unsigned char kMagic[8] = {0x7f, 'D',  'L',  'M',
                                      '\r', '\n', 0x1a, '\n'};
+
+/// The target whose entries are programs for the reference interpreter, a
+/// tool's.
+constexpr char kReferenceTarget[] = "reference";
 
 /// The first 64 bytes of a module file.
 struct FilePrefix {

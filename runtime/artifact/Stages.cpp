@@ -28,29 +28,32 @@ Status findStages(const fb::Entry &entry, const fb::Plan &plan,
   std::vector<uint32_t> bound(symbols, 0);
   bool late = false;
   for (uint32_t s = 0; s < symbols; ++s)
-    if (entry.symbols()->Get(s)->input() < 0) {
+    if (entry.symbols()->Get(s)->input() == -1) {
       bound[s] = kUnbound;
       late = true;
     }
   for (uint32_t i = 0; i < count(plan.steps()); ++i) {
-    const fb::Bind *bind = plan.steps()->Get(i)->action_as_Bind();
-    if (!bind)
+    const fb::Step *step = plan.steps()->Get(i);
+    const fb::Bind *bind = step->action_as_Bind();
+    const fb::Perform *perform = step->action_as_Perform();
+    if (!bind && !perform)
       continue;
-    stages.binds.push_back(bind);
-    stages.bindSteps.push_back(i);
-    if (bind->symbols())
-      for (int32_t symbol : *bind->symbols()) {
-        if (symbol < 0 || static_cast<uint32_t>(symbol) >= symbols ||
-            bound[static_cast<size_t>(symbol)] != kUnbound)
-          return bad("step " + std::to_string(i) +
-                     " binds a symbol that has a value");
-        bound[static_cast<size_t>(symbol)] =
-            static_cast<uint32_t>(stages.binds.size());
-      }
+    stages.begins.push_back({bind, perform, i, {}});
+    const auto *given = bind ? bind->symbols() : perform->symbols();
+    for (uint32_t k = 0; k < count(given); ++k) {
+      int32_t symbol = given->Get(k);
+      if (symbol < 0 || static_cast<uint32_t>(symbol) >= symbols ||
+          bound[static_cast<size_t>(symbol)] != kUnbound)
+        return bad("step " + std::to_string(i) +
+                   " binds a symbol that has a value");
+      bound[static_cast<size_t>(symbol)] =
+          static_cast<uint32_t>(stages.begins.size());
+      stages.begins.back().symbols.push_back(static_cast<uint32_t>(symbol));
+    }
   }
   if (late && std::find(bound.begin(), bound.end(), kUnbound) != bound.end())
     return bad("a symbol is bound to no dimension and by no step");
-  if (stages.binds.empty())
+  if (stages.begins.empty())
     return {};
   stages.formulas.reserve(count(entry.exprs()));
   if (entry.exprs())

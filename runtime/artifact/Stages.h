@@ -14,6 +14,7 @@ namespace dlrt {
 namespace fb {
 struct Bind;
 struct Entry;
+struct Perform;
 struct Plan;
 } // namespace fb
 
@@ -22,15 +23,21 @@ constexpr int64_t kMaxBoundSize = int64_t(1) << 48;
 
 /// What module.fbs calls the stages of a plan.
 struct PlanStages {
-  /// The step that begins each stage but the first, and its position in the
-  /// plan's own list.
-  std::vector<const fb::Bind *> binds;
-  std::vector<uint32_t> bindSteps;
+  /// The step that begins each stage but the first: a Bind or a Perform (the
+  /// other is null), its position in the plan's own list, and the symbols that
+  /// it gives values.
+  struct Begin {
+    const fb::Bind *bind;
+    const fb::Perform *perform;
+    uint32_t step;
+    std::vector<uint32_t> symbols;
+  };
+  std::vector<Begin> begins;
   /// The first stage in which each formula of the entry has a value. Empty
   /// where there is one stage alone.
   std::vector<uint32_t> formulas;
 
-  uint32_t count() const { return static_cast<uint32_t>(binds.size()) + 1; }
+  uint32_t count() const { return static_cast<uint32_t>(begins.size()) + 1; }
   uint32_t of(int32_t formula) const {
     return formulas.empty() || formula < 0
                ? 0

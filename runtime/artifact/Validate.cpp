@@ -105,7 +105,8 @@ Status checkConstant(const fb::Constant &constant, uint64_t fileSize,
       if (size < 0 || !checkedMul(elements, size, elements))
         return bad(what + " has an impossible size");
   int64_t whole = 0, single = 0;
-  if (!elementBytes(type->element(), elements, whole) ||
+  if (type->element() == fb::ElementType_String ||
+      !elementBytes(type->element(), elements, whole) ||
       !elementBytes(type->element(), 1, single))
     return bad(what + " has an impossible type");
   if (constant.splat() && elementTypeBits(type->element()) < 8)
@@ -161,28 +162,43 @@ Status checkValues(const fb::Entry &entry, bool inputs) {
         std::string(inputs ? "input " : "output ") + quoted(value->name());
     const fb::TensorType &type = *value->type();
     if (type.element() > fb::ElementType_String ||
-        type.element() == fb::ElementType_None)
+        type.element() == fb::ElementType_None ||
+        value->kind() > fb::ValueKind_MAX)
       return bad(what + " has an unknown type");
     if (count(type.dims()) > kMaxRank)
       return bad(what + " has too many dimensions");
     if (type.dims())
       for (int32_t dim : *type.dims())
-        if (dim < 0 || dim >= count(entry.exprs()))
+        if (dim < (value->kind() == fb::ValueKind_Tensor ? 0 : -1) ||
+            dim >= count(entry.exprs()))
           return bad(what + " has a dimension without a formula");
   }
   return {};
 }
 
-Status checkEntry(const fb::Module &module, const fb::Entry &entry) {
+/// The reference runs its own program; a plan only says that there is one.
+Status checkReferencePlan(const fb::Module &module, const fb::Plan &plan) {
+  if (!module.reference())
+    return bad("there is no program for the reference");
+  if (count(plan.steps()) || count(plan.buffers()) || plan.arena_size() != -1)
+    return bad("plan for reference: it has steps, buffers or an arena");
+  return {};
+}
+
+/// `depth` bodies are around the entry.
+Status checkEntry(const fb::Module &module, const fb::Entry &entry, int depth) {
+  if (depth > kMaxBodyDepth)
+    return bad("bodies are nested too deep");
   if (entry.symbols())
     for (const fb::Symbol *symbol : *entry.symbols()) {
-      if (symbol->input() == -1)
-        continue; // each plan binds it
+      if (symbol->input() == -1 ||
+          (symbol->input() == -2 && depth > 0 && symbol->axis() >= 0))
+        continue; // each plan binds it, or what runs the body
       bool sound =
           symbol->input() >= 0 && symbol->input() < count(entry.inputs());
       if (sound) {
         const fb::Value *input = entry.inputs()->Get(symbol->input());
-        sound = symbol->axis() >= 0 &&
+        sound = input->kind() == fb::ValueKind_Tensor && symbol->axis() >= 0 &&
                 symbol->axis() < count(input->type()->dims());
       }
       if (!sound)
@@ -199,9 +215,14 @@ Status checkEntry(const fb::Module &module, const fb::Entry &entry) {
           check->lhs() >= exprs || check->rhs() < 0 || check->rhs() >= exprs)
         return bad("a check is not well formed");
     }
+  if (entry.bodies())
+    for (const fb::Entry *body : *entry.bodies())
+      DLRT_RETURN_IF_ERROR(checkEntry(module, *body, depth + 1));
   if (entry.plans())
     for (const fb::Plan *plan : *entry.plans())
-      DLRT_RETURN_IF_ERROR(validatePlan(module, entry, *plan));
+      DLRT_RETURN_IF_ERROR(plan->target()->str() == kReferenceTarget
+                               ? checkReferencePlan(module, *plan)
+                               : validatePlan(module, entry, *plan));
   return {};
 }
 
@@ -210,7 +231,7 @@ Status checkEntry(const fb::Module &module, const fb::Entry &entry) {
 Status validateHeader(const fb::Module &module, uint64_t fileSize) {
   if (module.entries())
     for (const fb::Entry *entry : *module.entries())
-      if (Status status = checkEntry(module, *entry); !status.ok())
+      if (Status status = checkEntry(module, *entry, 0); !status.ok())
         return {status.code(),
                 status.message() + " (entry " + quoted(entry->name()) + ")"};
   if (module.constants()) {
@@ -232,6 +253,10 @@ Status validateHeader(const fb::Module &module, uint64_t fileSize) {
   if (module.debug())
     DLRT_RETURN_IF_ERROR(
         checkSegment(*module.debug(), 1, fileSize, "debug information"));
+  if (module.reference())
+    DLRT_RETURN_IF_ERROR(checkSegment(*module.reference(), kSegmentAlignment,
+                                      fileSize,
+                                      "the program for the reference"));
   return {};
 }
 

@@ -27,8 +27,9 @@ public:
     DLRT_RETURN_IF_ERROR(findStages(entry, plan, stages));
     if (!optionalFormula(plan.arena_size()))
       return bad("the arena's size has no formula");
-    if (count(plan.late_arena_sizes()) != int64_t(stages.binds.size()))
+    if (count(plan.late_arena_sizes()) != int64_t(stages.begins.size()))
       return bad("there is not one arena for each stage");
+    DLRT_RETURN_IF_ERROR(checkSlots());
     for (const fb::Value *value : range(entry.inputs()))
       for (int32_t dim : range(value->type()->dims()))
         if (stages.of(dim) != 0)
@@ -43,7 +44,11 @@ public:
     if (plan.buffers())
       for (const fb::Buffer *buffer : *plan.buffers())
         DLRT_RETURN_IF_ERROR(checkBuffer(*buffer));
-    return checkSteps(plan.steps(), 0);
+    DLRT_RETURN_IF_ERROR(checkSteps(plan.steps(), 0));
+    for (int32_t slot : range(plan.output_slots()))
+      if (slot >= 0 && !filled[static_cast<size_t>(slot)])
+        return bad("an output's slot is empty");
+    return {};
   }
 
 private:
@@ -72,6 +77,30 @@ private:
     return index == -1 || formula(index);
   }
 
+  /// Those of inputs that are no tensors are filled from the start.
+  Status checkSlots() {
+    constexpr int32_t kMaxSlots = 1 << 20;
+    if (plan.slots() < 0 || plan.slots() > kMaxSlots ||
+        (plan.slots() > 0 && plan.slots() < count(entry.inputs())))
+      return bad("there are not enough slots");
+    filled.resize(static_cast<size_t>(plan.slots()));
+    for (uint32_t i = 0; i < count(entry.inputs()); ++i) {
+      if (entry.inputs()->Get(i)->kind() == fb::ValueKind_Tensor)
+        continue;
+      if (plan.slots() == 0)
+        return bad("an input has no slot");
+      filled[i] = true;
+    }
+    for (uint32_t i = 0; i < count(entry.outputs()); ++i) {
+      bool isTensor = entry.outputs()->Get(i)->kind() == fb::ValueKind_Tensor;
+      int32_t slot =
+          i < count(plan.output_slots()) ? plan.output_slots()->Get(i) : -1;
+      if (isTensor ? slot != -1 : slot < 0 || slot >= plan.slots())
+        return bad("an output that is no tensor has no slot, or a tensor has");
+    }
+    return {};
+  }
+
   Status checkBuffer(const fb::Buffer &buffer) const {
     int64_t limit = 0;
     switch (buffer.kind()) {
@@ -84,6 +113,11 @@ private:
     case fb::BufferKind_Constant:
       limit = count(module.constants());
       break;
+    case fb::BufferKind_Slot:
+      if (buffer.size() < 0 || buffer.size() >= formulas)
+        return bad("a slot's buffer has no size");
+      limit = plan.slots();
+      break;
     case fb::BufferKind_Arena:
       if (buffer.offset() < 0 || buffer.offset() >= formulas ||
           buffer.size() < 0 || buffer.size() >= formulas ||
@@ -95,12 +129,22 @@ private:
     }
     if (buffer.index() < 0 || buffer.index() >= limit)
       return bad("a buffer's index is out of range");
+    auto index = static_cast<uint32_t>(buffer.index());
+    bool holdsTensor =
+        buffer.kind() == fb::BufferKind_Input
+            ? entry.inputs()->Get(index)->kind() == fb::ValueKind_Tensor
+        : buffer.kind() == fb::BufferKind_Output
+            ? entry.outputs()->Get(index)->kind() == fb::ValueKind_Tensor
+            : true;
+    if (!holdsTensor)
+      return bad("a buffer is of a value that is no tensor");
     return {};
   }
 
   /// The stage from which on a buffer has a size.
   uint32_t stageOf(const fb::Buffer &buffer) const {
-    if (buffer.kind() == fb::BufferKind_Arena)
+    if (buffer.kind() == fb::BufferKind_Arena ||
+        buffer.kind() == fb::BufferKind_Slot)
       return stages.of(buffer.size());
     uint32_t latest = 0;
     if (buffer.kind() == fb::BufferKind_Output)
@@ -119,6 +163,11 @@ private:
         stageOf(*plan.buffers()->Get(static_cast<uint32_t>(view.buffer()))) >
             stage)
       return badStep("a view's buffer has no size yet");
+    const fb::Buffer &buffer =
+        *plan.buffers()->Get(static_cast<uint32_t>(view.buffer()));
+    if (buffer.kind() == fb::BufferKind_Slot &&
+        !filled[static_cast<size_t>(buffer.index())])
+      return badStep("a view is of an empty slot");
     if (!optionalFormula(view.offset()))
       return badStep("a view's offset has no formula");
     if (count(view.strides()) > depth)
@@ -172,6 +221,24 @@ private:
     return checkViews(call.args(), depth);
   }
 
+  Status checkOperandViews(
+      const flatbuffers::Vector<flatbuffers::Offset<fb::Operand>> *operands) {
+    for (const fb::Operand *operand : range(operands))
+      if (operand->view())
+        DLRT_RETURN_IF_ERROR(checkView(*operand->view(), 0));
+    return {};
+  }
+
+  Status checkPerform(const fb::Perform &perform) {
+    DLRT_RETURN_IF_ERROR(checkOperandViews(perform.operands()));
+    for (const fb::Body *body : range(perform.bodies()))
+      DLRT_RETURN_IF_ERROR(checkOperandViews(body->captures()));
+    if (Status status = validatePerform(entry, stages, perform, stage, filled);
+        !status.ok())
+      return badStep(status.message());
+    return {};
+  }
+
   Status
   checkSteps(const flatbuffers::Vector<flatbuffers::Offset<fb::Step>> *steps,
              int depth) {
@@ -193,6 +260,11 @@ private:
           return badStep("it binds symbols in a loop");
         DLRT_RETURN_IF_ERROR(checkView(*bind->view(), 0));
         ++stage;
+      } else if (const fb::Perform *perform = current->action_as_Perform()) {
+        if (depth != 0)
+          return badStep("it stands in a loop");
+        DLRT_RETURN_IF_ERROR(checkPerform(*perform));
+        ++stage;
       } else {
         return badStep("its kind is unknown");
       }
@@ -206,6 +278,7 @@ private:
   const fb::Plan &plan;
   int64_t formulas;
   PlanStages stages;
+  std::vector<bool> filled; ///< for each slot
   uint32_t stage = 0;
   int64_t step = 0;
 };

@@ -52,10 +52,11 @@ Status Session::bindShapes() {
   stages[0].current = nullptr;
   for (uint32_t s = 0; s < symbols.size(); ++s) {
     const fb::Symbol &symbol = *signature->symbols()->Get(s);
-    symbols[s] = symbol.input() < 0
-                     ? 0
-                     : inputs[static_cast<size_t>(symbol.input())]
-                           .dims[static_cast<size_t>(symbol.axis())];
+    symbols[s] =
+        symbol.input() == -2 ? givenSizes[static_cast<size_t>(symbol.axis())]
+        : symbol.input() < 0 ? 0
+                             : inputs[static_cast<size_t>(symbol.input())]
+                                   .dims[static_cast<size_t>(symbol.axis())];
   }
   DLRT_RETURN_IF_ERROR(bindStage(0));
   shapesChanged = false;
@@ -77,9 +78,10 @@ Status Session::bindStage(uint32_t number) {
           stage.bindings.begin(), stage.bindings.end(),
           [](const auto &a, const auto &b) { return a->lastUse < b->lastUse; });
       const CpuProgram *gone = &(*oldest)->program;
-      if (std::any_of(sink.events.begin(), sink.events.end(),
+      std::vector<ProfileEvent> &events = root().sink.events;
+      if (std::any_of(events.begin(), events.end(),
                       [&](const ProfileEvent &e) { return e.program == gone; }))
-        sink.events.clear();
+        events.clear();
       stage.bindings.erase(oldest);
     }
     stage.bindings.push_back(std::move(fresh));
@@ -96,6 +98,7 @@ Status Session::bindStage(uint32_t number) {
 
 Status Session::checkInputs(const Binding &binding) const {
   for (uint32_t i = 0; i < inputs.size(); ++i) {
+    // (Of what is no tensor, there are no dims.)
     const fb::TensorType &type = *signature->inputs()->Get(i)->type();
     for (uint32_t d = 0; d < inputs[i].dims.size(); ++d) {
       int32_t formula = type.dims()->Get(d);
@@ -150,12 +153,12 @@ Status Session::findOutputs(Binding &binding, uint32_t number) {
     dims.reserve(count(type.dims()));
     for (uint32_t d = 0; d < count(type.dims()); ++d) {
       int32_t formula = type.dims()->Get(d);
-      dims.push_back(planStages.of(formula) <= number
+      dims.push_back(formula >= 0 && planStages.of(formula) <= number
                          ? binding.values[static_cast<size_t>(formula)]
                          : -1);
     }
     int64_t elements = 0, bytes = 0;
-    if (outputStage(i) <= number &&
+    if (outputKind(i) == fb::ValueKind_Tensor && outputStage(i) <= number &&
         (!elementCount(dims.data(), static_cast<int>(dims.size()), elements) ||
          !elementBytes(type.element(), elements, bytes)))
       return {Code::Mismatch, describeOutput(i) +
@@ -194,13 +197,24 @@ Status Session::resolve(Binding &binding, uint32_t number) {
       // Known to fit since the input was bound.
       (void)elementCount(dims.data(), static_cast<int>(dims.size()), elements);
       (void)elementBytes(type, elements, sizes[b]);
+      if (inputs[index].isString)
+        sizes[b] = elements * int64_t(sizeof(int64_t));
       break;
     }
     case fb::BufferKind_Output:
       sizes[b] = binding.outputBytes[index];
+      if (outputs[index].isString)
+        sizes[b] =
+            sizes[b] / int64_t(sizeof(StringRange)) * int64_t(sizeof(int64_t));
       break;
     case fb::BufferKind_Constant:
       DLRT_RETURN_IF_ERROR(shared->constant(index, constants[b], sizes[b]));
+      break;
+    case fb::BufferKind_Slot:
+      if (planStages.of(buffer.size()) <= number)
+        sizes[b] = values[static_cast<size_t>(buffer.size())];
+      if (sizes[b] < 0)
+        return bad("a slot's size is negative");
       break;
     default: { // Arena
       uint32_t own = planStages.of(buffer.size());
@@ -243,6 +257,7 @@ Status Session::checkLimit(uint32_t number, size_t scratchBytes) {
   auto add = [](uint64_t &sum, uint64_t bytes) {
     sum = bytes > UINT64_MAX - sum ? UINT64_MAX : sum + bytes;
   };
+  Block &scratch = root().scratch;
   uint64_t arenas = 0, own = 0, held = 0;
   for (uint32_t i = 0; i < stages.size(); ++i) {
     uint64_t needed =
@@ -291,14 +306,14 @@ Status Session::reserveMemory(uint32_t number) {
   if (arenaBytes > arena.size())
     log("arena grows to " + std::to_string(arenaBytes) + " bytes");
   DLRT_RETURN_IF_ERROR(arena.reserve(arenaBytes, "intermediate results"));
-  DLRT_RETURN_IF_ERROR(scratch.reserve(stride * parts, "scratch"));
+  DLRT_RETURN_IF_ERROR(root().scratch.reserve(stride * parts, "scratch"));
   scratchStride = stride;
   return {};
 }
 
 /// Gives the symbols that begin a stage their values.
 Status Session::readSizes(uint32_t number) {
-  const fb::Bind &bind = *planStages.binds[number - 1];
+  const fb::Bind &bind = *planStages.begins[number - 1].bind;
   uint32_t buffer = static_cast<uint32_t>(bind.view()->buffer());
   int32_t formula = bind.view()->offset();
   int64_t offset =
@@ -328,9 +343,15 @@ void *Session::bufferAddress(uint32_t index) const {
   const fb::Buffer &buffer = *plan->buffers()->Get(index);
   size_t at = static_cast<size_t>(buffer.index());
   if (buffer.kind() == fb::BufferKind_Input)
-    return const_cast<void *>(inputs[at].data);
+    return inputs[at].isString ? inputs[at].numbers.data()
+                               : const_cast<void *>(inputs[at].data);
   if (buffer.kind() == fb::BufferKind_Output)
-    return outputs[at].written;
+    return outputs[at].isString ? outputs[at].numbers.data()
+                                : outputs[at].written;
+  if (buffer.kind() == fb::BufferKind_Slot) {
+    const TensorRef &tensor = slots[at].tensor;
+    return tensor ? const_cast<void *>(tensor->data) : nullptr;
+  }
   if (buffer.kind() == fb::BufferKind_Arena)
     return stages[planStages.of(buffer.size())].arena.data() +
            current->arenaOffsets[index];

@@ -7,7 +7,9 @@
 #include "runtime/artifact/Format.h"
 #include "runtime/device/cpu/FloatEnvironment.h"
 #include "runtime/device/cpu/ThreadPool.h"
+#include "runtime/session/Formulas.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace dlrt {
@@ -47,7 +49,13 @@ Session::Session(std::shared_ptr<Module> module, SessionOptions options)
     : shared(std::move(module)), allocator(options.allocator),
       memoryLimit(options.memoryLimit), logContext(options.logContext),
       logFunction(options.log), executor(std::move(options.executor)),
-      scratch(allocator) {}
+      strings(shared->header()), scratch(allocator) {}
+
+Session::Session(Session &parent, const fb::Entry &entry)
+    : shared(parent.shared), signature(&entry), code(parent.code),
+      allocator(parent.allocator), memoryLimit(parent.memoryLimit),
+      logContext(parent.logContext), logFunction(parent.logFunction),
+      parent(&parent), strings(shared->header()), scratch(allocator) {}
 
 Status Session::create(std::shared_ptr<Module> module, SessionOptions options,
                        std::unique_ptr<Session> &result) {
@@ -83,9 +91,15 @@ Status Session::findPlan(const std::string &target) {
     targets += (i ? ", " : "") + found->target()->str();
   }
   if (!plan)
+    return at(
+        {Code::Unsupported,
+         "the module has no plan for '" + target + "'" +
+             (targets.empty() ? "" : ", only for " + targets) +
+             (targets == kReferenceTarget ? ", which dl-run interprets" : "")});
+  if (target == kReferenceTarget)
     return at({Code::Unsupported,
-               "the module has no plan for '" + target + "'" +
-                   (targets.empty() ? "" : ", only for " + targets)});
+               "this runtime does not run the target 'reference': dl-run "
+               "interprets it"});
   if (target != "cpu")
     return at({Code::Unsupported,
                "this runtime does not run the target '" + target + "'"});
@@ -102,12 +116,19 @@ Status Session::initialize() {
                        ": this runtime has no values of type " +
                        elementTypeName(values->Get(i)->type()->element())});
   }
-  inputs.resize(count(signature->inputs()));
-  for (uint32_t i = 0; i < inputs.size(); ++i)
-    inputs[i].dims.assign(count(signature->inputs()->Get(i)->type()->dims()),
-                          -1);
+  for (uint32_t i = 0; i < count(signature->inputs()); ++i) {
+    const fb::Value &declared = *signature->inputs()->Get(i);
+    inputs.emplace_back(allocator);
+    if (declared.kind() != fb::ValueKind_Tensor)
+      continue;
+    inputs[i].isString = declared.type()->element() == fb::ElementType_String;
+    inputs[i].dims.assign(count(declared.type()->dims()), -1);
+  }
   for (uint32_t i = 0; i < count(signature->outputs()); ++i) {
     outputs.emplace_back(allocator);
+    outputs[i].isString = outputKind(i) == fb::ValueKind_Tensor &&
+                          signature->outputs()->Get(i)->type()->element() ==
+                              fb::ElementType_String;
     outputs[i].rank =
         static_cast<int>(count(signature->outputs()->Get(i)->type()->dims()));
   }
@@ -115,10 +136,12 @@ Status Session::initialize() {
   DLRT_RETURN_IF_ERROR(findStages(*signature, *plan, planStages));
   for (uint32_t i = 0; i < planStages.count(); ++i) {
     stages.emplace_back(allocator);
-    stages[i].firstStep = i == 0 ? 0 : planStages.bindSteps[i - 1] + 1;
+    stages[i].firstStep = i == 0 ? 0 : planStages.begins[i - 1].step + 1;
     stages[i].endStep = i + 1 == planStages.count() ? count(plan->steps())
-                                                    : planStages.bindSteps[i];
+                                                    : planStages.begins[i].step;
   }
+  slots.resize(static_cast<size_t>(plan->slots()));
+  bodies.resize(count(signature->bodies()));
   return {};
 }
 
@@ -151,6 +174,20 @@ Status Session::bindInput(uint32_t index, const void *data, int type,
   DLRT_RETURN_IF_ERROR(scope.status());
   Input &input = inputs[index];
   int expected = signature->inputs()->Get(index)->type()->element();
+  fb::ValueKind kind = signature->inputs()->Get(index)->kind();
+  if (kind == fb::ValueKind_Sequence || kind == fb::ValueKind_OptionalSequence)
+    return {Code::Mismatch, describeInput(index) + ": is a tensor, expected a "
+                                                   "sequence of tensors"};
+  if (kind == fb::ValueKind_OptionalTensor) {
+    TensorRef tensor;
+    DLRT_RETURN_IF_ERROR(borrowTensor(
+        allocator, type, std::vector<int64_t>(dims, dims + std::max(rank, 0)),
+        data ? data : kNothing, tensor));
+    DLRT_RETURN_IF_ERROR(checkTensor(index, *tensor));
+    input.value = {std::move(tensor), nullptr};
+    input.bound = true;
+    return {};
+  }
   if (type != expected)
     return {Code::Mismatch, describeInput(index) + ": type is " +
                                 elementTypeName(type) + ", expected " +
@@ -174,6 +211,79 @@ Status Session::bindInput(uint32_t index, const void *data, int type,
   input.data = data ? data : kNothing;
   input.bound = true;
   return {};
+}
+
+/// Whether a tensor may be (an element of) an input that is no plain tensor.
+Status Session::checkTensor(uint32_t index, const TensorValue &tensor) const {
+  const fb::Value &value = *signature->inputs()->Get(index);
+  const fb::TensorType &type = *value.type();
+  if (tensor.type != type.element())
+    return {Code::Mismatch, describeInput(index) + ": type is " +
+                                elementTypeName(tensor.type) + ", expected " +
+                                elementTypeName(type.element())};
+  if (value.unranked())
+    return {};
+  if (tensor.dims.size() != count(type.dims()))
+    return {Code::Mismatch, describeInput(index) + ": rank is " +
+                                std::to_string(tensor.dims.size()) +
+                                ", expected " +
+                                std::to_string(count(type.dims()))};
+  for (uint32_t d = 0; d < tensor.dims.size(); ++d) {
+    int64_t expected = 0;
+    int32_t formula = type.dims()->Get(d);
+    if (formula >= 0 && isConstantFormula(*signature, formula, expected) &&
+        tensor.dims[d] != expected)
+      return {Code::Mismatch, describeInput(index) + ": dimension " +
+                                  std::to_string(d) + " is " +
+                                  std::to_string(tensor.dims[d]) +
+                                  ", expected " + std::to_string(expected)};
+  }
+  return {};
+}
+
+/// Whether an input may be a sequence, or nothing (for OptionalTensor).
+Status Session::checkValue(uint32_t index, fb::ValueKind wanted) const {
+  if (index >= inputs.size())
+    return {Code::InvalidArgument, "input " + std::to_string(index) +
+                                       " does not exist: the entry has " +
+                                       std::to_string(inputs.size())};
+  fb::ValueKind kind = signature->inputs()->Get(index)->kind();
+  bool isSequence =
+      kind == fb::ValueKind_Sequence || kind == fb::ValueKind_OptionalSequence;
+  bool isOptional = kind == fb::ValueKind_OptionalTensor ||
+                    kind == fb::ValueKind_OptionalSequence;
+  if (wanted == fb::ValueKind_Sequence ? isSequence : isOptional)
+    return {};
+  return {Code::Mismatch,
+          describeInput(index) +
+              (wanted == fb::ValueKind_Sequence ? ": is a sequence, expected "
+                                                : ": has no value, expected ") +
+              (isSequence ? "a sequence of tensors" : "a tensor")};
+}
+
+Status Session::bindSequence(uint32_t index, TensorList tensors) {
+  DLRT_RETURN_IF_ERROR(checkValue(index, fb::ValueKind_Sequence));
+  BusyScope scope(busy);
+  DLRT_RETURN_IF_ERROR(scope.status());
+  for (const TensorRef &tensor : tensors)
+    DLRT_RETURN_IF_ERROR(checkTensor(index, *tensor));
+  inputs[index].value = {nullptr,
+                         std::make_shared<TensorList>(std::move(tensors))};
+  inputs[index].bound = true;
+  return {};
+}
+
+Status Session::bindNone(uint32_t index) {
+  DLRT_RETURN_IF_ERROR(checkValue(index, fb::ValueKind_OptionalTensor));
+  BusyScope scope(busy);
+  DLRT_RETURN_IF_ERROR(scope.status());
+  inputs[index].value = {};
+  inputs[index].bound = true;
+  return {};
+}
+
+fb::ValueKind Session::outputKind(uint32_t index) const {
+  return signature->outputs()->Get(index)->kind();
 }
 
 Status Session::bindOutput(uint32_t index, void *data, size_t bytes) {
@@ -222,10 +332,9 @@ int64_t Session::symbolValue(uint32_t index) const {
   if (signature->symbols()->Get(index)->input() >= 0)
     return current->symbols[index];
   for (uint32_t i = 0; i < reached; ++i)
-    if (const auto *bound = planStages.binds[i]->symbols())
-      for (int32_t symbol : *bound)
-        if (static_cast<uint32_t>(symbol) == index)
-          return current->symbols[index];
+    for (uint32_t symbol : planStages.begins[i].symbols)
+      if (symbol == index)
+        return current->symbols[index];
   return -1;
 }
 
@@ -245,11 +354,16 @@ Status Session::run() {
 /// Finds memory for the outputs whose sizes are known from a stage on.
 Status Session::placeOutputs(uint32_t number) {
   for (uint32_t i = 0; i < outputs.size(); ++i) {
-    if (outputStage(i) != number)
+    if (outputStage(i) != number || outputKind(i) != fb::ValueKind_Tensor)
       continue;
     Output &output = outputs[i];
     size_t needed = static_cast<size_t>(current->outputBytes[i]);
-    if (output.data) {
+    if (parent) {
+      DLRT_RETURN_IF_ERROR(
+          makeTensor(allocator, signature->outputs()->Get(i)->type()->element(),
+                     current->outputDims[i], output.value.tensor));
+      output.written = output.value.tensor->memory.data();
+    } else if (output.data) {
       if (output.bytes < needed)
         return {Code::Mismatch, describeOutput(i) + ": its memory has " +
                                     std::to_string(output.bytes) +
@@ -260,6 +374,9 @@ Status Session::placeOutputs(uint32_t number) {
       DLRT_RETURN_IF_ERROR(output.own.reserve(needed, "an output"));
       output.written = output.own.data();
     }
+    if (output.isString)
+      DLRT_RETURN_IF_ERROR(output.numbers.reserve(
+          needed / sizeof(StringRange) * sizeof(int64_t), "an output"));
   }
   return {};
 }
@@ -273,7 +390,8 @@ void Session::placeBuffers(uint32_t number) {
       continue;
     if (planStages.count() > 1) {
       bool isArena = buffer.kind() == fb::BufferKind_Arena;
-      uint32_t own = isArena ? planStages.of(buffer.size())
+      bool isSlot = buffer.kind() == fb::BufferKind_Slot;
+      uint32_t own = isArena || isSlot ? planStages.of(buffer.size())
                      : buffer.kind() == fb::BufferKind_Output
                          ? outputStage(static_cast<uint32_t>(buffer.index()))
                          : 0;
@@ -284,34 +402,89 @@ void Session::placeBuffers(uint32_t number) {
   }
 }
 
+/// Numbers the strings of the inputs; those of the last run are gone.
+Status Session::readStrings() {
+  strings.reset();
+  for (Input &input : inputs) {
+    if (!input.isString)
+      continue;
+    int64_t elements = 0;
+    (void)elementCount(input.dims.data(), static_cast<int>(input.dims.size()),
+                       elements);
+    DLRT_RETURN_IF_ERROR(input.numbers.reserve(
+        static_cast<size_t>(elements) * sizeof(int64_t), "an input"));
+    auto *to = reinterpret_cast<int64_t *>(input.numbers.data());
+    auto *from = static_cast<const std::byte *>(input.data);
+    for (int64_t i = 0; i < elements; ++i, from += sizeof(StringRange)) {
+      StringRange range;
+      memcpy(&range, from, sizeof(range));
+      to[i] = strings.number({range.data, range.size});
+    }
+  }
+  return {};
+}
+
+/// Tells the caller the texts of the outputs.
+void Session::writeStrings() {
+  for (uint32_t i = 0; i < outputs.size(); ++i) {
+    if (!outputs[i].isString)
+      continue;
+    auto *numbers =
+        reinterpret_cast<const int64_t *>(outputs[i].numbers.data());
+    auto *to = static_cast<std::byte *>(outputs[i].written);
+    int64_t elements = outputBytes(i) / int64_t(sizeof(StringRange));
+    for (int64_t n = 0; n < elements; ++n, to += sizeof(StringRange)) {
+      std::string_view text = strings.text(numbers[n]);
+      StringRange range = {text.data(), text.size()};
+      memcpy(to, &range, sizeof(range));
+    }
+  }
+}
+
 Status Session::execute() {
   if (profiling)
     sink.events.clear();
+  DLRT_RETURN_IF_ERROR(readStrings());
   executor->prepare();
   FloatEnvironmentScope environment;
-  CpuRun context = {executor.get(), shares.get(), nullptr, 0,
-                    &cancelled,     nullptr,      {}};
+  Status failure;
+  CpuRun context = {executor.get(), shares.get(), nullptr, 0, &cancelled,
+                    &strings,       &failure,     nullptr, {}};
   if (profiling) {
     context.profile = &sink;
     context.start = std::chrono::steady_clock::now();
   }
+  DLRT_RETURN_IF_ERROR(runStages(context));
+  writeStrings();
+  return {};
+}
+
+Status Session::runStages(CpuRun &context) {
+  fillInputSlots();
   for (uint32_t number = 0; number < stages.size(); ++number) {
     if (number > 0) {
-      DLRT_RETURN_IF_ERROR(readSizes(number));
+      bool isBind = planStages.begins[number - 1].bind != nullptr;
+      DLRT_RETURN_IF_ERROR(isBind ? readSizes(number)
+                                  : perform(number, context));
       DLRT_RETURN_IF_ERROR(bindStage(number));
+      if (!isBind)
+        DLRT_RETURN_IF_ERROR(checkResults(number));
       DLRT_RETURN_IF_ERROR(reserveMemory(number));
     }
     DLRT_RETURN_IF_ERROR(placeOutputs(number));
     placeBuffers(number);
     CpuProgram &program = current->program;
-    if (profiling)
-      sink.events.reserve(sink.events.size() + program.executedSteps());
-    context.scratch = scratch.data();
+    if (context.profile)
+      context.profile->events.reserve(context.profile->events.size() +
+                                      program.executedSteps());
+    context.scratch = root().scratch.data();
     context.scratchStride = scratchStride;
     if (!program.run(context))
-      return {Code::Cancelled, "the run was cancelled"};
+      return context.status->ok()
+                 ? Status(Code::Cancelled, "the run was cancelled")
+                 : at(std::move(*context.status));
   }
-  return {};
+  return collectOutputs();
 }
 
 } // namespace dlrt

@@ -9,6 +9,8 @@
 #include "runtime/device/cpu/Executor.h"
 #include "runtime/session/Memory.h"
 #include "runtime/session/Module.h"
+#include "runtime/session/StringTable.h"
+#include "runtime/session/Values.h"
 
 #include <atomic>
 #include <memory>
@@ -35,7 +37,8 @@ struct SessionOptions {
 /// made once for each binding of shapes and kept for the last few. The arena is
 /// shared by all bindings and grows only when a new one needs more. A plan that
 /// reads sizes while it runs has stages; each has bindings and an arena of its
-/// own, which it gets when its sizes are known.
+/// own, which it gets when its sizes are known. What steps of a plan run as
+/// bodies are sessions of their own, which share threads and scratch.
 class Session {
 public:
   static Status create(std::shared_ptr<Module> module, SessionOptions options,
@@ -49,6 +52,11 @@ public:
   /// The caller's memory, read by each run until bound anew. `dims` is copied.
   Status bindInput(uint32_t index, const void *data, int type,
                    const int64_t *dims, int rank);
+
+  /// The same for a sequence of tensors, for an optional without a value. The
+  /// tensors are the caller's memory; what describes them is copied.
+  Status bindSequence(uint32_t index, TensorList tensors);
+  Status bindNone(uint32_t index);
 
   /// The caller's memory of `bytes`, written by each run; null for memory of
   /// the session's own.
@@ -66,6 +74,12 @@ public:
   const int64_t *outputDims(uint32_t index) const;
   int outputRank(uint32_t index) const { return outputs[index].rank; }
   int64_t outputBytes(uint32_t index) const;
+  /// What the last run gave for an output that is no tensor.
+  const HostValue &outputValue(uint32_t index) const {
+    return outputs[index].value;
+  }
+  fb::ValueKind outputKind(uint32_t index) const;
+  const Allocator &memory() const { return allocator; }
   /// Where the last run wrote an output; null before the first.
   void *outputData(uint32_t index) const { return outputs[index].written; }
 
@@ -78,24 +92,32 @@ public:
   /// The value of a symbol; -1 where it is not known (yet).
   int64_t symbolValue(uint32_t index) const;
   bool isPrepared() const { return current != nullptr; }
-  int threads() const { return executor->concurrency(); }
+  int threads() const { return root().executor->concurrency(); }
 
   void enableProfile(bool enable) { profiling = enable; }
   const std::vector<ProfileEvent> &profile() const { return sink.events; }
 
 private:
   struct Input {
+    explicit Input(const Allocator &allocator) : numbers(allocator) {}
     const void *data = nullptr;
     bool bound = false;
+    bool isString = false;
     std::vector<int64_t> dims;
+    Block numbers;   ///< of strings, what steps read
+    HostValue value; ///< of what is no tensor, and of a body's tensors
   };
   struct Output {
-    explicit Output(const Allocator &allocator) : own(allocator) {}
+    explicit Output(const Allocator &allocator)
+        : own(allocator), numbers(allocator) {}
     void *data = nullptr; ///< the caller's, or null
     size_t bytes = 0;
     void *written = nullptr;
     int rank = 0;
+    bool isString = false;
     Block own;
+    Block numbers;   ///< of strings, what steps write
+    HostValue value; ///< of what is no tensor, and of a body's tensors
   };
   /// A stage for certain values of the symbols.
   struct Binding {
@@ -119,6 +141,8 @@ private:
   };
 
   Session(std::shared_ptr<Module> module, SessionOptions options);
+  /// A body of one of the parent's steps.
+  Session(Session &parent, const fb::Entry &entry);
   Status initialize();
   Status findPlan(const std::string &target);
   Status bindShapes();
@@ -135,7 +159,35 @@ private:
   Status placeOutputs(uint32_t number);
   void placeBuffers(uint32_t number);
   Status execute();
+  Status readStrings();
+  void writeStrings();
+  Status runStages(CpuRun &context);
   Status prepareLocked();
+  Status checkValue(uint32_t index, fb::ValueKind wanted) const;
+  Status checkTensor(uint32_t index, const TensorValue &tensor) const;
+
+  // Perform.cpp
+  Status perform(uint32_t number, const CpuRun &context);
+  Status performStep(const fb::Perform &step, const CpuRun &context,
+                     std::vector<HostValue> &results);
+  Status takeOperand(const fb::Operand &operand, HostValue &value);
+  Status takeOperands(
+      const flatbuffers::Vector<flatbuffers::Offset<fb::Operand>> *operands,
+      std::vector<HostValue> &values);
+  Status storeResults(uint32_t number, std::vector<HostValue> &results);
+  Status checkResults(uint32_t number) const;
+  Status openBody(const fb::Body &body, Session *&session);
+  Status runBody(const fb::Body &body, std::vector<HostValue> given,
+                 const CpuRun &context, std::vector<HostValue> &results);
+  Status runAsBody(std::vector<HostValue> &given, std::vector<int64_t> sizes,
+                   CpuRun context, std::vector<HostValue> &results);
+  Status runWhile(const fb::Perform &step, std::vector<HostValue> &operands,
+                  const CpuRun &context, std::vector<HostValue> &results);
+  void fillInputSlots();
+  Status collectOutputs();
+
+  Session &root() { return parent ? parent->root() : *this; }
+  const Session &root() const { return parent ? parent->root() : *this; }
   Status at(Status status) const;
   std::string describeInput(uint32_t index) const;
   std::string describeOutput(uint32_t index) const;
@@ -155,6 +207,10 @@ private:
   std::vector<Input> inputs;
   std::vector<Output> outputs;
   bool shapesChanged = true;
+  std::vector<HostValue> slots;
+  Session *parent = nullptr;                    ///< of a body
+  std::vector<int64_t> givenSizes;              ///< by the parent
+  std::vector<std::unique_ptr<Session>> bodies; ///< null where not yet run
   std::vector<int64_t> symbols;
   PlanStages planStages;
   std::vector<Stage> stages;
@@ -162,6 +218,7 @@ private:
   Binding *current = nullptr; ///< of that stage
   uint64_t uses = 0;
 
+  StringTable strings;
   Block scratch;
   size_t scratchStride = 0; ///< for the current binding
   std::atomic<bool> busy{false};

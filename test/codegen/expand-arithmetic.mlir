@@ -57,3 +57,16 @@ func.func @chain(%a: f16) -> f32 {
   %2 = arith.extf %1 : f16 to f32
   return %2 : f32
 }
+
+// A maximum that may pass over NaN is one comparison, as the CPU's instruction; one
+// that may not stays.
+// CHECK-LABEL: func.func @maximum
+// CHECK-SAME: (%[[A:.*]]: vector<16xf32>, %[[B:.*]]: vector<16xf32>)
+// CHECK: %[[C:.*]] = arith.cmpf ogt, %[[B]], %[[A]]
+// CHECK: %[[R:.*]] = arith.select %[[C]], %[[B]], %[[A]]
+// CHECK: arith.maximumf %[[R]], %[[A]] fastmath<nsz>
+func.func @maximum(%a: vector<16xf32>, %b: vector<16xf32>) -> vector<16xf32> {
+  %0 = arith.maximumf %a, %b fastmath<nnan,nsz> : vector<16xf32>
+  %1 = arith.maximumf %0, %a fastmath<nsz> : vector<16xf32>
+  return %1 : vector<16xf32>
+}

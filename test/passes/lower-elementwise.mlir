@@ -85,3 +85,23 @@ func.func @shift(%a: tensor<4xi8>, %b: tensor<4xi8>) -> tensor<4xi8> {
   } : tensor<4xi8>
   return %0 : tensor<4xi8>
 }
+
+// -----
+
+// An op on halves is computed in f32 and rounded once; what is exact stays.
+
+// CHECK-LABEL: func.func private @sigmoid_max_0
+// CHECK: %[[X:.*]] = arith.extf %in : bf16 to f32
+// CHECK-NOT: arith.truncf
+// CHECK: arith.divf {{.*}} : f32
+// CHECK: %[[Y:.*]] = arith.truncf {{.*}} : f32 to bf16
+// CHECK: linalg.yield %[[Y]] : bf16
+// CHECK: arith.maximumf {{.*}} : bf16
+func.func @halves(%a: tensor<4xbf16>, %b: tensor<4xbf16>) -> tensor<4xbf16> {
+  %0 = dl.fused {
+    %1 = dl.sigmoid %a : (tensor<4xbf16>) -> tensor<4xbf16>
+    %2 = dl.max %1, %b : (tensor<4xbf16>, tensor<4xbf16>) -> tensor<4xbf16>
+    dl.yield %2 : tensor<4xbf16>
+  } : tensor<4xbf16>
+  return %0 : tensor<4xbf16>
+}

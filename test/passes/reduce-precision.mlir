@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 // RUN: dl-opt --dl-reduce-precision --canonicalize %s | FileCheck %s
+// RUN: dl-opt --dl-reduce-precision=min-multiplications=257 %s | FileCheck %s --check-prefix=SMALL
 
 // A value is rounded once, where it is made, for all that read it.
 
@@ -12,6 +13,10 @@
 // CHECK: %[[X:.*]] = dl.cast %[[N]] : (tensor<4x8xbf16>) -> tensor<4x8xf32>
 // CHECK: %[[P:.*]] = dl.matmul %[[N]], %[[W]] {wide} : (tensor<4x8xbf16>, tensor<8x8xbf16>) -> tensor<4x8xf32>
 // CHECK: dl.add %[[P]], %[[X]]
+
+// 256 multiplications may be too few.
+// SMALL-LABEL: func.func @rounded_once
+// SMALL: dl.matmul {{.*}} : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
 func.func @rounded_once(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) -> tensor<4x8xf32> {
   %0 = dl.exp %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
   %1 = dl.matmul %0, %w : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>

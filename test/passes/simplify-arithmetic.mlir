@@ -58,3 +58,17 @@ func.func @weights(%s: tensor<1x8x6xf32>, %v: tensor<1x4x6xf32>) -> tensor<1x4x8
   %2 = dl.matmul %v, %1 : (tensor<1x4x6xf32>, tensor<1x6x8xf32>) -> tensor<1x4x8xf32>
   return %2 : tensor<1x4x8xf32>
 }
+
+// Halves are rounded in the order that they are computed in.
+
+// CHECK-LABEL: func.func @halves
+// CHECK: %[[A:.*]] = dl.mul %arg0
+// CHECK: %[[B:.*]] = dl.mul %[[A]]
+// CHECK: dl.matmul %[[B]], %arg1
+func.func @halves(%q: tensor<8x4xbf16>, %k: tensor<4x8xbf16>) -> tensor<8x8xbf16> {
+  %c = dl.constant dense<0.3> : tensor<bf16>
+  %0 = dl.mul %q, %c : (tensor<8x4xbf16>, tensor<bf16>) -> tensor<8x4xbf16>
+  %1 = dl.mul %0, %c : (tensor<8x4xbf16>, tensor<bf16>) -> tensor<8x4xbf16>
+  %2 = dl.matmul %1, %k : (tensor<8x4xbf16>, tensor<4x8xbf16>) -> tensor<8x8xbf16>
+  return %2 : tensor<8x8xbf16>
+}

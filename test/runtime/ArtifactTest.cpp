@@ -95,6 +95,35 @@ TEST(Artifact, OpensASoundModule) {
   EXPECT_EQ(info.kernel_count, uint32_t(kKernelCount));
 }
 
+TEST(Artifact, APlanForTheReferenceHasAProgramAndNoSteps) {
+  auto messageOf = [](const std::function<void(ModuleBuilder &)> &change) {
+    ModuleBuilder builder;
+    int n = builder.constant(3);
+    builder.input("x", fb::ElementType_F32, {n});
+    builder.plan().target = "reference";
+    builder.plan().buffers.clear();
+    builder.module.reference =
+        std::make_unique<fb::Segment>(0, 64, hashBytes(nullptr, 0));
+    change(builder);
+    builder.finish();
+    return opening(builder.data(), builder.size()).message();
+  };
+  EXPECT_EQ(messageOf([](ModuleBuilder &) {}), "");
+  EXPECT_NE(messageOf([](ModuleBuilder &builder) {
+              builder.module.reference.reset();
+            }).find("there is no program for the reference"),
+            std::string::npos);
+  EXPECT_NE(messageOf([](ModuleBuilder &builder) {
+              builder.plan().arena_size = 0;
+            }).find("plan for reference: it has steps, buffers or an arena"),
+            std::string::npos);
+  for (uint64_t offset : {uint64_t(1), uint64_t(1) << 40})
+    EXPECT_NE(messageOf([&](ModuleBuilder &builder) {
+                *builder.module.reference = fb::Segment(offset, 64, 0);
+              }).find("the program for the reference"),
+              std::string::npos);
+}
+
 TEST(Artifact, RefusesEveryTruncation) {
   ModuleBuilder builder;
   buildRich(builder);

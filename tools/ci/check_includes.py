@@ -36,6 +36,10 @@ LIBRARIES = {
     "google": ["frontend", "tools", "test"],
     "flatbuffers": ["runtime", "codegen/package", "test"],
     "vulkan": ["runtime/device/vulkan", "test"],
+    "leptonica": ["runtime/device/cpu/host/optional"],
+    "png.h": ["runtime/device/cpu/host/optional"],
+    "re2": ["runtime/device/cpu/host/optional"],
+    "unicode": ["runtime/device/cpu/host/optional"],
     "CLI": ["tools"],
 }
 SUFFIXES = (".h", ".cpp", ".c", ".td", ".inc")

@@ -13,6 +13,7 @@
 #include "codegen/package/Package.h"
 #include "frontend/import/Import.h"
 #include "ir/dialect/Dialect.h"
+#include "ir/reference/Entry.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
@@ -42,19 +43,38 @@ std::optional<EmitKind> parseEmitKind(StringRef name) {
       .Default(std::nullopt);
 }
 
+Phase findPhase(ModuleOp module) {
+  bool hasDispatch = false, hasFused = false, hasDl = false;
+  auto isString = [](Type type) {
+    return isa<mlir::dl::StringType>(getElementTypeOrSelf(type));
+  };
+  module.walk([&](Operation *op) {
+    hasDispatch |= isa<mlir::dl::DispatchOp>(op);
+    hasFused |= isa<mlir::dl::FusedOp>(op);
+    hasDl |= isa<mlir::dl::DlDialect>(op->getDialect()) ||
+             llvm::any_of(op->getOperandTypes(), isString);
+  });
+  return hasDispatch || !hasDl ? Phase::Lower
+         : hasFused            ? Phase::Fuse
+                               : Phase::Import;
+}
+
 namespace {
 
 /// One compilation.
 class Compilation {
 public:
+  /// `source`, where not null, is compiled in place of the input file.
   Compilation(const CompileOptions &options, MLIRContext &context,
-              TimingScope &timing)
-      : options(options), context(context), timing(timing) {}
+              TimingScope &timing, ModuleOp source = {})
+      : options(options), context(context), timing(timing), source(source) {}
 
   LogicalResult run() {
     if (failed(checkOptions()) || failed(checkOutput()) || failed(load()) ||
         failed(runPhases()))
       return failure();
+    if (options.target == Target::Reference && !isText())
+      return writeReferenceModule();
     if (lastPhase() != Phase::Codegen)
       return writeIR();
     progress("generating kernels");
@@ -89,10 +109,17 @@ private:
       options.progress(what);
   }
 
+  /// Whether IR or code is asked for, no module.
+  bool isText() const {
+    return options.stopAfter || options.emit != EmitKind::Module;
+  }
+
   /// The phase that the asked-for form stands after.
   Phase lastPhase() const {
     if (options.stopAfter)
       return *options.stopAfter;
+    if (options.target == Target::Reference && !isText())
+      return Phase::Import;
     switch (options.emit) {
     case EmitKind::Dl:
       return Phase::Fuse;
@@ -104,6 +131,8 @@ private:
   }
 
   LogicalResult checkOptions() {
+    if (options.target == Target::Reference && failed(checkReference()))
+      return failure();
     bool isCode =
         options.emit != EmitKind::Module && lastPhase() == Phase::Codegen;
     if (isCode && options.cpus.size() > 1)
@@ -116,6 +145,18 @@ private:
     bool declares = options.emit == EmitKind::Object;
     if (!options.header.empty() && !declares)
       return fail("--header") << "a header goes with --emit=object";
+    return success();
+  }
+
+  /// The reference runs what was imported, whatever options change later.
+  LogicalResult checkReference() {
+    if (options.pipeline.precision != Precision::F32)
+      return fail("--precision")
+             << "the reference computes in the model's own types";
+    if (options.trace)
+      return fail("--explain") << "the reference has no kernels to explain";
+    if (options.tune)
+      return fail("--tune") << "the reference has no kernels to tune";
     return success();
   }
 
@@ -156,6 +197,10 @@ private:
   LogicalResult load() {
     auto scope = timing.nest("Import");
     progress("importing");
+    if (source) {
+      module = source.clone();
+      return success();
+    }
     if (frontend::isModelFile(options.input)) {
       frontend::ImportOptions import;
       import.dims = options.dims;
@@ -183,21 +228,8 @@ private:
     return success();
   }
 
-  /// Where the module stands: the phase that made it.
-  Phase findStart() {
-    bool hasDispatch = false, hasFused = false, hasDl = false;
-    module->walk([&](Operation *op) {
-      hasDispatch |= isa<mlir::dl::DispatchOp>(op);
-      hasFused |= isa<mlir::dl::FusedOp>(op);
-      hasDl |= isa<mlir::dl::DlDialect>(op->getDialect());
-    });
-    return hasDispatch || !hasDl ? Phase::Lower
-           : hasFused            ? Phase::Fuse
-                                 : Phase::Import;
-  }
-
   LogicalResult runPhases() {
-    Phase start = findStart();
+    Phase start = findPhase(*module);
     for (Phase phase : getPhases()) {
       if (phase > lastPhase() || phase == Phase::Codegen)
         break;
@@ -453,6 +485,24 @@ private:
     return error.empty() ? failure() : LogicalResult(fail(where) << what);
   }
 
+  LogicalResult writeReferenceModule() {
+    if (isLibrary)
+      return fail(options.input) << "a module has an entry function";
+    progress("writing");
+    llvm::SmallString<0> program;
+    llvm::raw_svector_ostream stream(program);
+    if (failed(mlir::dl::reference::writeProgram(*module, stream)))
+      return failure();
+    PackageInput package;
+    package.module = *module;
+    package.producer = getProducer();
+    package.threads = options.threads;
+    package.reference = program;
+    llvm::raw_string_ostream summaryStream(summary);
+    return writeModule(package, options.output,
+                       options.verbose ? &summaryStream : nullptr);
+  }
+
   LogicalResult writeModuleFile() {
     if (isLibrary)
       return fail(options.input)
@@ -480,6 +530,7 @@ private:
   const CompileOptions &options;
   MLIRContext &context;
   TimingScope &timing;
+  ModuleOp source;
   OwningOpRef<ModuleOp> module;
   SourceTrace trace;
   std::vector<std::string> kernels;
@@ -511,6 +562,16 @@ LogicalResult compile(const CompileOptions &options, raw_ostream &errors) {
   if (options.verbose)
     errors << compilation.describe();
   return success();
+}
+
+LogicalResult compile(ModuleOp module, const CompileOptions &options) {
+  DialectRegistry registry;
+  registerDialects(registry);
+  cpu::registerTranslations(registry);
+  module.getContext()->appendDialectRegistry(registry);
+  DefaultTimingManager timing;
+  TimingScope root = timing.getRootScope();
+  return Compilation(options, *module.getContext(), root, module).run();
 }
 
 void printPipeline(const CompileOptions &options, raw_ostream &output) {

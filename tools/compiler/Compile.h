@@ -12,6 +12,7 @@
 #include "tools/compiler/Variants.h"
 #include "tools/explain/Trace.h"
 
+#include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/LogicalResult.h"
 #include "llvm/Support/raw_ostream.h"
 #include <functional>
@@ -24,6 +25,10 @@ namespace dl::tools {
 /// The form that a compilation ends in.
 enum class EmitKind { Dl, Linalg, Llvm, Assembly, Object, Module };
 
+/// What a module runs on: the CPU, or the reference interpreter, for which it
+/// is the program as importing leaves it, untouched by any pass.
+enum class Target { Cpu, Reference };
+
 /// The kind of that name (dl, linalg, llvm, asm, object, module), or nothing.
 std::optional<EmitKind> parseEmitKind(llvm::StringRef name);
 
@@ -33,6 +38,7 @@ struct CompileOptions {
   /// The file to write; "-" for the standard output, empty for nowhere.
   std::string output;
   EmitKind emit = EmitKind::Module;
+  Target target = Target::Cpu;
   /// The last phase to run: what it leaves is printed as IR.
   std::optional<Phase> stopAfter;
   PipelineOptions pipeline;
@@ -68,6 +74,15 @@ struct CompileOptions {
 /// before anything else, and leave no output file.
 llvm::LogicalResult compile(const CompileOptions &options,
                             llvm::raw_ostream &errors);
+
+/// The same of a module in memory, which stays as it is, in place of
+/// `options.input`. Its context gets the dialects that compilation needs;
+/// diagnostics go to the context's own handlers.
+llvm::LogicalResult compile(mlir::ModuleOp module,
+                            const CompileOptions &options);
+
+/// The phase that has made a module, as far as its ops tell.
+Phase findPhase(mlir::ModuleOp module);
 
 /// Prints the passes that compile() would run before code generation.
 void printPipeline(const CompileOptions &options, llvm::raw_ostream &output);

@@ -18,6 +18,14 @@ Error setEmit(StringRef text, CompileOptions &options) {
   return Error::success();
 }
 
+Error setTarget(StringRef text, CompileOptions &options) {
+  if (text != "cpu" && text != "reference")
+    return fail("--target: unknown target '" + text +
+                "'; known: cpu, reference");
+  options.target = text == "cpu" ? Target::Cpu : Target::Reference;
+  return Error::success();
+}
+
 Error setStopAfter(StringRef text, CompileOptions &options) {
   options.stopAfter = parsePhase(text);
   if (options.stopAfter)

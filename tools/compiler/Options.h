@@ -14,6 +14,7 @@ namespace dl::tools {
 
 /// Each sets what `text` says in `options`; an error reads "--NAME: WHAT".
 llvm::Error setEmit(llvm::StringRef text, CompileOptions &options);
+llvm::Error setTarget(llvm::StringRef text, CompileOptions &options);
 llvm::Error setStopAfter(llvm::StringRef text, CompileOptions &options);
 llvm::Error setPrecision(llvm::StringRef text, CompileOptions &options);
 llvm::Error setCpu(llvm::StringRef text, CompileOptions &options);

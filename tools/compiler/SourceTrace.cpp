@@ -102,7 +102,7 @@ void SourceTrace::update(StringRef pass, Operation *root) {
     if (op->getNumResults() && isConstant(op->getResult(0)))
       kind = InConstants;
     else if (isa<ReshapeOp, SliceOp, SizesOp>(op) &&
-             isa<func::FuncOp, ScanOp>(op->getParentOp()))
+             !isa<FusedOp>(op->getParentOp()))
       kind = InViews;
     for (int node : getNodes(op->getLoc()))
       presence[node] |= kind;
@@ -280,9 +280,12 @@ void SourceTrace::addProducers(Value value, int step) {
   if (!visited.try_emplace({value, step}, true).second)
     return;
   if (auto argument = dyn_cast<BlockArgument>(value)) {
-    auto scan = dyn_cast<ScanOp>(argument.getOwner()->getParentOp());
-    if (scan)
-      addProducers(scan->getOperand(argument.getArgNumber()), step);
+    Operation *owner = argument.getOwner()->getParentOp();
+    unsigned number = argument.getArgNumber();
+    if (isa<ScanOp>(owner))
+      addProducers(owner->getOperand(number), step);
+    else if (auto loop = dyn_cast<LoopOp>(owner); loop && number > 0)
+      addProducers(loop.getStates()[number - 1], step);
     return;
   }
   Operation *op = value.getDefiningOp();
@@ -292,10 +295,11 @@ void SourceTrace::addProducers(Value value, int step) {
       producers.push_back(found->second);
     return;
   }
-  if (auto scan = dyn_cast<ScanOp>(op)) {
-    Operation *yield = scan.getBody().front().getTerminator();
-    addProducers(yield->getOperand(cast<OpResult>(value).getResultNumber()),
-                 step);
+  if (isa<IfOp, LoopOp, ScanOp>(op)) {
+    // A loop's body yields its condition first.
+    unsigned number = cast<OpResult>(value).getResultNumber() + isa<LoopOp>(op);
+    for (Region &region : op->getRegions())
+      addProducers(region.front().getTerminator()->getOperand(number), step);
     return;
   }
   // Constants and views.

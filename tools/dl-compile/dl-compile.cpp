@@ -3,10 +3,17 @@
 
 // dl-compile: from a model or .mlir file to a module file, or any form between.
 
+#include "frontend/import/ListOperators.h"
 #include "tools/compiler/Options.h"
 #include "tools/explain/Explain.h"
 #include "tools/tune/Tune.h"
+#include "tools/verify/Verify.h"
 
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Tools/Plugins/PassPlugin.h"
+#include "mlir/Transforms/Passes.h"
+#include "passes/Passes.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
@@ -22,6 +29,7 @@ struct CommandLine {
   cl::OptionCategory category{"dl-compile options"};
   cl::OptionCategory stages{"Looking inside"};
   cl::OptionCategory reports{"The report of --explain"};
+  cl::OptionCategory checks{"Checking answers"};
 
   cl::opt<std::string> input{cl::Positional, cl::desc("MODEL.onnx|FILE.mlir"),
                              cl::cat(category)};
@@ -30,7 +38,8 @@ struct CommandLine {
                               cl::value_desc("FILE"), cl::cat(category)};
   cl::opt<std::string> target{
       "target", cl::init("cpu"),
-      cl::desc("What the module runs on: cpu (default)"),
+      cl::desc("What the module runs on: cpu (default), or reference: dl-run "
+               "interprets the model as it was imported, slowly and exactly"),
       cl::value_desc("TARGET"), cl::cat(category)};
   cl::opt<std::string> cpu{
       "cpu", cl::init("native"),
@@ -46,6 +55,12 @@ struct CommandLine {
                "read: f32 (default) or bf16, with sums in f32. Inputs and "
                "outputs keep their types"),
       cl::value_desc("TYPE"), cl::cat(category)};
+  cl::opt<int64_t> narrowFrom{
+      "bf16-from", cl::init(::dl::kSmallProduct),
+      cl::desc("With --precision=bf16, leave products of fewer "
+               "multiplications in f32, which would gain nothing (default: "
+               "65536)"),
+      cl::value_desc("N"), cl::cat(category)};
   cl::list<std::string> dims{
       "dim",
       cl::desc("Give a named dimension of the model's inputs a fixed size"),
@@ -115,6 +130,29 @@ struct CommandLine {
                "machine)"),
       cl::value_desc("GB/S"), cl::cat(reports)};
 
+  cl::list<std::string> verify{
+      "verify", cl::ValueOptional,
+      cl::desc("Compare what each pass and the compiled code compute with the "
+               "reference, and name the first that changes an answer: with "
+               "inputs from files, one --verify=FILE each (.npy, .pb, or .npz "
+               "with all), or with random ones"),
+      cl::value_desc("FILE"), cl::cat(checks)};
+  cl::opt<unsigned> verifySeed{
+      "verify-seed", cl::init(1),
+      cl::desc("The seed of random inputs (default 1)"), cl::value_desc("N"),
+      cl::cat(checks)};
+  cl::opt<std::string> verifyReproducer{
+      "verify-reproducer", cl::init("reproducer.mlir"),
+      cl::desc("Where a small program that shows a wrong answer is written "
+               "(default reproducer.mlir)"),
+      cl::value_desc("FILE"), cl::cat(checks)};
+  cl::list<std::string> plugins{
+      "load-pass-plugin", cl::desc("Load passes from a library"),
+      cl::value_desc("FILE"), cl::cat(checks), cl::Hidden};
+  cl::list<std::string> insertedPasses{
+      "insert-pass", cl::desc("Run a pass at the end of a phase"),
+      cl::value_desc("PHASE:PASS"), cl::cat(checks), cl::Hidden};
+
   cl::opt<std::string> emit{
       "emit", cl::init("module"),
       cl::desc(
@@ -133,6 +171,11 @@ struct CommandLine {
                "legal: block=ROWSxVECTORS, range=N, ... (codegen/cpu/README.md "
                "tells of each), separated by commas"),
       cl::value_desc("NAME=N"), cl::cat(stages)};
+  cl::opt<bool> listOperators{
+      "list-operators",
+      cl::desc("Print, as JSON, what becomes of each version of ONNX's "
+               "operators, and exit"),
+      cl::cat(stages)};
   cl::opt<bool> printPipeline{
       "print-pipeline", cl::desc("Print the passes of each phase and exit"),
       cl::cat(stages)};
@@ -169,6 +212,45 @@ static int fail(StringRef where, const Twine &what) {
   return 1;
 }
 
+/// Loads libraries of passes, and adds to `options` what runs beside the
+/// phases.
+static Error readPasses(const CommandLine &line, CompileOptions &options) {
+  for (const std::string &file : line.plugins) {
+    auto plugin = mlir::PassPlugin::load(file);
+    if (!plugin)
+      return createStringError("--load-pass-plugin: " +
+                               toString(plugin.takeError()));
+    plugin->registerPassRegistryCallbacks();
+  }
+  for (StringRef text : line.insertedPasses) {
+    auto [name, passes] = text.split(':');
+    std::optional<dl::Phase> phase = dl::parsePhase(name);
+    if (!phase)
+      return createStringError("--insert-pass: unknown phase '" + name + "'");
+    std::string message;
+    raw_string_ostream stream(message);
+    mlir::OpPassManager manager("builtin.module");
+    if (failed(mlir::parsePassPipeline(passes, manager, stream)))
+      return createStringError("--insert-pass: " + message);
+    options.pipeline.inserted.emplace_back(*phase, passes.str());
+  }
+  return Error::success();
+}
+
+/// Fills `options`.
+static Error readOptions(const CommandLine &line, VerifyOptions &options) {
+  for (const std::string &file : line.verify)
+    if (!file.empty())
+      options.inputs.push_back(file);
+  options.seed = line.verifySeed;
+  options.reproducer = line.verifyReproducer;
+  if (!line.verify.getNumOccurrences() &&
+      (line.verifySeed.getNumOccurrences() ||
+       line.verifyReproducer.getNumOccurrences()))
+    return createStringError("--verify-seed: expected --verify, too");
+  return Error::success();
+}
+
 /// Fills `options`.
 static Error readOptions(const CommandLine &line, CompileOptions &options) {
   auto failed = [](const Twine &what) { return createStringError(what); };
@@ -176,8 +258,8 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
     return failed("dl-compile: expected a model, MODEL.onnx or FILE.mlir");
   options.input = line.input;
   options.output = line.output;
-  if (line.target != "cpu")
-    return failed("--target: unknown target '" + line.target + "'; known: cpu");
+  if (Error error = setTarget(line.target, options))
+    return error;
   if (Error error = setEmit(line.emit, options))
     return error;
   if (!line.stopAfter.empty())
@@ -187,6 +269,7 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
     return error;
   if (Error error = setPrecision(line.precision, options))
     return error;
+  options.pipeline.minMultiplications = line.narrowFrom;
   for (const std::string &dim : line.dims)
     if (Error error = addDim(dim, options))
       return error;
@@ -201,7 +284,10 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
   options.timing = line.timing;
   options.printResources = line.printResources;
   options.verbose = line.verbose;
-  if (options.output.empty() && !line.printPipeline)
+  if (Error error = readPasses(line, options))
+    return error;
+  if (options.output.empty() && !line.printPipeline &&
+      !line.verify.getNumOccurrences())
     return failed("dl-compile: expected -o FILE");
   if (options.output == "-" && options.emit == EmitKind::Module &&
       !options.stopAfter)
@@ -248,10 +334,13 @@ static Error readOptions(const CommandLine &line, TuneOptions &options) {
 }
 
 int main(int argc, char **argv) {
+  mlir::registerTransformsPasses();
+  dl::registerDlPasses();
   // Without the options that LLVM's libraries register for its own tools.
   cl::ResetCommandLineParser();
   CommandLine line;
-  cl::HideUnrelatedOptions({&line.category, &line.stages, &line.reports});
+  cl::HideUnrelatedOptions(
+      {&line.category, &line.stages, &line.reports, &line.checks});
   cl::SetVersionPrinter(
       [](raw_ostream &output) { output << getProducer() << "\n"; });
   std::string message;
@@ -264,6 +353,7 @@ int main(int argc, char **argv) {
           "  dl-compile model.onnx -o model.dlm --cpu=x86-64-v3,x86-64-v4\n"
           "  dl-compile model.onnx -o model.dlm --explain=model.html\n"
           "  dl-compile model.onnx -o model.dlm --tune\n"
+          "  dl-compile model.onnx --verify\n"
           "  dl-compile model.onnx --emit=linalg -o -\n"
           "  dl-compile kernel.mlir --emit=object --header=kernel.h -o "
           "kernel.o\n",
@@ -271,6 +361,10 @@ int main(int argc, char **argv) {
     return fail("command line",
                 StringRef(message).split(": ").second.split('\n').first);
 
+  if (line.listOperators) {
+    outs() << dl::frontend::listOperators();
+    return 0;
+  }
   CompileOptions options;
   if (line.printPipeline && line.input.empty()) {
     options.stopAfter = dl::parsePhase(line.stopAfter);
@@ -279,12 +373,15 @@ int main(int argc, char **argv) {
   }
   ExplainOptions explain;
   TuneOptions tuning;
+  VerifyOptions verification;
   Trace trace;
   Error error = readOptions(line, options);
   if (!error)
     error = readOptions(line, explain);
   if (!error)
     error = readOptions(line, tuning);
+  if (!error)
+    error = readOptions(line, verification);
   std::string reason;
   if (!error && !explain.output.empty()) {
     options.trace = &trace;
@@ -311,7 +408,12 @@ int main(int argc, char **argv) {
   }
   std::string errors;
   raw_string_ostream errorStream(errors);
-  LogicalResult result = compile(options, errorStream);
+  LogicalResult result = success();
+  std::string verified;
+  if (line.verify.getNumOccurrences())
+    result = verify(options, verification, errorStream, verified);
+  if (succeeded(result) && !options.output.empty())
+    result = compile(options, errorStream);
   if (succeeded(result) && options.trace) {
     progress.show("explaining");
     if (!writeReport(trace, options.output, explain, reason)) {
@@ -324,6 +426,6 @@ int main(int argc, char **argv) {
   progress.clear();
   errs() << errors;
   if (succeeded(result))
-    errs() << tuned;
+    errs() << tuned << verified;
   return succeeded(result) ? 0 : 1;
 }

@@ -18,9 +18,12 @@
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/Timing.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "tools/reduce/Reduce.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/ToolOutputFile.h"
 
 using namespace mlir;
@@ -88,6 +91,82 @@ static LogicalResult runOnModel(StringRef path, raw_ostream &output,
   return success();
 }
 
+namespace {
+
+/// The options of --reduce and --anonymize.
+struct ReduceCommandLine {
+  llvm::cl::OptionCategory category{"dl-opt: smaller and anonymous models"};
+  llvm::cl::opt<bool> reduce{
+      "reduce",
+      llvm::cl::desc("Make a model (.onnx or .mlir) smaller that --while-fails "
+                     "or --while is about"),
+      llvm::cl::cat(category)};
+  llvm::cl::opt<bool> anonymize{
+      "anonymize",
+      llvm::cl::desc("Give an ONNX model other names, no texts, and random "
+                     "weights"),
+      llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> whileFails{
+      "while-fails",
+      llvm::cl::desc("A command that fails for the model, and must go on to "
+                     "fail in the same way; {} stands for the file (default, "
+                     "with --reduce: dl-compile {} --verify)"),
+      llvm::cl::value_desc("COMMAND"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> whileHolds{
+      "while",
+      llvm::cl::desc("A command that must succeed (exit status 0) for the "
+                     "model, as llvm-reduce's test"),
+      llvm::cl::value_desc("COMMAND"), llvm::cl::cat(category)};
+  llvm::cl::opt<unsigned> timeout{
+      "while-timeout", llvm::cl::init(300),
+      llvm::cl::desc("Seconds that the command may take (default 300)"),
+      llvm::cl::value_desc("SECONDS"), llvm::cl::cat(category)};
+  llvm::cl::opt<unsigned> seed{
+      "anonymize-seed", llvm::cl::init(1),
+      llvm::cl::desc("The seed of random weights (default 1)"),
+      llvm::cl::value_desc("N"), llvm::cl::cat(category)};
+
+  bool isAsked() const { return reduce || anonymize; }
+};
+
+} // namespace
+
+static int runReduction(const ReduceCommandLine &line, StringRef input,
+                        StringRef output, const DialectRegistry &registry,
+                        const char *program) {
+  bool hasFails = line.whileFails.getNumOccurrences(),
+       hasHolds = line.whileHolds.getNumOccurrences();
+  if (hasFails && hasHolds)
+    return fail("--while", "expected it or --while-fails, not both");
+  ::dl::tools::ReduceOptions options;
+  options.input = input.str();
+  options.output = output.str();
+  options.reduce = line.reduce;
+  options.anonymize = line.anonymize;
+  options.hasInterest = line.reduce || hasFails || hasHolds;
+  options.seed = line.seed;
+  options.interest.command = hasHolds ? line.whileHolds.getValue()
+                             : hasFails
+                                 ? line.whileFails.getValue()
+                                 : std::string("dl-compile {} --verify "
+                                               "--verify-reproducer={}.mlir");
+  options.interest.mustFail = !hasHolds;
+  options.interest.timeout = line.timeout;
+  // Where this program is, so are the others.
+  static int anchor;
+  options.interest.toolFolder =
+      llvm::sys::path::parent_path(
+          llvm::sys::fs::getMainExecutable(program, &anchor))
+          .str();
+  std::string summary;
+  if (llvm::Error error = ::dl::tools::reduce(options, registry, summary)) {
+    llvm::errs() << "error: " << llvm::toString(std::move(error)) << "\n";
+    return 1;
+  }
+  llvm::errs() << summary;
+  return 0;
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   registerAllPasses();
@@ -134,6 +213,7 @@ int main(int argc, char **argv) {
       llvm::cl::desc("Print large constants and resources whole"),
       llvm::cl::cat(category));
 
+  ReduceCommandLine reduction;
   auto [input, output] = registerAndParseCLIOptions(
       argc, argv, "dl compiler: run passes", registry);
   if (list) {
@@ -142,6 +222,8 @@ int main(int argc, char **argv) {
                    << ::dl::getPhaseSummary(phase) << "\n";
     return 0;
   }
+  if (reduction.isAsked())
+    return runReduction(reduction, input, output, registry, argv[0]);
   bool valid = true;
   PhaseChoice choice{parseOption("--phase", only, valid),
                      parseOption("--stop-after", last, valid),

@@ -3,6 +3,9 @@
 
 #include "tools/dl-run/Info.h"
 
+#include "tools/reference/Reference.h"
+#include "tools/values/Value.h"
+
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -46,10 +49,7 @@ std::string arenaText(const runtime::Module &module, uint32_t entry,
 }
 
 std::string valueText(const runtime::Value &value) {
-  std::string text = value.name + ": " + dlrt_type_name(value.type) + " [";
-  for (size_t d = 0; d < value.dims.size(); ++d)
-    text += (d ? ", " : "") + value.dims[d];
-  return text + "]";
+  return value.name + ": " + values::describe(value);
 }
 
 Json valueJson(const runtime::Value &value) {
@@ -57,9 +57,16 @@ Json valueJson(const runtime::Value &value) {
   for (size_t d = 0; d < value.dims.size(); ++d)
     dims.push_back(value.sizes[d] >= 0 ? Json(value.sizes[d])
                                        : Json(value.dims[d]));
-  return {{"name", value.name},
-          {"type", dlrt_type_name(value.type)},
-          {"dims", dims}};
+  Json result = {{"name", value.name},
+                 {"type", dlrt_type_name(value.type)},
+                 {"dims", dims}};
+  static const char *const kinds[] = {"tensor", "sequence", "optional",
+                                      "optional sequence"};
+  if (value.kind != DLRT_TENSOR)
+    result["kind"] = kinds[value.kind];
+  if (value.unranked)
+    result["dims"] = nullptr;
+  return result;
 }
 
 } // namespace
@@ -92,8 +99,11 @@ std::string describeModule(const std::string &path,
       text +=
           "  output " + std::to_string(i) + ": " + valueText(outputs[i]) + "\n";
     for (const std::string &target : module.targets(e))
-      text += "  on " + target + ": arena of " + arenaText(module, e, target) +
-              " bytes\n";
+      if (isReference(target))
+        text += "  on reference: interpreted by dl-run\n";
+      else
+        text += "  on " + target + ": arena of " +
+                arenaText(module, e, target) + " bytes\n";
   }
   return text;
 }
@@ -127,7 +137,10 @@ std::string describeModuleJson(const std::string &path,
       entry["outputs"].push_back(valueJson(value));
     for (const std::string &target : module.targets(e))
       entry["targets"].push_back(
-          {{"name", target}, {"arena_bytes", arenaText(module, e, target)}});
+          isReference(target)
+              ? Json{{"name", target}}
+              : Json{{"name", target},
+                     {"arena_bytes", arenaText(module, e, target)}});
     result["entries"].push_back(entry);
   }
   // Names may hold any bytes.

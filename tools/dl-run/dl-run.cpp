@@ -4,6 +4,7 @@
 // Runs a module once: inputs from files, outputs to files.
 
 #include "tools/dl-run/Info.h"
+#include "tools/reference/Reference.h"
 #include "tools/values/Files.h"
 #include "tools/values/Inputs.h"
 #include "tools/values/Npy.h"
@@ -40,32 +41,102 @@ void checkFormat(const Options &options,
                     "this build of the tools does not write .pb files");
     return;
   }
-  for (size_t i = 0; i < outputs.size(); ++i)
-    if (!values::npyHolds(outputs[i].type))
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    std::string where =
+        "output " + std::to_string(i) + " '" + outputs[i].name + "'";
+    if (outputs[i].kind != DLRT_TENSOR)
       throw Failure(
-          "output " + std::to_string(i) + " '" + outputs[i].name + "'",
-          std::string(".npy does not hold ") + dlrt_type_name(outputs[i].type) +
+          where,
+          std::string(".npy holds no ") +
+              (outputs[i].kind == DLRT_SEQUENCE ? "sequences" : "optionals") +
               ", use --output-format=pb");
+    if (!values::npyHolds(outputs[i].type))
+      throw Failure(where, std::string(".npy does not hold ") +
+                               dlrt_type_name(outputs[i].type) +
+                               ", use --output-format=pb");
+  }
 }
 
-void writeOutputs(const Options &options, const runtime::Session &session,
+/// What a run gave for an output.
+struct Result {
+  bool isNone = false; ///< an optional without a value
+  std::vector<runtime::Tensor> tensors;
+};
+
+Result getResult(const runtime::Session &session, uint32_t index) {
+  int64_t count = session.outputCount(index);
+  Result result;
+  result.isNone = count < 0;
+  for (int64_t i = 0; i < count; ++i)
+    result.tensors.push_back(
+        session.outputTensor(index, static_cast<size_t>(i)));
+  return result;
+}
+
+std::string describe(const Result &result, dlrt_value_kind kind) {
+  std::string text;
+  for (const runtime::Tensor &tensor : result.tensors)
+    text +=
+        (text.empty() ? "" : ", ") + values::describe(tensor.type, tensor.dims);
+  if (kind == DLRT_TENSOR)
+    return text;
+  return result.isNone ? "none" : "(" + text + ")";
+}
+
+/// Writes results to files, or, without a folder, their types and shapes to the
+/// standard output.
+void writeOutputs(const Options &options, const std::vector<Result> &results,
                   const std::vector<runtime::Value> &outputs) {
+  if (options.outputDir.empty()) {
+    for (size_t i = 0; i < outputs.size(); ++i)
+      printf("output %zu %s: %s\n", i, outputs[i].name.c_str(),
+             describe(results[i], outputs[i].kind).c_str());
+    return;
+  }
   values::NewFiles files;
-  for (uint32_t i = 0; i < outputs.size(); ++i) {
-    runtime::Tensor tensor = session.output(i);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const Result &result = results[i];
     std::string path = options.outputDir + "/output_" + std::to_string(i) +
                        "." + options.format;
     if (options.format == "pb") {
       files.add(path,
-                values::writePb(outputs[i].name, tensor.type, tensor.dims,
-                                tensor.data, tensor.bytes),
+                values::writePb(outputs[i].name, outputs[i].kind,
+                                result.isNone ? nullptr : &result.tensors),
                 nullptr, 0);
     } else {
+      const runtime::Tensor &tensor = result.tensors.front();
       files.add(path, values::npyHeader(tensor.type, tensor.dims), tensor.data,
                 tensor.bytes);
     }
   }
   files.commit();
+}
+
+/// Interprets an entry's program for the reference.
+void interpret(const Options &options, const runtime::Module &module,
+               uint32_t entry) {
+  std::vector<runtime::Value> outputs = module.outputs(entry);
+  std::vector<values::Value> inputs =
+      values::readInputs(options.module, module.entryName(entry),
+                         module.inputs(entry), options.inputs);
+  std::vector<values::Value> results = tools::runReference(
+      options.module, module, entry, inputs, options.inputs);
+  if (!options.outputDir.empty())
+    values::makeFolder(options.outputDir);
+  using Kind = values::Value::Kind;
+  std::vector<Result> given(results.size());
+  auto toTensor = [](values::Value &value) {
+    return runtime::Tensor{value.type, value.dims, value.data.data(),
+                           value.data.size()};
+  };
+  for (size_t i = 0; i < results.size(); ++i) {
+    given[i].isNone = results[i].kind == Kind::None;
+    if (results[i].kind == Kind::Tensor)
+      given[i].tensors.push_back(toTensor(results[i]));
+    for (values::Value &element : results[i].elements)
+      given[i].tensors.push_back(toTensor(element));
+  }
+  writeOutputs(options, given, outputs);
 }
 
 void runModule(const Options &options, const runtime::Module &module) {
@@ -75,6 +146,8 @@ void runModule(const Options &options, const runtime::Module &module) {
   if (!options.outputDir.empty())
     checkFormat(options, outputs);
   std::string target = values::chooseTarget(module, entry, options.device);
+  if (tools::isReference(target))
+    return interpret(options, module, entry);
   runtime::SessionOptions sessionOptions;
   sessionOptions.entry = entryName.c_str();
   sessionOptions.target = target.c_str();
@@ -87,15 +160,10 @@ void runModule(const Options &options, const runtime::Module &module) {
   if (!options.outputDir.empty())
     values::makeFolder(options.outputDir);
   session.run();
-  if (!options.outputDir.empty()) {
-    writeOutputs(options, session, outputs);
-    return;
-  }
-  for (uint32_t i = 0; i < outputs.size(); ++i) {
-    runtime::Tensor tensor = session.output(i);
-    printf("output %u %s: %s\n", i, outputs[i].name.c_str(),
-           values::describe(tensor.type, tensor.dims).c_str());
-  }
+  std::vector<Result> results;
+  for (uint32_t i = 0; i < outputs.size(); ++i)
+    results.push_back(getResult(session, i));
+  writeOutputs(options, results, outputs);
 }
 
 void run(const Options &options) {
@@ -133,7 +201,7 @@ int main(int argc, char **argv) {
       ->required();
   app.add_option("--input", options.inputs,
                  "a file with the next input: .npy, or .pb with an ONNX "
-                 "TensorProto")
+                 "TensorProto, SequenceProto or OptionalProto")
       ->type_name("FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -142,12 +210,12 @@ int main(int argc, char **argv) {
       ->type_name("DIR");
   app.add_option("--output-format", options.format,
                  "npy (the default) or pb; .npy does not hold bfloat16, "
-                 "float8 and types below 8 bits")
+                 "float8, types below 8 bits, strings, sequences and optionals")
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"npy", "pb"}));
   app.add_option("--device", options.device,
-                 "where to run: cpu, vulkan or cuda; default: the module's "
-                 "only target, or cpu")
+                 "where to run: cpu, vulkan, cuda or reference; default: the "
+                 "module's only target, or cpu")
       ->type_name("NAME");
   app.add_option("--entry", options.entry,
                  "the function of the module to run; default: its first")

@@ -99,6 +99,10 @@ std::vector<Value> randomInputs(const runtime::Module &module, uint32_t entry,
     Value value;
     std::string where = "input '" + declared.name + "'";
     value.type = declared.type;
+    if (declared.kind != DLRT_TENSOR)
+      throw Failure(where, std::string("is a ") +
+                               values::describeKind(declared.kind) +
+                               "tensors, so give files with --input");
     for (size_t d = 0; d < declared.dims.size(); ++d) {
       auto symbol = symbols.find(declared.dims[d]);
       if (declared.sizes[d] < 0 && symbol == symbols.end())
@@ -110,7 +114,8 @@ std::vector<Value> randomInputs(const runtime::Module &module, uint32_t entry,
                                                   : symbol->second);
     }
     value.data.resize(values::byteSize(where, value.type, value.dims));
-    fill(value, generator);
+    if (value.type != DLRT_STRING) // those are empty
+      fill(value, generator);
     inputs.push_back(std::move(value));
   }
   return inputs;

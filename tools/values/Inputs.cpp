@@ -28,18 +28,30 @@ std::vector<Value> readInputs(const std::string &module,
                               " --input files");
   std::vector<Value> values;
   values.reserve(files.size());
-  for (const std::string &file : files)
-    values.push_back(readValue(file));
+  for (size_t i = 0; i < files.size(); ++i)
+    values.push_back(readValue(files[i], declared[i].kind));
   return values;
+}
+
+static void bindInput(runtime::Session &session, uint32_t index,
+                      const Value &value) {
+  if (value.kind == Value::Kind::None)
+    return session.bindNone(index);
+  if (value.kind == Value::Kind::Tensor)
+    return session.bindInput(index, value.data.data(), value.type, value.dims);
+  std::vector<runtime::Tensor> tensors;
+  for (const Value &element : value.elements)
+    tensors.push_back({element.type, element.dims,
+                       const_cast<unsigned char *>(element.data.data()),
+                       element.data.size()});
+  session.bindSequence(index, tensors);
 }
 
 void bindInputs(runtime::Session &session, const std::vector<Value> &values,
                 const std::vector<std::string> &files) {
   for (size_t i = 0; i < values.size(); ++i) {
-    const Value &value = values[i];
     try {
-      session.bindInput(static_cast<uint32_t>(i), value.data.data(), value.type,
-                        value.dims);
+      bindInput(session, static_cast<uint32_t>(i), values[i]);
     } catch (const runtime::Error &error) {
       if (files.empty())
         throw;

@@ -3,6 +3,7 @@
 
 #include "tools/values/Pb.h"
 
+#include "onnx/onnx-data.pb.h"
 #include "onnx/onnx_pb.h"
 
 #include <climits>
@@ -44,6 +45,7 @@ constexpr PbType kTypes[] = {
     {DLRT_FLOAT4E2M1, TensorProto::FLOAT4E2M1},
     {DLRT_COMPLEX64, TensorProto::COMPLEX64},
     {DLRT_COMPLEX128, TensorProto::COMPLEX128},
+    {DLRT_STRING, TensorProto::STRING},
 };
 
 /// Appends each number of a repeated field as `size` little-endian bytes.
@@ -82,17 +84,13 @@ Bytes typedData(const TensorProto &proto, dlrt_type type) {
 
 bool pbSupported() { return true; }
 
-Value parsePb(const std::string &where, const unsigned char *bytes,
-              size_t size) {
-  TensorProto proto;
-  if (size > INT_MAX || !proto.ParseFromArray(bytes, static_cast<int>(size)))
-    throw Failure(where, "not a sound .pb file: it is no TensorProto");
+namespace {
+
+Value readTensor(const std::string &where, const TensorProto &proto) {
   Value value;
   for (const PbType &row : kTypes)
     if (row.number == proto.data_type())
       value.type = row.type;
-  if (proto.data_type() == TensorProto::STRING)
-    throw Failure(where, "strings are not supported");
   if (value.type == DLRT_NONE)
     throw Failure(where, "not a sound .pb file: its element type " +
                              std::to_string(proto.data_type()) +
@@ -102,6 +100,16 @@ Value parsePb(const std::string &where, const unsigned char *bytes,
                          "supported for inputs");
   value.dims.assign(proto.dims().begin(), proto.dims().end());
   size_t expected = byteSize(where, value.type, value.dims);
+  if (value.type == DLRT_STRING) {
+    auto count = static_cast<size_t>(proto.string_data_size());
+    if (count != expected / sizeof(dlrt_string))
+      throw Failure(where, "not a sound .pb file: it has " +
+                               std::to_string(count) + " strings, expected " +
+                               std::to_string(expected / sizeof(dlrt_string)) +
+                               " for " + describe(value.type, value.dims));
+    return makeStrings(
+        value.dims, {proto.string_data().begin(), proto.string_data().end()});
+  }
   if (proto.has_raw_data())
     value.data.assign(proto.raw_data().begin(), proto.raw_data().end());
   else
@@ -118,23 +126,119 @@ Value parsePb(const std::string &where, const unsigned char *bytes,
   return value;
 }
 
-std::string writePb(const std::string &name, dlrt_type type,
-                    const std::vector<int64_t> &dims, const void *data,
-                    size_t bytes) {
+Value readSequence(const std::string &where, const onnx::SequenceProto &proto) {
+  if (proto.elem_type() != onnx::SequenceProto::TENSOR &&
+      proto.elem_type() != onnx::SequenceProto::UNDEFINED)
+    throw Failure(where, "its elements are no tensors, which is not supported");
+  Value value;
+  value.kind = Value::Kind::Sequence;
+  for (const TensorProto &tensor : proto.tensor_values())
+    value.elements.push_back(readTensor(where, tensor));
+  return value;
+}
+
+Value readOptional(const std::string &where, const onnx::OptionalProto &proto) {
+  if (proto.has_sequence_value())
+    return readSequence(where, proto.sequence_value());
+  // A tensor of no type stands for none, too.
+  if (proto.has_tensor_value() && proto.tensor_value().data_type())
+    return readTensor(where, proto.tensor_value());
+  if (proto.has_sparse_tensor_value() || proto.has_map_value() ||
+      proto.has_optional_value())
+    throw Failure(where, "an optional of this type is not supported");
+  Value value;
+  value.kind = Value::Kind::None;
+  return value;
+}
+
+template <typename Proto>
+Proto parse(const std::string &where, const unsigned char *bytes, size_t size,
+            const char *name) {
+  Proto proto;
+  if (size > INT_MAX || !proto.ParseFromArray(bytes, static_cast<int>(size)))
+    throw Failure(where, std::string("not a sound .pb file: it is no ") + name);
+  return proto;
+}
+
+void writeTensor(const runtime::Tensor &tensor, TensorProto &proto) {
+  for (const PbType &row : kTypes)
+    if (row.type == tensor.type)
+      proto.set_data_type(row.number);
+  for (int64_t size : tensor.dims)
+    proto.add_dims(size);
+  if (tensor.type != DLRT_STRING) {
+    proto.set_raw_data(tensor.data, tensor.bytes);
+    return;
+  }
+  auto *strings = static_cast<const dlrt_string *>(tensor.data);
+  for (size_t i = 0; i < tensor.bytes / sizeof(dlrt_string); ++i)
+    proto.add_string_data(strings[i].data, strings[i].size);
+}
+
+/// The bytes of a tensor's elements, of strings with their texts.
+size_t countBytes(const runtime::Tensor &tensor) {
+  size_t bytes = tensor.bytes;
+  auto *strings = static_cast<const dlrt_string *>(tensor.data);
+  size_t count =
+      tensor.type == DLRT_STRING ? tensor.bytes / sizeof(dlrt_string) : 0;
+  for (size_t i = 0; i < count; ++i)
+    bytes += strings[i].size;
+  return bytes;
+}
+
+void writeSequence(const std::vector<runtime::Tensor> &tensors,
+                   onnx::SequenceProto &proto) {
+  proto.set_elem_type(onnx::SequenceProto::TENSOR);
+  for (const runtime::Tensor &tensor : tensors)
+    writeTensor(tensor, *proto.add_tensor_values());
+}
+
+} // namespace
+
+Value parsePb(const std::string &where, const unsigned char *bytes, size_t size,
+              dlrt_value_kind kind) {
+  if (kind == DLRT_TENSOR)
+    return readTensor(where,
+                      parse<TensorProto>(where, bytes, size, "TensorProto"));
+  if (kind == DLRT_SEQUENCE)
+    return readSequence(
+        where, parse<onnx::SequenceProto>(where, bytes, size, "SequenceProto"));
+  return readOptional(
+      where, parse<onnx::OptionalProto>(where, bytes, size, "OptionalProto"));
+}
+
+std::string writePb(const std::string &name, dlrt_value_kind kind,
+                    const std::vector<runtime::Tensor> *tensors) {
+  size_t bytes = 0;
+  for (size_t i = 0; tensors && i < tensors->size(); ++i)
+    bytes += countBytes((*tensors)[i]);
   // Protobuf stops at 2 GB.
   if (bytes > size_t(INT_MAX) - 4096)
     throw Failure("output '" + name + "'", "its " + std::to_string(bytes) +
                                                " bytes do not fit into a .pb "
                                                "file, use "
                                                "--output-format=npy");
-  TensorProto proto;
+  if (kind == DLRT_TENSOR) {
+    TensorProto proto;
+    proto.set_name(name);
+    writeTensor(tensors->front(), proto);
+    return proto.SerializeAsString();
+  }
+  if (kind == DLRT_SEQUENCE) {
+    onnx::SequenceProto proto;
+    proto.set_name(name);
+    writeSequence(*tensors, proto);
+    return proto.SerializeAsString();
+  }
+  onnx::OptionalProto proto;
   proto.set_name(name);
-  for (const PbType &row : kTypes)
-    if (row.type == type)
-      proto.set_data_type(row.number);
-  for (int64_t size : dims)
-    proto.add_dims(size);
-  proto.set_raw_data(data, bytes);
+  bool isTensor = kind == DLRT_OPTIONAL_TENSOR;
+  proto.set_elem_type(isTensor ? onnx::OptionalProto::TENSOR
+                               : onnx::OptionalProto::SEQUENCE);
+  if (tensors && isTensor)
+    writeTensor(tensors->front(), *proto.mutable_tensor_value());
+  else if (tensors)
+    writeSequence(*tensors, *proto.mutable_sequence_value());
   return proto.SerializeAsString();
 }
 

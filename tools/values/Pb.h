@@ -12,16 +12,15 @@ namespace dl::values {
 /// library.
 bool pbSupported();
 
-/// Reads a tensor from the bytes of an ONNX TensorProto. Throws a Failure
-/// located at `where`.
-Value parsePb(const std::string &where, const unsigned char *bytes,
-              size_t size);
+/// Reads a value from the bytes of an ONNX TensorProto, SequenceProto or
+/// OptionalProto, as `kind` says. Throws a Failure located at `where`.
+Value parsePb(const std::string &where, const unsigned char *bytes, size_t size,
+              dlrt_value_kind kind = DLRT_TENSOR);
 
-/// A TensorProto with the tensor's data. Throws a Failure where that is too
-/// large.
-std::string writePb(const std::string &name, dlrt_type type,
-                    const std::vector<int64_t> &dims, const void *data,
-                    size_t bytes);
+/// A proto of that kind with the tensors' data; null for an optional without a
+/// value. Throws a Failure where that is too large.
+std::string writePb(const std::string &name, dlrt_value_kind kind,
+                    const std::vector<runtime::Tensor> *tensors);
 
 } // namespace dl::values
 

@@ -7,12 +7,13 @@ namespace dl::values {
 
 bool pbSupported() { return false; }
 
-Value parsePb(const std::string &where, const unsigned char *, size_t) {
+Value parsePb(const std::string &where, const unsigned char *, size_t,
+              dlrt_value_kind) {
   throw Failure(where, "this build of the tools does not read .pb files");
 }
 
-std::string writePb(const std::string &, dlrt_type,
-                    const std::vector<int64_t> &, const void *, size_t) {
+std::string writePb(const std::string &, dlrt_value_kind,
+                    const std::vector<runtime::Tensor> *) {
   return std::string();
 }
 

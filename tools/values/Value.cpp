@@ -44,6 +44,14 @@ std::string describe(dlrt_type type, const std::vector<int64_t> &dims) {
   return text + "]";
 }
 
+std::string describe(const runtime::Value &value) {
+  std::string text =
+      describeKind(value.kind) + std::string(dlrt_type_name(value.type)) + " [";
+  for (size_t d = 0; d < value.dims.size(); ++d)
+    text += (d ? ", " : "") + value.dims[d];
+  return text + (value.unranked ? "...]" : "]");
+}
+
 Bytes readFile(const std::string &path) {
   struct Closer {
     void operator()(FILE *file) const { fclose(file); }
@@ -60,13 +68,29 @@ Bytes readFile(const std::string &path) {
   return bytes;
 }
 
-Value readValue(const std::string &path) {
+const char *describeKind(dlrt_value_kind kind) {
+  switch (kind) {
+  case DLRT_SEQUENCE:
+    return "sequence of ";
+  case DLRT_OPTIONAL_TENSOR:
+    return "optional ";
+  case DLRT_OPTIONAL_SEQUENCE:
+    return "optional sequence of ";
+  default:
+    return "";
+  }
+}
+
+Value readValue(const std::string &path, dlrt_value_kind kind) {
   auto endsWith = [&](const char *ending) {
     size_t length = strlen(ending);
     return path.size() >= length &&
            path.compare(path.size() - length, length, ending) == 0;
   };
   if (endsWith(".npy")) {
+    if (kind != DLRT_TENSOR)
+      throw Failure(path, "a .npy file holds no sequences and optionals, use "
+                          ".pb");
     Bytes bytes = readFile(path);
     return parseNpy(path, bytes.data(), bytes.size());
   }
@@ -74,7 +98,7 @@ Value readValue(const std::string &path) {
     if (!pbSupported())
       throw Failure(path, "this build of the tools does not read .pb files");
     Bytes bytes = readFile(path);
-    return parsePb(path, bytes.data(), bytes.size());
+    return parsePb(path, bytes.data(), bytes.size(), kind);
   }
   throw Failure(path, "its name ends neither in .npy nor in .pb");
 }

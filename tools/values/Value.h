@@ -4,10 +4,11 @@
 #ifndef DL_TOOLS_VALUES_VALUE_H
 #define DL_TOOLS_VALUES_VALUE_H
 
-#include "runtime/api/dlrt.h"
+#include "runtime/api/dlrt.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -43,26 +44,40 @@ template <typename T> struct AlignedAllocator {
 };
 using Bytes = std::vector<unsigned char, AlignedAllocator<unsigned char>>;
 
-/// A dense row-major tensor in memory of its own, little endian.
+/// A dense row-major tensor in memory of its own, little endian; or a sequence
+/// of tensors, or nothing (an optional without a value). Of strings, the data
+/// is an array of dlrt_string over `texts`, which copies share.
 struct Value {
+  enum class Kind { Tensor, Sequence, None } kind = Kind::Tensor;
   dlrt_type type = DLRT_NONE;
   std::vector<int64_t> dims;
   Bytes data;
+  std::shared_ptr<const std::vector<std::string>> texts;
+  std::vector<Value> elements; ///< of a sequence
 };
+
+/// A tensor of strings, as many as `dims` has.
+Value makeStrings(const std::vector<int64_t> &dims,
+                  std::vector<std::string> texts);
 
 /// The bytes of a tensor of this type and shape; throws a Failure located at
 /// `where` when a size is negative or the product overflows.
 size_t byteSize(const std::string &where, dlrt_type type,
                 const std::vector<int64_t> &dims);
 
-/// "float32 [2, 3]".
+/// "float32 [2, 3]"; of a declared value "sequence of float32 [N, 3]".
+std::string describe(const runtime::Value &value);
 std::string describe(dlrt_type type, const std::vector<int64_t> &dims);
 
 /// Reads a whole file. Throws a Failure located at `path`.
 Bytes readFile(const std::string &path);
 
-/// Reads a tensor from a .npy or .pb file, as the name's ending tells.
-Value readValue(const std::string &path);
+/// Reads a value from a .npy or .pb file, as the name's ending tells; one that
+/// is no tensor from .pb alone.
+Value readValue(const std::string &path, dlrt_value_kind kind = DLRT_TENSOR);
+
+/// "sequence of ", "optional ", or nothing.
+const char *describeKind(dlrt_value_kind kind);
 
 } // namespace dl::values
 

@@ -104,8 +104,13 @@ void CpuProgram::call(const Step &step, void *const *arguments,
                          attributes.data() + step.firstAttribute,
                          static_cast<int>(step.attributeCount)};
   HostResources resources = {context.executor, context.scratch,
-                             context.scratchStride};
+                             context.scratchStride, context.strings,
+                             context.status};
   step.function->run(frame, resources);
+  if (!context.status->ok())
+    *context.status = std::move(*context.status)
+                          .at("step '" + std::string(step.name) + "' (" +
+                              step.kernelName + ")");
 }
 
 bool CpuProgram::run(const CpuRun &context) {
@@ -140,6 +145,8 @@ bool CpuProgram::run(const CpuRun &context) {
                step.depth > 0 && iteration[step.depth - 1] % 2 != 0);
     else
       call(step, current, context);
+    if (step.kind == Kind::Call && !context.status->ok())
+      return false;
     if (context.profile &&
         context.profile->events.size() < context.profile->events.capacity())
       context.profile->events.push_back({this, static_cast<uint32_t>(i),

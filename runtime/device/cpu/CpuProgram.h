@@ -41,6 +41,8 @@ struct CpuRun {
   std::byte *scratch;   ///< for each part of a dispatch
   size_t scratchStride; ///< bytes from one part's scratch to the next's
   const std::atomic<bool> *cancelled;
+  HostStrings *strings;
+  Status *status;                              ///< where a call fails
   ProfileSink *profile;                        ///< null where none is wanted
   std::chrono::steady_clock::time_point start; ///< of the run, for profiles
 };
@@ -63,7 +65,8 @@ public:
   /// unchanged.
   void setBuffer(uint32_t buffer, void *address);
 
-  /// Runs all steps; false when cancelled between two of them.
+  /// Runs all steps; false when cancelled between two of them, or a call has
+  /// failed.
   bool run(const CpuRun &context);
 
   /// Steps that one run executes and their operations; and for each step of the

@@ -126,11 +126,7 @@ private:
     step.kernelName = call.function()->c_str();
     step.name = call.name() && call.name()->size() ? call.name()->c_str()
                                                    : step.kernelName;
-    step.function = findHostFunction(step.kernelName);
-    if (!step.function)
-      return {Code::Unsupported, "this runtime has no function '" +
-                                     call.function()->str() +
-                                     "', which the module calls"};
+    DLRT_RETURN_IF_ERROR(findHostFunction(step.kernelName, step.function));
     step.count = 1;
     DLRT_RETURN_IF_ERROR(addViews(call.args(), step));
     DLRT_RETURN_IF_ERROR(addTypes(call, step));

@@ -8,6 +8,9 @@
 // CHECK: func.func private @matmul_{{.*}}softmax
 // CHECK-SAME: dl.tiles = #[[TILES]]
 // The first product: 6 rows of 4 vectors.
+// Values are packed, too, where there are rows for a block, but not for a few.
+// CHECK: %[[MANY:.*]] = arith.cmpi sge
+// CHECK: scf.if %[[MANY]]
 // CHECK: iter_args({{.*}}) -> (vector<16xf32>, {{.*}}vector<16xf32>)
 // CHECK: vector.fma
 // CHECK: vector.reduction <maximumf>

@@ -43,11 +43,14 @@ func.func private @dense(%x: tensor<24x64xf32>, %w: tensor<64x96xf32> {dl.consta
 // -----
 
 // A deep product: a piece of a panel at a time, with the sums kept in between, and
-// the next panel on its way.
+// what comes after it on its way, be it of another panel or the next piece.
 
 // CHECK-LABEL: func.func private @deep
 // CHECK: scf.for
+// CHECK: %[[BELOW:.*]] = arith.select
+// CHECK: %[[NEXT:.*]] = arith.select %{{.*}}, %{{.*}}, %[[BELOW]]
 // CHECK: vector.load {{.*}} vector<16xf32>
+// CHECK: arith.addi %[[NEXT]],
 // CHECK: memref.prefetch
 // CHECK: vector.fma
 // CHECK: vector.store
@@ -144,3 +147,21 @@ func.func private @wide(%x: tensor<40x74xbf16>, %w: tensor<74x64xbf16> {dl.const
   return %r : tensor<40x64xf32>
 }
 {-# dialect_resources: { builtin: { w: "0x0400000000000000" } } #-}
+
+// -----
+
+// One row: what comes 16 KiB later is fetched, a line for each vector.
+
+// CHECK-LABEL: func.func private @row
+// CHECK: %[[AHEAD:.*]] = arith.constant 4096 : index
+// CHECK: %[[AT:.*]] = arith.addi %{{.*}}, %[[AHEAD]]
+// CHECK: %[[PLACE:.*]] = arith.addi %[[AT]],
+// CHECK: memref.prefetch %{{.*}}[%[[PLACE]]]
+// CHECK: vector.fma
+#id = affine_map<(d0, d1) -> (d0, d1)>
+func.func private @row(%x: tensor<1x1024xf32>, %w: tensor<1024x1024xf32> {dl.constant}, %out: tensor<1x1024xf32>) -> tensor<1x1024xf32> attributes {dl.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %init = linalg.fill ins(%zero : f32) outs(%out : tensor<1x1024xf32>) -> tensor<1x1024xf32>
+  %r = linalg.matmul ins(%x, %w : tensor<1x1024xf32>, tensor<1024x1024xf32>) outs(%init : tensor<1x1024xf32>) -> tensor<1x1024xf32>
+  return %r : tensor<1x1024xf32>
+}

@@ -51,6 +51,11 @@ def arguments(example):
         for name, type in zip(names, split_types(match.group(1))):
             if name not in defined:
                 found.setdefault(name, type)
+    # What a region yields may come from outside.
+    for names, types in re.findall(r"dl\.yield ([^:\n]*) : (.*)", example):
+        for name, type in zip(re.findall(r"%\w+", names), split_types(types)):
+            if name not in defined:
+                found.setdefault(name, type)
     return found
 
 

@@ -13,3 +13,12 @@ func.func @late(%n: tensor<1xi64> {dl.value = dense<2> : tensor<1xi64>},
   %t = dl.sizes <()[s0, s1] -> (s1, s1 * 2)> : tensor<2xi64>
   return %s, %t : tensor<?xi32, #dl.dims<()[s0, s1] -> (s1)>>, tensor<2xi64>
 }
+
+// As a constant, sizes may stand before what gives them, where folding puts them.
+// CHECK: early: dense<[2, 4]> : tensor<2xi64>
+func.func @early(%n: tensor<1xi64> {dl.value = dense<2> : tensor<1xi64>}) -> tensor<2xi64>
+    attributes {dl.symbols = ["late"]} {
+  %t = dl.sizes <()[s0] -> (s0, s0 * 2)> : tensor<2xi64>
+  dl.bind %n {symbols = array<i64: 0>, message = "the size is not valid"} : tensor<1xi64>
+  return %t : tensor<2xi64>
+}

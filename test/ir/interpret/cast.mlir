@@ -1,8 +1,8 @@
 // RUN: dl-opt --run-reference %s -o /dev/null | FileCheck %s
 
-// Toward zero; what is out of range gives the nearest value in the reference.
-// CHECK: to_int: dense<[-1, 1, 127, -128, 0]> : tensor<5xi8>
-// CHECK: to_int: dense<[0, 1, 255, 0, 0]> : tensor<5xui8>
+// Toward zero; narrow integers take the low bits, as generated code does.
+// CHECK: to_int: dense<[-1, 1, 44, -44, 0]> : tensor<5xi8>
+// CHECK: to_int: dense<[255, 1, 44, 212, 0]> : tensor<5xui8>
 // CHECK: to_int: dense<true> : tensor<5xi1>
 func.func @to_int() -> (tensor<5xi8>, tensor<5xui8>, tensor<5xi1>) {
   %x = dl.constant dense<[-1.9, 1.9, 300.0, -300.0, 0x7FC00000]> : tensor<5xf32>
@@ -74,4 +74,18 @@ func.func @balanced() -> (tensor<2x2xbf16>, tensor<2x2xbf16>) {
   %b = dl.round_balanced %x {axes = array<i64: 0>} : (tensor<2x2xf32>) -> tensor<2x2xbf16>
   %c = dl.cast %x : (tensor<2x2xf32>) -> tensor<2x2xbf16>
   return %b, %c : tensor<2x2xbf16>, tensor<2x2xbf16>
+}
+
+// Integers below 32 bits take the low bits of one of 32.
+// CHECK: low: dense<[44, -106, 1]> : tensor<3xi8>
+// CHECK: low: dense<[-4, -6, 1]> : tensor<3xi4>
+// CHECK: low: dense<[3, 2, 1]> : tensor<3xui2>
+func.func @low() -> (tensor<3xi8>, tensor<3xi4>, tensor<3xui2>) {
+  %x = dl.constant dense<[300.5, 150.0, 1.9]> : tensor<3xf32>
+  %z = dl.constant dense<[300.0, -6.2, 1.0]> : tensor<3xf32>
+  %w = dl.constant dense<[7.0, -2.0, 5.0]> : tensor<3xf32>
+  %a = dl.cast %x : (tensor<3xf32>) -> tensor<3xi8>
+  %b = dl.cast %z : (tensor<3xf32>) -> tensor<3xi4>
+  %c = dl.cast %w : (tensor<3xf32>) -> tensor<3xui2>
+  return %a, %b, %c : tensor<3xi8>, tensor<3xi4>, tensor<3xui2>
 }

@@ -223,6 +223,7 @@ func.func @large() attributes {dl.symbols = []} {
 func.func @unbound_size() attributes {} {
   // expected-error @+1 {{uses a symbol without a value, or divides by zero, in affine_map<()[s0, s1, s2] -> (s2)>}}
   %0 = dl.sizes <()[s0, s1, s2] -> (s2)> : tensor<i64>
+  %1 = dl.neg %0 : (tensor<i64>) -> tensor<i64>
   return
 }
 
@@ -345,6 +346,7 @@ func.func @bound_check(%n: tensor<1xi64> {dl.value = dense<4> : tensor<1xi64>}) 
 func.func @bound_later(%n: tensor<1xi64> {dl.value = dense<4> : tensor<1xi64>}) attributes {dl.symbols = ["n"]} {
   // expected-error @+1 {{uses a symbol without a value}}
   %s = dl.sizes <()[s0] -> (s0)> : tensor<1xi64>
+  %t = dl.neg %s : (tensor<1xi64>) -> tensor<1xi64>
   dl.bind %n {symbols = array<i64: 0>, message = "the size is not valid"} : tensor<1xi64>
   return
 }

@@ -169,6 +169,34 @@ class SessionTest(unittest.TestCase):
         gc.collect()
         self.assertIsNone(gone())
 
+    def test_strings(self):
+        session = dl.Session(dl.compile(support.model(
+            'g (string[N, M] x, string[1] s) => (string[N, M] joined, string[N, M, P] parts, int64[N, M] counts)'
+            '{ joined = StringConcat(x, s) parts, counts = StringSplit(x) }')))
+        self.assertEqual(session.inputs[0], dl.Value("x", "string", ("N", "M")))
+        text = [["a b", "ä\0ä", ""], ["longer than what a small string holds", "c", "a b"]]
+        suffix = np.array(["!"])
+        for x in (np.array(text), np.array(text, object), np.array(text, object).T.copy().T, text):
+            joined, parts, counts = session.run([x, suffix])
+            self.assertEqual(joined.dtype, object)
+            self.assertEqual(joined.tolist(), [[word + "!" for word in row] for row in text])
+            self.assertEqual(counts.tolist(), [[2, 1, 0], [7, 1, 2]])
+            self.assertEqual(parts.shape, (2, 3, 7))
+            self.assertEqual(parts[1, 0].tolist(), text[1][0].split())
+        # Bytes are strings as well; what is no text comes back by Python's own rule.
+        raw = np.array([[b"\xff"]], object)
+        joined = session.run([raw, np.array([b"\xfe"])])[0]
+        self.assertEqual(joined[0, 0].encode("utf-8", "surrogateescape"), b"\xff\xfe")
+        target = np.empty((1, 1), object)
+        self.assertIs(session.run([raw, suffix], [target, None, None])[0], target)
+        self.assertEqual(target[0, 0], "\udcff!")
+        with self.assertRaisesRegex(dl.Error, "output 'joined': expected an array of objects of shape"):
+            session.run([raw, suffix], [np.empty((2, 1), object), None, None])
+        tensor = session.run([raw, suffix], tensors=True)[0]
+        self.assertEqual((tensor.dtype, tensor.shape), ("string", (1, 1)))
+        with self.assertRaisesRegex(dl.Error, "DLPack does not exchange strings"):
+            tensor.__dlpack__()
+
     def test_messages(self):
         digits, sums = dl.Session(self.digits), dl.Session(self.sums)
         a = np.ones((2, 3), np.float32)
@@ -180,7 +208,8 @@ class SessionTest(unittest.TestCase):
             (sums, {"a": a}, None, "not_bound", "input 'b' is missing"),
             (sums, {"a": a, "b": a, "c": a}, None, "not_found", "no input 'c', only 'a', 'b'"),
             (sums, [a, a[:, :2]], None, "mismatch", "'b'"),
-            (sums, [a, np.array("text")], None, "unsupported", "input 'b': arrays of strings"),
+            (sums, [a, np.array("text")], None, "mismatch", "type is string, expected float32"),
+            (sums, [a, np.array([None])], None, "unsupported", "input 'b': an element is no string but of NoneType"),
             (sums, [a, "text"], None, "invalid_argument", "input 'b': no array of float32"),
             (sums, [a, a], [a.T.copy(), None], "mismatch", "output 'sum': expected float32 [2, 3], found float32 [3, 2]"),
             (sums, [a, a], [a.astype(int), None], "mismatch", "found int64"),

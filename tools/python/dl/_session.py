@@ -20,14 +20,25 @@ class Value(NamedTuple):
     name: str
     dtype: str
     """As numpy and ml_dtypes write it: "float32", "bfloat16", "int4", ..."""
-    shape: tuple[int | str, ...]
-    """Sizes; text where one depends on named dimensions: "N", "2 * N + 1"."""
+    shape: tuple[int | str, ...] | None
+    """Sizes; text where one depends on named dimensions: "N", "2 * N + 1", or differs
+    between the tensors of a sequence: "?". None where these may have any rank."""
+    kind: str = "tensor"
+    """Or "sequence", "optional", "optional sequence", of tensors of that type and shape."""
 
 
-def _values(described: list[tuple[str, int, list[int], list[str]]]) -> tuple[Value, ...]:
+_KINDS = ("tensor", "sequence", "optional", "optional sequence")
+
+
+def _values(described: list[tuple[str, int, list[int], list[str], int, bool]]) -> tuple[Value, ...]:
     return tuple(
-        Value(name, _types.name_of(number), tuple(text if size < 0 else size for size, text in zip(sizes, dims)))
-        for name, number, sizes, dims in described
+        Value(
+            name,
+            _types.name_of(number),
+            None if unranked else tuple(text if size < 0 else size for size, text in zip(sizes, dims)),
+            _KINDS[kind],
+        )
+        for name, number, sizes, dims, kind, unranked in described
     )
 
 
@@ -193,12 +204,13 @@ class Session:
         Inputs are numpy arrays or any other DLPack producers on the CPU, of exactly the
         declared type. They are read in place; copied are those with strides and, to
         pack them, those of 2 and 4 bits. Numbers and nested lists are made arrays of
-        the declared type.
+        the declared type. Strings, which are copied, are arrays of str or bytes.
 
         Outputs are numpy arrays in memory of their own, that later runs leave alone;
         with `tensors`, Tensors over such memory. `outputs`, a dict or a list with None
         for what is not given, names writable arrays of the right type and shape that
-        are written and returned instead.
+        are written and returned instead. A sequence is a list of these, an optional
+        without a value None; what comes out of both is always new memory.
 
         Raises Error; its status is "mismatch" for a wrong type or shape, "busy" where
         another thread runs the session. Other Python threads run meanwhile.
@@ -206,19 +218,38 @@ class Session:
         named = isinstance(inputs, Mapping)
         given = self._arrange(inputs, self._inputs, "input", required=True)
         wanted = self._arrange(outputs, self._outputs, "output", required=False)
+        texts = {i: value for i, (value, of) in enumerate(zip(wanted, self._outputs)) if of.dtype == "string"}
         results = self._native.run(
             [self._argument(value, of, "input") for value, of in zip(given, self._inputs)],
-            [None if value is None else self._target(value, of) for value, of in zip(wanted, self._outputs)],
+            [
+                None if value is None or i in texts else self._target(value, of)
+                for i, (value, of) in enumerate(zip(wanted, self._outputs))
+            ],
         )
+        for i, target in texts.items():
+            if target is not None:
+                results[i] = self._write_texts(results[i], target, self._outputs[i])
         found = [
-            target if buffer is None else Tensor(buffer) if tensors else _types.from_buffer(buffer)
-            for buffer, target in zip(results, wanted)
+            self._result(result[0], tensors)
+            if isinstance(result, tuple)
+            else target
+            if result is None
+            else self._result(result, tensors)
+            for result, target in zip(results, wanted)
         ]
         return {value.name: array for value, array in zip(self._outputs, found)} if named else found
 
     def cancel(self) -> None:
         """Ends the run in progress in another thread, which raises an Error."""
         self._native.cancel()
+
+    @classmethod
+    def _result(cls, buffer: Any, tensors: bool) -> Any:
+        if isinstance(buffer, list):
+            return [cls._result(element, tensors) for element in buffer]
+        if buffer is None:
+            return None
+        return Tensor(buffer) if tensors else _types.from_buffer(buffer)
 
     @staticmethod
     def _arrange(given: Any, declared: tuple[Value, ...], what: str, required: bool) -> list[Any]:
@@ -238,20 +269,36 @@ class Session:
             values = list(given)
         else:
             raise TypeError(f"{what}s are a dict or a list, not {type(given).__name__}")
-        for name, value in zip(names, values):
-            if value is None and required:
-                raise Error(f"{what} {name!r} is missing", "not_bound")
+        for of, value in zip(declared, values):
+            if value is None and required and not of.kind.startswith("optional"):
+                raise Error(f"{what} {of.name!r} is missing", "not_bound")
         return values
+
+    @staticmethod
+    def _write_texts(result: _runtime.Buffer, target: Any, declared: Value) -> None:
+        """Strings have no memory that a run could write: they are copied."""
+        if not isinstance(target, np.ndarray) or target.dtype.kind != "O" or target.shape != tuple(result.dims):
+            expected = tuple(result.dims)
+            raise Error(f"output {declared.name!r}: expected an array of objects of shape {expected}", "mismatch")
+        target[...] = _types.from_buffer(result)
 
     @staticmethod
     def _argument(value: Any, declared: Value, what: str) -> Any:
         try:
+            if value is None:
+                return None
+            if declared.kind.endswith("sequence"):
+                if not isinstance(value, (list, tuple)):
+                    raise Error(f"not a list of arrays: {type(value).__name__}", "invalid_argument")
+                return [_types.as_argument(element, declared.dtype) for element in value]
             return _types.as_argument(value, declared.dtype)
         except Error as error:
             raise Error(f"{what} {declared.name!r}: {error}", error.status) from None
 
     @classmethod
     def _target(cls, value: Any, declared: Value) -> Any:
+        if declared.kind != "tensor":
+            raise Error(f"output {declared.name!r}: no array holds a {declared.kind}", "unsupported")
         if declared.dtype in _types.PACKED:
             raise Error(f"output {declared.name!r}: {declared.dtype} is packed: no array holds it", "unsupported")
         if isinstance(value, np.ndarray) or hasattr(value, "__dlpack__"):

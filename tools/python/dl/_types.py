@@ -96,7 +96,8 @@ def as_argument(value: Any, declared: str) -> tuple[Any, int, "tuple[int, ...] |
     """A value as the extension takes it: an array, and the type and dims that stand in
     place of the array's own, or 0 and None.
 
-    An array of numpy's own types, or any other DLPack producer, is handed on as it is.
+    An array of numpy's own types, or any other DLPack producer, is handed on as it is;
+    one of strings is a list of bytes.
     What is no array (a number, a list) becomes one of the declared type.
     """
     if not isinstance(value, np.ndarray):
@@ -110,11 +111,23 @@ def as_argument(value: Any, declared: str) -> tuple[Any, int, "tuple[int, ...] |
         return pack(value, PACKED[name]), _NUMBERS[name], value.shape
     if name in _EXTRA:
         return value.view(np.dtype(f"uint{8 * value.dtype.itemsize}")), _NUMBERS[name], None
-    if value.dtype.kind in "OUS":
-        raise Error("arrays of strings are not taken", "unsupported")
+    if value.dtype.kind in "OUST":
+        return _encode(value), _NUMBERS["string"], value.shape
     if name not in _NUMBERS or not value.dtype.isnative:
         raise Error(f"arrays of {value.dtype} are not taken", "unsupported")
     return value, 0, None
+
+
+def _encode(array: np.ndarray[Any, Any]) -> list[bytes]:
+    """The elements of an array of str or bytes, text as UTF-8."""
+    result = []
+    for text in array.reshape(-1).tolist():
+        if isinstance(text, str):
+            text = text.encode("utf-8", "surrogateescape")
+        if not isinstance(text, bytes):
+            raise Error(f"an element is no string but of {type(text).__name__}", "unsupported")
+        result.append(text)
+    return result
 
 
 def _from_plain(value: Any, declared: str) -> np.ndarray[Any, Any]:
@@ -127,6 +140,11 @@ def _from_plain(value: Any, declared: str) -> np.ndarray[Any, Any]:
 def from_buffer(buffer: _runtime.Buffer) -> np.ndarray[Any, Any]:
     """A result as a numpy array over the same memory; packed types are unpacked."""
     name = name_of(buffer.type)
+    if name == "string":
+        texts = [text.decode("utf-8", "surrogateescape") for text in buffer.strings()]
+        array = np.empty(len(texts), dtype=object)
+        array[:] = texts
+        return array.reshape(tuple(buffer.dims))
     if name not in _EXTRA:
         return buffer.array()
     dtype = dtype_of(name)

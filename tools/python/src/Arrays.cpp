@@ -99,8 +99,25 @@ void copyBlock(const nb::ndarray<nb::ro> &array, size_t axis, const char *from,
 
 } // namespace
 
+/// (list of bytes, type, dims) of strings.
+static Array readStrings(const nb::tuple &parts) {
+  Array result;
+  result.type = DLRT_STRING;
+  result.texts = nb::cast<nb::list>(parts[0]);
+  result.dims = nb::cast<std::vector<int64_t>>(parts[2]);
+  for (nb::handle text : result.texts) {
+    nb::bytes bytes = nb::cast<nb::bytes>(text);
+    result.strings.push_back({bytes.c_str(), bytes.size()});
+  }
+  result.data = result.strings.data();
+  result.bytes = result.strings.size() * sizeof(dlrt_string);
+  return result;
+}
+
 Array readArray(nb::handle given, const std::string &what) {
   nb::tuple parts = nb::cast<nb::tuple>(given);
+  if (nb::cast<int>(parts[1]) == DLRT_STRING)
+    return readStrings(parts);
   Array result;
   if (!nb::try_cast(parts[0], result.owner) || !result.owner.is_valid())
     fail(DLRT_INVALID_ARGUMENT,
@@ -154,8 +171,21 @@ Buffer::Buffer(dlrt_type type, std::vector<int64_t> dims, size_t bytes)
          "an output of " + std::to_string(bytes) + " bytes: out of memory");
 }
 
+Buffer::Buffer(std::vector<int64_t> dims, std::vector<std::string> texts)
+    : type(DLRT_STRING), dims(std::move(dims)),
+      bytes(texts.size() * sizeof(dlrt_string)), texts(std::move(texts)) {}
+
+nb::list Buffer::strings() const {
+  nb::list result;
+  for (const std::string &text : texts)
+    result.append(nb::bytes(text.data(), text.size()));
+  return result;
+}
+
 nb::object Buffer::exchange(nb::handle self) {
   const Buffer &buffer = nb::cast<const Buffer &>(self);
+  if (buffer.type == DLRT_STRING)
+    fail(DLRT_UNSUPPORTED, "DLPack does not exchange strings");
   nb::dlpack::dtype type = toDLPack(buffer.type);
   if (type.bits == 0)
     fail(DLRT_UNSUPPORTED,

@@ -27,13 +27,16 @@ struct Array {
   size_t bytes = 0;
   /// The elements in order, where those of `owner` are not.
   std::unique_ptr<char[]> copy;
+  /// Of strings, the data, over the bytes of `texts`.
+  std::vector<dlrt_string> strings;
+  nanobind::list texts;
 };
 
 /// Reads (array, type, dims): an object that gives its memory by DLPack or the
 /// buffer protocol, on the CPU. `type` other than 0 and `dims` other than None
-/// stand in place of what the array says, which then holds the bytes alone. Not
-/// a copy unless the array has strides. Throws runtime::Error; `what` names the
-/// value.
+/// stand in place of what the array says, which then holds the bytes alone; of
+/// strings, `array` is a list of bytes. Not a copy unless the array has
+/// strides. Throws runtime::Error; `what` names the value.
 Array readArray(nanobind::handle given, const std::string &what);
 
 /// As readArray, of an array to write: it has no strides, and can be written.
@@ -46,11 +49,17 @@ Array readOutput(nanobind::handle given, const std::string &what);
 class Buffer {
 public:
   Buffer(dlrt_type type, std::vector<int64_t> dims, size_t bytes);
+  /// Of strings, which are copied.
+  Buffer(std::vector<int64_t> dims, std::vector<std::string> texts);
 
   dlrt_type type;
   std::vector<int64_t> dims;
   size_t bytes;
   void *data() const { return memory.get(); }
+  std::vector<std::string> texts;
+
+  /// The elements of a tensor of strings, as bytes.
+  nanobind::list strings() const;
 
   /// A DLPack producer over the same memory; it keeps `self` alive. Throws for
   /// types that DLPack has not.

@@ -44,12 +44,33 @@ nb::object decode(const std::string &name) {
                                         "surrogateescape"));
 }
 
-/// (name, type, sizes, dims as text) of each value.
+/// (name, type, sizes, dims as text, kind, unranked) of each value.
 nb::list describe(const std::vector<runtime::Value> &values) {
   nb::list result;
   for (const runtime::Value &value : values)
     result.append(nb::make_tuple(decode(value.name), int(value.type),
-                                 value.sizes, value.dims));
+                                 value.sizes, value.dims, int(value.kind),
+                                 value.unranked));
+  return result;
+}
+
+/// A value that is given: a tensor, the tensors of a sequence, or nothing.
+struct Given {
+  bool isSequence = false;
+  bool isNone = false;
+  std::vector<Array> arrays;
+};
+
+/// Reads (array, type, dims), a list of such, or None.
+Given readGiven(nb::handle given, const std::string &what) {
+  Given result;
+  result.isNone = given.is_none();
+  result.isSequence = nb::isinstance<nb::list>(given);
+  if (result.isSequence)
+    for (nb::handle element : nb::cast<nb::list>(given))
+      result.arrays.push_back(readArray(element, what));
+  else if (!result.isNone)
+    result.arrays.push_back(readArray(given, what));
   return result;
 }
 
@@ -75,9 +96,11 @@ public:
   int threads() const { return session.threads(); }
   void cancel() { session.cancel(); }
 
-  /// A whole run: given (array, type, dims) for each input, and the same or
-  /// None for each output. Returns a Buffer for each output that was None, else
-  /// None.
+  /// A whole run: given (array, type, dims) for each input (a list of these for
+  /// a sequence, None for an optional without a value), and the same or None
+  /// for each output. Returns a Buffer for each output that was None, else
+  /// None; for sequences and optionals, a list of Buffers, a Buffer or None in
+  /// a tuple of one.
   nb::list run(const nb::list &given, const nb::list &wanted) {
     // The calls below belong together, which the session's own lock cannot
     // know.
@@ -89,10 +112,10 @@ public:
       ~Leave() { flag = false; }
     } leave{inUse};
 
-    std::vector<Array> arrays;
+    std::vector<Given> arrays;
     arrays.reserve(inputs.size());
     for (size_t i = 0; i < inputs.size(); ++i)
-      arrays.push_back(readArray(given[i], "input '" + inputs[i].name + "'"));
+      arrays.push_back(readGiven(given[i], "input '" + inputs[i].name + "'"));
     std::vector<Array> targets(outputs.size());
     std::vector<bool> isGiven(outputs.size());
     for (size_t i = 0; i < outputs.size(); ++i)
@@ -107,8 +130,11 @@ public:
       runUnlocked(arrays, targets, isGiven, results);
     }
     nb::list list;
-    for (std::optional<Buffer> &result : results)
-      list.append(result ? nb::cast(std::move(*result)) : nb::none());
+    for (uint32_t i = 0; i < results.size(); ++i)
+      if (outputs[i].kind != DLRT_TENSOR)
+        list.append(nb::make_tuple(collect(i)));
+      else
+        list.append(results[i] ? nb::cast(std::move(*results[i])) : nb::none());
     return list;
   }
 
@@ -123,26 +149,59 @@ private:
     return options;
   }
 
-  void runUnlocked(const std::vector<Array> &arrays,
+  /// What an output that is no tensor holds, copied from the session's memory.
+  nb::object collect(uint32_t index) const {
+    int64_t count = session.outputCount(index);
+    bool isSequence = outputs[index].kind == DLRT_SEQUENCE ||
+                      outputs[index].kind == DLRT_OPTIONAL_SEQUENCE;
+    if (count < 0)
+      return nb::none();
+    nb::list buffers;
+    for (int64_t i = 0; i < count; ++i) {
+      runtime::Tensor found = session.outputTensor(index, size_t(i));
+      Buffer buffer(found.type, found.dims, found.bytes);
+      if (found.bytes)
+        std::memcpy(buffer.data(), found.data, found.bytes);
+      buffers.append(nb::cast(std::move(buffer)));
+    }
+    return isSequence ? nb::object(buffers) : nb::object(buffers[0]);
+  }
+
+  void bind(uint32_t index, const Given &given) {
+    if (given.isNone)
+      return session.bindNone(index);
+    if (given.isSequence) {
+      std::vector<runtime::Tensor> tensors;
+      for (const Array &array : given.arrays)
+        tensors.push_back({array.type, array.dims,
+                           const_cast<void *>(array.data), array.bytes});
+      return session.bindSequence(index, tensors);
+    }
+    const Array &array = given.arrays[0];
+    runtime::detail::Sized<dlrt_tensor> tensor;
+    tensor.type = array.type;
+    tensor.rank = int32_t(array.dims.size());
+    tensor.dims = array.dims.data();
+    tensor.data = const_cast<void *>(array.data);
+    tensor.bytes = array.bytes;
+    runtime::detail::check(dlrt_session_bind_input, session.get(), index,
+                           static_cast<const dlrt_tensor *>(&tensor));
+  }
+
+  void runUnlocked(const std::vector<Given> &arrays,
                    const std::vector<Array> &targets,
                    const std::vector<bool> &isGiven,
                    std::vector<std::optional<Buffer>> &results) {
-    for (uint32_t i = 0; i < arrays.size(); ++i) {
-      runtime::detail::Sized<dlrt_tensor> tensor;
-      tensor.type = arrays[i].type;
-      tensor.rank = int32_t(arrays[i].dims.size());
-      tensor.dims = arrays[i].dims.data();
-      tensor.data = const_cast<void *>(arrays[i].data);
-      tensor.bytes = arrays[i].bytes;
-      runtime::detail::check(dlrt_session_bind_input, session.get(), i,
-                             static_cast<const dlrt_tensor *>(&tensor));
-    }
+    for (uint32_t i = 0; i < arrays.size(); ++i)
+      bind(i, arrays[i]);
     // Bound to something, so that the session makes no memory of its own for
     // them.
     for (uint32_t i = 0; i < outputs.size(); ++i)
       session.bindOutput(i, &nowhere, sizeof nowhere);
     session.prepare();
     for (uint32_t i = 0; i < outputs.size(); ++i) {
+      if (outputs[i].kind != DLRT_TENSOR)
+        continue;
       runtime::Tensor found = session.output(i);
       bool isKnown = std::find(found.dims.begin(), found.dims.end(), -1) ==
                      found.dims.end();
@@ -151,7 +210,7 @@ private:
           checkTarget(i, targets[i], found);
         session.bindOutput(i, const_cast<void *>(targets[i].data),
                            targets[i].bytes);
-      } else if (!isKnown) {
+      } else if (!isKnown || found.type == DLRT_STRING) {
         session.bindOutput(i, nullptr, 0);
       } else {
         results[i].emplace(found.type, found.dims, found.bytes);
@@ -163,9 +222,13 @@ private:
     session.run();
     // What only the run could size lies in the session's memory.
     for (uint32_t i = 0; i < outputs.size(); ++i) {
+      if (outputs[i].kind != DLRT_TENSOR)
+        continue;
       runtime::Tensor found = session.output(i);
       if (isGiven[i]) {
         checkTarget(i, targets[i], found);
+      } else if (found.type == DLRT_STRING) {
+        results[i].emplace(found.dims, found.strings());
       } else if (!results[i]) {
         results[i].emplace(found.type, found.dims, found.bytes);
         if (found.bytes)
@@ -217,6 +280,7 @@ NB_MODULE(_runtime, m) {
       .def_prop_ro("type", [](const Buffer &self) { return int(self.type); })
       .def_prop_ro("dims", [](const Buffer &self) { return self.dims; })
       .def_prop_ro("nbytes", [](const Buffer &self) { return self.bytes; })
+      .def("strings", &Buffer::strings)
       .def("exchange", [](nb::handle self) { return Buffer::exchange(self); })
       .def("array", [](nb::handle self) { return Buffer::array(self); });
 

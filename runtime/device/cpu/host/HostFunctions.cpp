@@ -3,16 +3,27 @@
 
 #include "runtime/device/cpu/host/HostFunctions.h"
 
+#include "runtime/device/cpu/host/OptionalFunctions.h"
+
 #include <cstring>
 
 namespace dlrt {
 
-const HostFunction *findHostFunction(const char *name) {
-  for (const HostFunction *function :
-       {&kCopyFunction, &kRowOrderFunction, &kSuppressFunction, &kTopKFunction})
-    if (strcmp(function->name, name) == 0)
-      return function;
-  return nullptr;
+Status findHostFunction(const char *name, const HostFunction *&function) {
+  for (const HostFunction *known :
+       {&kCopyFunction, &kRowOrderFunction, &kSuppressFunction, &kTopKFunction,
+        &kStringConcatFunction, &kStringCaseFunction, &kStringCountFunction,
+        &kStringSplitFunction, &kStringRankFunction, &kStringToNumberFunction,
+        &kNumberToStringFunction})
+    if (strcmp(known->name, name) == 0) {
+      function = known;
+      return {};
+    }
+  if (isOptionalFunction(name))
+    return findOptionalFunction(name, function);
+  return {Code::Unsupported, "this runtime has no function '" +
+                                 std::string(name) +
+                                 "', which the module calls"};
 }
 
 } // namespace dlrt

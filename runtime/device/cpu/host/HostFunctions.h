@@ -13,8 +13,22 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace dlrt {
+
+/// The strings of a run, for which numbers stand: equal numbers for equal
+/// strings. A tensor of strings is, to a function, one of int64.
+class HostStrings {
+public:
+  /// The text of a string, until the next run; empty for no string's number.
+  virtual std::string_view text(int64_t number) const = 0;
+  /// The number of a text, which is copied where it is new.
+  virtual int64_t number(std::string_view text) = 0;
+
+protected:
+  ~HostStrings() = default;
+};
 
 /// A dense row-major tensor in host memory. Inputs must not be written.
 struct HostArgument {
@@ -40,6 +54,8 @@ struct HostResources {
   Executor *executor;
   std::byte *scratch;
   size_t scratchStride;
+  HostStrings *strings;
+  Status *status; ///< for a failure, which ends the run
 
   void *scratchOf(size_t part) const { return scratch + part * scratchStride; }
 };
@@ -51,12 +67,14 @@ struct HostFunction {
   /// bytes of scratch that each part needs. What it accepts, `run` can do.
   Status (*prepare)(const HostCallFrame &frame, int64_t &scratchBytes);
 
-  /// Runs the call. Allocates nothing.
+  /// Runs the call. Allocates nothing but the texts of new strings.
   void (*run)(const HostCallFrame &frame, const HostResources &resources);
 };
 
-/// Finds a function by its name; null where there is none.
-const HostFunction *findHostFunction(const char *name);
+/// Finds a function by its name: one of those below, or one of the library of
+/// optional functions, which is opened for it (see OptionalFunctions.h). Fails
+/// where there is none.
+Status findHostFunction(const char *name, const HostFunction *&function);
 
 /// Copies its first argument to its second, of as many bytes.
 extern const HostFunction kCopyFunction;
@@ -71,6 +89,20 @@ extern const HostFunction kRowOrderFunction;
 /// and their number (int64); tensors of numbers are float32. Attribute: 1 where
 /// boxes are given by their centers.
 extern const HostFunction kSuppressFunction;
+
+/// Functions on strings, as the dialect's ops of their names define them. Each
+/// has the strings, and a result of as many elements; string_concat has two
+/// operands, which are broadcast, string_split a result with one dimension
+/// more. Attributes: of string_case, 1 for upper case and the locale's number;
+/// of string_count and string_split, the delimiter's number and the most
+/// splits, -1 for all.
+extern const HostFunction kStringConcatFunction;
+extern const HostFunction kStringCaseFunction;
+extern const HostFunction kStringCountFunction;
+extern const HostFunction kStringSplitFunction;
+extern const HostFunction kStringRankFunction;
+extern const HostFunction kStringToNumberFunction;
+extern const HostFunction kNumberToStringFunction;
 
 /// The k largest or smallest elements along an axis. Arguments: data, values,
 /// and indices (int64), the latter two with k elements along the axis.

@@ -16,7 +16,7 @@ UNTESTED = {
 }
 
 # Operators, or versions, that the compiler refuses by name; the check fails once it does not.
-REFUSED = {"Det", "MaxRoiPool", "MaxUnpool", "MelWeightMatrix", "Scan-8"}
+REFUSED = {"MaxRoiPool"}
 
 # What ONNX Runtime says of a type, or of a form of an operator, that it does not take.
 NOT_TAKEN = (

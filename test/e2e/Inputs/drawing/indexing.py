@@ -77,15 +77,22 @@ def scatter_nd(draw):
     return draw.node([draw.array(shape, dtype), indices, draw.array([count, *shape[depth:]], dtype, -2, 2)], reduction=kind, fixed=[(1, 1)])
 
 
+# Types of indices, depth and values that ONNX Runtime has together.
+_ONE_HOT_TYPES = ("int64", "int64", "int64"), ("int64", "int64", "float32"), ("int32", "int32", "float32"), ("float32", "float32", "float32")
+
+
 @covers("OneHot")
 def one_hot(draw):
+    of_indices, of_depth, of_values = draw.pick(_ONE_HOT_TYPES)
+    for parameter, dtype in (("T1", of_indices), ("T2", of_depth), ("T3", of_values)):
+        draw.bind(parameter, dtype)
     depth = draw.integer(1, 6)
-    indices = draw.array(draw.shape(1, 3), draw.type("T1"), -depth if draw.since >= 11 else 0, depth - 1)
+    indices = draw.array(draw.shape(1, 3), of_indices, -depth if draw.since >= 11 else 0, depth - 1)
     if draw.chance(0.2):
         indices = draw.array(indices.shape, indices.dtype, 0, depth + 2)
     indices = np.round(indices).astype(indices.dtype)
     axis = draw.pick([None, draw.integer(-indices.ndim - 1 if draw.since >= 11 else 0, indices.ndim)])
-    return draw.node([indices, np.array(depth, draw.type("T2")), draw.array([2], draw.type("T3"))], axis=axis, fixed=[2])
+    return draw.node([indices, np.array(depth, of_depth), draw.array([2], of_values)], axis=axis, fixed=[2])
 
 
 @covers("TensorScatter")

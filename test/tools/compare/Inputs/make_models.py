@@ -36,10 +36,10 @@ def make(folder, x, w, factor=None):
 
 def main():
     random = np.random.default_rng(0)
-    x, w = (random.integers(-3, 4, shape).astype(np.float32) for shape in ((20, 64), (64, 48)))
+    x, w = (random.integers(-3, 4, shape).astype(np.float32) for shape in ((40, 64), (64, 48)))
     make(f"{sys.argv[1]}/exact", x, w, factor=1)
     make(f"{sys.argv[1]}/wrong", x, w, factor=2)
-    x, w = (random.standard_normal(shape).astype(np.float32) for shape in ((20, 64), (64, 48)))
+    x, w = (random.standard_normal(shape).astype(np.float32) for shape in ((40, 64), (64, 48)))
     make(f"{sys.argv[1]}/rounded", x, w)
 
 

@@ -1,0 +1,254 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "tools/verify/Program.h"
+
+#include "ir/dialect/Dims.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/BitVector.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+using namespace mlir::dl::reference;
+
+namespace dl::tools {
+
+func::FuncOp Program::findFunction(ModuleOp module) {
+  for (auto function : module.getOps<func::FuncOp>())
+    if (!function.isDeclaration())
+      return function;
+  return {};
+}
+
+std::optional<Tensors> getGivenInputs(func::FuncOp function) {
+  Tensors inputs;
+  for (unsigned i = 0, e = function.getNumArguments(); i < e; ++i) {
+    auto value = function.getArgAttrOfType<ElementsAttr>(i, "dl.value");
+    FailureOr<Tensor> input =
+        value ? Tensor::fromAttribute(value) : FailureOr<Tensor>(failure());
+    if (failed(input))
+      return std::nullopt;
+    inputs.push_back(*input);
+  }
+  return inputs;
+}
+
+size_t countOps(const Program &program) {
+  return llvm::count_if(
+      program.getFunction().front().without_terminator(),
+      [](Operation &op) { return !op.hasTrait<OpTrait::ConstantLike>(); });
+}
+
+FailureOr<Recording> record(const Program &program) {
+  Recording recording;
+  func::FuncOp function = program.getFunction();
+  Block *block = &function.front();
+  InterpreterOptions options;
+  options.amend = [&](Operation *op, ArrayRef<Tensor>,
+                      ArrayRef<int64_t> symbols, Tensors &results) {
+    if (op->getBlock() != block)
+      return;
+    for (auto [value, tensor] : llvm::zip(op->getResults(), results))
+      recording.values[value] = tensor;
+    recording.symbols.assign(symbols.begin(), symbols.end());
+  };
+  if (failed(interpret(function, program.inputs, options)))
+    return failure();
+  for (auto [argument, tensor] :
+       llvm::zip(function.getArguments(), program.inputs))
+    recording.values[argument] = tensor;
+  // A bind changes the symbols after it has been seen.
+  for (auto bind : function.getOps<mlir::dl::BindOp>()) {
+    std::vector<int64_t> sizes =
+        recording.values.lookup(bind.getSizes()).load<int64_t>();
+    for (auto [symbol, size] : llvm::zip(bind.getSymbols(), sizes)) {
+      if (symbol >= static_cast<int64_t>(recording.symbols.size()))
+        recording.symbols.resize(symbol + 1, kUnboundSymbol);
+      recording.symbols[symbol] = size;
+    }
+  }
+  return recording;
+}
+
+//===----------------------------------------------------------------------===//
+// Cutting
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Cuts one program out of another.
+class Extraction {
+public:
+  Extraction(const Program &program, const Cut &cut, const Recording &recording)
+      : cut(cut), recording(recording), hasValues(!recording.values.empty()) {
+    result.module = cast<ModuleOp>((*program.module)->clone(mapping));
+    if (hasValues)
+      result.inputs = program.inputs;
+    function = result.getFunction();
+    if (auto names =
+            function->getAttrOfType<ArrayAttr>(mlir::dl::kInputNamesAttr))
+      for (auto name : names.getAsRange<StringAttr>())
+        this->names.push_back(name.str());
+    this->names.resize(function.getNumArguments());
+  }
+
+  Program run() {
+    for (Value value : cut.given)
+      give(value);
+    returnResults();
+    removeDeadOps();
+    removeUnusedArguments();
+    addSymbolCarriers();
+    nameArguments();
+    return std::move(result);
+  }
+
+private:
+  void addArgument(Type type, Location loc, const Tensor &value,
+                   std::string name) {
+    (void)function.insertArgument(function.getNumArguments(), type,
+                                  DictionaryAttr(), loc);
+    if (hasValues)
+      result.inputs.push_back(value);
+    names.push_back(std::move(name));
+  }
+
+  void give(Value value) {
+    Value copy = mapping.lookup(value);
+    addArgument(copy.getType(), copy.getLoc(), recording.values.lookup(value),
+                "");
+    copy.replaceAllUsesWith(function.getArguments().back());
+    mapping.map(value, function.getArguments().back());
+  }
+
+  void returnResults() {
+    SmallVector<Value> results;
+    for (Value value : cut.results)
+      results.push_back(mapping.lookup(value));
+    Operation *terminator = function.front().getTerminator();
+    if (results == SmallVector<Value>(terminator->getOperands()))
+      return;
+    terminator->setOperands(results);
+    function.removeResAttrsAttr();
+    function.setFunctionType(FunctionType::get(function.getContext(),
+                                               function.getArgumentTypes(),
+                                               ValueRange(results).getTypes()));
+    function->removeAttr(mlir::dl::kOutputTypesAttr);
+    function->removeAttr(mlir::dl::kOutputNamesAttr);
+    Builder builder(function.getContext());
+    SmallVector<std::string> texts;
+    for (size_t i = 0; i < results.size(); ++i)
+      texts.push_back("result" + std::to_string(i));
+    SmallVector<StringRef> texts2(texts.begin(), texts.end());
+    function->setAttr(mlir::dl::kOutputNamesAttr,
+                      builder.getStrArrayAttr(texts2));
+  }
+
+  void removeDeadOps() {
+    for (Operation *op : cut.unbound)
+      mapping.lookup(op)->erase();
+    for (Operation &op :
+         llvm::make_early_inc_range(llvm::reverse(function.front())))
+      if (isOpTriviallyDead(&op))
+        op.erase();
+  }
+
+  void removeUnusedArguments() {
+    unsigned count = function.getNumArguments();
+    llvm::BitVector unused(count);
+    for (unsigned i = 0; i < count; ++i)
+      if (function.getArgument(i).use_empty())
+        unused.set(i);
+    if (unused.any() || !cut.given.empty())
+      function->removeAttr(mlir::dl::kInputTypesAttr);
+    for (unsigned i = count; i-- > 0;)
+      if (unused[i]) {
+        if (!result.inputs.empty())
+          result.inputs.erase(result.inputs.begin() + i);
+        names.erase(names.begin() + i);
+      }
+    (void)function.eraseArguments(unused);
+  }
+
+  /// A symbol that no input's shape and no dl.bind gives any more becomes the
+  /// size of an input that nothing reads.
+  void addSymbolCarriers() {
+    size_t count = recording.symbols.size();
+    if (auto names = function->getAttrOfType<ArrayAttr>(mlir::dl::kSymbolsAttr))
+      count = std::max(count, names.size());
+    DenseSet<unsigned> bound;
+    for (Type type : function.getArgumentTypes())
+      if (auto tensor = dyn_cast<RankedTensorType>(type))
+        for (AffineExpr dim : mlir::dl::getDims(tensor))
+          if (auto symbol = dyn_cast_or_null<AffineSymbolExpr>(dim))
+            bound.insert(symbol.getPosition());
+    for (auto bind : function.getOps<mlir::dl::BindOp>())
+      bound.insert(bind.getSymbols().begin(), bind.getSymbols().end());
+    for (unsigned i = 0; i < count; ++i) {
+      if (bound.contains(i))
+        continue;
+      Type element = IntegerType::get(function.getContext(), 8);
+      Tensor value;
+      if (hasValues && i < recording.symbols.size())
+        value = Tensor(element, {std::max<int64_t>(recording.symbols[i], 0)});
+      addArgument(mlir::dl::getTensorType(
+                      {getAffineSymbolExpr(i, function.getContext())}, element),
+                  function.getLoc(), value, "size" + std::to_string(i));
+    }
+  }
+
+  void nameArguments() {
+    llvm::StringSet<> taken;
+    for (const std::string &name : names)
+      taken.insert(name);
+    size_t next = 0;
+    for (std::string &name : names)
+      while (name.empty()) {
+        std::string fresh = "given" + std::to_string(next++);
+        if (taken.insert(fresh).second)
+          name = fresh;
+      }
+    SmallVector<StringRef> texts(names.begin(), names.end());
+    function->setAttr(mlir::dl::kInputNamesAttr,
+                      Builder(function.getContext()).getStrArrayAttr(texts));
+  }
+
+  const Cut &cut;
+  const Recording &recording;
+  bool hasValues;
+  IRMapping mapping;
+  Program result;
+  func::FuncOp function;
+  SmallVector<std::string> names;
+};
+
+} // namespace
+
+Program extract(const Program &program, const Cut &cut,
+                const Recording &recording) {
+  return Extraction(program, cut, recording).run();
+}
+
+//===----------------------------------------------------------------------===//
+// Printing
+//===----------------------------------------------------------------------===//
+
+std::string print(const Program &program, StringRef comment) {
+  Program copy = program.clone();
+  func::FuncOp function = copy.getFunction();
+  for (auto [i, input] : llvm::enumerate(copy.inputs))
+    function.setArgAttr(i, "dl.value", input.toAttribute());
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  SmallVector<StringRef> lines;
+  comment.split(lines, '\n', -1, /*KeepEmpty=*/false);
+  for (StringRef line : lines)
+    stream << "// " << line << "\n";
+  copy.module->print(stream, OpPrintingFlags().enableDebugInfo());
+  stream << "\n";
+  return text;
+}
+
+} // namespace dl::tools
