@@ -63,9 +63,10 @@ struct Vocabulary {
 
 class Mutator {
 public:
-  Mutator(Message &root, unsigned seed) : random(seed) { collect(root, 0); }
+  Mutator(Message &root, unsigned seed) : root(root), random(seed) {}
 
   void mutate() {
+    collectAll();
     Message &message = *messages[below(messages.size())];
     const auto &descriptor = *message.GetDescriptor();
     // A field that is there more often than one that is not.
@@ -86,6 +87,13 @@ private:
 
   template <class Values> const auto &pick(const Values &values) {
     return values[below(std::size(values))];
+  }
+
+  /// What there is now: a change deletes what it replaces.
+  void collectAll() {
+    messages.clear();
+    names.clear();
+    collect(root, 0);
   }
 
   void collect(Message &message, int depth) {
@@ -153,6 +161,7 @@ private:
   }
 
   void replaceMessage(Message &target) {
+    collectAll(); // making the target may have deleted another one
     if (const Message *other = findAnother(target)) {
       std::unique_ptr<Message> copy(other->New());
       copy->CopyFrom(*other); // it may hold the target
@@ -237,6 +246,7 @@ private:
     }
   }
 
+  Message &root;
   std::minstd_rand random;
   std::vector<Message *> messages;
   std::vector<std::string> names;
