@@ -185,7 +185,8 @@ LogicalResult GraphImporter::importBranches(NodeContext &node,
   if (!condition)
     return failure();
   Body bodies[2];
-  for (auto [body, branch] : llvm::zip(bodies, ArrayRef{&onTrue, &onFalse})) {
+  const onnx::GraphProto *branches[] = {&onTrue, &onFalse};
+  for (auto [body, branch] : llvm::zip(bodies, branches)) {
     if (failed(importRegion(node, *branch, {}, body,
                             [](ValueRange) { return SmallVector<Value>(); })))
       return failure();
