@@ -62,8 +62,9 @@ public:
   }
 
   LogicalResult initialize(MLIRContext *context) override {
-    converter = std::make_shared<LLVMTypeConverter>(
-        context, LowerToLLVMOptions(context));
+    LowerToLLVMOptions options(context);
+    options.overrideIndexBitwidth(indexBits);
+    converter = std::make_shared<LLVMTypeConverter>(context, options);
     addPatterns(*converter);
     return success();
   }
@@ -85,6 +86,8 @@ public:
     for (auto function : getOperation().getOps<LLVM::LLVMFuncOp>())
       function->removeAttr(kKernelAttr);
   }
+
+  unsigned indexBits = 64;
 
 private:
   void addPatterns(LLVMTypeConverter &converter) {
@@ -124,8 +127,10 @@ private:
 
 } // namespace
 
-std::unique_ptr<Pass> createConvertKernelsToLLVMPass() {
-  return std::make_unique<ConvertKernelsToLLVM>();
+std::unique_ptr<Pass> createConvertKernelsToLLVMPass(unsigned indexBits) {
+  auto pass = std::make_unique<ConvertKernelsToLLVM>();
+  pass->indexBits = indexBits;
+  return pass;
 }
 
 } // namespace dl::cpu

@@ -10,9 +10,7 @@
 using namespace mlir;
 using namespace mlir::dl::cpu;
 
-/// How a type lies in memory: what is narrower than a byte takes one, and
-/// floats of a byte or less are their bits.
-static Type getStoredType(Type type) {
+Type mlir::dl::cpu::getStoredType(Type type) {
   unsigned bits = type.getIntOrFloatBitWidth();
   return bits < 8 || (bits == 8 && isa<FloatType>(type))
              ? IntegerType::get(type.getContext(), 8)
@@ -77,30 +75,35 @@ Value KernelFunction::loadPointer(Value table, int64_t position) {
   return LLVM::LoadOp::create(builder, loc, pointer, at);
 }
 
-Value KernelFunction::makeMemory(Value pointer, Type elementType) {
-  // The descriptor of a one-dimensional memref; its size is never looked at.
+Value mlir::dl::cpu::makeMemory(OpBuilder &builder, Location loc, Value pointer,
+                                Type elementType, unsigned indexBits) {
+  // The descriptor of a one-dimensional memref.
   MLIRContext *context = builder.getContext();
-  Type i64 = builder.getI64Type();
-  Type array = LLVM::LLVMArrayType::get(i64, 1);
+  Type integer = builder.getIntegerType(indexBits);
+  Type array = LLVM::LLVMArrayType::get(integer, 1);
   Type descriptorType = LLVM::LLVMStructType::getLiteral(
-      context, {pointer.getType(), pointer.getType(), i64, array, array});
+      context, {pointer.getType(), pointer.getType(), integer, array, array});
   Value descriptor = LLVM::PoisonOp::create(builder, loc, descriptorType);
   auto insert = [&](Value value, ArrayRef<int64_t> at) {
     descriptor =
         LLVM::InsertValueOp::create(builder, loc, descriptor, value, at);
   };
   auto constant = [&](int64_t value) {
-    return LLVM::ConstantOp::create(builder, loc, i64,
-                                    builder.getI64IntegerAttr(value));
+    return LLVM::ConstantOp::create(builder, loc, integer,
+                                    builder.getIntegerAttr(integer, value));
   };
   insert(pointer, {0});
   insert(pointer, {1});
   insert(constant(0), {2});
-  insert(constant(std::numeric_limits<int64_t>::max()), {3, 0});
+  insert(constant(llvm::maxIntN(indexBits)), {3, 0});
   insert(constant(1), {4, 0});
   Type memory = MemRefType::get({ShapedType::kDynamic}, elementType);
   return UnrealizedConversionCastOp::create(builder, loc, memory, descriptor)
       .getResult(0);
+}
+
+Value KernelFunction::makeMemory(Value pointer, Type elementType) {
+  return cpu::makeMemory(builder, loc, pointer, elementType);
 }
 
 Value KernelFunction::allocateScratch(Type elementType, Value elements) {

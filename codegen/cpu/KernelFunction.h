@@ -14,6 +14,15 @@
 
 namespace mlir::dl::cpu {
 
+/// How an element type lies in memory: what is narrower than a byte takes one,
+/// and floats of a byte or less are their bits.
+Type getStoredType(Type type);
+
+/// Memory from `pointer` on as memref<?xT>; its size is never looked at. An
+/// index has `indexBits` bits in the end.
+Value makeMemory(OpBuilder &builder, Location loc, Value pointer,
+                 Type elementType, unsigned indexBits = 64);
+
 /// Replaces a kernel on tensors by a function with the kernel ABI:
 ///   (buffers: ptr, sizes: ptr, begin: index, end: index, scratch: ptr,
 ///    imports: ptr) -> ()

@@ -6,6 +6,7 @@
 // sums).
 
 #include "codegen/cpu/KernelFunction.h"
+#include "codegen/cpu/StoreTracer.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -15,16 +16,6 @@ using namespace mlir;
 using namespace mlir::dl::cpu;
 
 namespace {
-
-/// `source`, stored as a box of a buffer.
-struct Store {
-  Value source;
-  Buffer buffer;
-  /// For each dimension of the buffer: offset, stride, and the dimension of the
-  /// source, or -1 for one that the source lacks.
-  SmallVector<Value> offsets, strides;
-  SmallVector<int> dimensions;
-};
 
 /// How the elements of a statement are visited.
 struct Schedule {
@@ -42,16 +33,13 @@ public:
   LogicalResult run();
 
 private:
-  void trace(Value value, const Buffer &buffer);
   void emitStatement(ArrayRef<Store> stores);
   Schedule schedule(ArrayRef<Store> stores, ArrayRef<Value> sizes);
   void emitElements(ArrayRef<Store> stores, Position position,
                     ArrayRef<unsigned> innerDims, const Schedule &plan,
                     ArrayRef<Value> sizes);
   void writeAll(ArrayRef<Store> stores, ArrayRef<LaneIndex> position);
-  Store fullStore(Value source, const Buffer &buffer);
   SmallVector<Value> sizesOf(const Store &store);
-  void flush();
 
   KernelFunction &kernel;
   ElementEmitter &emitter;
@@ -62,24 +50,9 @@ private:
   /// In a sequential kernel whose columns (positions in the last dimension) do
   /// not depend on each other: the range of columns of this tile.
   Value firstColumn, endColumn;
-  SmallVector<Store, 0> pending;
 };
 
 } // namespace
-
-//===----------------------------------------------------------------------===//
-// What is stored
-//===----------------------------------------------------------------------===//
-
-Store LoopEmitter::fullStore(Value source, const Buffer &buffer) {
-  Store store{source, buffer, {}, {}, {}};
-  for (size_t d = 0; d < buffer.sizes.size(); ++d) {
-    store.offsets.push_back(index.constant(0));
-    store.strides.push_back(index.constant(1));
-    store.dimensions.push_back(d);
-  }
-  return store;
-}
 
 SmallVector<Value> LoopEmitter::sizesOf(const Store &store) {
   auto type = cast<RankedTensorType>(store.source.getType());
@@ -89,142 +62,14 @@ SmallVector<Value> LoopEmitter::sizesOf(const Store &store) {
   return sizes;
 }
 
-/// Generates the stores that turn a destination into `value`, in order.
-void LoopEmitter::trace(Value value, const Buffer &buffer) {
-  if (emitter.buffers.count(value))
-    return; // the destination itself
-  Operation *op = value.getDefiningOp();
-  if (auto insert = dyn_cast_or_null<tensor::InsertSliceOp>(op)) {
-    trace(insert.getDest(), buffer);
-    flush();
-    Store store{insert.getSource(), buffer, {}, {}, {}};
-    llvm::SmallBitVector dropped = insert.getDroppedDims();
-    auto toValue = [&](OpFoldResult mixed) {
-      if (auto constant = getConstantIntValue(mixed))
-        return index.constant(*constant);
-      return emitter.scalar(cast<Value>(mixed));
-    };
-    int next = 0;
-    for (size_t d = 0; d < buffer.sizes.size(); ++d) {
-      store.offsets.push_back(toValue(insert.getMixedOffsets()[d]));
-      store.strides.push_back(toValue(insert.getMixedStrides()[d]));
-      store.dimensions.push_back(dropped.test(d) ? -1 : next++);
-    }
-    emitStatement(store);
-    emitter.buffers[value] = buffer;
-    return;
-  }
-  if (auto loop = dyn_cast_or_null<scf::ForOp>(op)) {
-    unsigned number = cast<OpResult>(value).getResultNumber();
-    if (loop.getNumResults() != 1)
-      return emitter.fail(op, "a sequential loop carries one tensor");
-    trace(loop.getInitArgs()[number], buffer);
-    flush();
-    emitter.buffers[loop.getRegionIterArg(number)] = buffer;
-    Value lower = emitter.scalar(loop.getLowerBound());
-    Value upper = emitter.scalar(loop.getUpperBound());
-    Value step = emitter.scalar(loop.getStep());
-    emitLoop(builder, loc, lower, upper, step, {},
-             [&](Value i, ValueRange) -> SmallVector<Value> {
-               ElementEmitter::Scope scope(emitter);
-               emitter.scalars.map(loop.getInductionVar(), i);
-               trace(loop.getBody()->getTerminator()->getOperand(number),
-                     buffer);
-               flush();
-               return {};
-             });
-    emitter.buffers[value] = buffer;
-    return;
-  }
-  if (auto branch = dyn_cast_or_null<scf::IfOp>(op)) {
-    unsigned number = cast<OpResult>(value).getResultNumber();
-    Value condition = emitter.scalar(branch.getCondition());
-    auto ifOp = scf::IfOp::create(builder, loc, condition,
-                                  /*withElseRegion=*/true);
-    for (auto [from, to] : {std::pair(branch.thenBlock(), ifOp.thenBlock()),
-                            std::pair(branch.elseBlock(), ifOp.elseBlock())}) {
-      OpBuilder::InsertionGuard guard(builder);
-      ElementEmitter::Scope scope(emitter);
-      builder.setInsertionPointToStart(to);
-      trace(from->getTerminator()->getOperand(number), buffer);
-      flush();
-    }
-    emitter.buffers[value] = buffer;
-    return;
-  }
-  // In a sequential kernel, a later statement reads what this one stores.
-  pending.push_back(fullStore(value, buffer));
-  if (sequential) {
-    flush();
-    emitter.buffers[value] = buffer;
-  }
-}
-
-/// Emits the stores that were put off, those of equal sizes in one loop nest.
-void LoopEmitter::flush() {
-  while (!pending.empty()) {
-    SmallVector<Store, 0> together{pending.front()}, rest;
-    Type shape = cast<RankedTensorType>(pending.front().source.getType())
-                     .clone(builder.getI8Type());
-    for (Store &store : llvm::drop_begin(pending)) {
-      Type other = cast<RankedTensorType>(store.source.getType())
-                       .clone(builder.getI8Type());
-      (other == shape ? together : rest).push_back(store);
-    }
-    pending = std::move(rest);
-    emitStatement(together);
-  }
-}
-
-/// Whether every step of a sequential kernel reads and writes all columns of
-/// the destination, each for itself; then tiles are ranges of columns.
-static bool isColumnwise(func::FuncOp source) {
-  auto terminator =
-      cast<func::ReturnOp>(source.getBody().front().getTerminator());
-  if (terminator.getNumOperands() != 1)
-    return false;
-  auto type = cast<RankedTensorType>(terminator.getOperand(0).getType());
-  if (type.getRank() == 0 || type.isDynamicDim(type.getRank() - 1))
-    return false;
-  int64_t columns = type.getDimSize(type.getRank() - 1);
-  auto takesAll = [&](auto op, RankedTensorType whole, RankedTensorType part) {
-    int64_t last = whole.getRank() - 1;
-    return whole.getRank() > 0 && part.getRank() > 0 &&
-           whole.getDimSize(last) == columns &&
-           part.getDimSize(part.getRank() - 1) == columns &&
-           getConstantIntValue(op.getMixedOffsets()[last]) == 0 &&
-           getConstantIntValue(op.getMixedStrides()[last]) == 1 &&
-           getConstantIntValue(op.getMixedSizes()[last]) == columns &&
-           !op.getDroppedDims().test(last);
-  };
-  WalkResult result = source.walk([&](Operation *op) {
-    bool allowed = true;
-    if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
-      allowed = takesAll(insert, insert.getDestType(), insert.getSourceType());
-    if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op);
-        slice && slice->getParentOfType<scf::ForOp>() &&
-        slice.getSourceType() == type)
-      allowed = takesAll(slice, slice.getSourceType(), slice.getResultType());
-    if (auto extract = dyn_cast<tensor::ExtractOp>(op))
-      allowed =
-          !isa<scf::ForOp>(extract.getTensor().getParentBlock()->getParentOp());
-    if (auto loop = dyn_cast<scf::ForOp>(op))
-      allowed =
-          loop.getNumResults() == 1 && loop.getResult(0).getType() == type;
-    return allowed ? WalkResult::advance() : WalkResult::interrupt();
-  });
-  return !result.wasInterrupted();
-}
-
 LogicalResult LoopEmitter::run() {
-  // A loop within a body is part of its element.
-  kernel.source.walk([&](scf::ForOp loop) {
-    sequential |= !loop->getParentOfType<linalg::GenericOp>();
-  });
+  sequential = isSequential(kernel.source);
   auto emitAll = [&] {
+    StoreTracer tracer(emitter, sequential,
+                       [&](ArrayRef<Store> stores) { emitStatement(stores); });
     for (KernelFunction::Output &output : kernel.getOutputs())
-      trace(output.value, output.buffer);
-    flush();
+      tracer.trace(output.value, output.buffer);
+    tracer.flush();
   };
   if (sequential && isColumnwise(kernel.source)) {
     Buffer out = kernel.getOutputs().front().buffer;
@@ -420,20 +265,8 @@ void LoopEmitter::writeAll(ArrayRef<Store> stores,
   for (const Store &store : stores)
     elements.push_back(emitter.read(store.source, position));
   for (auto [store, element] : llvm::zip(stores, elements)) {
-    Position at;
-    for (size_t d = 0; d < store.buffer.sizes.size(); ++d) {
-      LaneIndex offset = index.uniform(store.offsets[d]);
-      if (store.dimensions[d] < 0) {
-        at.push_back(offset);
-        continue;
-      }
-      LaneIndex lane =
-          index.mul(position[store.dimensions[d]], store.strides[d]);
-      at.push_back(IndexBuilder::getConstant(offset.base) == 0
-                       ? lane
-                       : index.add(lane, offset));
-    }
-    emitter.write(store.buffer, at, element);
+    emitter.write(store.buffer, getStorePosition(index, store, position),
+                  element);
   }
 }
 

@@ -82,7 +82,7 @@ void registerLoweringPasses() {
   registerPass(createVerifyKernelsPass);
   registerPass([] { return createExpandArithmeticPass(); });
   registerPass(createLowerVectorsPass);
-  registerPass(createConvertKernelsToLLVMPass);
+  registerPass([] { return createConvertKernelsToLLVMPass(); });
   PassPipelineRegistration<>("dl-cpu-lowering",
                              "kernels to the LLVM dialect, for this CPU",
                              [](OpPassManager &manager) {

@@ -44,8 +44,9 @@ std::unique_ptr<mlir::Pass> createLowerVectorsPass();
 std::unique_ptr<mlir::Pass> createExpandArithmeticPass(bool hasRounding = false,
                                                        bool hasScaling = false);
 
-/// Converts what is left to the LLVM dialect.
-std::unique_ptr<mlir::Pass> createConvertKernelsToLLVMPass();
+/// Converts what is left to the LLVM dialect; an index has `indexBits` bits.
+std::unique_ptr<mlir::Pass>
+createConvertKernelsToLLVMPass(unsigned indexBits = 64);
 
 /// Registers the passes above for dl-opt, and the pipeline `dl-cpu-lowering`.
 void registerLoweringPasses();

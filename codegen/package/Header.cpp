@@ -221,8 +221,9 @@ private:
     auto function = text(step.function);
     auto typeVector = builder.CreateVector(types);
     auto attributes = builder.CreateVector(step.attributes);
-    auto call = fb::CreateHostCall(builder, function, args, typeVector,
-                                   attributes, name);
+    auto call = fb::CreateHostCall(
+        builder, function, args, typeVector, attributes, name,
+        static_cast<int32_t>(step.args.size() - step.numInputs));
     return fb::CreateStep(builder, fb::Action_HostCall, call.Union());
   }
 
@@ -265,6 +266,27 @@ addCpuCode(flatbuffers::FlatBufferBuilder &builder, const HeaderInput &input) {
   return result;
 }
 
+static std::vector<Offset<fb::CudaCode>>
+addCudaCode(flatbuffers::FlatBufferBuilder &builder, const HeaderInput &input) {
+  std::vector<Offset<fb::CudaCode>> result;
+  for (auto [range, image] :
+       llvm::zip(input.cudaRanges, input.package.cudaImages)) {
+    std::vector<Offset<fb::DeviceKernel>> kernels;
+    for (const dl::ptx::PtxKernel &kernel : image.kernels)
+      kernels.push_back(
+          fb::CreateDeviceKernel(builder, builder.CreateString(kernel.name),
+                                 static_cast<int32_t>(kernel.threads),
+                                 static_cast<int32_t>(kernel.sharedBytes),
+                                 static_cast<int32_t>(kernel.args),
+                                 static_cast<int32_t>(kernel.sizes)));
+    auto kernelVector = builder.CreateVector(kernels);
+    auto arch = builder.CreateString(image.arch);
+    fb::Segment segment = toSegment(range);
+    result.push_back(fb::CreateCudaCode(builder, arch, &segment, kernelVector));
+  }
+  return result;
+}
+
 static std::vector<Offset<fb::Constant>>
 addConstants(flatbuffers::FlatBufferBuilder &builder,
              const HeaderInput &input) {
@@ -293,7 +315,9 @@ addConstants(flatbuffers::FlatBufferBuilder &builder,
 std::vector<char> dl::package::buildHeader(const HeaderInput &input) {
   flatbuffers::FlatBufferBuilder builder;
   std::vector<const char *> targets;
-  if (!input.package.cpuImages.empty())
+  if (!input.package.cudaImages.empty())
+    targets.push_back("cuda");
+  else if (!input.package.cpuImages.empty())
     targets.push_back("cpu");
   if (!input.package.reference.empty())
     targets.push_back(dlrt::kReferenceTarget);
@@ -307,6 +331,9 @@ std::vector<char> dl::package::buildHeader(const HeaderInput &input) {
         fb::CreateKernel(builder, builder.CreateSharedString(name)));
   auto constants = builder.CreateVector(addConstants(builder, input));
   auto code = builder.CreateVector(addCpuCode(builder, input));
+  Offset<flatbuffers::Vector<Offset<fb::CudaCode>>> cuda;
+  if (!input.package.cudaImages.empty())
+    cuda = builder.CreateVector(addCudaCode(builder, input));
   auto producer = builder.CreateString(input.package.producer);
   auto entryVector = builder.CreateVector(entries);
   auto kernelVector = builder.CreateVector(kernels);
@@ -326,7 +353,7 @@ std::vector<char> dl::package::buildHeader(const HeaderInput &input) {
   bool hasDebug = input.debugRange.size != 0;
   auto header =
       fb::CreateModule(builder, producer, entryVector, kernelVector, constants,
-                       code, 0, hasDebug ? &debug : nullptr, stringVector,
+                       code, cuda, hasDebug ? &debug : nullptr, stringVector,
                        input.referenceRange.size ? &reference : nullptr);
   fb::FinishModuleBuffer(builder, header);
   return {builder.GetBufferPointer(),

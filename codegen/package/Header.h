@@ -25,6 +25,7 @@ struct HeaderInput {
   llvm::ArrayRef<Program> programs;
   llvm::ArrayRef<ConstantData> constants;
   std::vector<FileRange> codeRanges; // of all pieces of all images
+  std::vector<FileRange> cudaRanges; // of the images' texts
   std::vector<FileRange> constantRanges;
   FileRange debugRange;     // empty for none
   FileRange referenceRange; // empty for none

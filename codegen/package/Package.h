@@ -7,6 +7,7 @@
 #define DL_CODEGEN_PACKAGE_PACKAGE_H
 
 #include "codegen/cpu/Image.h"
+#include "codegen/ptx/Image.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -32,6 +33,8 @@ namespace dl {
 /// read,
 ///   or unit for all; `dl.generator`, `dl.accumulator`, `dl.products`: how the
 ///   kernel is made; all four for the debug information alone;
+/// - `dl.stages` and `dl.temporaries`: of a kernel for a GPU; see
+///   codegen/gpu/GenerateStages.h. One dispatch becomes as many;
 /// - `dl.in_place`: for each result, the input whose memory it may take, or -1.
 struct PackageInput {
   mlir::ModuleOp module;
@@ -39,6 +42,10 @@ struct PackageInput {
   /// takes the last one that it can run. Each has all kernels in the same
   /// order.
   std::vector<cpu::CpuImage> cpuImages;
+  /// Code for CUDA devices, from the most general to the most special, each
+  /// with the same kernels in the same order: the stages that the attribute
+  /// `dl.stages` of the kernels tells. The module is for this target alone.
+  std::vector<ptx::PtxImage> cudaImages;
   /// Symbols of the kernels in the order of the images' entries.
   std::vector<std::string> kernelNames;
   /// MLIR bytecode of `module`, as importing left it, for the reference

@@ -405,6 +405,8 @@ private:
     auto kernel = kernels.find(op.getKernel());
     Operation *callee =
         mlir::SymbolTable::lookupNearestSymbolFrom(op, op.getKernelAttr());
+    if (callee && callee->hasAttr("dl.stages"))
+      return addStages(op, callee, steps);
     if (kernel == kernels.end() || !callee)
       return op->emitOpError("there is no code for kernel '")
              << op.getKernel() << "'";
@@ -444,6 +446,53 @@ private:
           input < static_cast<int64_t>(op.getInputs().size()))
         step.inPlace.push_back({result, static_cast<size_t>(input)});
     steps.push_back(std::move(step));
+    return success();
+  }
+
+  /// One dispatch for each stage of a kernel for a GPU. Temporaries are values
+  /// as all others.
+  LogicalResult addStages(mlir::dl::DispatchOp op, Operation *callee,
+                          std::vector<Step> &steps) {
+    Step whole;
+    if (failed(addArgs(op, whole)) || failed(addSizes(op, callee, whole)))
+      return failure();
+    auto toValue = [&](mlir::AffineMap map) {
+      return toFormula(map.getResult(0), program.formulas, {}, whole.sizes);
+    };
+    std::vector<View> buffers = whole.args;
+    for (auto bytes : callee->getAttrOfType<mlir::ArrayAttr>("dl.temporaries")
+                          .getAsRange<mlir::AffineMapAttr>()) {
+      FormulaId size = toValue(bytes.getValue());
+      int32_t storage = program.addStorage(StorageKind::Arena, 0, size);
+      buffers.push_back({storage, kNoFormula, {}, size});
+    }
+    auto flops = callee->getAttrOfType<mlir::AffineMapAttr>("dl.flops");
+    for (auto [i, stage] :
+         llvm::enumerate(callee->getAttrOfType<mlir::ArrayAttr>("dl.stages")
+                             .getAsRange<mlir::DictionaryAttr>())) {
+      llvm::StringRef entry = stage.getAs<mlir::StringAttr>("entry").getValue();
+      auto kernel = kernels.find(entry);
+      if (kernel == kernels.end())
+        return op->emitOpError("there is no code for stage '") << entry << "'";
+      Step step;
+      step.kind = Step::Kind::Dispatch;
+      step.kernel = kernel->second;
+      step.name = whole.name;
+      step.sizes = whole.sizes;
+      auto taken = stage.getAs<mlir::DenseI64ArrayAttr>("buffers");
+      for (int64_t buffer : taken.asArrayRef())
+        step.args.push_back(buffers[static_cast<size_t>(buffer)]);
+      step.numInputs = step.args.size() - 1;
+      step.tiles = program.formulas.ceilDiv(
+          toValue(stage.getAs<mlir::AffineMapAttr>("elements").getValue()),
+          program.formulas.constant(
+              stage.getAs<mlir::IntegerAttr>("workgroup").getInt()));
+      // Those of the whole kernel.
+      if (i == 0 && flops)
+        step.flops = toFormula(flops.getValue().getResult(0), program.formulas,
+                               whole.sizes, {});
+      steps.push_back(std::move(step));
+    }
     return success();
   }
 

@@ -23,9 +23,14 @@ namespace {
 class Writer {
 public:
   Writer(const WriterInput &input, Output &output)
-      : input(input), output(output),
-        header{input.package, input.programs, input.constants, {}, {}, {}, {}} {
-  }
+      : input(input), output(output), header{input.package,
+                                             input.programs,
+                                             input.constants,
+                                             {},
+                                             {},
+                                             {},
+                                             {},
+                                             {}} {}
 
   Expected<uint64_t> write() {
     layOut();
@@ -52,6 +57,8 @@ private:
   void layOut() {
     for (const auto &image : input.package.cpuImages)
       header.codeRanges.resize(header.codeRanges.size() + image.pieces.size());
+    for (const auto &image : input.package.cudaImages)
+      header.cudaRanges.push_back({0, image.text.size(), 0});
     header.constantRanges.resize(input.constants.size());
     header.debugRange.size = input.debugInfo.size();
     header.referenceRange.size = input.package.reference.size();
@@ -62,6 +69,8 @@ private:
     for (const auto &image : input.package.cpuImages)
       for (const auto &piece : image.pieces)
         *range++ = place(piece.bytes.size(), dlrt::kSegmentAlignment);
+    for (FileRange &cuda : header.cudaRanges)
+      cuda = place(cuda.size, dlrt::kSegmentAlignment);
     header.debugRange = place(input.debugInfo.size(), 1);
     if (!input.package.reference.empty())
       header.referenceRange =
@@ -88,6 +97,11 @@ private:
         if (Error error =
                 writeRange(*range++, {piece.bytes.data(), piece.bytes.size()}))
           return error;
+    for (auto [text, image] :
+         llvm::zip(header.cudaRanges, input.package.cudaImages))
+      if (Error error =
+              writeRange(text, {image.text.data(), image.text.size()}))
+        return error;
     if (Error error =
             writeRange(header.referenceRange, input.package.reference))
       return error;

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/spirv/GenerateKernels.h"
-#include "codegen/spirv/StageFunction.h"
+#include "codegen/gpu/GenerateStages.h"
+#include "codegen/gpu/StageFunction.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
@@ -14,6 +15,7 @@
 #include "mlir/Pass/Pass.h"
 
 using namespace mlir;
+using namespace ::dl::gpucode;
 using namespace ::dl::spirv;
 
 static bool hasMemoryForm(Type elementType) {
@@ -67,49 +69,71 @@ static LogicalResult checkKernel(func::FuncOp kernel,
   return failure(result.wasInterrupted());
 }
 
-static LogicalResult generateKernel(func::FuncOp kernel, SymbolTable &functions,
-                                    const SpirvTarget &target) {
-  if (failed(mlir::dl::cpu::generalizeNamedOps(kernel)) ||
-      failed(checkKernel(kernel, target)))
-    return failure();
-  OpBuilder builder(kernel.getContext());
-  Plan plan = choosePlan(kernel);
-  SmallVector<Attribute> stages;
-  SmallVector<Attribute> temporaries(plan.temporaries.size());
-  for (auto [i, stage] : llvm::enumerate(plan.stages)) {
-    builder.clearInsertionPoint();
-    StageFunction function(kernel, plan, target, builder);
-    function.declare(plan, i);
-    AffineMap elements = function.emit(stage);
-    StringAttr name = builder.getStringAttr(kernel.getName() + "." + Twine(i));
-    function.function.setName(name);
-    functions.insert(function.function);
-    if (!elements)
-      return failure();
-    stages.push_back(builder.getDictionaryAttr(
-        {builder.getNamedAttr("entry",
-                              SymbolTable::getSymbolName(function.function)),
-         builder.getNamedAttr("elements", AffineMapAttr::get(elements))}));
+namespace {
+
+/// Buffers are bindings in order, sizes push constants.
+class VulkanEntry : public EntryBuilder {
+public:
+  explicit VulkanEntry(const SpirvTarget &target) : target(target) {}
+
+  Operation *begin(OpBuilder &builder, Location loc, StringRef name,
+                   ArrayRef<Type> elementTypes, unsigned sizeCount) override {
+    SmallVector<Type> types;
+    buffers = elementTypes.size();
+    for (Type type : elementTypes)
+      types.push_back(getMemoryType(ShapedType::kDynamic, type,
+                                    spirv::StorageClass::StorageBuffer));
+    if (sizeCount)
+      types.push_back(getMemoryType(sizeCount, builder.getI32Type(),
+                                    spirv::StorageClass::PushConstant));
+    function = gpu::GPUFuncOp::create(builder, loc, name,
+                                      builder.getFunctionType(types, {}));
+    function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(),
+                      builder.getUnitAttr());
+    function->setAttr(spirv::getEntryPointABIAttrName(),
+                      spirv::getEntryPointABIAttr(
+                          builder.getContext(),
+                          {static_cast<int32_t>(target.workgroupSize), 1, 1}));
+    builder.setInsertionPointToStart(&function.getBody().front());
+    return function;
   }
-  kernel->setAttr("dl.stages", builder.getArrayAttr(stages));
-  if (!temporaries.empty()) {
-    // A function for the formulas alone.
-    builder.clearInsertionPoint();
-    StageFunction function(kernel, plan, target, builder);
-    function.declare(plan, plan.stages.size());
-    for (auto [i, value] : llvm::enumerate(plan.temporaries)) {
-      AffineMap bytes = function.getBytesOf(value);
-      if (!bytes)
-        return failure();
-      temporaries[i] = AffineMapAttr::get(bytes);
-    }
-    function.function.erase();
+  Value getMemory(OpBuilder &, Location, unsigned number) override {
+    return function.getArgument(number);
   }
-  kernel->setAttr("dl.temporaries", builder.getArrayAttr(temporaries));
-  kernel.eraseBody();
-  kernel.setPrivate();
-  return success();
-}
+  Value getSize(OpBuilder &builder, Location loc, unsigned number) override {
+    Value table = function.getArguments().back();
+    Value at = arith::ConstantIndexOp::create(builder, loc, number);
+    Value loaded = memref::LoadOp::create(builder, loc, table, ValueRange{at});
+    return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                      loaded);
+  }
+  SmallVector<int64_t> end(OpBuilder &builder, Location loc, unsigned,
+                           bool) override {
+    gpu::ReturnOp::create(builder, loc);
+    // Bindings stay where they are.
+    SmallVector<int64_t> all;
+    for (unsigned i = 0; i < buffers; ++i)
+      all.push_back(i);
+    return all;
+  }
+  int64_t getWorkgroupSize() const override { return target.workgroupSize; }
+
+private:
+  static Type getMemoryType(int64_t elements, Type elementType,
+                            spirv::StorageClass storage) {
+    MLIRContext *context = elementType.getContext();
+    if (elementType.isInteger(1)) // a byte
+      elementType = IntegerType::get(context, 8);
+    return MemRefType::get({elements}, elementType, MemRefLayoutAttrInterface(),
+                           spirv::StorageClassAttr::get(context, storage));
+  }
+
+  const SpirvTarget &target;
+  gpu::GPUFuncOp function;
+  unsigned buffers = 0;
+};
+
+} // namespace
 
 namespace dl::spirv {
 
@@ -141,8 +165,10 @@ LogicalResult generateKernels(ModuleOp module, const SpirvTarget &target) {
                          triple, mlir::spirv::getDefaultResourceLimits(context),
                          mlir::spirv::ClientAPI::Vulkan));
   SymbolTable table(functions);
+  VulkanEntry entry(target);
   for (func::FuncOp kernel : kernels)
-    if (failed(generateKernel(kernel, table, target)))
+    if (failed(checkKernel(kernel, target)) ||
+        failed(gpucode::generateStages(kernel, table, entry)))
       return failure();
   return success();
 }

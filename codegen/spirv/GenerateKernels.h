@@ -22,22 +22,9 @@ struct SpirvTarget {
   int64_t pushConstantBytes = 128; ///< for the sizes of dynamic dimensions
 };
 
-/// Generates every `dl.kernel` function on tensors of a module, each as stages:
-/// functions of the new gpu.module @kernels. Arguments of a stage are one
-/// one-dimensional buffer for each tensor argument of the kernel, in order,
-/// then one for each temporary; then the sizes, as 32-bit push constants: the
-/// dynamic dimensions of the tensor arguments in order, then the index
-/// arguments. Any number of workgroups does all elements of a stage. A stage
-/// reads what earlier ones have written.
-///
-/// Of the kernel a declaration is left, with the attributes
-/// - `dl.stages`: for each, in order, `entry` (its name) and `elements` (how
-/// many
-///   there are to compute, a map over the sizes as symbols);
-/// - `dl.temporaries`: the bytes of each, maps over the sizes.
-///
-/// A kernel's `dl.in_place` must not be used with this code: a stage may read
-/// an input after a result was written. Failure is reported.
+/// Generates every `dl.kernel` function on tensors of a module as stages (see
+/// codegen/gpu/GenerateStages.h): functions of the new gpu.module @kernels.
+/// Sizes are 32-bit push constants. Failure is reported.
 mlir::LogicalResult generateKernels(mlir::ModuleOp module,
                                     const SpirvTarget &target);
 

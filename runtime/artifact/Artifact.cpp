@@ -62,9 +62,10 @@ Status visitSegments(const fb::Module &module, bool code, Visit visit) {
           for (const fb::CodePiece *piece : *level->pieces())
             DLRT_RETURN_IF_ERROR(
                 visit(*piece->file(), "code for " + level->cpu()->str()));
-    if (module.vulkan() && module.vulkan()->modules())
-      for (const fb::Segment *segment : *module.vulkan()->modules())
-        DLRT_RETURN_IF_ERROR(visit(*segment, "code for vulkan"));
+    if (module.cuda())
+      for (const fb::CudaCode *code : *module.cuda())
+        DLRT_RETURN_IF_ERROR(
+            visit(*code->code(), "code for " + code->arch()->str()));
     return {};
   }
   if (module.constants()) {

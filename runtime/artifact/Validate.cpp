@@ -87,6 +87,21 @@ Status checkCpuCode(const fb::CpuCode &code, int64_t kernels,
   return {};
 }
 
+Status checkCudaCode(const fb::CudaCode &code, uint64_t fileSize) {
+  std::string what = "code for " + code.arch()->str();
+  DLRT_RETURN_IF_ERROR(
+      checkSegment(*code.code(), kSegmentAlignment, fileSize, what));
+  constexpr int32_t kMaxThreads = 1024;
+  if (code.kernels())
+    for (const fb::DeviceKernel *kernel : *code.kernels())
+      if (kernel->threads() < 1 || kernel->threads() > kMaxThreads ||
+          kernel->shared_bytes() < 0 || kernel->args() < 0 ||
+          kernel->sizes() < 0)
+        return bad("kernel " + quoted(kernel->name()) + " of " + what +
+                   " is not well formed");
+  return {};
+}
+
 Status checkConstant(const fb::Constant &constant, uint64_t fileSize,
                      const std::string &what) {
   const fb::Segment &data = *constant.data();
@@ -244,12 +259,9 @@ Status validateHeader(const fb::Module &module, uint64_t fileSize) {
     for (const fb::CpuCode *code : *module.cpu())
       DLRT_RETURN_IF_ERROR(
           checkCpuCode(*code, count(module.kernels()), fileSize));
-  if (module.vulkan() && !isAligned(module.vulkan()->modules()))
-    return bad("vulkan code has misplaced segments");
-  if (module.vulkan() && module.vulkan()->modules())
-    for (const fb::Segment *segment : *module.vulkan()->modules())
-      DLRT_RETURN_IF_ERROR(
-          checkSegment(*segment, kSegmentAlignment, fileSize, "vulkan code"));
+  if (module.cuda())
+    for (const fb::CudaCode *code : *module.cuda())
+      DLRT_RETURN_IF_ERROR(checkCudaCode(*code, fileSize));
   if (module.debug())
     DLRT_RETURN_IF_ERROR(
         checkSegment(*module.debug(), 1, fileSize, "debug information"));

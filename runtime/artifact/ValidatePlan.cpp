@@ -188,7 +188,10 @@ private:
   }
 
   Status checkDispatch(const fb::Dispatch &dispatch, int depth) const {
-    if (dispatch.kernel() < 0 || dispatch.kernel() >= count(module.kernels()))
+    if (plan.target()->str() == "cuda")
+      DLRT_RETURN_IF_ERROR(checkDeviceKernel(dispatch));
+    else if (dispatch.kernel() < 0 ||
+             dispatch.kernel() >= count(module.kernels()))
       return badStep("kernel " + std::to_string(dispatch.kernel()) +
                      " does not exist");
     if (!formula(dispatch.tiles()) || !optionalFormula(dispatch.scratch()) ||
@@ -201,7 +204,24 @@ private:
     return checkViews(dispatch.args(), depth);
   }
 
+  /// The kernel must be in each of the target's codes, and take as much.
+  Status checkDeviceKernel(const fb::Dispatch &dispatch) const {
+    for (const fb::CudaCode *code : range(module.cuda())) {
+      if (dispatch.kernel() < 0 || dispatch.kernel() >= count(code->kernels()))
+        return badStep("kernel " + std::to_string(dispatch.kernel()) +
+                       " does not exist");
+      const fb::DeviceKernel &kernel =
+          *code->kernels()->Get(static_cast<uint32_t>(dispatch.kernel()));
+      if (count(dispatch.args()) != kernel.args() ||
+          count(dispatch.sizes()) != kernel.sizes())
+        return badStep("it does not fit its kernel " + kernel.name()->str());
+    }
+    return {};
+  }
+
   Status checkHostCall(const fb::HostCall &call, int depth) const {
+    if (call.results() < 0 || call.results() > count(call.args()))
+      return badStep("a call has more results than arguments");
     if (count(call.types()) != count(call.args()))
       return badStep("a call has " + std::to_string(count(call.types())) +
                      " types for " + std::to_string(count(call.args())) +

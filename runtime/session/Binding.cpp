@@ -209,6 +209,12 @@ Status Session::resolve(Binding &binding, uint32_t number) {
       break;
     case fb::BufferKind_Constant:
       DLRT_RETURN_IF_ERROR(shared->constant(index, constants[b], sizes[b]));
+      if (device) {
+        void *address = nullptr;
+        DLRT_RETURN_IF_ERROR(device->constant(
+            index, constants[b], static_cast<size_t>(sizes[b]), address));
+        constants[b] = address;
+      }
       break;
     case fb::BufferKind_Slot:
       if (planStages.of(buffer.size()) <= number)
@@ -241,7 +247,7 @@ Status Session::resolve(Binding &binding, uint32_t number) {
   CpuProgram &program = binding.program;
   DLRT_RETURN_IF_ERROR(
       program.build(shared->header(), *plan, stages[number].firstStep,
-                    stages[number].endStep, *code, values.data(), sizes));
+                    stages[number].endStep, code, values.data(), sizes));
   for (uint32_t b = 0; b < buffers; ++b)
     if (constants[b])
       program.setBuffer(b, const_cast<void *>(constants[b]));
@@ -329,7 +335,11 @@ Status Session::readSizes(uint32_t number) {
   auto *from = static_cast<const std::byte *>(bufferAddress(buffer)) + offset;
   for (uint32_t i = 0; i < count(bind.symbols()); ++i) {
     int64_t value = 0;
-    memcpy(&value, from + size_t(i) * sizeof(value), sizeof(value));
+    auto *at = from + size_t(i) * sizeof(value);
+    if (device)
+      DLRT_RETURN_IF_ERROR(root().queue->download(&value, at, sizeof(value)));
+    else
+      memcpy(&value, at, sizeof(value));
     if (value < 0 || value > kMaxBoundSize)
       return {Code::Mismatch,
               bind.message()->str() + " (found " + std::to_string(value) + ")"};
@@ -342,6 +352,15 @@ Status Session::readSizes(uint32_t number) {
 void *Session::bufferAddress(uint32_t index) const {
   const fb::Buffer &buffer = *plan->buffers()->Get(index);
   size_t at = static_cast<size_t>(buffer.index());
+  if (device && buffer.kind() != fb::BufferKind_Arena) {
+    const std::unique_ptr<Block> *block =
+        buffer.kind() == fb::BufferKind_Input    ? &inputs[at].onDevice
+        : buffer.kind() == fb::BufferKind_Output ? &outputs[at].onDevice
+        : buffer.kind() == fb::BufferKind_Slot   ? &slotsOnDevice[at]
+                                                 : nullptr;
+    if (block)
+      return *block ? (*block)->data() : nullptr;
+  }
   if (buffer.kind() == fb::BufferKind_Input)
     return inputs[at].isString ? inputs[at].numbers.data()
                                : const_cast<void *>(inputs[at].data);
@@ -357,8 +376,12 @@ void *Session::bufferAddress(uint32_t index) const {
            current->arenaOffsets[index];
   const void *data = nullptr;
   int64_t bytes = 0;
-  (void)shared->constant(static_cast<uint32_t>(buffer.index()), data, bytes);
-  return const_cast<void *>(data);
+  auto constant = static_cast<uint32_t>(buffer.index());
+  (void)shared->constant(constant, data, bytes);
+  void *address = const_cast<void *>(data);
+  if (device)
+    (void)device->constant(constant, data, static_cast<size_t>(bytes), address);
+  return address;
 }
 
 /// The stage from which on an output's shape is known.

@@ -47,6 +47,23 @@ Status Module::cpuCode(const CodeImage *&result) {
   return {};
 }
 
+Status Module::deviceModule(const std::string &device, DeviceModule *&result) {
+  std::lock_guard<std::mutex> lock(mutex);
+  std::unique_ptr<DeviceModule> &loaded = devices[device];
+  if (!loaded) {
+    std::string target;
+    int ordinal = 0;
+    if (!parseDevice(device, target, ordinal))
+      return {Code::InvalidArgument,
+              "'" + device +
+                  "' is no device: expected TARGET or TARGET:NUMBER"};
+    DLRT_RETURN_IF_ERROR(
+        loadDeviceModule(*opened, target, ordinal, loaded).at(opened->name()));
+  }
+  result = loaded.get();
+  return {};
+}
+
 Status Module::constant(uint32_t index, const void *&data, int64_t &bytes) {
   const fb::Constant &constant = *header().constants()->Get(index);
   const std::byte *stored = opened->bytes(*constant.data());

@@ -5,10 +5,13 @@
 #define DLRT_SESSION_MODULE_H
 
 #include "runtime/artifact/Artifact.h"
+#include "runtime/device/Device.h"
 #include "runtime/device/cpu/CodeImage.h"
 
+#include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 namespace dlrt {
@@ -34,6 +37,10 @@ public:
   /// module.
   Status cpuCode(const CodeImage *&image);
 
+  /// Loads the code for a device ("cuda:0") on first use. It lives as long as
+  /// the module.
+  Status deviceModule(const std::string &device, DeviceModule *&result);
+
   /// The memory of a constant: the file's, or for a splat a tensor made on
   /// first use. Lives as long as the module.
   Status constant(uint32_t index, const void *&data, int64_t &bytes);
@@ -42,6 +49,7 @@ private:
   std::unique_ptr<Artifact> opened;
   std::mutex mutex;
   std::unique_ptr<CodeImage> image;
+  std::map<std::string, std::unique_ptr<DeviceModule>> devices;
   std::vector<void *> splats; ///< one for each constant, null where not made
 };
 

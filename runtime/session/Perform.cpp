@@ -69,16 +69,27 @@ Status Session::takeOperand(const fb::Operand &operand, HostValue &value) {
     value.tensor = std::move(whole);
     return {};
   }
+  return takeView(view, operand.type()->element(), std::move(dims), value);
+}
+
+/// A tensor that lies in a buffer; of another device's, a copy.
+Status Session::takeView(const fb::View &view, int type,
+                         std::vector<int64_t> dims, HostValue &value) {
+  auto number = static_cast<uint32_t>(view.buffer());
   int64_t offset = view.offset() < 0
                        ? 0
                        : current->values[static_cast<size_t>(view.offset())];
-  DLRT_RETURN_IF_ERROR(borrowTensor(
-      allocator, operand.type()->element(), std::move(dims),
-      static_cast<const std::byte *>(bufferAddress(number)) + offset,
-      value.tensor));
+  auto *data = static_cast<const std::byte *>(bufferAddress(number)) + offset;
+  DLRT_RETURN_IF_ERROR(
+      device
+          ? makeTensor(allocator, type, std::move(dims), value.tensor)
+          : borrowTensor(allocator, type, std::move(dims), data, value.tensor));
   if (offset < 0 || offset > current->bufferBytes[number] - value.tensor->bytes)
     return bad("an operand lies outside of its buffer");
-  return {};
+  if (!device)
+    return {};
+  return root().queue->download(value.tensor->memory.data(), data,
+                                static_cast<size_t>(value.tensor->bytes));
 }
 
 Status Session::takeOperands(

@@ -53,9 +53,10 @@ Session::Session(std::shared_ptr<Module> module, SessionOptions options)
 
 Session::Session(Session &parent, const fb::Entry &entry)
     : shared(parent.shared), signature(&entry), code(parent.code),
-      allocator(parent.allocator), memoryLimit(parent.memoryLimit),
-      logContext(parent.logContext), logFunction(parent.logFunction),
-      parent(&parent), strings(shared->header()), scratch(allocator) {}
+      device(parent.device), allocator(parent.allocator),
+      memoryLimit(parent.memoryLimit), logContext(parent.logContext),
+      logFunction(parent.logFunction), parent(&parent),
+      strings(shared->header()), scratch(allocator) {}
 
 Status Session::create(std::shared_ptr<Module> module, SessionOptions options,
                        std::unique_ptr<Session> &result) {
@@ -66,16 +67,18 @@ Status Session::create(std::shared_ptr<Module> module, SessionOptions options,
   uint32_t index = 0;
   DLRT_RETURN_IF_ERROR(session->shared->findEntry(entry.c_str(), index));
   session->signature = session->shared->header().entries()->Get(index);
-  DLRT_RETURN_IF_ERROR(session->findPlan(target.empty() ? "cpu" : target));
-  DLRT_RETURN_IF_ERROR(session->shared->cpuCode(session->code));
+  DLRT_RETURN_IF_ERROR(session->openDevice(target.empty() ? "cpu" : target));
   if (!session->executor)
     session->executor =
         std::make_unique<ThreadPool>(threads > 0 ? threads : availableCpus());
   session->shares =
       std::make_unique<TileShare[]>(size_t(session->executor->concurrency()));
   DLRT_RETURN_IF_ERROR(session->initialize());
-  session->log("runs code for " + session->code->level().cpu()->str() + " on " +
-               std::to_string(session->threads()) + " threads");
+  session->log(session->device
+                   ? "runs on " + session->device->name()
+                   : "runs code for " + session->code->level().cpu()->str() +
+                         " on " + std::to_string(session->threads()) +
+                         " threads");
   result = std::move(session);
   return {};
 }
@@ -100,10 +103,25 @@ Status Session::findPlan(const std::string &target) {
     return at({Code::Unsupported,
                "this runtime does not run the target 'reference': dl-run "
                "interprets it"});
-  if (target != "cpu")
-    return at({Code::Unsupported,
-               "this runtime does not run the target '" + target + "'"});
   return {};
+}
+
+/// Finds the plan for a device, and loads the module's code there.
+Status Session::openDevice(const std::string &name) {
+  std::string target;
+  int ordinal = 0;
+  if (!parseDevice(name, target, ordinal))
+    return at({Code::InvalidArgument, "'" + name +
+                                          "' is no device: expected TARGET or "
+                                          "TARGET:NUMBER"});
+  DLRT_RETURN_IF_ERROR(findPlan(target));
+  if (target == "cpu") {
+    if (ordinal != 0)
+      return at({Code::NotFound, "there is no device '" + name + "'"});
+    return shared->cpuCode(code);
+  }
+  DLRT_RETURN_IF_ERROR(shared->deviceModule(name, device));
+  return at(device->openQueue(queue));
 }
 
 Status Session::initialize() {
@@ -135,12 +153,13 @@ Status Session::initialize() {
   symbols.resize(count(signature->symbols()));
   DLRT_RETURN_IF_ERROR(findStages(*signature, *plan, planStages));
   for (uint32_t i = 0; i < planStages.count(); ++i) {
-    stages.emplace_back(allocator);
+    stages.emplace_back(stepMemory());
     stages[i].firstStep = i == 0 ? 0 : planStages.begins[i - 1].step + 1;
     stages[i].endStep = i + 1 == planStages.count() ? count(plan->steps())
                                                     : planStages.begins[i].step;
   }
   slots.resize(static_cast<size_t>(plan->slots()));
+  slotsOnDevice.resize(slots.size());
   bodies.resize(count(signature->bodies()));
   return {};
 }
@@ -377,6 +396,9 @@ Status Session::placeOutputs(uint32_t number) {
     if (output.isString)
       DLRT_RETURN_IF_ERROR(output.numbers.reserve(
           needed / sizeof(StringRange) * sizeof(int64_t), "an output"));
+    if (device)
+      DLRT_RETURN_IF_ERROR(reserveOnDevice(
+          output.onDevice, static_cast<int64_t>(needed), "an output"));
   }
   return {};
 }
@@ -450,6 +472,7 @@ Status Session::execute() {
   Status failure;
   CpuRun context = {executor.get(), shares.get(), nullptr, 0, &cancelled,
                     &strings,       &failure,     nullptr, {}};
+  context.queue = queue.get();
   if (profiling) {
     context.profile = &sink;
     context.start = std::chrono::steady_clock::now();
@@ -461,6 +484,8 @@ Status Session::execute() {
 
 Status Session::runStages(CpuRun &context) {
   fillInputSlots();
+  if (context.queue)
+    DLRT_RETURN_IF_ERROR(at(uploadInputs(*context.queue)));
   for (uint32_t number = 0; number < stages.size(); ++number) {
     if (number > 0) {
       bool isBind = planStages.begins[number - 1].bind != nullptr;
@@ -472,6 +497,8 @@ Status Session::runStages(CpuRun &context) {
       DLRT_RETURN_IF_ERROR(reserveMemory(number));
     }
     DLRT_RETURN_IF_ERROR(placeOutputs(number));
+    if (context.queue && number > 0)
+      DLRT_RETURN_IF_ERROR(at(uploadSlots(number, *context.queue)));
     placeBuffers(number);
     CpuProgram &program = current->program;
     if (context.profile)
@@ -484,7 +511,76 @@ Status Session::runStages(CpuRun &context) {
                  ? Status(Code::Cancelled, "the run was cancelled")
                  : at(std::move(*context.status));
   }
+  if (context.queue)
+    DLRT_RETURN_IF_ERROR(at(downloadOutputs(*context.queue)));
   return collectOutputs();
+}
+
+//===----------------------------------------------------------------------===//
+// Devices
+//===----------------------------------------------------------------------===//
+
+Status Session::reserveOnDevice(std::unique_ptr<Block> &block, int64_t bytes,
+                                const char *what) {
+  if (!block)
+    block = std::make_unique<Block>(device->memory());
+  return block->reserve(static_cast<size_t>(bytes), what);
+}
+
+Status Session::uploadInputs(DeviceQueue &commands) {
+  for (uint32_t i = 0; i < inputs.size(); ++i) {
+    if (signature->inputs()->Get(i)->kind() != fb::ValueKind_Tensor)
+      continue;
+    Input &input = inputs[i];
+    int64_t elements = 0, bytes = 0;
+    // Known to fit since the input was bound.
+    (void)elementCount(input.dims.data(), static_cast<int>(input.dims.size()),
+                       elements);
+    (void)elementBytes(signature->inputs()->Get(i)->type()->element(), elements,
+                       bytes);
+    if (input.isString)
+      bytes = elements * int64_t(sizeof(int64_t));
+    DLRT_RETURN_IF_ERROR(reserveOnDevice(input.onDevice, bytes, "an input"));
+    DLRT_RETURN_IF_ERROR(
+        commands.upload(input.onDevice->data(),
+                        input.isString ? input.numbers.data() : input.data,
+                        static_cast<size_t>(bytes)));
+  }
+  return {};
+}
+
+/// What the step before a stage has put into slots.
+Status Session::uploadSlots(uint32_t number, DeviceQueue &commands) {
+  const fb::Perform *step = planStages.begins[number - 1].perform;
+  for (uint32_t i = 0; step && i < count(step->results()); ++i) {
+    auto slot = static_cast<size_t>(step->results()->Get(i)->slot());
+    const TensorRef &tensor = slots[slot].tensor;
+    if (!tensor)
+      continue;
+    DLRT_RETURN_IF_ERROR(
+        reserveOnDevice(slotsOnDevice[slot], tensor->bytes, "a result"));
+    DLRT_RETURN_IF_ERROR(commands.upload(slotsOnDevice[slot]->data(),
+                                         tensor->data,
+                                         static_cast<size_t>(tensor->bytes)));
+    // A step may change what lies there before the copy is made.
+    DLRT_RETURN_IF_ERROR(commands.wait());
+  }
+  return {};
+}
+
+Status Session::downloadOutputs(DeviceQueue &commands) {
+  for (uint32_t i = 0; i < outputs.size(); ++i) {
+    if (outputKind(i) != fb::ValueKind_Tensor)
+      continue;
+    Output &output = outputs[i];
+    int64_t bytes = current->outputBytes[i];
+    if (output.isString)
+      bytes = bytes / int64_t(sizeof(StringRange)) * int64_t(sizeof(int64_t));
+    DLRT_RETURN_IF_ERROR(commands.download(
+        output.isString ? output.numbers.data() : output.written,
+        output.onDevice->data(), static_cast<size_t>(bytes)));
+  }
+  return commands.wait();
 }
 
 } // namespace dlrt

@@ -20,9 +20,9 @@
 namespace dlrt {
 
 struct SessionOptions {
-  std::string entry;                  ///< empty: the module's first
-  std::string target;                 ///< empty: "cpu"
-  int threads = 0;                    ///< 0: as many as there are CPUs
+  std::string entry;  ///< empty: the module's first
+  std::string target; ///< empty: "cpu"; "cuda:1" is the second such device
+  int threads = 0;    ///< 0: as many as there are CPUs
   std::unique_ptr<Executor> executor; ///< null: a pool of `threads` threads
   Allocator allocator;
   uint64_t memoryLimit = 0; ///< bytes that the session may hold; 0: no limit
@@ -106,11 +106,13 @@ private:
     std::vector<int64_t> dims;
     Block numbers;   ///< of strings, what steps read
     HostValue value; ///< of what is no tensor, and of a body's tensors
+    std::unique_ptr<Block> onDevice; ///< what its steps read
   };
   struct Output {
     explicit Output(const Allocator &allocator)
         : own(allocator), numbers(allocator) {}
-    void *data = nullptr; ///< the caller's, or null
+    std::unique_ptr<Block> onDevice; ///< what its steps write
+    void *data = nullptr;            ///< the caller's, or null
     size_t bytes = 0;
     void *written = nullptr;
     int rank = 0;
@@ -145,6 +147,7 @@ private:
   Session(Session &parent, const fb::Entry &entry);
   Status initialize();
   Status findPlan(const std::string &target);
+  Status openDevice(const std::string &target);
   Status bindShapes();
   Status bindStage(uint32_t number);
   Status checkInputs(const Binding &binding) const;
@@ -155,6 +158,13 @@ private:
   Status checkLimit(uint32_t number, size_t scratchBytes);
   Status readSizes(uint32_t number);
   void *bufferAddress(uint32_t buffer) const;
+  /// Where arenas and what steps read and write lie.
+  Allocator stepMemory() const { return device ? device->memory() : allocator; }
+  Status reserveOnDevice(std::unique_ptr<Block> &block, int64_t bytes,
+                         const char *what);
+  Status uploadInputs(DeviceQueue &queue);
+  Status uploadSlots(uint32_t number, DeviceQueue &queue);
+  Status downloadOutputs(DeviceQueue &queue);
   uint32_t outputStage(uint32_t index) const;
   Status placeOutputs(uint32_t number);
   void placeBuffers(uint32_t number);
@@ -171,6 +181,8 @@ private:
   Status performStep(const fb::Perform &step, const CpuRun &context,
                      std::vector<HostValue> &results);
   Status takeOperand(const fb::Operand &operand, HostValue &value);
+  Status takeView(const fb::View &view, int type, std::vector<int64_t> dims,
+                  HostValue &value);
   Status takeOperands(
       const flatbuffers::Vector<flatbuffers::Offset<fb::Operand>> *operands,
       std::vector<HostValue> &values);
@@ -196,7 +208,8 @@ private:
   std::shared_ptr<Module> shared;
   const fb::Entry *signature = nullptr;
   const fb::Plan *plan = nullptr;
-  const CodeImage *code = nullptr;
+  const CodeImage *code = nullptr; ///< null for another device than the CPU
+  DeviceModule *device = nullptr;  ///< null for the CPU
   Allocator allocator;
   uint64_t memoryLimit;
   void *logContext;
@@ -208,9 +221,10 @@ private:
   std::vector<Output> outputs;
   bool shapesChanged = true;
   std::vector<HostValue> slots;
-  Session *parent = nullptr;                    ///< of a body
-  std::vector<int64_t> givenSizes;              ///< by the parent
-  std::vector<std::unique_ptr<Session>> bodies; ///< null where not yet run
+  std::vector<std::unique_ptr<Block>> slotsOnDevice; ///< null where not used
+  Session *parent = nullptr;                         ///< of a body
+  std::vector<int64_t> givenSizes;                   ///< by the parent
+  std::vector<std::unique_ptr<Session>> bodies;      ///< null where not yet run
   std::vector<int64_t> symbols;
   PlanStages planStages;
   std::vector<Stage> stages;
@@ -220,7 +234,8 @@ private:
 
   StringTable strings;
   Block scratch;
-  size_t scratchStride = 0; ///< for the current binding
+  size_t scratchStride = 0;           ///< for the current binding
+  std::unique_ptr<DeviceQueue> queue; ///< of the root session, of a device
   std::atomic<bool> busy{false};
   std::atomic<bool> cancelled{false};
   bool profiling = false;

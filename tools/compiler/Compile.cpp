@@ -11,6 +11,8 @@
 #include "codegen/cpu/Lowering.h"
 #include "codegen/package/Output.h"
 #include "codegen/package/Package.h"
+#include "codegen/ptx/Emit.h"
+#include "codegen/ptx/GenerateKernels.h"
 #include "frontend/import/Import.h"
 #include "ir/dialect/Dialect.h"
 #include "ir/reference/Entry.h"
@@ -39,6 +41,7 @@ std::optional<EmitKind> parseEmitKind(StringRef name) {
       .Case("llvm", EmitKind::Llvm)
       .Case("asm", EmitKind::Assembly)
       .Case("object", EmitKind::Object)
+      .Case("ptx", EmitKind::Ptx)
       .Case("module", EmitKind::Module)
       .Default(std::nullopt);
 }
@@ -79,6 +82,8 @@ public:
       return writeIR();
     progress("generating kernels");
     findKernels();
+    if (options.target == Target::Cuda)
+      return compileForCuda();
     switch (options.emit) {
     case EmitKind::Llvm:
       return writeCode(cpu::CodeKind::Llvm);
@@ -133,6 +138,8 @@ private:
   LogicalResult checkOptions() {
     if (options.target == Target::Reference && failed(checkReference()))
       return failure();
+    if (failed(checkCuda()))
+      return failure();
     bool isCode =
         options.emit != EmitKind::Module && lastPhase() == Phase::Codegen;
     if (isCode && options.cpus.size() > 1)
@@ -157,6 +164,22 @@ private:
       return fail("--explain") << "the reference has no kernels to explain";
     if (options.tune)
       return fail("--tune") << "the reference has no kernels to tune";
+    return success();
+  }
+
+  /// Code of one target goes with that target.
+  LogicalResult checkCuda() {
+    bool isCuda = options.target == Target::Cuda;
+    if (!isCuda && options.emit == EmitKind::Ptx)
+      return fail("--emit") << "PTX goes with --target=cuda";
+    if (!isCuda || lastPhase() != Phase::Codegen)
+      return success();
+    if (options.emit != EmitKind::Ptx && options.emit != EmitKind::Module)
+      return fail("--emit") << "the target cuda has ptx and module";
+    if (options.trace)
+      return fail("--explain") << "is not there for the target cuda yet";
+    if (options.tune || options.choice)
+      return fail("--tune") << "the target cuda has no choices";
     return success();
   }
 
@@ -485,6 +508,38 @@ private:
     return error.empty() ? failure() : LogicalResult(fail(where) << what);
   }
 
+  /// PTX of all kernels, alone or with what uses them.
+  LogicalResult compileForCuda() {
+    if (isLibrary && options.emit == EmitKind::Module)
+      return fail(options.input) << "a module has an entry function";
+    if (isLibrary && kernels.empty())
+      return fail(options.input) << "there is no kernel";
+    PackageInput package;
+    ptx::PtxImage &image = package.cudaImages.emplace_back();
+    {
+      auto scope = timing.nest("Kernel generation");
+      auto functions = ptx::generateKernels(*module, options.cuda);
+      if (failed(functions))
+        return failure();
+      progress("compiling kernels for " + options.cuda.getArch());
+      auto emitting = timing.nest("Code generation");
+      if (failed(emitPtx(**functions, options.cuda, image)))
+        return failure();
+    }
+    statistics.kernels = statistics.distinct = statistics.compiled =
+        image.kernels.size();
+    if (options.emit == EmitKind::Ptx)
+      return writeText(options.output, image.text);
+    auto scope = timing.nest("Writing");
+    progress("writing");
+    package.module = *module;
+    package.producer = getProducer();
+    package.threads = options.threads;
+    llvm::raw_string_ostream summaryStream(summary);
+    return writeModule(package, options.output,
+                       options.verbose ? &summaryStream : nullptr);
+  }
+
   LogicalResult writeReferenceModule() {
     if (isLibrary)
       return fail(options.input) << "a module has an entry function";
@@ -546,6 +601,7 @@ LogicalResult compile(const CompileOptions &options, raw_ostream &errors) {
   DialectRegistry registry;
   registerDialects(registry);
   cpu::registerTranslations(registry);
+  ptx::registerTranslations(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   llvm::DefaultThreadPool pool(llvm::hardware_concurrency(options.threads));
   if (options.threads != 1)
@@ -568,6 +624,7 @@ LogicalResult compile(ModuleOp module, const CompileOptions &options) {
   DialectRegistry registry;
   registerDialects(registry);
   cpu::registerTranslations(registry);
+  ptx::registerTranslations(registry);
   module.getContext()->appendDialectRegistry(registry);
   DefaultTimingManager timing;
   TimingScope root = timing.getRootScope();

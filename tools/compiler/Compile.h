@@ -8,6 +8,7 @@
 
 #include "codegen/cpu/Cache.h"
 #include "codegen/cpu/Target.h"
+#include "codegen/ptx/Target.h"
 #include "passes/Pipeline.h"
 #include "tools/compiler/Variants.h"
 #include "tools/explain/Trace.h"
@@ -23,13 +24,15 @@
 namespace dl::tools {
 
 /// The form that a compilation ends in.
-enum class EmitKind { Dl, Linalg, Llvm, Assembly, Object, Module };
+enum class EmitKind { Dl, Linalg, Llvm, Assembly, Object, Ptx, Module };
 
-/// What a module runs on: the CPU, or the reference interpreter, for which it
+/// What a module runs on: the CPU, a CUDA device, or the reference interpreter,
+/// for which it
 /// is the program as importing leaves it, untouched by any pass.
-enum class Target { Cpu, Reference };
+enum class Target { Cpu, Cuda, Reference };
 
-/// The kind of that name (dl, linalg, llvm, asm, object, module), or nothing.
+/// The kind of that name (dl, linalg, llvm, asm, object, ptx, module), or
+/// nothing.
 std::optional<EmitKind> parseEmitKind(llvm::StringRef name);
 
 struct CompileOptions {
@@ -39,6 +42,7 @@ struct CompileOptions {
   std::string output;
   EmitKind emit = EmitKind::Module;
   Target target = Target::Cpu;
+  ptx::PtxTarget cuda; ///< of Target::Cuda
   /// The last phase to run: what it leaves is printed as IR.
   std::optional<Phase> stopAfter;
   PipelineOptions pipeline;

@@ -13,16 +13,28 @@ Error setEmit(StringRef text, CompileOptions &options) {
   std::optional<EmitKind> emit = parseEmitKind(text);
   if (!emit)
     return fail("--emit: unknown kind '" + text +
-                "'; known: dl, linalg, llvm, asm, object, module");
+                "'; known: dl, linalg, llvm, asm, object, ptx, module");
   options.emit = *emit;
   return Error::success();
 }
 
 Error setTarget(StringRef text, CompileOptions &options) {
-  if (text != "cpu" && text != "reference")
+  auto [name, detail] = text.split(':');
+  bool isCuda = name == "cuda", isDetailed = text.contains(':');
+  if ((name != "cpu" && name != "reference" && !isCuda) ||
+      (isDetailed && !isCuda))
     return fail("--target: unknown target '" + text +
-                "'; known: cpu, reference");
-  options.target = text == "cpu" ? Target::Cpu : Target::Reference;
+                "'; known: cpu, cuda, cuda:sm_XX, reference");
+  options.target = isCuda          ? Target::Cuda
+                   : name == "cpu" ? Target::Cpu
+                                   : Target::Reference;
+  if (!isDetailed)
+    return Error::success();
+  std::optional<ptx::PtxTarget> arch = ptx::parseTarget(detail);
+  if (!arch)
+    return fail("--target: '" + detail +
+                "' is no architecture from sm_70 on, such as sm_80 or sm_90a");
+  options.cuda = *arch;
   return Error::success();
 }
 

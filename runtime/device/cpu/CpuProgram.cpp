@@ -50,6 +50,7 @@ void CpuProgram::setBuffer(uint32_t buffer, void *address) {
   if (addresses[buffer] == address)
     return;
   addresses[buffer] = address;
+  recording.reset();
   for (const Patch &patch : patches[buffer])
     args[patch.arg] = static_cast<std::byte *>(address) + patch.offset;
 }
@@ -113,12 +114,8 @@ void CpuProgram::call(const Step &step, void *const *arguments,
                               step.kernelName + ")");
 }
 
-bool CpuProgram::run(const CpuRun &context) {
-  using Clock = std::chrono::steady_clock;
-  auto nanoseconds = [](Clock::duration time) {
-    return static_cast<int64_t>(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(time).count());
-  };
+template <typename Execute>
+bool CpuProgram::forEachStep(const CpuRun &context, Execute execute) {
   int64_t iteration[kMaxLoopDepth] = {};
   size_t count = steps.size();
   for (size_t i = 0; i < count; ++i) {
@@ -136,24 +133,130 @@ bool CpuProgram::run(const CpuRun &context) {
     }
     if (context.cancelled->load(std::memory_order_relaxed))
       return false;
+    bool isOdd = step.depth > 0 && iteration[step.depth - 1] % 2 != 0;
+    if (!execute(step, static_cast<uint32_t>(i), arguments(step, iteration),
+                 isOdd))
+      return false;
+  }
+  return true;
+}
+
+bool CpuProgram::run(const CpuRun &context) {
+  using Clock = std::chrono::steady_clock;
+  auto nanoseconds = [](Clock::duration time) {
+    return static_cast<int64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(time).count());
+  };
+  if (context.queue && !context.profile)
+    return runOnDevice(context);
+  return forEachStep(context, [&](const Step &step, uint32_t number,
+                                  void *const *current, bool isOdd) {
     Clock::time_point start;
     if (context.profile)
       start = Clock::now();
-    void *const *current = arguments(step, iteration);
-    if (step.kind == Kind::Dispatch)
-      dispatch(step, current, context,
-               step.depth > 0 && iteration[step.depth - 1] % 2 != 0);
-    else
+    if (context.queue) {
+      *context.status = executeOnDevice(step, current, context);
+      if (context.status->ok())
+        *context.status = context.queue->wait();
+    } else if (step.kind == Kind::Dispatch) {
+      dispatch(step, current, context, isOdd);
+    } else {
       call(step, current, context);
-    if (step.kind == Kind::Call && !context.status->ok())
+    }
+    if ((context.queue || step.kind == Kind::Call) && !context.status->ok())
       return false;
     if (context.profile &&
         context.profile->events.size() < context.profile->events.capacity())
-      context.profile->events.push_back({this, static_cast<uint32_t>(i),
+      context.profile->events.push_back({this, number,
                                          nanoseconds(start - context.start),
                                          nanoseconds(Clock::now() - start)});
+    return true;
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Devices
+//===----------------------------------------------------------------------===//
+
+Status CpuProgram::executeOnDevice(const Step &step, void *const *arguments,
+                                   const CpuRun &context) {
+  if (step.kind == Kind::Dispatch) {
+    Launch launch;
+    launch.kernel = step.number;
+    launch.args = arguments;
+    launch.argCount = step.argCount;
+    launch.sizes = sizes.data() + step.firstSize;
+    launch.sizeCount = step.sizeCount;
+    launch.blocks = step.count;
+    return context.queue->launch(launch);
   }
-  return true;
+  if (step.function == &kCopyFunction)
+    return context.queue->copy(
+        arguments[1], arguments[0],
+        static_cast<size_t>(hostArgs[step.firstArg].bytes));
+  return callOnHost(step, arguments, context);
+}
+
+/// A function of the host's: what it reads comes from the device, what it
+/// writes goes back.
+Status CpuProgram::callOnHost(const Step &step, void *const *arguments,
+                              const CpuRun &context) {
+  std::vector<void *> copies;
+  hostCopies.resize(std::max(hostCopies.size(), size_t(step.argCount)));
+  uint32_t firstResult = step.argCount - step.resultCount;
+  for (uint32_t i = 0; i < step.argCount; ++i) {
+    auto bytes = static_cast<size_t>(hostArgs[step.firstArg + i].bytes);
+    std::vector<std::byte> &copy = hostCopies[i];
+    if (copy.size() < bytes)
+      copy.resize(bytes);
+    if (i < firstResult)
+      DLRT_RETURN_IF_ERROR(
+          context.queue->download(copy.data(), arguments[i], bytes));
+    copies.push_back(copy.data());
+  }
+  call(step, copies.data(), context);
+  DLRT_RETURN_IF_ERROR(std::move(*context.status));
+  for (uint32_t i = firstResult; i < step.argCount; ++i)
+    DLRT_RETURN_IF_ERROR(context.queue->upload(
+        arguments[i], copies[i],
+        static_cast<size_t>(hostArgs[step.firstArg + i].bytes)));
+  // The copies are those of the next call as well.
+  return context.queue->wait();
+}
+
+/// Whether a run is the same commands each time, and not too many of them.
+bool CpuProgram::mayRecord() const {
+  constexpr size_t kMostCommands = 20000;
+  return executed > 1 && executed <= kMostCommands &&
+         std::none_of(steps.begin(), steps.end(), [](const Step &step) {
+           return step.kind == Kind::Call && step.function != &kCopyFunction;
+         });
+}
+
+bool CpuProgram::runOnDevice(const CpuRun &context) {
+  Status &status = *context.status;
+  auto execute = [&](const Step &step, uint32_t, void *const *current, bool) {
+    if (status = executeOnDevice(step, current, context); !status.ok())
+      status = std::move(status).at("step '" + std::string(step.name) + "' (" +
+                                    step.kernelName + ")");
+    return status.ok();
+  };
+  if (!mayRecord())
+    return forEachStep(context, execute);
+  if (!recording) {
+    if (status = context.queue->beginRecording(); !status.ok())
+      return false;
+    bool isDone = forEachStep(context, execute);
+    Status ended = context.queue->endRecording(recording);
+    if (!isDone) {
+      recording.reset();
+      return false;
+    }
+    if (status = std::move(ended); !status.ok())
+      return false;
+  }
+  status = context.queue->replay(*recording);
+  return status.ok();
 }
 
 } // namespace dlrt

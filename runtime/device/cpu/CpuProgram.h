@@ -6,6 +6,7 @@
 
 #include "runtime/artifact/Status.h"
 #include "runtime/artifact/module_generated.h"
+#include "runtime/device/Device.h"
 #include "runtime/device/cpu/CodeImage.h"
 #include "runtime/device/cpu/Executor.h"
 #include "runtime/device/cpu/TileShares.h"
@@ -45,6 +46,7 @@ struct CpuRun {
   Status *status;                              ///< where a call fails
   ProfileSink *profile;                        ///< null where none is wanted
   std::chrono::steady_clock::time_point start; ///< of the run, for profiles
+  DeviceQueue *queue = nullptr; ///< of the device that the plan is for, if any
 };
 
 /// A stage of a plan whose formulas have been evaluated: a flat list of steps
@@ -52,10 +54,11 @@ struct CpuRun {
 class CpuProgram {
 public:
   /// Resolves steps [begin, end) of `plan` for the formulas' `values`.
-  /// `bufferBytes` has the size of each of the plan's buffers. What was
-  /// accepted here cannot fail in a run.
+  /// `bufferBytes` has the size of each of the plan's buffers. `code` is null
+  /// for a plan of another device than the CPU. What was accepted here cannot
+  /// fail in a run, unless the device does.
   Status build(const fb::Module &module, const fb::Plan &plan, uint32_t begin,
-               uint32_t end, const CodeImage &code, const int64_t *values,
+               uint32_t end, const CodeImage *code, const int64_t *values,
                const std::vector<int64_t> &bufferBytes);
 
   /// Bytes of scratch that each part of a dispatch needs.
@@ -93,8 +96,11 @@ private:
     uint32_t firstStride = 0;    ///< argCount rows of `depth` strides
     uint32_t firstAttribute = 0; ///< of a call
     uint32_t attributeCount = 0;
-    uint32_t other = 0; ///< the matching LoopEnd or LoopBegin
-    int64_t count = 0;  ///< tiles, or iterations
+    uint32_t number = 0;      ///< of a device's kernel
+    uint32_t sizeCount = 0;   ///< likewise
+    uint32_t resultCount = 0; ///< of a call
+    uint32_t other = 0;       ///< the matching LoopEnd or LoopBegin
+    int64_t count = 0;        ///< tiles, or iterations
     int64_t flops = -1;
     const char *name = "";
     const char *kernelName = "";
@@ -113,6 +119,19 @@ private:
                 bool backward);
   void call(const Step &step, void *const *args, const CpuRun &context);
 
+  /// Calls `execute(step, its number, its arguments, whether an odd iteration)`
+  /// for each step that a run executes; false as soon as that is false, or when
+  /// cancelled.
+  template <typename Execute>
+  bool forEachStep(const CpuRun &context, Execute execute);
+
+  // On a device that has memory of its own, where arguments are its addresses.
+  bool runOnDevice(const CpuRun &context);
+  Status executeOnDevice(const Step &step, void *const *args,
+                         const CpuRun &context);
+  Status callOnHost(const Step &step, void *const *args, const CpuRun &context);
+  bool mayRecord() const;
+
   std::vector<Step> steps;
   std::vector<void *> args;
   std::vector<int64_t> strides;
@@ -123,6 +142,9 @@ private:
   std::vector<std::vector<Patch>> patches; ///< for each buffer
   std::vector<void *> addresses;           ///< of each buffer
   std::vector<void *> moved;               ///< arguments of the step at hand
+  /// All steps of a run on a device, for addresses as they are.
+  std::unique_ptr<DeviceQueue::Recording> recording;
+  std::vector<std::vector<std::byte>> hostCopies; ///< of a call's arguments
   size_t scratch = 0;
   size_t executed = 0;
   int64_t totalFlops = 0;

@@ -17,7 +17,7 @@ public:
   using Steps = flatbuffers::Vector<flatbuffers::Offset<fb::Step>>;
   using Views = flatbuffers::Vector<flatbuffers::Offset<fb::View>>;
 
-  Builder(CpuProgram &program, const fb::Module &module, const CodeImage &code,
+  Builder(CpuProgram &program, const fb::Module &module, const CodeImage *code,
           const int64_t *values, const std::vector<int64_t> &bufferBytes)
       : program(program), module(module), code(code), values(values),
         bufferBytes(bufferBytes) {}
@@ -102,8 +102,13 @@ private:
     Step step;
     step.kind = Kind::Dispatch;
     uint32_t kernel = static_cast<uint32_t>(dispatch.kernel());
-    step.kernel = code.kernel(kernel);
-    step.kernelName = module.kernels()->Get(kernel)->name()->c_str();
+    step.number = kernel;
+    if (code)
+      step.kernel = code->kernel(kernel);
+    step.kernelName =
+        code ? module.kernels()->Get(kernel)->name()->c_str()
+             // All of the target's codes have the same kernels.
+             : module.cuda()->Get(0)->kernels()->Get(kernel)->name()->c_str();
     step.name = dispatch.name() && dispatch.name()->size()
                     ? dispatch.name()->c_str()
                     : step.kernelName;
@@ -117,6 +122,8 @@ private:
     if (dispatch.sizes())
       for (int32_t size : *dispatch.sizes())
         program.sizes.push_back(values[size]);
+    step.sizeCount =
+        static_cast<uint32_t>(program.sizes.size()) - step.firstSize;
     return add(step);
   }
 
@@ -128,6 +135,7 @@ private:
                                                    : step.kernelName;
     DLRT_RETURN_IF_ERROR(findHostFunction(step.kernelName, step.function));
     step.count = 1;
+    step.resultCount = static_cast<uint32_t>(call.results());
     DLRT_RETURN_IF_ERROR(addViews(call.args(), step));
     DLRT_RETURN_IF_ERROR(addTypes(call, step));
     step.firstAttribute = static_cast<uint32_t>(program.attributes.size());
@@ -231,7 +239,7 @@ private:
 
   CpuProgram &program;
   const fb::Module &module;
-  const CodeImage &code;
+  const CodeImage *code;
   const int64_t *values;
   const std::vector<int64_t> &bufferBytes;
   std::vector<int64_t> loops;       ///< iterations of the loops around the step
@@ -240,7 +248,7 @@ private:
 };
 
 Status CpuProgram::build(const fb::Module &module, const fb::Plan &plan,
-                         uint32_t begin, uint32_t end, const CodeImage &code,
+                         uint32_t begin, uint32_t end, const CodeImage *code,
                          const int64_t *values,
                          const std::vector<int64_t> &bufferBytes) {
   patches.resize(bufferBytes.size());

@@ -1,7 +1,7 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "codegen/spirv/Strategy.h"
+#include "codegen/gpu/Strategy.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -11,7 +11,7 @@
 #include "llvm/ADT/SmallBitVector.h"
 
 using namespace mlir;
-using namespace ::dl::spirv;
+using namespace ::dl::gpucode;
 
 namespace {
 
@@ -169,6 +169,18 @@ Plan Planner::run() {
   return std::move(plan);
 }
 
-namespace dl::spirv {
+namespace dl::gpucode {
+Plan planOutputs(func::FuncOp kernel) {
+  Plan plan;
+  auto results = cast<func::ReturnOp>(kernel.getBody().front().getTerminator())
+                     .getOperands();
+  unsigned buffer = -results.size();
+  for (Type type : kernel.getArgumentTypes())
+    buffer += isa<TensorType>(type);
+  for (Value result : results)
+    plan.stages.push_back({result, buffer++, nullptr, result});
+  return plan;
+}
+
 Plan choosePlan(func::FuncOp kernel) { return Planner(kernel).run(); }
-} // namespace dl::spirv
+} // namespace dl::gpucode

@@ -4,13 +4,13 @@
 // Which tensors of a kernel are kept in memory, and in which order they are
 // computed.
 
-#ifndef DL_CODEGEN_SPIRV_STRATEGY_H
-#define DL_CODEGEN_SPIRV_STRATEGY_H
+#ifndef DL_CODEGEN_GPU_STRATEGY_H
+#define DL_CODEGEN_GPU_STRATEGY_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinTypes.h"
 
-namespace dl::spirv {
+namespace dl::gpucode {
 
 /// One run over all elements of a tensor: each is computed, with everything
 /// that is not in memory yet, and stored.
@@ -40,6 +40,9 @@ struct Plan {
 /// arithmetic.
 Plan choosePlan(mlir::func::FuncOp kernel);
 
-} // namespace dl::spirv
+/// A stage for each result, in order.
+Plan planOutputs(mlir::func::FuncOp kernel);
 
-#endif // DL_CODEGEN_SPIRV_STRATEGY_H
+} // namespace dl::gpucode
+
+#endif // DL_CODEGEN_GPU_STRATEGY_H

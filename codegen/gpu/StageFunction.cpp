@@ -1,0 +1,277 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/gpu/StageFunction.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace ::dl::gpucode;
+using mlir::dl::cpu::Buffer;
+using mlir::dl::cpu::ElementEmitter;
+using mlir::dl::cpu::Position;
+
+static int64_t getBytes(Type elementType) {
+  return llvm::divideCeil(elementType.getIntOrFloatBitWidth(), 8);
+}
+
+namespace dl::gpucode {
+unsigned countSizes(func::FuncOp kernel) {
+  unsigned count = 0;
+  for (Type type : kernel.getArgumentTypes())
+    if (auto tensor = dyn_cast<RankedTensorType>(type))
+      count += tensor.getNumDynamicDims();
+    else
+      ++count;
+  return count;
+}
+} // namespace dl::gpucode
+
+//===----------------------------------------------------------------------===//
+// Arguments
+//===----------------------------------------------------------------------===//
+
+StageFunction::StageFunction(func::FuncOp kernel, const Plan &plan,
+                             EntryBuilder &entry, OpBuilder &builder)
+    : kernel(kernel), entry(entry), builder(builder), loc(kernel.getLoc()),
+      emitter(builder, loc, /*width=*/1) {
+  SmallVector<Type> types;
+  SmallVector<Value> tensors;
+  for (BlockArgument argument : kernel.getArguments())
+    if (isa<RankedTensorType>(argument.getType()))
+      tensors.push_back(argument);
+  unsigned firstTemporary = tensors.size();
+  llvm::append_range(tensors, plan.temporaries);
+  for (Value tensor : tensors)
+    types.push_back(cast<RankedTensorType>(tensor.getType()).getElementType());
+  function =
+      entry.begin(builder, loc, kernel.getName(), types, countSizes(kernel));
+
+  auto nextSize = [&]() -> Value {
+    Value size = entry.getSize(builder, loc, sizes);
+    sizeNumbers[size] = sizes++;
+    return size;
+  };
+  for (auto [i, tensor] :
+       llvm::enumerate(ArrayRef(tensors).take_front(firstTemporary))) {
+    Buffer buffer;
+    buffer.memory = entry.getMemory(builder, loc, i);
+    auto type = cast<RankedTensorType>(tensor.getType());
+    for (int64_t d = 0; d < type.getRank(); ++d)
+      buffer.sizes.push_back(type.isDynamicDim(d)
+                                 ? nextSize()
+                                 : emitter.index.constant(type.getDimSize(d)));
+    emitter.buffers[tensor] = buffer;
+    arguments.push_back(buffer);
+  }
+  for (BlockArgument argument : kernel.getArguments())
+    if (argument.getType().isIndex())
+      emitter.scalars.map(argument, nextSize());
+}
+
+Buffer StageFunction::makeBuffer(Value tensor, unsigned number) {
+  Buffer buffer;
+  if (number < arguments.size())
+    return arguments[number];
+  buffer.memory = entry.getMemory(builder, loc, number);
+  auto type = cast<RankedTensorType>(tensor.getType());
+  for (int64_t d = 0; d < type.getRank(); ++d)
+    buffer.sizes.push_back(emitter.size(tensor, d));
+  return buffer;
+}
+
+void StageFunction::declare(const Plan &plan, unsigned stage) {
+  for (const Stage &earlier : ArrayRef(plan.stages).take_front(stage))
+    if (earlier.result)
+      emitter.buffers[earlier.result] =
+          makeBuffer(earlier.result, earlier.buffer);
+}
+
+//===----------------------------------------------------------------------===//
+// Formulas
+//===----------------------------------------------------------------------===//
+
+AffineExpr StageFunction::toExpr(Value value) {
+  if (auto constant = mlir::dl::cpu::IndexBuilder::getConstant(value))
+    return builder.getAffineConstantExpr(*constant);
+  if (auto found = sizeNumbers.find(value); found != sizeNumbers.end())
+    return builder.getAffineSymbolExpr(found->second);
+  Operation *op = value.getDefiningOp();
+  if (!op || op->getNumOperands() != 2)
+    return {};
+  AffineExpr a = toExpr(op->getOperand(0)), b = toExpr(op->getOperand(1));
+  if (!a || !b)
+    return {};
+  if (isa<arith::AddIOp>(op))
+    return a + b;
+  if (isa<arith::SubIOp>(op))
+    return a - b;
+  if (isa<arith::MulIOp>(op))
+    return a * b;
+  if (isa<arith::DivUIOp, arith::DivSIOp, arith::FloorDivSIOp>(op))
+    return a.floorDiv(b);
+  if (isa<arith::CeilDivSIOp, arith::CeilDivUIOp>(op))
+    return a.ceilDiv(b);
+  if (isa<arith::RemUIOp, arith::RemSIOp>(op))
+    return a % b;
+  return {};
+}
+
+AffineMap StageFunction::toMap(Value value) {
+  AffineExpr expr = toExpr(value);
+  if (expr)
+    return AffineMap::get(0, countSizes(kernel), expr);
+  emitError(value.getLoc()) << "a tensor's size is not a formula of the sizes "
+                               "that the kernel is given";
+  return {};
+}
+
+Value StageFunction::getElements(Value tensor) {
+  Value count = emitter.index.constant(1);
+  auto type = cast<RankedTensorType>(tensor.getType());
+  for (int64_t d = 0; d < type.getRank(); ++d)
+    count = emitter.index.mul(count, emitter.size(tensor, d));
+  return count;
+}
+
+AffineMap StageFunction::getBytesOf(Value tensor) {
+  Type elementType = cast<RankedTensorType>(tensor.getType()).getElementType();
+  return toMap(emitter.index.mul(
+      getElements(tensor), emitter.index.constant(getBytes(elementType))));
+}
+
+//===----------------------------------------------------------------------===//
+// Elements
+//===----------------------------------------------------------------------===//
+
+/// Invocations take neighbouring elements, which lie together in memory; any
+/// number of workgroups does them all.
+void StageFunction::emitInvocations(Value total,
+                                    function_ref<void(Value)> body) {
+  auto &index = emitter.index;
+  Value width = index.constant(entry.getWorkgroupSize());
+  Value group = gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x);
+  Value groups = gpu::GridDimOp::create(builder, loc, gpu::Dimension::x);
+  Value inGroup = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
+  Value first = index.add(index.mul(group, width), inGroup);
+  mlir::dl::cpu::emitLoop(builder, loc, first, total, index.mul(groups, width),
+                          {},
+                          [&](Value linear, ValueRange) -> SmallVector<Value> {
+                            ElementEmitter::Scope scope(emitter);
+                            body(linear);
+                            return {};
+                          });
+}
+
+Position StageFunction::getPosition(Value linear, ArrayRef<Value> extents) {
+  auto &index = emitter.index;
+  Position position(extents.size());
+  for (size_t d = extents.size(); d-- > 0;) {
+    position[d] = index.uniform(d ? index.rem(linear, extents[d]) : linear);
+    linear = index.div(linear, extents[d]);
+  }
+  return position;
+}
+
+AffineMap StageFunction::emit(const Stage &stage, bool keeps) {
+  auto &index = emitter.index;
+  Value whole = stage.result ? stage.result : stage.value;
+  Buffer buffer = makeBuffer(whole, stage.buffer);
+  SmallVector<Value> extents;
+  auto type = cast<RankedTensorType>(stage.value.getType());
+  for (int64_t d = 0; d < type.getRank(); ++d)
+    extents.push_back(emitter.size(stage.value, d));
+  Value total = getElements(stage.value);
+  AffineMap elements = toMap(total);
+  emitInvocations(total, [&](Value linear) {
+    Position position = getPosition(linear, extents);
+    mlir::dl::cpu::Element element = emitter.read(stage.value, position);
+    if (auto insert = dyn_cast_or_null<tensor::InsertSliceOp>(stage.part)) {
+      llvm::SmallBitVector dropped = insert.getDroppedDims();
+      auto toValue = [&](OpFoldResult mixed) {
+        if (auto constant = getConstantIntValue(mixed))
+          return index.constant(*constant);
+        return emitter.scalar(cast<Value>(mixed));
+      };
+      Position at;
+      for (size_t d = 0, next = 0; d < dropped.size(); ++d) {
+        Value offset = toValue(insert.getMixedOffsets()[d]);
+        if (!dropped.test(d)) {
+          Value stride = toValue(insert.getMixedStrides()[d]);
+          offset = index.add(offset, index.mul(position[next++].base, stride));
+        }
+        at.push_back(index.uniform(offset));
+      }
+      position = at;
+    }
+    emitter.write(buffer, position, element);
+  });
+  taken = entry.end(builder, loc, stage.buffer, keeps);
+  return emitter.failed() ? AffineMap() : elements;
+}
+
+//===----------------------------------------------------------------------===//
+// Sequential kernels
+//===----------------------------------------------------------------------===//
+
+/// Stores a value: all of it by the invocations of the workgroup, which wait
+/// for each other, or one column by this one.
+void StageFunction::emitStatement(const mlir::dl::cpu::Store &store,
+                                  Value column) {
+  auto &index = emitter.index;
+  SmallVector<Value> extents;
+  auto type = cast<RankedTensorType>(store.source.getType());
+  for (int64_t d = 0; d < type.getRank(); ++d)
+    extents.push_back(emitter.size(store.source, d));
+  Value total = index.constant(1);
+  for (Value extent : ArrayRef(extents).drop_back(column ? 1 : 0))
+    total = index.mul(total, extent);
+  Value first = index.constant(0), step = index.constant(1);
+  if (!column) {
+    first = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
+    step = index.constant(entry.getWorkgroupSize());
+  }
+  mlir::dl::cpu::emitLoop(
+      builder, loc, first, total, step, {},
+      [&](Value linear, ValueRange) -> SmallVector<Value> {
+        ElementEmitter::Scope scope(emitter);
+        Position position =
+            getPosition(linear, ArrayRef(extents).drop_back(column ? 1 : 0));
+        if (column)
+          position.push_back(index.uniform(column));
+        mlir::dl::cpu::Element element = emitter.read(store.source, position);
+        emitter.write(store.buffer,
+                      mlir::dl::cpu::getStorePosition(index, store, position),
+                      element);
+        return {};
+      });
+  if (!column)
+    gpu::BarrierOp::create(builder, loc);
+}
+
+AffineMap StageFunction::emitSequential(const Stage &stage) {
+  auto &index = emitter.index;
+  Buffer buffer = makeBuffer(stage.value, stage.buffer);
+  auto emitAll = [&](Value column) {
+    mlir::dl::cpu::StoreTracer tracer(
+        emitter, /*sequential=*/true,
+        [&](ArrayRef<mlir::dl::cpu::Store> stores) {
+          for (const mlir::dl::cpu::Store &store : stores)
+            emitStatement(store, column);
+        });
+    tracer.trace(stage.value, buffer);
+    tracer.flush();
+  };
+  Value elements = index.constant(1);
+  if (mlir::dl::cpu::isColumnwise(kernel)) {
+    elements = buffer.sizes.back();
+    emitInvocations(elements, emitAll);
+  } else {
+    emitAll(Value());
+  }
+  AffineMap map = toMap(elements);
+  taken = entry.end(builder, loc, stage.buffer, /*keeps=*/false);
+  return emitter.failed() ? AffineMap() : map;
+}

@@ -1,0 +1,73 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The GPU function of one stage of a kernel.
+
+#ifndef DL_CODEGEN_GPU_STAGEFUNCTION_H
+#define DL_CODEGEN_GPU_STAGEFUNCTION_H
+
+#include "codegen/cpu/ElementEmitter.h"
+#include "codegen/cpu/StoreTracer.h"
+#include "codegen/gpu/EntryBuilder.h"
+#include "codegen/gpu/Strategy.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace dl::gpucode {
+
+/// The sizes that a kernel is given: dynamic dimensions and index arguments.
+unsigned countSizes(mlir::func::FuncOp kernel);
+
+/// The function of one stage.
+class StageFunction {
+public:
+  StageFunction(mlir::func::FuncOp kernel, const Plan &plan,
+                EntryBuilder &entry, mlir::OpBuilder &builder);
+
+  /// Declares what earlier stages have left in memory.
+  void declare(const Plan &plan, unsigned stage);
+
+  /// Computes and stores the elements; returns their number as a formula, or
+  /// null after a failure that was reported. With `keeps`, the buffer holds
+  /// something already.
+  mlir::AffineMap emit(const Stage &stage, bool keeps);
+
+  /// The same for the value of a sequential kernel (see isSequential): one
+  /// workgroup runs its statements one after another, with a barrier between
+  /// them, or each invocation runs all statements for its column.
+  mlir::AffineMap emitSequential(const Stage &stage);
+
+  /// The buffers that the function takes, once it is complete; the one that it
+  /// writes is last.
+  llvm::ArrayRef<int64_t> getTaken() const { return taken; }
+
+  /// The bytes of a tensor as a formula; null where it is none.
+  mlir::AffineMap getBytesOf(mlir::Value tensor);
+
+  mlir::Operation *function;
+
+private:
+  mlir::dl::cpu::Buffer makeBuffer(mlir::Value tensor, unsigned number);
+  mlir::Value getElements(mlir::Value tensor);
+  void emitInvocations(mlir::Value total,
+                       llvm::function_ref<void(mlir::Value)> body);
+  mlir::dl::cpu::Position getPosition(mlir::Value linear,
+                                      llvm::ArrayRef<mlir::Value> extents);
+  void emitStatement(const mlir::dl::cpu::Store &store, mlir::Value column);
+  mlir::AffineExpr toExpr(mlir::Value value);
+  mlir::AffineMap toMap(mlir::Value value);
+
+  mlir::func::FuncOp kernel;
+  EntryBuilder &entry;
+  mlir::OpBuilder &builder;
+  mlir::Location loc;
+  mlir::dl::cpu::ElementEmitter emitter;
+  /// The size that a value is.
+  llvm::DenseMap<mlir::Value, unsigned> sizeNumbers;
+  unsigned sizes = 0;
+  llvm::SmallVector<int64_t> taken;
+  llvm::SmallVector<mlir::dl::cpu::Buffer> arguments;
+};
+
+} // namespace dl::gpucode
+
+#endif // DL_CODEGEN_GPU_STAGEFUNCTION_H

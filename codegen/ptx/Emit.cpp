@@ -1,0 +1,144 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/ptx/Emit.h"
+#include "codegen/ptx/Lowering.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include <mutex>
+
+using namespace mlir;
+
+namespace dl::ptx {
+
+static std::unique_ptr<llvm::TargetMachine>
+createMachine(const PtxTarget &target, std::string &error) {
+  static std::once_flag initialized;
+  std::call_once(initialized, [] {
+    LLVMInitializeNVPTXTargetInfo();
+    LLVMInitializeNVPTXTarget();
+    LLVMInitializeNVPTXTargetMC();
+    LLVMInitializeNVPTXAsmPrinter();
+  });
+  llvm::Triple triple("nvptx64-nvidia-cuda");
+  const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!found)
+    return nullptr;
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Fast;
+  return std::unique_ptr<llvm::TargetMachine>(found->createTargetMachine(
+      triple, target.getArch(), "", options, std::nullopt, std::nullopt,
+      llvm::CodeGenOptLevel::Aggressive));
+}
+
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager calls;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(calls);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, calls, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
+      .run(module, modules);
+}
+
+/// Tells LLVM what a kernel may rely on, before the functions are lowered.
+static PtxKernel describe(func::FuncOp function, const PtxTarget &target) {
+  PtxKernel kernel;
+  kernel.threads = target.workgroupSize;
+  for (Type type : function.getArgumentTypes())
+    ++(isa<LLVM::LLVMPointerType>(type) ? kernel.args : kernel.sizes);
+  Attribute unit = UnitAttr::get(function.getContext());
+  function.setPublic();
+  // A buffer that is read and written comes twice; all others lie apart.
+  constexpr int64_t kAlignment = 4;
+  for (unsigned i = 0; i < kernel.args; ++i)
+    function.setArgAttr(
+        i, LLVM::LLVMDialect::getAlignAttrName(),
+        IntegerAttr::get(IntegerType::get(function.getContext(), 64),
+                         kAlignment));
+  (void)unit;
+  return kernel;
+}
+
+/// PTX's names have letters, digits and underscores; the number tells names
+/// apart that differ in other characters.
+static std::string getPtxName(StringRef name, size_t number) {
+  constexpr size_t kMost = 80;
+  std::string result;
+  for (char c : name.take_front(kMost))
+    result += llvm::isAlnum(c) ? c : '_';
+  return "k" + std::to_string(number) + "_" + result;
+}
+
+LogicalResult emitPtx(ModuleOp functions, const PtxTarget &target,
+                      PtxImage &result) {
+  result = {};
+  result.arch = target.getArch();
+  for (auto function : functions.getOps<func::FuncOp>()) {
+    PtxKernel kernel = describe(function, target);
+    kernel.entry = function.getSymName().str();
+    kernel.name = getPtxName(kernel.entry, result.kernels.size());
+    function.setSymName(kernel.name);
+    result.kernels.push_back(std::move(kernel));
+  }
+  PassManager manager(functions.getContext(), ModuleOp::getOperationName());
+  addLoweringPasses(manager);
+  if (failed(manager.run(functions)))
+    return failure();
+  for (auto function : functions.getOps<LLVM::LLVMFuncOp>()) {
+    function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
+                      UnitAttr::get(functions.getContext()));
+    function->setAttr(
+        NVVM::NVVMDialect::getReqntidAttrName(),
+        DenseI32ArrayAttr::get(functions.getContext(),
+                               {static_cast<int32_t>(target.workgroupSize)}));
+  }
+  std::string error;
+  std::unique_ptr<llvm::TargetMachine> machine = createMachine(target, error);
+  if (!machine)
+    return functions.emitError("no code generator for PTX: ") << error;
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> translated =
+      translateModuleToLLVMIR(functions, context);
+  if (!translated)
+    return functions.emitError("cannot be translated to LLVM IR");
+  translated->setTargetTriple(machine->getTargetTriple());
+  translated->setDataLayout(machine->createDataLayout());
+  optimize(*translated, *machine);
+  llvm::SmallString<0> buffer;
+  llvm::raw_svector_ostream stream(buffer);
+  llvm::legacy::PassManager passes;
+  if (machine->addPassesToEmitFile(passes, stream, nullptr,
+                                   llvm::CodeGenFileType::AssemblyFile))
+    return functions.emitError("no PTX can be emitted");
+  passes.run(*translated);
+  result.text = std::string(buffer);
+  return success();
+}
+
+void registerTranslations(DialectRegistry &registry) {
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+  registerNVVMDialectTranslation(registry);
+}
+
+} // namespace dl::ptx

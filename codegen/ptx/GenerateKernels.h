@@ -1,0 +1,29 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// From kernels on tensors to functions of CUDA's threads.
+
+#ifndef DL_CODEGEN_PTX_GENERATEKERNELS_H
+#define DL_CODEGEN_PTX_GENERATEKERNELS_H
+
+#include "codegen/ptx/Target.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include <string>
+#include <vector>
+
+namespace dl::ptx {
+
+/// The bits of positions in tensors: sizes and offsets of elements on a device.
+constexpr unsigned kIndexBits = 32;
+
+/// Generates the `dl.kernel` functions on tensors of `module` as stages (see
+/// codegen/gpu/GenerateStages.h), functions of a new module: pointers, then
+/// sizes of 32 bits. Of a generated kernel, a declaration is left that
+/// describes it. Failure is reported.
+mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>
+generateKernels(mlir::ModuleOp module, const PtxTarget &target);
+
+} // namespace dl::ptx
+
+#endif // DL_CODEGEN_PTX_GENERATEKERNELS_H

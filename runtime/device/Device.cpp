@@ -1,0 +1,59 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "runtime/device/Device.h"
+
+#include "runtime/device/cuda/CudaModule.h"
+
+namespace dlrt {
+
+Status DeviceModule::constant(uint32_t index, const void *data, size_t bytes,
+                              void *&address) {
+  std::lock_guard<std::mutex> lock(mutex);
+  if (index >= constants.size())
+    constants.resize(size_t(index) + 1);
+  if (!constants[index]) {
+    auto block = std::make_unique<Block>(memory());
+    DLRT_RETURN_IF_ERROR(block->reserve(bytes, "constants"));
+    std::unique_ptr<DeviceQueue> queue;
+    DLRT_RETURN_IF_ERROR(openQueue(queue));
+    DLRT_RETURN_IF_ERROR(queue->upload(block->data(), data, bytes));
+    DLRT_RETURN_IF_ERROR(queue->wait());
+    constants[index] = std::move(block);
+  }
+  address = constants[index]->data();
+  return {};
+}
+
+bool parseDevice(const std::string &device, std::string &target, int &ordinal) {
+  size_t colon = device.find(':');
+  target = device.substr(0, colon);
+  ordinal = 0;
+  if (colon == std::string::npos)
+    return true;
+  constexpr size_t kMostDigits = 4;
+  std::string digits = device.substr(colon + 1);
+  if (digits.empty() || digits.size() > kMostDigits ||
+      digits.find_first_not_of("0123456789") != std::string::npos)
+    return false;
+  ordinal = std::stoi(digits);
+  return true;
+}
+
+Status loadDeviceModule(const Artifact &artifact, const std::string &target,
+                        int ordinal, std::unique_ptr<DeviceModule> &result) {
+  if (target == "cuda")
+    return cuda::loadModule(artifact, ordinal, result);
+  return {Code::Unsupported,
+          "this runtime does not run the target '" + target + "'"};
+}
+
+std::vector<std::pair<std::string, std::string>> listDevices() {
+  std::vector<std::pair<std::string, std::string>> devices;
+  for (std::string &name : cuda::listDevices())
+    devices.emplace_back("cuda:" + std::to_string(devices.size()),
+                         std::move(name));
+  return devices;
+}
+
+} // namespace dlrt
