@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 import atexit
+import glob
 import importlib.util
 import os
 import re
 import shutil
+import sys
 import tempfile
 
 import lit.formats
@@ -38,6 +40,16 @@ config.substitutions.append(
 config.substitutions.append(("%python", config.python))
 config.substitutions.append(("%build", config.dl_binary_root))
 config.substitutions.append(("%source", config.dl_source_root))
+
+# %ptxas: NVIDIA's assembler, of a CUDA toolkit or of the Python package that set-up
+# installs.
+found = [shutil.which("ptxas"), "/usr/local/cuda/bin/ptxas"]
+for folder in sys.path:
+    found += glob.glob(f"{folder}/nvidia/*/bin/ptxas")
+found = [path for path in found if path and os.access(path, os.X_OK)]
+if found:
+    config.available_features.add("ptxas")
+    config.substitutions.append(("%ptxas", found[0]))
 
 # An engine to compare with, which set-up does not install.
 if importlib.util.find_spec("openvino"):

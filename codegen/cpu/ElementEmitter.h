@@ -117,6 +117,10 @@ public:
   /// The extent of a loop of a structured operation.
   Value loopSize(linalg::GenericOp op, unsigned dimension);
 
+  /// Runs a structured operation's body at an iteration; empty after a failure.
+  SmallVector<Element> emitBody(linalg::GenericOp op, ArrayRef<LaneIndex> dims,
+                                ArrayRef<Element> accumulators);
+
   /// Broadcasts a uniform element to all lanes.
   Value toVector(Element element);
   VectorType vectorType(Type elementType) const {
@@ -170,9 +174,6 @@ private:
   SmallVector<Element> reduceByLane(linalg::GenericOp op, Position dims);
   Element reduceAcrossLanes(linalg::GenericOp op, Position dims,
                             Operation *combiner);
-  /// Runs a structured operation's body at an iteration.
-  SmallVector<Element> emitBody(linalg::GenericOp op, ArrayRef<LaneIndex> dims,
-                                ArrayRef<Element> accumulators);
   bool emitBodyLoop(scf::ForOp loop, function_ref<Element(Value)> get,
                     DenseMap<Value, Element> &values,
                     function_ref<bool(Block &)> emitBlock);
@@ -212,6 +213,10 @@ LogicalResult generalizeNamedOps(Operation *kernel);
 
 /// Whether an operation reduces.
 bool isReduction(linalg::GenericOp op);
+
+/// The one operation that combines, where the operation has one result and
+/// nothing else follows it; null otherwise.
+Operation *getCombiner(linalg::GenericOp op);
 
 /// A loop `for (i = lower; i < upper; i += step)` carrying values.
 SmallVector<Value>

@@ -81,9 +81,7 @@ void ElementEmitter::collectDependencies(Value tensor,
 // Loops
 //===----------------------------------------------------------------------===//
 
-/// The one operation that combines, where each result has one and nothing else
-/// follows it.
-static Operation *getCombiner(linalg::GenericOp op) {
+Operation *mlir::dl::cpu::getCombiner(linalg::GenericOp op) {
   if (op.getNumDpsInits() != 1)
     return nullptr;
   SmallVector<Operation *, 4> combiners;

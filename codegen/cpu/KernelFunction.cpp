@@ -76,7 +76,8 @@ Value KernelFunction::loadPointer(Value table, int64_t position) {
 }
 
 Value mlir::dl::cpu::makeMemory(OpBuilder &builder, Location loc, Value pointer,
-                                Type elementType, unsigned indexBits) {
+                                Type elementType, unsigned indexBits,
+                                unsigned memorySpace) {
   // The descriptor of a one-dimensional memref.
   MLIRContext *context = builder.getContext();
   Type integer = builder.getIntegerType(indexBits);
@@ -97,7 +98,11 @@ Value mlir::dl::cpu::makeMemory(OpBuilder &builder, Location loc, Value pointer,
   insert(constant(0), {2});
   insert(constant(llvm::maxIntN(indexBits)), {3, 0});
   insert(constant(1), {4, 0});
-  Type memory = MemRefType::get({ShapedType::kDynamic}, elementType);
+  Attribute space;
+  if (memorySpace)
+    space = builder.getI64IntegerAttr(memorySpace);
+  Type memory = MemRefType::get({ShapedType::kDynamic}, elementType,
+                                MemRefLayoutAttrInterface(), space);
   return UnrealizedConversionCastOp::create(builder, loc, memory, descriptor)
       .getResult(0);
 }

@@ -21,7 +21,8 @@ Type getStoredType(Type type);
 /// Memory from `pointer` on as memref<?xT>; its size is never looked at. An
 /// index has `indexBits` bits in the end.
 Value makeMemory(OpBuilder &builder, Location loc, Value pointer,
-                 Type elementType, unsigned indexBits = 64);
+                 Type elementType, unsigned indexBits = 64,
+                 unsigned memorySpace = 0);
 
 /// Replaces a kernel on tensors by a function with the kernel ABI:
 ///   (buffers: ptr, sizes: ptr, begin: index, end: index, scratch: ptr,

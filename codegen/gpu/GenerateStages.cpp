@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/gpu/GenerateStages.h"
+#include "codegen/gpu/ContractionTile.h"
 #include "codegen/gpu/StageFunction.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/SymbolTable.h"
@@ -16,7 +17,8 @@ LogicalResult generateStages(func::FuncOp kernel, SymbolTable &functions,
   if (failed(mlir::dl::cpu::generalizeNamedOps(kernel)))
     return failure();
   OpBuilder builder(kernel.getContext());
-  bool sequential = mlir::dl::cpu::isSequential(kernel);
+  // Barriers order what invocations share, and on some targets nothing else.
+  bool sequential = entry.hasShared() && mlir::dl::cpu::isSequential(kernel);
   Plan plan = sequential ? planOutputs(kernel) : choosePlan(kernel);
   SmallVector<Attribute> stages;
   SmallVector<Operation *> made;
@@ -28,8 +30,18 @@ LogicalResult generateStages(func::FuncOp kernel, SymbolTable &functions,
     bool keeps = false;
     for (const Stage &earlier : ArrayRef(plan.stages).take_front(i))
       keeps |= earlier.buffer == stage.buffer;
-    AffineMap elements = sequential ? function.emitSequential(stage)
-                                    : function.emit(stage, keeps);
+    auto contraction = sequential || stage.part || !entry.hasShared()
+                           ? std::nullopt
+                           : findContraction(stage.value);
+    bool isAlone = sequential || stage.part || !entry.hasShared();
+    auto reduction = isAlone || (contraction && isByTiles(*contraction))
+                         ? std::nullopt
+                         : findReduction(stage.value);
+    AffineMap elements = sequential  ? function.emitSequential(stage)
+                         : reduction ? function.emitReduction(stage, *reduction)
+                         : contraction
+                             ? function.emitContraction(stage, *contraction)
+                             : function.emit(stage, keeps);
     StringAttr name = builder.getStringAttr(kernel.getName() + "." + Twine(i));
     SymbolTable::setSymbolName(function.function, name);
     functions.insert(function.function);
@@ -39,14 +51,20 @@ LogicalResult generateStages(func::FuncOp kernel, SymbolTable &functions,
         functions.erase(stage);
       return failure();
     }
-    stages.push_back(builder.getDictionaryAttr(
-        {builder.getNamedAttr("entry",
-                              SymbolTable::getSymbolName(function.function)),
-         builder.getNamedAttr(
-             "buffers", builder.getDenseI64ArrayAttr(function.getTaken())),
-         builder.getNamedAttr("elements", AffineMapAttr::get(elements)),
-         builder.getNamedAttr("workgroup", builder.getI64IntegerAttr(
-                                               entry.getWorkgroupSize()))}));
+    auto toInteger = [&](int64_t value) {
+      return builder.getI64IntegerAttr(value);
+    };
+    SmallVector<NamedAttribute> about = {
+        builder.getNamedAttr("entry",
+                             SymbolTable::getSymbolName(function.function)),
+        builder.getNamedAttr("buffers",
+                             builder.getDenseI64ArrayAttr(function.getTaken())),
+        builder.getNamedAttr("elements", AffineMapAttr::get(elements)),
+        builder.getNamedAttr("workgroup", toInteger(entry.getWorkgroupSize()))};
+    if (entry.getAlignment() > 1)
+      about.push_back(
+          builder.getNamedAttr("alignment", toInteger(entry.getAlignment())));
+    stages.push_back(builder.getDictionaryAttr(about));
   }
   kernel->setAttr("dl.stages", builder.getArrayAttr(stages));
   if (!temporaries.empty()) {

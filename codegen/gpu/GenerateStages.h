@@ -23,7 +23,9 @@ namespace dl::gpucode {
 /// - `dl.stages`: for each, in order, `entry` (its name), `buffers` (which it
 ///   takes; the last one is written, and completely where it is not among the
 ///   others), `elements` (how many there are to compute, a map over the sizes
-///   as symbols) and `workgroup` (how many a workgroup computes at a time);
+///   as symbols), `workgroup` (how many a workgroup computes at a time) and,
+///   where it is not 1, `alignment` (bytes at whose multiples buffers that are
+///   read begin);
 /// - `dl.temporaries`: the bytes of each, maps over the sizes.
 ///
 /// A kernel's `dl.in_place` must not be used with this code: a stage may read

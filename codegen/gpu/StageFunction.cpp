@@ -35,8 +35,8 @@ unsigned countSizes(func::FuncOp kernel) {
 
 StageFunction::StageFunction(func::FuncOp kernel, const Plan &plan,
                              EntryBuilder &entry, OpBuilder &builder)
-    : kernel(kernel), entry(entry), builder(builder), loc(kernel.getLoc()),
-      emitter(builder, loc, /*width=*/1) {
+    : entry(entry), emitter(builder, kernel.getLoc(), /*width=*/1),
+      kernel(kernel), builder(builder), loc(kernel.getLoc()) {
   SmallVector<Type> types;
   SmallVector<Value> tensors;
   for (BlockArgument argument : kernel.getArguments())

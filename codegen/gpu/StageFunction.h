@@ -6,6 +6,7 @@
 #ifndef DL_CODEGEN_GPU_STAGEFUNCTION_H
 #define DL_CODEGEN_GPU_STAGEFUNCTION_H
 
+#include "codegen/cpu/Contraction.h"
 #include "codegen/cpu/ElementEmitter.h"
 #include "codegen/cpu/StoreTracer.h"
 #include "codegen/gpu/EntryBuilder.h"
@@ -16,6 +17,12 @@ namespace dl::gpucode {
 
 /// The sizes that a kernel is given: dynamic dimensions and index arguments.
 unsigned countSizes(mlir::func::FuncOp kernel);
+
+/// The reduction that a stage that stores `value` can be computed by with
+/// several invocations for each result: what follows it is elementwise, it has
+/// many steps, and the order of these does not matter. Nothing where there is
+/// none.
+std::optional<mlir::linalg::GenericOp> findReduction(mlir::Value value);
 
 /// The function of one stage.
 class StageFunction {
@@ -31,6 +38,17 @@ public:
   /// something already.
   mlir::AffineMap emit(const Stage &stage, bool keeps);
 
+  /// The same for what follows a contraction elementwise (see findContraction),
+  /// by tiles.
+  mlir::AffineMap
+  emitContraction(const Stage &stage,
+                  const mlir::dl::cpu::Contraction &contraction);
+
+  /// The same for what follows a reduction elementwise (see findReduction):
+  /// several invocations compute a result together.
+  mlir::AffineMap emitReduction(const Stage &stage,
+                                mlir::linalg::GenericOp reduction);
+
   /// The same for the value of a sequential kernel (see isSequential): one
   /// workgroup runs its statements one after another, with a barrier between
   /// them, or each invocation runs all statements for its column.
@@ -44,6 +62,8 @@ public:
   mlir::AffineMap getBytesOf(mlir::Value tensor);
 
   mlir::Operation *function;
+  EntryBuilder &entry;
+  mlir::dl::cpu::ElementEmitter emitter;
 
 private:
   mlir::dl::cpu::Buffer makeBuffer(mlir::Value tensor, unsigned number);
@@ -57,10 +77,8 @@ private:
   mlir::AffineMap toMap(mlir::Value value);
 
   mlir::func::FuncOp kernel;
-  EntryBuilder &entry;
   mlir::OpBuilder &builder;
   mlir::Location loc;
-  mlir::dl::cpu::ElementEmitter emitter;
   /// The size that a value is.
   llvm::DenseMap<mlir::Value, unsigned> sizeNumbers;
   unsigned sizes = 0;

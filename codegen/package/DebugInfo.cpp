@@ -174,6 +174,21 @@ std::string dl::package::getDebugInfo(const PackageInput &input,
   json::Array kernels;
   for (const std::string &name : input.kernelNames)
     kernels.push_back(describeKernel(name, dispatches[name], module));
+  if (!input.cudaImages.empty()) {
+    // Each is a stage of a kernel.
+    llvm::StringMap<llvm::StringRef> kernelOf;
+    for (auto function : module.getOps<mlir::func::FuncOp>())
+      if (auto stages = function->getAttrOfType<mlir::ArrayAttr>("dl.stages"))
+        for (auto stage : stages.getAsRange<mlir::DictionaryAttr>())
+          kernelOf[stage.getAs<mlir::StringAttr>("entry").getValue()] =
+              function.getSymName();
+    for (const ptx::PtxKernel &stage : input.cudaImages.front().kernels) {
+      llvm::StringRef name = kernelOf.lookup(stage.entry);
+      json::Object kernel = describeKernel(name, dispatches[name], module);
+      kernel["name"] = stage.entry;
+      kernels.push_back(std::move(kernel));
+    }
+  }
   json::Array entries;
   for (const Program &program : programs) {
     json::Array symbols;

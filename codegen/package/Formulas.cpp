@@ -169,6 +169,13 @@ FormulaId Formulas::divide(FormulaOp op, FormulaId a, FormulaId b) {
 FormulaId Formulas::floorDiv(FormulaId a, FormulaId b) {
   return divide(FormulaOp::FloorDiv, a, b);
 }
+FormulaId Formulas::addOffsets(FormulaId a, FormulaId b) {
+  if (a == kNoFormula || b == kNoFormula)
+    return a == kNoFormula ? b : a;
+  FormulaId sum = add(a, b);
+  return getConstant(sum) == 0 ? kNoFormula : sum;
+}
+
 FormulaId Formulas::ceilDiv(FormulaId a, FormulaId b) {
   return divide(FormulaOp::CeilDiv, a, b);
 }

@@ -56,6 +56,8 @@ public:
   FormulaId sub(FormulaId a, FormulaId b) { return add(a, scale(b, -1)); }
   FormulaId floorDiv(FormulaId a, FormulaId b);
   FormulaId ceilDiv(FormulaId a, FormulaId b);
+  /// The sum of two offsets, kNoFormula being 0.
+  FormulaId addOffsets(FormulaId a, FormulaId b);
   FormulaId mod(FormulaId a, FormulaId b);
   /// The larger of two sizes: bases of both are taken to be non-negative.
   FormulaId maxSize(FormulaId a, FormulaId b);

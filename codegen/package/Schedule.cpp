@@ -4,7 +4,6 @@
 #include "codegen/package/Schedule.h"
 #include "codegen/package/Bodies.h"
 #include "codegen/package/Signature.h"
-#include "codegen/package/Steps.h"
 #include "codegen/package/Types.h"
 #include "ir/dialect/Dims.h"
 #include "runtime/artifact/Validate.h"
@@ -366,20 +365,12 @@ private:
       stride = stride * mlir::dl::getDim(from, d);
     }
     View slice = *view;
-    slice.offset = addOffsets(
+    slice.offset = program.formulas.addOffsets(
         slice.offset, types.getBytes(from.getElementType(),
                                      types.get(mlir::dl::simplify(offset))));
     slice.bytes = types.getBytes(to);
     views[op.getResult()] = slice;
     return success();
-  }
-
-  /// The sum of two offsets, kNoFormula being 0.
-  FormulaId addOffsets(FormulaId a, FormulaId b) {
-    if (a == kNoFormula || b == kNoFormula)
-      return a == kNoFormula ? b : a;
-    FormulaId sum = program.formulas.add(a, b);
-    return program.formulas.getConstant(sum) == 0 ? kNoFormula : sum;
   }
 
   //===--------------------------------------------------------------------===//
@@ -449,51 +440,12 @@ private:
     return success();
   }
 
-  /// One dispatch for each stage of a kernel for a GPU. Temporaries are values
-  /// as all others.
   LogicalResult addStages(mlir::dl::DispatchOp op, Operation *callee,
                           std::vector<Step> &steps) {
     Step whole;
     if (failed(addArgs(op, whole)) || failed(addSizes(op, callee, whole)))
       return failure();
-    auto toValue = [&](mlir::AffineMap map) {
-      return toFormula(map.getResult(0), program.formulas, {}, whole.sizes);
-    };
-    std::vector<View> buffers = whole.args;
-    for (auto bytes : callee->getAttrOfType<mlir::ArrayAttr>("dl.temporaries")
-                          .getAsRange<mlir::AffineMapAttr>()) {
-      FormulaId size = toValue(bytes.getValue());
-      int32_t storage = program.addStorage(StorageKind::Arena, 0, size);
-      buffers.push_back({storage, kNoFormula, {}, size});
-    }
-    auto flops = callee->getAttrOfType<mlir::AffineMapAttr>("dl.flops");
-    for (auto [i, stage] :
-         llvm::enumerate(callee->getAttrOfType<mlir::ArrayAttr>("dl.stages")
-                             .getAsRange<mlir::DictionaryAttr>())) {
-      llvm::StringRef entry = stage.getAs<mlir::StringAttr>("entry").getValue();
-      auto kernel = kernels.find(entry);
-      if (kernel == kernels.end())
-        return op->emitOpError("there is no code for stage '") << entry << "'";
-      Step step;
-      step.kind = Step::Kind::Dispatch;
-      step.kernel = kernel->second;
-      step.name = whole.name;
-      step.sizes = whole.sizes;
-      auto taken = stage.getAs<mlir::DenseI64ArrayAttr>("buffers");
-      for (int64_t buffer : taken.asArrayRef())
-        step.args.push_back(buffers[static_cast<size_t>(buffer)]);
-      step.numInputs = step.args.size() - 1;
-      step.tiles = program.formulas.ceilDiv(
-          toValue(stage.getAs<mlir::AffineMapAttr>("elements").getValue()),
-          program.formulas.constant(
-              stage.getAs<mlir::IntegerAttr>("workgroup").getInt()));
-      // Those of the whole kernel.
-      if (i == 0 && flops)
-        step.flops = toFormula(flops.getValue().getResult(0), program.formulas,
-                               whole.sizes, {});
-      steps.push_back(std::move(step));
-    }
-    return success();
+    return addStageSteps(op, callee, std::move(whole), kernels, program, steps);
   }
 
   /// The sizes that a kernel is given: dynamic dimensions of its tensor
@@ -540,7 +492,7 @@ private:
   View getSlice(View whole, FormulaId bytes, FormulaId count, bool reverse) {
     Formulas &formulas = program.formulas;
     if (reverse)
-      whole.offset = addOffsets(
+      whole.offset = program.formulas.addOffsets(
           whole.offset,
           formulas.mul(formulas.add(count, formulas.constant(-1)), bytes));
     whole.strides.resize(depth, kNoFormula);

@@ -7,14 +7,10 @@
 #define DL_CODEGEN_PACKAGE_SCHEDULE_H
 
 #include "codegen/package/Constants.h"
-#include "codegen/package/Program.h"
+#include "codegen/package/Steps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "llvm/ADT/StringMap.h"
 
 namespace dl::package {
-
-/// Numbers of the kernels by their symbol.
-using KernelNumbers = llvm::StringMap<int32_t>;
 
 /// Builds the program of an entry, its signature included: steps in the order
 /// of the function's ops, a storage for every value, and explicit copies

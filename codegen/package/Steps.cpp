@@ -94,3 +94,78 @@ std::vector<FormulaId> dl::package::getReads(mlir::dl::DispatchOp op,
   }
   return result;
 }
+
+//===----------------------------------------------------------------------===//
+// Stages
+//===----------------------------------------------------------------------===//
+
+/// Copies what a view shows to where it begins at a multiple of some bytes, if
+/// it may not.
+static void alignView(View &view, int64_t alignment, Program &program,
+                      std::vector<Step> &steps) {
+  Formulas &formulas = program.formulas;
+  auto isAligned = [&](FormulaId offset) {
+    return offset == kNoFormula || formulas.isMultipleOf(offset, alignment);
+  };
+  if (isAligned(view.offset) && llvm::all_of(view.strides, isAligned))
+    return;
+  Step copy;
+  copy.kind = Step::Kind::Copy;
+  copy.function = "copy";
+  copy.numInputs = 1;
+  View whole{program.addStorage(StorageKind::Arena, 0, view.bytes),
+             kNoFormula,
+             {},
+             view.bytes};
+  copy.args = {view, whole};
+  copy.types.assign(2, {dlrt::fb::ElementType_U8, {view.bytes}});
+  steps.push_back(std::move(copy));
+  view = whole;
+}
+
+mlir::LogicalResult dl::package::addStageSteps(mlir::dl::DispatchOp op,
+                                               Operation *callee, Step whole,
+                                               const KernelNumbers &kernels,
+                                               Program &program,
+                                               std::vector<Step> &steps) {
+  Formulas &formulas = program.formulas;
+  auto toValue = [&](mlir::AffineMap map) {
+    return toFormula(map.getResult(0), formulas, {}, whole.sizes);
+  };
+  std::vector<View> buffers = whole.args;
+  for (auto bytes : callee->getAttrOfType<mlir::ArrayAttr>("dl.temporaries")
+                        .getAsRange<mlir::AffineMapAttr>()) {
+    FormulaId size = toValue(bytes.getValue());
+    int32_t storage = program.addStorage(StorageKind::Arena, 0, size);
+    buffers.push_back({storage, kNoFormula, {}, size});
+  }
+  // Those of the whole kernel, which the first stage tells.
+  if (auto flops = callee->getAttrOfType<mlir::AffineMapAttr>("dl.flops"))
+    whole.flops =
+        toFormula(flops.getValue().getResult(0), formulas, whole.sizes, {});
+  for (auto stage : callee->getAttrOfType<mlir::ArrayAttr>("dl.stages")
+                        .getAsRange<mlir::DictionaryAttr>()) {
+    llvm::StringRef entry = stage.getAs<mlir::StringAttr>("entry").getValue();
+    auto kernel = kernels.find(entry);
+    if (kernel == kernels.end())
+      return op->emitOpError("there is no code for stage '") << entry << "'";
+    Step step = whole;
+    step.kind = Step::Kind::Dispatch;
+    step.kernel = kernel->second;
+    step.args.clear();
+    auto taken = stage.getAs<mlir::DenseI64ArrayAttr>("buffers");
+    for (int64_t buffer : taken.asArrayRef())
+      step.args.push_back(buffers[static_cast<size_t>(buffer)]);
+    step.numInputs = step.args.size() - 1;
+    if (auto alignment = stage.getAs<mlir::IntegerAttr>("alignment"))
+      for (size_t i = 0; i < step.numInputs; ++i)
+        alignView(step.args[i], alignment.getInt(), program, steps);
+    step.tiles = formulas.ceilDiv(
+        toValue(stage.getAs<mlir::AffineMapAttr>("elements").getValue()),
+        formulas.constant(
+            stage.getAs<mlir::IntegerAttr>("workgroup").getInt()));
+    steps.push_back(std::move(step));
+    whole.flops = kNoFormula;
+  }
+  return mlir::success();
+}

@@ -8,6 +8,7 @@
 
 #include "codegen/package/Types.h"
 #include "ir/dialect/Dialect.h"
+#include "llvm/ADT/StringMap.h"
 
 namespace dl::package {
 
@@ -27,6 +28,18 @@ std::vector<FormulaId> getReads(mlir::dl::DispatchOp op,
                                 mlir::Operation *callee,
                                 llvm::ArrayRef<FormulaId> sizes,
                                 Formulas &formulas, TypeFormulas &types);
+
+/// Numbers of the kernels by their symbol; of the stages of a GPU's, by theirs.
+using KernelNumbers = llvm::StringMap<int32_t>;
+
+/// Adds one dispatch for each stage of a kernel for a GPU; see
+/// codegen/gpu/GenerateStages.h. `whole` has the arguments and sizes of the
+/// kernel. Temporaries are storages as those of all other values. Failure is
+/// reported.
+mlir::LogicalResult addStageSteps(mlir::dl::DispatchOp op,
+                                  mlir::Operation *callee, Step whole,
+                                  const KernelNumbers &kernels,
+                                  Program &program, std::vector<Step> &steps);
 
 } // namespace dl::package
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/ptx/Emit.h"
+#include "codegen/ptx/GenerateKernels.h"
 #include "codegen/ptx/Lowering.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -66,7 +67,6 @@ static PtxKernel describe(func::FuncOp function, const PtxTarget &target) {
   kernel.threads = target.workgroupSize;
   for (Type type : function.getArgumentTypes())
     ++(isa<LLVM::LLVMPointerType>(type) ? kernel.args : kernel.sizes);
-  Attribute unit = UnitAttr::get(function.getContext());
   function.setPublic();
   // A buffer that is read and written comes twice; all others lie apart.
   constexpr int64_t kAlignment = 4;
@@ -75,8 +75,25 @@ static PtxKernel describe(func::FuncOp function, const PtxTarget &target) {
         i, LLVM::LLVMDialect::getAlignAttrName(),
         IntegerAttr::get(IntegerType::get(function.getContext(), 64),
                          kAlignment));
-  (void)unit;
   return kernel;
+}
+
+/// Gives a function's shared memory its variable.
+static void addShared(func::FuncOp function, StringRef name) {
+  auto type = function->getAttrOfType<TypeAttr>(kSharedName);
+  if (!type)
+    return;
+  constexpr unsigned kSharedSpace = 3, kAlignment = 16;
+  OpBuilder builder(function);
+  auto variable = LLVM::GlobalOp::create(
+      builder, function.getLoc(), type.getValue(), /*isConstant=*/false,
+      LLVM::Linkage::Internal, (name + "_shared").str(), Attribute(),
+      kAlignment, kSharedSpace);
+  function.walk([&](LLVM::AddressOfOp op) {
+    if (op.getGlobalName() == kSharedName)
+      op.setGlobalName(variable.getSymName());
+  });
+  function->removeAttr(kSharedName);
 }
 
 /// PTX's names have letters, digits and underscores; the number tells names
@@ -98,6 +115,7 @@ LogicalResult emitPtx(ModuleOp functions, const PtxTarget &target,
     kernel.entry = function.getSymName().str();
     kernel.name = getPtxName(kernel.entry, result.kernels.size());
     function.setSymName(kernel.name);
+    addShared(function, kernel.name);
     result.kernels.push_back(std::move(kernel));
   }
   PassManager manager(functions.getContext(), ModuleOp::getOperationName());
@@ -105,6 +123,8 @@ LogicalResult emitPtx(ModuleOp functions, const PtxTarget &target,
   if (failed(manager.run(functions)))
     return failure();
   for (auto function : functions.getOps<LLVM::LLVMFuncOp>()) {
+    if (Attribute resident = function->removeAttr(kResidentName))
+      function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), resident);
     function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
                       UnitAttr::get(functions.getContext()));
     function->setAttr(

@@ -6,16 +6,22 @@
 #include "codegen/cpu/KernelWork.h"
 #include "codegen/gpu/GenerateStages.h"
 #include "codegen/gpu/StageFunction.h"
+#include "codegen/ptx/TensorTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace ::dl::gpucode;
 using namespace ::dl::ptx;
+
+/// The address space of shared memory.
+static constexpr unsigned kSharedSpace = 3;
 
 namespace {
 
@@ -51,9 +57,25 @@ public:
   }
   SmallVector<int64_t> end(OpBuilder &builder, Location loc, unsigned written,
                            bool keeps) override;
+  Value getShared(OpBuilder &builder, Location loc, Type type, int64_t offset,
+                  int64_t bytes) override;
+  void setResident(unsigned workgroups) override {
+    function->setAttr(
+        kResidentName,
+        IntegerAttr::get(IntegerType::get(function.getContext(), 32),
+                         workgroups));
+  }
+  bool hasShared() const override { return true; }
+  std::unique_ptr<TileEmitter>
+  makeTile(StageFunction &stage,
+           const mlir::dl::cpu::Contraction &contraction) override;
+  int64_t getAlignment() const override { return alignment; }
   int64_t getWorkgroupSize() const override { return target.workgroupSize; }
 
 private:
+  Value getSharedPointer(OpBuilder &builder, Location loc, int64_t offset,
+                         int64_t bytes);
+  void alignLoads();
   bool isRead(unsigned number) const {
     return memories[number] &&
            llvm::any_of(memories[number].getUsers(), [](Operation *user) {
@@ -65,15 +87,92 @@ private:
   func::FuncOp function;
   SmallVector<Type> elements;
   SmallVector<Value> memories;
+  int64_t alignment = 1;
 };
 
 } // namespace
+
+/// Into a variable of the function's own, in the shared memory.
+Value CudaEntry::getSharedPointer(OpBuilder &builder, Location loc,
+                                  int64_t offset, int64_t bytes) {
+  MLIRContext *context = builder.getContext();
+  Type pointer = LLVM::LLVMPointerType::get(context, kSharedSpace);
+  Type byte = builder.getI8Type();
+  Value base = LLVM::AddressOfOp::create(builder, loc, pointer, kSharedName);
+  function->setAttr(kSharedName,
+                    TypeAttr::get(LLVM::LLVMArrayType::get(byte, bytes)));
+  return LLVM::GEPOp::create(builder, loc, pointer, byte, base,
+                             ArrayRef<LLVM::GEPArg>{(int32_t)offset});
+}
+
+Value CudaEntry::getShared(OpBuilder &builder, Location loc, Type type,
+                           int64_t offset, int64_t bytes) {
+  return mlir::dl::cpu::makeMemory(
+      builder, loc, getSharedPointer(builder, loc, offset, bytes), type,
+      kIndexBits, kSharedSpace);
+}
+
+std::unique_ptr<TileEmitter>
+CudaEntry::makeTile(StageFunction &stage,
+                    const mlir::dl::cpu::Contraction &contraction) {
+  constexpr unsigned kFirstCapability = 80;
+  if (target.capability < kFirstCapability || !TensorTile::fits(contraction))
+    return nullptr;
+  OpBuilder &builder = stage.emitter.builder;
+  Location loc = stage.emitter.loc;
+  return std::make_unique<TensorTile>(
+      stage, contraction, [this, &builder, loc](int64_t offset, int64_t bytes) {
+        return getSharedPointer(builder, loc, offset, bytes);
+      });
+}
+
+/// Whether a position is a multiple of `divisor` for certain.
+static bool isMultiple(Value value, int64_t divisor) {
+  if (auto constant = mlir::dl::cpu::IndexBuilder::getConstant(value))
+    return *constant % divisor == 0;
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    auto loop = dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp());
+    return loop && argument == loop.getInductionVar() &&
+           isMultiple(loop.getLowerBound(), divisor) &&
+           isMultiple(loop.getStep(), divisor);
+  }
+  Operation *op = value.getDefiningOp();
+  auto holds = [&](unsigned i) {
+    return isMultiple(op->getOperand(i), divisor);
+  };
+  if (isa<arith::AddIOp, arith::SubIOp, arith::MinSIOp, arith::MinUIOp,
+          arith::MaxSIOp, arith::RemUIOp, arith::RemSIOp>(op))
+    return holds(0) && holds(1);
+  if (isa<arith::MulIOp>(op))
+    return holds(0) || holds(1);
+  if (isa<arith::SelectOp>(op))
+    return holds(1) && holds(2);
+  return false;
+}
+
+/// Vectors that begin at multiples of their size are loaded at once, which
+/// buffers that begin there allow.
+void CudaEntry::alignLoads() {
+  constexpr int64_t kMostBytes = 16; // of one load
+  alignment = 1;
+  function.walk([&](vector::LoadOp load) {
+    auto type = cast<VectorType>(load.getType());
+    int64_t bytes = type.getNumElements() *
+                    type.getElementType().getIntOrFloatBitWidth() / 8;
+    if (!llvm::isPowerOf2_64(bytes) || load.getAlignment() ||
+        !isMultiple(load.getIndices().front(), type.getNumElements()))
+      return;
+    load.setAlignment(std::min(bytes, kMostBytes));
+    alignment = std::max(alignment, std::min(bytes, kMostBytes));
+  });
+}
 
 /// Buffers that are not used are no arguments, the one that is written comes
 /// last, and of one that is read or keeps elements besides, there are two.
 SmallVector<int64_t> CudaEntry::end(OpBuilder &builder, Location loc,
                                     unsigned written, bool keeps) {
   func::ReturnOp::create(builder, loc);
+  alignLoads();
   Block &block = function.getBody().front();
   SmallVector<int64_t> taken;
   SmallVector<Type> types;
@@ -109,7 +208,8 @@ FailureOr<OwningOpRef<ModuleOp>> generateKernels(ModuleOp module,
                                                  const PtxTarget &target) {
   module.getContext()
       ->loadDialect<arith::ArithDialect, gpu::GPUDialect, LLVM::LLVMDialect,
-                    memref::MemRefDialect, scf::SCFDialect>();
+                    memref::MemRefDialect, NVVM::NVVMDialect, scf::SCFDialect,
+                    vector::VectorDialect>();
   OwningOpRef<ModuleOp> functions = ModuleOp::create(module.getLoc());
   SymbolTable table(*functions);
   SmallVector<func::FuncOp> kernels;

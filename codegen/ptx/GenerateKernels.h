@@ -17,6 +17,13 @@ namespace dl::ptx {
 /// The bits of positions in tensors: sizes and offsets of elements on a device.
 constexpr unsigned kIndexBits = 32;
 
+/// On a function: the array type of the shared memory that it uses, which
+/// llvm.mlir.addressof names by the same text until the code is emitted.
+constexpr llvm::StringLiteral kSharedName = "dl.shared";
+
+/// On a function: how many of its workgroups a processor should hold at once.
+constexpr llvm::StringLiteral kResidentName = "dl.resident";
+
 /// Generates the `dl.kernel` functions on tensors of `module` as stages (see
 /// codegen/gpu/GenerateStages.h), functions of a new module: pointers, then
 /// sizes of 32 bits. Of a generated kernel, a declaration is left that

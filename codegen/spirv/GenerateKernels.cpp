@@ -116,6 +116,10 @@ public:
       all.push_back(i);
     return all;
   }
+  Value getShared(OpBuilder &, Location, Type, int64_t, int64_t) override {
+    return {};
+  }
+  bool hasShared() const override { return false; }
   int64_t getWorkgroupSize() const override { return target.workgroupSize; }
 
 private:

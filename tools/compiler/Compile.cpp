@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "tools/compiler/Compile.h"
+#include "tools/compiler/Checks.h"
 #include "tools/compiler/KernelHeader.h"
 #include "tools/compiler/Report.h"
 #include "tools/compiler/SourceTrace.h"
@@ -73,12 +74,12 @@ public:
       : options(options), context(context), timing(timing), source(source) {}
 
   LogicalResult run() {
-    if (failed(checkOptions()) || failed(checkOutput()) || failed(load()) ||
-        failed(runPhases()))
+    if (failed(checkOptions(options, context)) || failed(checkOutput()) ||
+        failed(load()) || failed(runPhases()))
       return failure();
-    if (options.target == Target::Reference && !isText())
+    if (options.target == Target::Reference && !isText(options))
       return writeReferenceModule();
-    if (lastPhase() != Phase::Codegen)
+    if (getLastPhase(options) != Phase::Codegen)
       return writeIR();
     progress("generating kernels");
     findKernels();
@@ -112,93 +113,6 @@ private:
   void progress(StringRef what) {
     if (options.progress && !isTuning)
       options.progress(what);
-  }
-
-  /// Whether IR or code is asked for, no module.
-  bool isText() const {
-    return options.stopAfter || options.emit != EmitKind::Module;
-  }
-
-  /// The phase that the asked-for form stands after.
-  Phase lastPhase() const {
-    if (options.stopAfter)
-      return *options.stopAfter;
-    if (options.target == Target::Reference && !isText())
-      return Phase::Import;
-    switch (options.emit) {
-    case EmitKind::Dl:
-      return Phase::Fuse;
-    case EmitKind::Linalg:
-      return Phase::Lower;
-    default:
-      return Phase::Codegen;
-    }
-  }
-
-  LogicalResult checkOptions() {
-    if (options.target == Target::Reference && failed(checkReference()))
-      return failure();
-    if (failed(checkCuda()))
-      return failure();
-    bool isCode =
-        options.emit != EmitKind::Module && lastPhase() == Phase::Codegen;
-    if (isCode && options.cpus.size() > 1)
-      return fail("--cpu") << "several levels stand in a module alone";
-    if (options.trace &&
-        (options.emit != EmitKind::Module || lastPhase() != Phase::Codegen))
-      return fail("--explain") << "a report is written beside a module alone";
-    if (options.tune && failed(checkTuning()))
-      return failure();
-    bool declares = options.emit == EmitKind::Object;
-    if (!options.header.empty() && !declares)
-      return fail("--header") << "a header goes with --emit=object";
-    return success();
-  }
-
-  /// The reference runs what was imported, whatever options change later.
-  LogicalResult checkReference() {
-    if (options.pipeline.precision != Precision::F32)
-      return fail("--precision")
-             << "the reference computes in the model's own types";
-    if (options.trace)
-      return fail("--explain") << "the reference has no kernels to explain";
-    if (options.tune)
-      return fail("--tune") << "the reference has no kernels to tune";
-    return success();
-  }
-
-  /// Code of one target goes with that target.
-  LogicalResult checkCuda() {
-    bool isCuda = options.target == Target::Cuda;
-    if (!isCuda && options.emit == EmitKind::Ptx)
-      return fail("--emit") << "PTX goes with --target=cuda";
-    if (!isCuda || lastPhase() != Phase::Codegen)
-      return success();
-    if (options.emit != EmitKind::Ptx && options.emit != EmitKind::Module)
-      return fail("--emit") << "the target cuda has ptx and module";
-    if (options.trace)
-      return fail("--explain") << "is not there for the target cuda yet";
-    if (options.tune || options.choice)
-      return fail("--tune") << "the target cuda has no choices";
-    return success();
-  }
-
-  /// What is tuned must run here, now.
-  LogicalResult checkTuning() {
-    if (options.emit != EmitKind::Module || lastPhase() != Phase::Codegen)
-      return fail("--tune") << "a module alone is tuned";
-    if (options.choice)
-      return fail("--tune") << "the choices are given by --choice";
-    if (options.cpus.size() > 1)
-      return fail("--tune") << "CPU levels that share a module share one "
-                               "division into tiles; expected one level";
-    const cpu::CpuTarget &target = options.cpus.front();
-    cpu::CpuTarget native = cpu::getNativeTarget();
-    for (StringRef feature : target.features)
-      if (!native.has(feature))
-        return fail("--tune") << "this machine cannot run code for '"
-                              << target.cpu << "': it lacks " << feature;
-    return success();
   }
 
   /// Before any work: can the output be written?
@@ -254,7 +168,7 @@ private:
   LogicalResult runPhases() {
     Phase start = findPhase(*module);
     for (Phase phase : getPhases()) {
-      if (phase > lastPhase() || phase == Phase::Codegen)
+      if (phase > getLastPhase(options) || phase == Phase::Codegen)
         break;
       // What a file holds has been through its phase; only the check is left.
       if (phase < start || (phase == start && start == Phase::Lower))

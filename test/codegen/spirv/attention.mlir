@@ -7,10 +7,10 @@
 // CHECK-DAG: [[SCORES:#.*]] = affine_map<()[s0, s1, s2, s3] -> (s0 * s0)>
 // CHECK-DAG: [[ROWS:#.*]] = affine_map<()[s0, s1, s2, s3] -> (s0)>
 // CHECK-DAG: [[RESULT:#.*]] = affine_map<()[s0, s1, s2, s3] -> (s3 * 8)>
-// CHECK: dl.stages = [{elements = [[SCORES]]
-// CHECK-SAME: {elements = [[ROWS]]
-// CHECK-SAME: {elements = [[ROWS]]
-// CHECK-SAME: {elements = [[RESULT]]
+// CHECK: dl.stages = [{buffers = {{[^{]*}}elements = [[SCORES]]
+// CHECK-SAME: elements = [[ROWS]]
+// CHECK-SAME: elements = [[ROWS]]
+// CHECK-SAME: elements = [[RESULT]]
 #q = #dl.dims<()[s0] -> (s0, 8)>
 #k = #dl.dims<()[s0] -> (8, s0)>
 #s = #dl.dims<()[s0] -> (s0, s0)>

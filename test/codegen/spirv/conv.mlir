@@ -4,7 +4,7 @@
 // with one store; the border is never in memory. SpirvTest.cpp runs it.
 
 // CHECK: func.func private @conv
-// CHECK-SAME: entry = "conv.0"}]
+// CHECK-SAME: entry = "conv.0", workgroup = 64 : i64}]
 // CHECK-SAME: dl.temporaries = []
 // CHECK: gpu.func @conv.0
 // CHECK: arith.mulf

@@ -8,7 +8,7 @@
 // CHECK-DAG: [[ALL:#.*]] = affine_map<()[s0, s1, s2, s3, s4, s5] -> (s4 * s5)>
 // CHECK-DAG: [[BYTES:#.*]] = affine_map<()[s0, s1, s2, s3, s4, s5] -> (s0 * 4)>
 // CHECK: func.func private @layernorm
-// CHECK-SAME: {elements = [[ROWS]], entry = "layernorm.0"}, {elements = [[ROWS]], entry = "layernorm.1"}, {elements = [[ALL]], entry = "layernorm.2"}]
+// CHECK-SAME: elements = [[ROWS]], entry = "layernorm.0"{{.*}}elements = [[ROWS]], entry = "layernorm.1"{{.*}}elements = [[ALL]], entry = "layernorm.2", workgroup = 64 : i64}]
 // CHECK-SAME: dl.temporaries = {{\[}}[[BYTES]], [[BYTES]]]
 // CHECK: gpu.func @layernorm.0
 // CHECK: gpu.func @layernorm.1

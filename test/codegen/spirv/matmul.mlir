@@ -6,7 +6,7 @@
 
 // CHECK: [[ELEMENTS:#.*]] = affine_map<()[s0, s1] -> (s1 * 37)>
 // CHECK: func.func private @dense({{.*}}) -> tensor<?x37xf32>
-// CHECK-SAME: dl.stages = [{elements = [[ELEMENTS]], entry = "dense.0"}]
+// CHECK-SAME: dl.stages = [{buffers = array<i64: 0, 1, 2, 3>, elements = [[ELEMENTS]], entry = "dense.0", workgroup = 64 : i64}]
 // CHECK-SAME: dl.temporaries = []
 // CHECK: gpu.func @dense.0({{.*}}: memref<2xi32, #spirv.storage_class<PushConstant>>) kernel
 // CHECK: scf.for

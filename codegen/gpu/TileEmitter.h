@@ -1,0 +1,103 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The code of a contraction's tiles; see ContractionTile.h.
+
+#ifndef DL_CODEGEN_GPU_TILEEMITTER_H
+#define DL_CODEGEN_GPU_TILEEMITTER_H
+
+#include "codegen/gpu/ContractionTile.h"
+#include "codegen/gpu/StageFunction.h"
+
+namespace dl::gpucode {
+
+/// One operand's way to the shared memory: a piece of `lines` lines, rows or
+/// columns of the result, by some contracted positions.
+struct Side {
+  mlir::OpOperand *operand;
+  llvm::SmallVector<unsigned> loops;
+  int64_t lines;
+  mlir::Value extent; ///< of the loops
+  bool alongDepth;    ///< neighbours in memory are contracted positions
+  mlir::Value memory; ///< of both pieces
+  int64_t pitch;      ///< elements from one row of a piece to the next
+  mlir::Value first;  ///< line of the tile
+};
+
+/// Emits tiles whose products are multiply-adds of float32. How a target
+/// multiplies with other instructions is what others override.
+class TileEmitter {
+public:
+  TileEmitter(StageFunction &stage,
+              const mlir::dl::cpu::Contraction &contraction,
+              const TileShape &shape);
+  virtual ~TileEmitter() = default;
+
+  /// Computes and stores the tiles of what follows the contraction; returns
+  /// how many there are.
+  mlir::Value emit(mlir::Value result, const mlir::dl::cpu::Buffer &buffer);
+
+protected:
+  /// Places the pieces of both sides, two each, and the sums of a pass in the
+  /// shared memory: sets `memory` and `pitch` of the sides, and `sums`.
+  virtual void layOut();
+  /// The invocation's place in the tile.
+  virtual void findPlace();
+  virtual int64_t countSums() const { return shape.ownRows * shape.ownColumns; }
+  /// This invocation's share of a piece from contracted position `start` on,
+  /// from where the operand lies; what lies outside is zero.
+  virtual llvm::SmallVector<mlir::Value> fetch(const Side &side,
+                                               mlir::Value start);
+  /// Puts it into the shared memory, as piece `half`.
+  virtual void store(const Side &side, llvm::ArrayRef<mlir::Value> values,
+                     mlir::Value half);
+  /// Adds the products of a piece.
+  virtual llvm::SmallVector<mlir::Value>
+  multiply(llvm::ArrayRef<mlir::Value> values, mlir::Value half);
+  /// A tile is stored in so many passes over its rows.
+  virtual int64_t countPasses() const;
+  /// Puts a pass's sums into the shared memory, row by row.
+  virtual void storeSums(llvm::ArrayRef<mlir::Value> values, int64_t pass);
+
+  mlir::Value constant(int64_t value) { return index.constant(value); }
+  void setPositions(mlir::dl::cpu::Position &dims,
+                    llvm::ArrayRef<unsigned> loops, mlir::Value linear);
+  /// The positions of the loops where `line` and contracted position `k` meet,
+  /// both moved to where so many of them are.
+  mlir::dl::cpu::Position getOperandDims(const Side &side, mlir::Value line,
+                                         mlir::Value k, int64_t lineCount = 1,
+                                         int64_t depthCount = 1);
+
+  mlir::dl::cpu::ElementEmitter &emitter;
+  mlir::dl::cpu::IndexBuilder &index;
+  mlir::OpBuilder &builder;
+  mlir::Location loc;
+  EntryBuilder &entry;
+  const mlir::dl::cpu::Contraction &contraction;
+  mlir::linalg::GenericOp op;
+  const TileShape shape;
+
+  mlir::Value invocation;
+  mlir::Value depth, rows, columns; ///< of the whole contraction
+  llvm::SmallVector<unsigned> columnLoops;
+  Side left, right;
+  mlir::Value sums; ///< shared memory
+
+private:
+  mlir::Value extentOf(llvm::ArrayRef<unsigned> loops);
+  Side makeSide(mlir::OpOperand *operand, llvm::ArrayRef<unsigned> loops,
+                int64_t lines);
+  void finishTile(llvm::ArrayRef<mlir::Value> values, mlir::Value result,
+                  const mlir::dl::cpu::Buffer &buffer);
+  mlir::Value loadShared(mlir::Value memory, mlir::Value at);
+  int64_t countShare(const Side &side) const {
+    return side.lines * shape.depth / shape.getInvocations();
+  }
+
+  mlir::Value ownRow, ownColumn;
+  mlir::dl::cpu::Position tileDims; // of the batch
+};
+
+} // namespace dl::gpucode
+
+#endif // DL_CODEGEN_GPU_TILEEMITTER_H

@@ -1,0 +1,61 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Tiles whose products tensor cores make.
+
+#ifndef DL_CODEGEN_PTX_TENSORTILE_H
+#define DL_CODEGEN_PTX_TENSORTILE_H
+
+#include "codegen/gpu/TileEmitter.h"
+#include <functional>
+
+namespace dl::ptx {
+
+/// Makes a pointer to a byte of the function's shared memory, of so many bytes
+/// in all.
+using SharedPointer = std::function<mlir::Value(int64_t offset, int64_t bytes)>;
+
+/// Tiles of products of f16 or bf16 with float32 sums, by mma.sync.m16n8k16
+/// (sm_80 and later): eight warps, two by four, each with its part of the tile
+/// in registers. Operands are read eight neighbours at a time and go from the
+/// shared memory to the registers by ldmatrix, which transposes where
+/// neighbours are rows or columns.
+class TensorTile : public gpucode::TileEmitter {
+public:
+  /// Whether a contraction has the types for it, and neighbours in eights.
+  static bool fits(const mlir::dl::cpu::Contraction &contraction);
+
+  TensorTile(gpucode::StageFunction &stage,
+             const mlir::dl::cpu::Contraction &contraction,
+             SharedPointer getPointer);
+
+protected:
+  void layOut() override;
+  void findPlace() override;
+  llvm::SmallVector<mlir::Value> fetch(const gpucode::Side &side,
+                                       mlir::Value start) override;
+  void store(const gpucode::Side &side, llvm::ArrayRef<mlir::Value> values,
+             mlir::Value half) override;
+  llvm::SmallVector<mlir::Value> multiply(llvm::ArrayRef<mlir::Value> values,
+                                          mlir::Value half) override;
+  int64_t countPasses() const override;
+  void storeSums(llvm::ArrayRef<mlir::Value> values, int64_t pass) override;
+
+private:
+  std::pair<mlir::Value, mlir::Value> getShare(const gpucode::Side &side,
+                                               int64_t number);
+  int64_t countShare(const gpucode::Side &side) const;
+  llvm::SmallVector<mlir::Value> loadMatrices(const gpucode::Side &side,
+                                              mlir::Value half,
+                                              mlir::Value line, int64_t k,
+                                              bool linesFirst);
+
+  SharedPointer getPointer;
+  mlir::dl::cpu::ElementEmitter wide;
+  mlir::Value warpRow, warpColumn, lane;
+  mlir::Value leftPointer, rightPointer;
+};
+
+} // namespace dl::ptx
+
+#endif // DL_CODEGEN_PTX_TENSORTILE_H

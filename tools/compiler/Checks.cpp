@@ -1,0 +1,120 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "tools/compiler/Checks.h"
+
+using namespace mlir;
+
+namespace dl::tools {
+
+bool isText(const CompileOptions &options) {
+  return options.stopAfter || options.emit != EmitKind::Module;
+}
+
+Phase getLastPhase(const CompileOptions &options) {
+  if (options.stopAfter)
+    return *options.stopAfter;
+  if (options.target == Target::Reference && !isText(options))
+    return Phase::Import;
+  switch (options.emit) {
+  case EmitKind::Dl:
+    return Phase::Fuse;
+  case EmitKind::Linalg:
+    return Phase::Lower;
+  default:
+    return Phase::Codegen;
+  }
+}
+
+namespace {
+
+class Checker {
+public:
+  Checker(const CompileOptions &options, MLIRContext &context)
+      : options(options), context(context) {}
+
+  /// The reference runs what was imported, whatever options change later.
+  LogicalResult checkReference() {
+    if (options.pipeline.precision != Precision::F32)
+      return fail("--precision")
+             << "the reference computes in the model's own types";
+    if (options.trace)
+      return fail("--explain") << "the reference has no kernels to explain";
+    if (options.tune)
+      return fail("--tune") << "the reference has no kernels to tune";
+    return success();
+  }
+
+  /// Code of one target goes with that target.
+  LogicalResult checkCuda() {
+    bool isCuda = options.target == Target::Cuda;
+    if (!isCuda && options.emit == EmitKind::Ptx)
+      return fail("--emit") << "PTX goes with --target=cuda";
+    if (!isCuda || getLastPhase(options) != Phase::Codegen)
+      return success();
+    if (options.emit != EmitKind::Ptx && options.emit != EmitKind::Module)
+      return fail("--emit") << "the target cuda has ptx and module";
+    if (options.trace)
+      return fail("--explain") << "is not there for the target cuda yet";
+    if (options.tune || options.choice)
+      return fail("--tune") << "the target cuda has no choices";
+    return success();
+  }
+
+  /// What is tuned must run here, now.
+  LogicalResult checkTuning() {
+    if (options.emit != EmitKind::Module ||
+        getLastPhase(options) != Phase::Codegen)
+      return fail("--tune") << "a module alone is tuned";
+    if (options.choice)
+      return fail("--tune") << "the choices are given by --choice";
+    if (options.cpus.size() > 1)
+      return fail("--tune") << "CPU levels that share a module share one "
+                               "division into tiles; expected one level";
+    const cpu::CpuTarget &target = options.cpus.front();
+    cpu::CpuTarget native = cpu::getNativeTarget();
+    for (StringRef feature : target.features)
+      if (!native.has(feature))
+        return fail("--tune") << "this machine cannot run code for '"
+                              << target.cpu << "': it lacks " << feature;
+    return success();
+  }
+
+  /// All of them.
+  LogicalResult check() {
+    if (options.target == Target::Reference && failed(checkReference()))
+      return failure();
+    if (failed(checkCuda()))
+      return failure();
+    bool isCode = options.emit != EmitKind::Module &&
+                  getLastPhase(options) == Phase::Codegen;
+    if (isCode && options.cpus.size() > 1)
+      return fail("--cpu") << "several levels stand in a module alone";
+    if (options.trace && (options.emit != EmitKind::Module ||
+                          getLastPhase(options) != Phase::Codegen))
+      return fail("--explain") << "a report is written beside a module alone";
+    if (options.tune && failed(checkTuning()))
+      return failure();
+    bool declares = options.emit == EmitKind::Object;
+    if (!options.header.empty() && !declares)
+      return fail("--header") << "a header goes with --emit=object";
+    return success();
+  }
+
+private:
+  InFlightDiagnostic fail(StringRef where) {
+    return emitError(FileLineColLoc::get(&context, where, 0, 0));
+  }
+
+  const CompileOptions &options;
+  MLIRContext &context;
+};
+
+} // namespace
+
+LogicalResult checkOptions(const CompileOptions &options,
+                           MLIRContext &context) {
+  return Checker(options, context).check();
+}
+
+} // namespace dl::tools
