@@ -220,6 +220,9 @@ const std::vector<uint8_t> &ModuleBuilder::finish() {
     for (auto &piece : code->pieces)
       if (!piece->file)
         piece->file = std::make_unique<fb::Segment>(0, 0, 0);
+  for (auto &code : module.cuda)
+    if (!code->code)
+      code->code = std::make_unique<fb::Segment>(0, 0, 0);
   for (auto &constant : module.constants)
     if (!constant->data)
       constant->data = std::make_unique<fb::Segment>(0, 0, 0);
@@ -234,6 +237,10 @@ const std::vector<uint8_t> &ModuleBuilder::finish() {
     for (auto &piece : code->pieces)
       *piece->file = fb::Segment(codeOffset, codeSize,
                                  hashBytes(testKernels.begin, codeSize));
+  // A device's code that nothing reads: the same bytes.
+  for (auto &code : module.cuda)
+    *code->code = fb::Segment(codeOffset, codeSize,
+                              hashBytes(testKernels.begin, codeSize));
   constantRanges.clear();
   for (size_t i = 0; i < blobs.size(); ++i) {
     size_t offset = roundUp(end, kSegmentAlignment);

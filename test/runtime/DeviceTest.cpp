@@ -1,0 +1,255 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Sessions on a device with memory of its own, by the driver of FakeCuda.cpp.
+
+#include "test/runtime/Testing.h"
+
+#include <cstdlib>
+#include <dlfcn.h>
+
+using namespace dl::runtime;
+using namespace dltest;
+using namespace dlrt;
+
+namespace {
+
+/// The functions that FakeCuda.cpp has beside the driver's.
+class Device : public testing::Test {
+protected:
+  void SetUp() override {
+    void *library = dlopen("libcuda.so.1", RTLD_NOW);
+    ASSERT_TRUE(library) << dlerror();
+    calls = reinterpret_cast<long (*)(const char *)>(
+        dlsym(library, "fakeCudaCalls"));
+    blocks = reinterpret_cast<long (*)()>(dlsym(library, "fakeCudaBlocks"));
+    ASSERT_TRUE(calls && blocks) << "a real driver is in the way";
+  }
+  void TearDown() override {
+    unsetenv("FAKE_CUDA_FAIL");
+    EXPECT_EQ(blocks(), 0) << "memory of the device was not given back";
+  }
+  static void fail(const char *symbol) {
+    setenv("FAKE_CUDA_FAIL", symbol, /*overwrite=*/1);
+  }
+  static void recover() { unsetenv("FAKE_CUDA_FAIL"); }
+
+  /// Makes the plan one for CUDA, with kernels 0 and 1.
+  static void forCuda(ModuleBuilder &builder, const char *arch = "sm_80") {
+    builder.plan().target = "cuda";
+    auto code = std::make_unique<fb::CudaCodeT>();
+    code->arch = arch;
+    int args = 2;
+    for (const char *name : {"double", "add"}) {
+      auto kernel = std::make_unique<fb::DeviceKernelT>();
+      kernel->name = name;
+      kernel->args = args;
+      // The fake driver takes the number of arguments from here.
+      kernel->threads = args++;
+      kernel->sizes = 1;
+      code->kernels.push_back(std::move(kernel));
+    }
+    builder.module.cuda.push_back(std::move(code));
+  }
+  static SessionOptions cuda(const char *target = "cuda") {
+    SessionOptions options;
+    options.target = target;
+    return options;
+  }
+
+  long (*calls)(const char *) = nullptr;
+  long (*blocks)() = nullptr;
+};
+
+/// y = 4 x + w, by temporaries.
+void buildChain(ModuleBuilder &builder, const std::vector<float> &weights) {
+  int n = builder.symbol("N", 0, 0);
+  int bytes = builder.mul(n, builder.constant(4));
+  int zero = builder.constant(0), second = builder.constant(4096);
+  int x = builder.input("x", fb::ElementType_F32, {n});
+  int y = builder.output("y", fb::ElementType_F32, {n});
+  int w = builder.weights(weights);
+  int t = builder.arena(zero, bytes), u = builder.arena(second, bytes);
+  builder.plan().arena_size = builder.constant(8192);
+  builder.dispatch(0, {x, t}, n, {n});
+  builder.dispatch(0, {t, u}, n, {n});
+  builder.dispatch(1, {u, w, y}, n, {n});
+}
+
+TEST_F(Device, RunsAChainAsARecordedGraph) {
+  ModuleBuilder builder;
+  std::vector<float> weights = iota(64, 100);
+  buildChain(builder, weights);
+  forCuda(builder);
+  Module module = open(builder);
+  Session session(module, cuda());
+  long launched = calls("cuLaunchKernel"), replayed = calls("cuGraphLaunch");
+  for (size_t n : {64u, 3u, 64u, 0u, 64u}) {
+    std::vector<float> x = iota(n, 1);
+    session.bindInput(0, x.data(), {int64_t(n)});
+    session.run();
+    std::vector<float> y = result<float>(session);
+    ASSERT_EQ(y.size(), n);
+    for (size_t i = 0; i < n; ++i)
+      ASSERT_EQ(y[i], 4 * x[i] + weights[i]);
+  }
+  EXPECT_EQ(calls("cuGraphLaunch") - replayed, 5);
+  // Launched while recording alone: for three shapes, of which one is empty.
+  EXPECT_EQ(calls("cuLaunchKernel") - launched, 6);
+}
+
+TEST_F(Device, SharesConstantsBetweenSessions) {
+  ModuleBuilder builder;
+  buildChain(builder, iota(64));
+  forCuda(builder);
+  Module module = open(builder);
+  std::vector<float> x = iota(64);
+  long before = calls("cuMemcpyHtoDAsync_v2");
+  for (int i = 0; i < 3; ++i) {
+    Session session(module, cuda());
+    session.bindInput(0, x.data(), {64});
+    session.run();
+  }
+  EXPECT_EQ(calls("cuMemcpyHtoDAsync_v2") - before, 3 + 1);
+}
+
+TEST_F(Device, CallsTheHost) {
+  ModuleBuilder builder;
+  int n = builder.constant(8), k = builder.constant(3);
+  int x = builder.input("x", fb::ElementType_F32, {n});
+  int values = builder.output("values", fb::ElementType_F32, {k});
+  int at = builder.output("at", fb::ElementType_I64, {k});
+  builder.call("topk", {x, values, at}, {0, 1, 1}).results = 2;
+  forCuda(builder);
+  Module module = open(builder);
+  Session session(module, cuda());
+  std::vector<float> data = {3, 1, 4, 1, 5, 9, 2, 6};
+  session.bindInput(0, data.data(), {8});
+  session.run();
+  EXPECT_EQ(result<float>(session, 0), (std::vector<float>{9, 6, 5}));
+  EXPECT_EQ(result<int64_t>(session, 1), (std::vector<int64_t>{5, 7, 4}));
+}
+
+TEST_F(Device, ReadsSizesFromItsMemory) {
+  ModuleBuilder builder;
+  int n = builder.symbol("N", 0, 0), m = builder.symbol("M", -1, 0);
+  int bytes = builder.mul(m, builder.constant(4));
+  int zero = builder.constant(0), one = builder.constant(1);
+  int x = builder.input("x", fb::ElementType_F32, {n});
+  int size = builder.input("size", fb::ElementType_I64, {one});
+  int y = builder.output("y", fb::ElementType_F32, {m});
+  int t = builder.arena(zero, bytes);
+  builder.plan().arena_size = zero;
+  builder.plan().late_arena_sizes = {bytes};
+  builder.bind(size, {1}, "the size is not valid");
+  builder.dispatch(0, {x, t}, m, {m});
+  builder.dispatch(0, {t, y}, m, {m});
+  forCuda(builder);
+  Module module = open(builder);
+  Session session(module, cuda());
+  std::vector<float> data = iota(10);
+  int64_t count = 4;
+  session.bindInput(0, data.data(), {10});
+  session.bindInput(1, &count, {1});
+  session.run();
+  EXPECT_EQ(result<float>(session), (std::vector<float>{0, 4, 8, 12}));
+  count = -1;
+  EXPECT_NE(errorOf(DLRT_MISMATCH, [&] { session.run(); })
+                .find("the size is not valid"),
+            std::string::npos);
+}
+
+TEST_F(Device, FailuresAreStatuses) {
+  ModuleBuilder builder;
+  buildChain(builder, iota(64));
+  forCuda(builder);
+  Module module = open(builder);
+  std::vector<float> x = iota(64);
+  fail("cuDevicePrimaryCtxRetain");
+  errorOf(DLRT_OUT_OF_MEMORY, [&] { Session session(module, cuda()); });
+  fail("cuModuleLoadDataEx");
+  EXPECT_NE(errorOf(DLRT_INTERNAL, [&] { Session session(module, cuda()); })
+                .find("Fake 9000: cuModuleLoadDataEx failed"),
+            std::string::npos);
+  recover();
+  Session session(module, cuda());
+  session.bindInput(0, x.data(), {64});
+  for (const char *symbol : {"cuMemAlloc_v2"}) {
+    fail(symbol);
+    EXPECT_NE(errorOf(DLRT_OUT_OF_MEMORY, [&] { session.run(); }), "");
+    recover();
+  }
+  for (const char *symbol :
+       {"cuMemcpyHtoDAsync_v2", "cuLaunchKernel", "cuGraphLaunch"}) {
+    fail(symbol);
+    std::string message = errorOf(DLRT_INTERNAL, [&] { session.run(); });
+    EXPECT_NE(message.find("CUDA_ERROR_LAUNCH_FAILED"), std::string::npos)
+        << symbol << ": " << message;
+    recover();
+  }
+  session.run();
+  EXPECT_EQ(result<float>(session)[5], 25);
+}
+
+TEST_F(Device, NamesWhatDoesNotFit) {
+  ModuleBuilder builder;
+  buildDouble(builder);
+  builder.plan().steps[0]->action.AsDispatch()->sizes = {0};
+  forCuda(builder, "sm_100");
+  Module module = open(builder);
+  EXPECT_NE(errorOf(DLRT_UNSUPPORTED, [&] { Session session(module, cuda()); })
+                .find("Fake 9000: the module has code for sm_100, and the "
+                      "device's capability is sm_90"),
+            std::string::npos);
+  EXPECT_NE(
+      errorOf(DLRT_NOT_FOUND, [&] { Session session(module, cuda("cuda:1")); })
+          .find("there is no device cuda:1, only 1"),
+      std::string::npos);
+  EXPECT_NE(errorOf(DLRT_INVALID_ARGUMENT,
+                    [&] { Session session(module, cuda("cuda:one")); })
+                .find("'cuda:one' is no device"),
+            std::string::npos);
+  EXPECT_NE(errorOf(DLRT_UNSUPPORTED, [&] { Session session(module); })
+                .find("no plan for 'cpu', only for cuda"),
+            std::string::npos);
+}
+
+TEST_F(Device, TakesTheMostSpecialCode) {
+  for (const char *arch : {"sm_90", "sm_90a"}) {
+    ModuleBuilder builder;
+    buildDouble(builder);
+    builder.plan().steps[0]->action.AsDispatch()->sizes = {0};
+    forCuda(builder, arch);
+    Module module = open(builder);
+    Session session(module, cuda("cuda:0"));
+    std::vector<float> x = iota(5);
+    session.bindInput(0, x.data(), {5});
+    session.run();
+    EXPECT_EQ(result<float>(session), (std::vector<float>{0, 2, 4, 6, 8}));
+  }
+}
+
+TEST_F(Device, RefusesDamagedPlans) {
+  auto messageOf = [&](auto change) {
+    ModuleBuilder builder;
+    buildDouble(builder);
+    builder.plan().steps[0]->action.AsDispatch()->sizes = {0};
+    forCuda(builder);
+    change(builder);
+    return errorOf(DLRT_BAD_MODULE, [&] { open(builder); });
+  };
+  EXPECT_NE(messageOf([](ModuleBuilder &builder) {
+              builder.plan().steps[0]->action.AsDispatch()->kernel = 2;
+            }).find("kernel 2 does not exist"),
+            std::string::npos);
+  EXPECT_NE(messageOf([](ModuleBuilder &builder) {
+              builder.plan().steps[0]->action.AsDispatch()->kernel = 1;
+            }).find("it does not fit its kernel add"),
+            std::string::npos);
+  EXPECT_NE(messageOf([](ModuleBuilder &builder) {
+              builder.module.cuda[0]->kernels[0]->threads = 0;
+            }).find("kernel 'double' of code for sm_80 is not well formed"),
+            std::string::npos);
+}
+
+} // namespace
