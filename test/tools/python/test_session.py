@@ -197,6 +197,40 @@ class SessionTest(unittest.TestCase):
         with self.assertRaisesRegex(dl.Error, "DLPack does not exchange strings"):
             tensor.__dlpack__()
 
+    def test_maps(self):
+        model = support.model('g (float[N, 2] x) => (seq(map(string, float)) y) { y = ai.onnx.ml.ZipMap <classlabels_strings = ["no", "yes"]> (x) }')
+        model.opset_import.add(domain="ai.onnx.ml", version=1)
+        session = dl.Session(dl.compile(model))
+        self.assertEqual(session.outputs, (dl.Value("y", "float32", ("N", 2), "sequence of maps", "string", ("no", "yes")),))
+        x = np.array([[1, 2], [3, 4.5]], np.float32)
+        self.assertEqual(session.run([x]), [[{"no": 1, "yes": 2}, {"no": 3, "yes": 4.5}]])
+        self.assertEqual(session.run({"x": x[:1]}, tensors=True), {"y": [{"no": 1, "yes": 2}]})
+        with self.assertRaisesRegex(dl.Error, "no array holds a sequence of maps"):
+            session.run([x], [x.copy()])
+
+    def test_map_inputs(self):
+        model = support.model(
+            'g (map(string, int64) m, map(int64, float) n, int64 i) => (int64[1, 3] y, float[1, K] z, int64 j) {'
+            'y = ai.onnx.ml.DictVectorizer <string_vocabulary = ["a", "b", "ä"]> (m) '
+            'z = ai.onnx.ml.CastMap <cast_to = "TO_FLOAT"> (n) j = Identity (i) }')
+        model.opset_import.add(domain="ai.onnx.ml", version=1)
+        session = dl.Session(dl.compile(model))
+        self.assertEqual(session.inputs[0], dl.Value("m", "int64", ("m_dim0",), "map", "string"))
+        self.assertEqual(session.inputs[1], dl.Value("n", "float32", ("n_dim0",), "map", "int64"))
+        y, z, j = session.run([{"ä": 7, b"a": 1, "none": 3}, {3: 0.5, -1: 2, np.int64(0): 1.0}, 9])
+        self.assertEqual((y.tolist(), z.tolist(), j.tolist()), ([[1, 0, 7]], [[2, 1, 0.5]], 9))
+        y, z, j = session.run({"n": {}, "i": np.array(1), "m": {}}).values()
+        self.assertEqual((y.tolist(), z.shape), ([[0, 0, 0]], (1, 0)))
+        for m, n, status, text in (
+            ([1], {}, "invalid_argument", "input 'm': not a dict: list"),
+            ({1: 2}, {}, "mismatch", "input 'm': a key of int, expected string"),
+            ({}, {"1": 2}, "mismatch", "input 'n': a key of str, expected int64"),
+            (None, {}, "not_bound", "input 'm' is missing"),
+        ):
+            with self.assertRaises(dl.Error) as caught:
+                session.run([m, n, 1])
+            self.assertEqual((caught.exception.status, str(caught.exception)), (status, text))
+
     def test_messages(self):
         digits, sums = dl.Session(self.digits), dl.Session(self.sums)
         a = np.ones((2, 3), np.float32)

@@ -44,13 +44,20 @@ nb::object decode(const std::string &name) {
                                         "surrogateescape"));
 }
 
-/// (name, type, sizes, dims as text, kind, unranked) of each value.
+/// (name, type, sizes, dims as text, kind, unranked, part of a map, keys) of
+/// each value.
 nb::list describe(const std::vector<runtime::Value> &values) {
   nb::list result;
-  for (const runtime::Value &value : values)
+  for (const runtime::Value &value : values) {
+    nb::list keys;
+    for (const std::string &key : value.textKeys)
+      keys.append(decode(key));
+    for (int64_t key : value.intKeys)
+      keys.append(key);
     result.append(nb::make_tuple(decode(value.name), int(value.type),
                                  value.sizes, value.dims, int(value.kind),
-                                 value.unranked));
+                                 value.unranked, int(value.mapPart), keys));
+  }
   return result;
 }
 
