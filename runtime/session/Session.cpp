@@ -460,7 +460,7 @@ Status Session::execute() {
 }
 
 Status Session::runStages(CpuRun &context) {
-  fillInputSlots();
+  DLRT_RETURN_IF_ERROR(fillInputSlots());
   for (uint32_t number = 0; number < stages.size(); ++number) {
     if (number > 0) {
       bool isBind = planStages.begins[number - 1].bind != nullptr;

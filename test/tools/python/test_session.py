@@ -231,6 +231,18 @@ class SessionTest(unittest.TestCase):
                 session.run([m, n, 1])
             self.assertEqual((caught.exception.status, str(caught.exception)), (status, text))
 
+    def test_sequences_of_strings(self):
+        session = dl.Session(dl.compile(support.model(
+            'g (seq(string[N]) s, optional(string[2]) o, string[M] x) => (seq(string[N]) t, optional(string[2]) p)'
+            '{ t = SequenceInsert (s, x) p = Identity (o) }')))
+        self.assertEqual(session.outputs[0], dl.Value("t", "string", ("?",), "sequence"))
+        given = [np.array(["a", "ä"]), np.array([], object)]
+        t, p = session.run([given, np.array(["", "b"]), np.array(["last"])])
+        self.assertEqual([element.tolist() for element in t], [["a", "ä"], [], ["last"]])
+        self.assertEqual(p.tolist(), ["", "b"])
+        t, p = session.run([[], None, ["x", "y"]])
+        self.assertEqual(([element.tolist() for element in t], p), ([["x", "y"]], None))
+
     def test_messages(self):
         digits, sums = dl.Session(self.digits), dl.Session(self.sums)
         a = np.ones((2, 3), np.float32)

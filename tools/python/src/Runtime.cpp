@@ -166,6 +166,10 @@ private:
     nb::list buffers;
     for (int64_t i = 0; i < count; ++i) {
       runtime::Tensor found = session.outputTensor(index, size_t(i));
+      if (found.type == DLRT_STRING) {
+        buffers.append(nb::cast(Buffer(found.dims, found.strings())));
+        continue;
+      }
       Buffer buffer(found.type, found.dims, found.bytes);
       if (found.bytes)
         std::memcpy(buffer.data(), found.data, found.bytes);
