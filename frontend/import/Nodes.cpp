@@ -135,6 +135,12 @@ LogicalResult GraphImporter::tryNode(const onnx::NodeProto &node,
   std::vector<onnx::TypeProto> types = getInputTypes(node);
   if (std::string wrong = findWrongType(node, opset, types); !wrong.empty())
     return fail(/*isInvalid=*/true, wrong);
+  if (refusesComplexNumbers(node.domain(), node.op_type()) &&
+      llvm::any_of(types, [](const onnx::TypeProto &type) {
+        return isComplexNumber(type.tensor_type().elem_type());
+      }))
+    return fail(/*isInvalid=*/false, "complex numbers are moved, and not "
+                                     "computed with or compared");
   NodeContext nodeContext(*this, builder, loc, node, opset);
   LogicalResult result = failure();
   if (auto legacy = buildLegacyBody(nodeContext)) {

@@ -267,6 +267,13 @@ private:
 /// how.
 bool isComposite(llvm::StringRef domain, llvm::StringRef op);
 
+/// Whether an ONNX data type is complex.
+bool isComplexNumber(int32_t onnxDataType);
+
+/// Whether an operator would have to compute with complex numbers or compare
+/// them, though ONNX's schema takes some: the dialect only moves them.
+bool refusesComplexNumbers(llvm::StringRef domain, llvm::StringRef op);
+
 /// Imports one node: sets its results, or says why not.
 using ImportRule = mlir::LogicalResult (*)(NodeContext &);
 

@@ -243,6 +243,26 @@ class SessionTest(unittest.TestCase):
         t, p = session.run([[], None, ["x", "y"]])
         self.assertEqual(([element.tolist() for element in t], p), ([["x", "y"]], None))
 
+    def test_complex(self):
+        for name in ("complex64", "complex128"):
+            session = dl.Session(dl.compile(support.model(
+                f'g ({name}[N, 2] x, seq({name}[N]) s) => ({name}[2, N] y, seq({name}[N]) t)'
+                '{ y = Transpose (x) t = Identity (s) }')))
+            self.assertEqual(session.inputs[0], dl.Value("x", name, ("N", 2)))
+            x = np.arange(12, dtype=name).reshape(6, 2) * (1 - 2j)
+            y, t = session.run([x, [x[:, 0], x[:1, 1]]])
+            self.assertEqual(y.dtype, np.dtype(name))
+            np.testing.assert_array_equal(y, x.T)
+            np.testing.assert_array_equal(t[0], x[:, 0])
+            np.testing.assert_array_equal(t[1], x[:1, 1])
+            target = np.empty((2, 6), name)
+            session.run([x, []], [target, None])
+            np.testing.assert_array_equal(target, x.T)
+            # Memory that lies at a multiple of a float alone.
+            raw = np.zeros(12 * x.itemsize + 4, np.uint8)[4:].view(name).reshape(6, 2)
+            raw[...] = x
+            np.testing.assert_array_equal(session.run([raw, []])[0], x.T)
+
     def test_messages(self):
         digits, sums = dl.Session(self.digits), dl.Session(self.sums)
         a = np.ones((2, 3), np.float32)
