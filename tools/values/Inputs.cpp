@@ -68,6 +68,7 @@ static void bindInput(runtime::Session &session, uint32_t index,
   if (value.kind == Value::Kind::Tensor)
     return session.bindInput(index, value.data.data(), value.type, value.dims);
   std::vector<runtime::Tensor> tensors;
+  tensors.reserve(value.elements.size());
   for (const Value &element : value.elements)
     tensors.push_back({element.type, element.dims,
                        const_cast<unsigned char *>(element.data.data()),

@@ -183,6 +183,7 @@ private:
       return session.bindNone(index);
     if (given.isSequence) {
       std::vector<runtime::Tensor> tensors;
+      tensors.reserve(given.arrays.size());
       for (const Array &array : given.arrays)
         tensors.push_back({array.type, array.dims,
                            const_cast<void *>(array.data), array.bytes});
