@@ -134,7 +134,8 @@ static LogicalResult placeByKeys(NodeContext &context, Value keys,
     return failure();
   Value others =
       isString(values)
-          ? stringConstant(context, SmallVector<std::string>(size, "0.f"))
+          ? context.broadcast(stringConstant(context, std::string("0.f")),
+                              {context.constantExpr(size)})
           : context.splat(0, NodeContext::elementType(values), {size});
   return context.setResults(
       toRow(context, place(context, others, keys, values)));
