@@ -67,6 +67,31 @@ def InternStrings : Pass<"dl-intern-strings", "::mlir::ModuleOp"> {
   }];
 }
 
+def EncodeComplex : Pass<"dl-encode-complex", "::mlir::ModuleOp"> {
+  let summary = "let integers stand for complex numbers";
+  let description = [{
+    Complex numbers are only moved, so an integer of as many bits may stand for each:
+    i64 for `complex<f32>`, i128 for `complex<f64>`. Types that a caller sees stand in
+    `dl.input_types` and `dl.output_types`.
+
+    Example:
+    ```mlir
+    func.func @main(%x: tensor<2x3xcomplex<f32>>) -> tensor<3x2xcomplex<f32>> {
+      %0 = dl.transpose %x {permutation = array<i64: 1, 0>} : (tensor<2x3xcomplex<f32>>) -> tensor<3x2xcomplex<f32>>
+      return %0 : tensor<3x2xcomplex<f32>>
+    }
+    ```
+    becomes
+    ```mlir
+    func.func @main(%x: tensor<2x3xi64>) -> tensor<3x2xi64> attributes {
+        dl.input_types = [tensor<2x3xcomplex<f32>>], dl.output_types = [tensor<3x2xcomplex<f32>>]} {
+      %0 = dl.transpose %x {permutation = array<i64: 1, 0>} : (tensor<2x3xi64>) -> tensor<3x2xi64>
+      return %0 : tensor<3x2xi64>
+    }
+    ```
+  }];
+}
+
 def FoldConstants : Pass<"dl-fold-constants"> {
   let summary = "compute what follows from constants alone";
   let description = [{

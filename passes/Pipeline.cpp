@@ -76,6 +76,7 @@ void addImportPhase(OpPassManager &manager, const PipelineOptions &options) {
 
 void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createInternStrings());
+  manager.addPass(createEncodeComplex());
   manager.addPass(createDecomposeConvTranspose());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createFoldConstants());

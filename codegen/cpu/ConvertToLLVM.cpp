@@ -85,6 +85,7 @@ public:
       return signalPassFailure();
     for (auto function : getOperation().getOps<LLVM::LLVMFuncOp>())
       function->removeAttr(kKernelAttr);
+    getOperation().walk(allowAnyAlignment);
   }
 
   unsigned indexBits = 64;
@@ -104,6 +105,23 @@ private:
                                            /*reassociateFPReductions=*/true);
     populateX86VectorLegalizeForLLVMExportPatterns(converter, patterns);
     this->patterns = std::move(patterns);
+  }
+
+  /// A caller's memory may lie anywhere, and complex numbers are moved as
+  /// integers of 128 bits, which LLVM takes to be aligned. (Narrower types have
+  /// instructions that do not ask.)
+  static void allowAnyAlignment(Operation *op) {
+    bool isMasked = isa<LLVM::MaskedLoadOp, LLVM::MaskedStoreOp,
+                        LLVM::masked_gather, LLVM::masked_scatter>(op);
+    if (!isMasked && !isa<LLVM::LoadOp, LLVM::StoreOp>(op))
+      return;
+    Type moved = op->getNumResults() ? op->getResult(0).getType()
+                                     : op->getOperand(0).getType();
+    if (!getElementTypeOrSelf(moved).isInteger(128))
+      return;
+    Builder builder(op->getContext());
+    op->setAttr("alignment", isMasked ? builder.getI32IntegerAttr(1)
+                                      : builder.getI64IntegerAttr(1));
   }
 
   /// The tables of addresses and sizes, the scratch and the imports are apart

@@ -108,9 +108,17 @@ private:
     std::vector<Offset<fb::Value>> result;
     for (const ValueDesc &value : values) {
       auto type = addType(value.type);
-      result.push_back(fb::CreateValue(builder, text(value.name), type,
-                                       static_cast<fb::ValueKind>(value.kind),
-                                       value.unranked));
+      auto name = text(value.name);
+      Offset<flatbuffers::Vector<Offset<flatbuffers::String>>> keys;
+      if (!value.keys.empty())
+        keys = builder.CreateVectorOfStrings(value.keys);
+      Offset<flatbuffers::Vector<int64_t>> intKeys;
+      if (!value.intKeys.empty())
+        intKeys = builder.CreateVector(value.intKeys);
+      result.push_back(fb::CreateValue(
+          builder, name, type, static_cast<fb::ValueKind>(value.kind),
+          value.unranked, static_cast<fb::MapPart>(value.mapPart), keys,
+          intKeys));
     }
     return result;
   }

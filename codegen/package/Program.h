@@ -130,6 +130,10 @@ struct ValueDesc {
   TensorDesc type;
   uint8_t kind = 0;
   bool unranked = false;
+  uint8_t mapPart = 0; // of an input: dlrt::fb::MapPart
+  // Of an output that is a sequence of maps, the keys: strings or numbers.
+  std::vector<std::string> keys = {};
+  std::vector<int64_t> intKeys = {};
 
   bool isTensor() const { return kind == 0; }
 };

@@ -4,6 +4,7 @@
 #include "codegen/package/Signature.h"
 #include "codegen/package/Types.h"
 #include "ir/dialect/Dims.h"
+#include "ir/dialect/Maps.h"
 #include "runtime/artifact/module_generated.h"
 
 using namespace dl::package;
@@ -166,6 +167,7 @@ public:
       return failure();
     addValues(inputTypes, inputNames, program.inputs);
     addValues(outputTypes, outputNames, program.outputs);
+    addMaps();
     return addChecks();
   }
 
@@ -226,6 +228,27 @@ private:
       names.push_back(otherwise + std::to_string(i));
     names.resize(count);
     return names;
+  }
+
+  void addMaps() {
+    auto inputs = function->getAttrOfType<mlir::DenseI64ArrayAttr>(
+        mlir::dl::kInputMapsAttr);
+    for (int64_t i : inputs ? inputs.asArrayRef() : llvm::ArrayRef<int64_t>()) {
+      program.inputs[i].mapPart = dlrt::fb::MapPart_Keys;
+      program.inputs[i + 1].mapPart = dlrt::fb::MapPart_Values;
+    }
+    auto all =
+        function->getAttrOfType<mlir::ArrayAttr>(mlir::dl::kOutputKeysAttr);
+    if (!all)
+      return;
+    for (auto [output, given] : llvm::zip(program.outputs, all))
+      if (auto keys = dyn_cast<mlir::ArrayAttr>(given))
+        for (mlir::Attribute key : keys) {
+          if (auto text = dyn_cast<mlir::StringAttr>(key))
+            output.keys.push_back(text.str());
+          else if (auto number = dyn_cast<mlir::IntegerAttr>(key))
+            output.intKeys.push_back(number.getInt());
+        }
   }
 
   void addValues(mlir::TypeRange types, const std::vector<std::string> &names,

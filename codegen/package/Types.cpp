@@ -27,6 +27,8 @@ static ElementType getIntegerElement(mlir::IntegerType type) {
     return isUnsigned ? dlrt::fb::ElementType_U32 : dlrt::fb::ElementType_I32;
   case 64:
     return isUnsigned ? dlrt::fb::ElementType_U64 : dlrt::fb::ElementType_I64;
+  case 128: // as which complex numbers are moved
+    return dlrt::fb::ElementType_C128;
   default:
     return dlrt::fb::ElementType_None;
   }

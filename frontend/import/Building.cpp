@@ -106,6 +106,10 @@ Value NodeContext::splat(double value, Type elementType,
   Attribute element;
   if (isa<mlir::dl::StringType>(elementType))
     element = builder.getStringAttr("");
+  else if (auto complex = dyn_cast<ComplexType>(elementType))
+    element =
+        builder.getArrayAttr({FloatAttr::get(complex.getElementType(), value),
+                              FloatAttr::get(complex.getElementType(), 0.0)});
   else if (auto integer = dyn_cast<IntegerType>(elementType))
     element = IntegerAttr::get(
         integer, APInt(integer.getWidth(), static_cast<int64_t>(value),

@@ -77,6 +77,10 @@ Type frontend::getElementType(int32_t dataType, MLIRContext *context) {
     return integer(64, true);
   case TensorProto::STRING:
     return mlir::dl::StringType::get(context);
+  case TensorProto::COMPLEX64:
+    return ComplexType::get(Float32Type::get(context));
+  case TensorProto::COMPLEX128:
+    return ComplexType::get(Float64Type::get(context));
   default:
     return Type();
   }

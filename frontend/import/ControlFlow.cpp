@@ -51,14 +51,19 @@ GraphImporter::importNested(NodeContext &node, const onnx::GraphProto &nested,
   // What a node of the graph had to report, it has reported.
   outcome.reset();
   SmallVector<Value> results;
-  for (const onnx::ValueInfoProto &output : nested.output())
+  bool hasMaps = false;
+  for (const onnx::ValueInfoProto &output : nested.output()) {
     results.push_back(failed ? Value() : getValue(output.name()));
+    hasMaps |= !failed && getMap(output.name());
+  }
   for (const std::string &name : names) {
     scope.values.erase(name);
     scope.initializers.erase(name);
   }
   for (auto &[name, value] : llvm::reverse(hidden))
     scope.values[name] = value;
+  if (hasMaps)
+    return node.unsupported("its graph '" + nested.name() + "' gives a map");
   return results;
 }
 

@@ -36,11 +36,17 @@ void addDataShapeRules(RuleTable &table);
 void addFeatureRules(RuleTable &table);
 void addLinearRules(RuleTable &table);
 void addGramRules(RuleTable &table);
+void addMapRules(RuleTable &table);
 void addVectorMachineRules(RuleTable &table);
 /// Pooling.
 void addUnpoolRules(RuleTable &table);
 /// Reduction.
 void addSelectionRules(RuleTable &table);
+
+/// The position, i64, of each element of `x` (i64) in a list; the list's size
+/// where it is not there.
+mlir::Value findNumbers(NodeContext &context, mlir::Value x,
+                        llvm::ArrayRef<int64_t> numbers);
 
 /// Dropout that drops where the scalar `isTraining` (bool) is true; the scalar
 /// `ratio` may be null, for 0.5.

@@ -190,6 +190,11 @@ static Value findFirst(NodeContext &context, Value x, Value keys) {
                      {NodeContext::rank(wide) - 1}, /*keepDims=*/false);
 }
 
+Value frontend::findNumbers(NodeContext &context, Value x,
+                            ArrayRef<int64_t> numbers) {
+  return findFirst(context, x, context.intConstant(numbers));
+}
+
 /// The position, i64, of each element of `x` in a list of numbers or strings;
 /// the list's size where it is not there.
 static Value findCategories(NodeContext &context, Value x,
@@ -197,8 +202,8 @@ static Value findCategories(NodeContext &context, Value x,
                             ArrayRef<std::string> texts) {
   if (isString(x))
     return findStrings(context, x, texts);
-  return findFirst(context, context.cast(x, context.builder.getI64Type()),
-                   context.intConstant(numbers));
+  return findNumbers(context, context.cast(x, context.builder.getI64Type()),
+                     numbers);
 }
 
 /// With `zeros` 0, a category that is not listed ends the run.
@@ -318,27 +323,15 @@ static LogicalResult importLabelEncoder(NodeContext &context) {
   return context.setResults(context.create<GatherOp>(table, at, int64_t(0)));
 }
 
-static LogicalResult refuseMap(NodeContext &context) {
-  return context.unsupported(
-      context.opType() == "ZipMap"
-          ? "its output is a sequence of maps, which a module cannot give; "
-            "export the model without ZipMap (scikit-learn's converter: "
-            "options={'zipmap': False})"
-          : "its input is a map, which a module cannot take");
-}
-
 void frontend::addFeatureRules(RuleTable &table) {
   constexpr const char *kDomain = "ai.onnx.ml";
   table.add(kDomain, "ArrayFeatureExtractor", 1, importArrayFeatureExtractor);
   table.add(kDomain, "Binarizer", 1, importBinarizer);
-  table.add(kDomain, "CastMap", 1, refuseMap);
   table.add(kDomain, "CategoryMapper", 1, importCategoryMapper);
-  table.add(kDomain, "DictVectorizer", 1, refuseMap);
   table.add(kDomain, "FeatureVectorizer", 1, importFeatureVectorizer);
   table.add(kDomain, "Imputer", 1, importImputer);
   table.add(kDomain, "LabelEncoder", 2, importLabelEncoder);
   table.add(kDomain, "Normalizer", 1, importNormalizer);
   table.add(kDomain, "OneHotEncoder", 1, importOneHotEncoder);
   table.add(kDomain, "Scaler", 1, importScaler);
-  table.add(kDomain, "ZipMap", 1, refuseMap);
 }

@@ -8,6 +8,7 @@
 #include "frontend/onnx/Schema.h"
 #include "frontend/onnx/TensorData.h"
 #include "ir/dialect/Locations.h"
+#include "ir/dialect/Maps.h"
 #include "onnx/onnx_pb.h"
 
 using namespace dl::frontend;
@@ -140,6 +141,29 @@ Value GraphImporter::addInput(const onnx::ValueInfoProto &input, Type type,
   return unpack(builder, loc, bytes, tensor);
 }
 
+LogicalResult GraphImporter::addMapInput(const onnx::ValueInfoProto &input,
+                                         Location loc) {
+  const onnx::TypeProto_Map &map = input.type().map_type();
+  Type key = getElementType(map.key_type(), context);
+  Type value =
+      map.value_type().has_tensor_type()
+          ? getElementType(map.value_type().tensor_type().elem_type(), context)
+          : Type();
+  bool hasKey =
+      key && (key.isSignlessInteger(64) || isa<mlir::dl::StringType>(key));
+  if (!hasKey || !value || isPacked(value))
+    return emitModelError() << "input '" << input.name()
+                            << "' is a map of types that are not supported";
+  AffineExpr size = symbols.get(input.name() + "_dim0");
+  auto add = [&](Type element) {
+    return function.front().addArgument(
+        mlir::dl::getTensorType({size}, element), loc);
+  };
+  Value keys = add(key);
+  scope.maps[input.name()] = {keys, add(value), ArrayAttr()};
+  return success();
+}
+
 LogicalResult GraphImporter::importInputs() {
   SmallVector<const onnx::ValueInfoProto *> inputs;
   for (const onnx::ValueInfoProto &input : graph.input())
@@ -152,17 +176,30 @@ LogicalResult GraphImporter::importInputs() {
         symbols.get(dim.dim_param());
 
   SmallVector<Type> types;
-  SmallVector<StringRef> names;
+  SmallVector<Attribute> names;
   SmallVector<Attribute> declared;
+  SmallVector<int64_t> maps;
   bool hasPacked = false;
   for (const onnx::ValueInfoProto *input : inputs) {
+    Location loc = NameLoc::get(builder.getStringAttr(input->name()),
+                                mlir::dl::getFileLoc(model->path, context));
+    if (input->type().has_map_type()) {
+      if (failed(addMapInput(*input, loc)))
+        continue;
+      maps.push_back(static_cast<int64_t>(types.size()));
+      for (StringRef part : {".keys", ".values"}) {
+        Type type = function.front().getArgument(types.size()).getType();
+        types.push_back(type);
+        declared.push_back(TypeAttr::get(type));
+        names.push_back(builder.getStringAttr(input->name() + part));
+      }
+      continue;
+    }
     Type type = getInputType(*input);
     if (!type)
       continue;
-    Location loc = NameLoc::get(builder.getStringAttr(input->name()),
-                                mlir::dl::getFileLoc(model->path, context));
     declared.push_back(TypeAttr::get(type));
-    names.push_back(input->name());
+    names.push_back(builder.getStringAttr(input->name()));
     scope.values[input->name()] = addInput(*input, type, loc);
     types.push_back(function.front().getArguments().back().getType());
     hasPacked |= types.back() != type;
@@ -170,6 +207,9 @@ LogicalResult GraphImporter::importInputs() {
   if (hasPacked)
     function->setAttr(mlir::dl::kInputTypesAttr,
                       builder.getArrayAttr(declared));
+  if (!maps.empty())
+    function->setAttr(mlir::dl::kInputMapsAttr,
+                      builder.getDenseI64ArrayAttr(maps));
   std::vector<std::string> unused = symbols.getUnusedFixed();
   if (!unused.empty())
     return emitModelError()
@@ -180,8 +220,13 @@ LogicalResult GraphImporter::importInputs() {
                    : "; there is '" + llvm::join(symbols.getNames(), "', '") +
                          "'");
   function.setFunctionType(builder.getFunctionType(types, {}));
-  function->setAttr(mlir::dl::kInputNamesAttr, builder.getStrArrayAttr(names));
+  function->setAttr(mlir::dl::kInputNamesAttr, builder.getArrayAttr(names));
   return failure(hasErrors);
+}
+
+const MapValue *GraphImporter::getMap(StringRef name) const {
+  auto found = scope.maps.find(name);
+  return found == scope.maps.end() ? nullptr : &found->second;
 }
 
 Value GraphImporter::getValue(StringRef name) {
@@ -259,12 +304,44 @@ static Value convertOutput(NodeContext &node, Value value,
                       mlir::dl::OptionalType::get(value.getContext(), held));
 }
 
+Value GraphImporter::getMapRows(const onnx::ValueInfoProto &output,
+                                const MapValue &map) {
+  if (!map.rowKeys) {
+    emitModelError() << "output '" << output.name()
+                     << "' is a map that is an input, which is not supported";
+    return Value();
+  }
+  int32_t keyType = isa<StringAttr>(map.rowKeys[0]) ? onnx::TensorProto::STRING
+                                                    : onnx::TensorProto::INT64;
+  const onnx::TypeProto &type = output.type();
+  bool isDeclared = type.value_case() != onnx::TypeProto::VALUE_NOT_SET;
+  if (isDeclared &&
+      type.sequence_type().elem_type().map_type().key_type() != keyType) {
+    emitModelError() << "output '" << output.name()
+                     << "' has another type than is declared";
+    return Value();
+  }
+  return map.values;
+}
+
 LogicalResult GraphImporter::importOutputs() {
   SmallVector<Value> results;
   SmallVector<StringRef> names;
-  SmallVector<Attribute> declared;
-  bool hasPacked = false;
+  SmallVector<Attribute> declared, keys;
+  bool hasPacked = false, hasMaps = false;
   for (const onnx::ValueInfoProto &output : graph.output()) {
+    if (const MapValue *map = getMap(output.name())) {
+      Value rows = getMapRows(output, *map);
+      if (!rows)
+        return failure();
+      hasMaps = true;
+      keys.push_back(map->rowKeys);
+      declared.push_back(TypeAttr::get(rows.getType()));
+      results.push_back(rows);
+      names.push_back(output.name());
+      continue;
+    }
+    keys.push_back(builder.getUnitAttr());
     Value value = getValue(output.name());
     if (!value)
       return emitModelError()
@@ -291,6 +368,8 @@ LogicalResult GraphImporter::importOutputs() {
   if (hasPacked)
     function->setAttr(mlir::dl::kOutputTypesAttr,
                       builder.getArrayAttr(declared));
+  if (hasMaps)
+    function->setAttr(mlir::dl::kOutputKeysAttr, builder.getArrayAttr(keys));
   func::ReturnOp::create(builder, function.getLoc(), results);
   function.setFunctionType(builder.getFunctionType(
       function.front().getArgumentTypes(), ValueRange(results).getTypes()));

@@ -46,6 +46,10 @@ public:
   mlir::LogicalResult setValue(NodeContext &node, llvm::StringRef name,
                                mlir::Value value);
 
+  /// The map of a name; null where it is none.
+  const MapValue *getMap(llvm::StringRef name) const;
+  void setMap(llvm::StringRef name, MapValue map) { scope.maps[name] = map; }
+
   const std::shared_ptr<Model> &getModel() const { return model; }
 
   /// What becomes of the current node; the first reason stays.
@@ -82,6 +86,13 @@ private:
   mlir::Type getInputType(const onnx::ValueInfoProto &input);
   mlir::Value addInput(const onnx::ValueInfoProto &input, mlir::Type type,
                        mlir::Location loc);
+  /// A map is two arguments.
+  mlir::LogicalResult addMapInput(const onnx::ValueInfoProto &input,
+                                  mlir::Location loc);
+  /// The rows of an output that is a sequence of maps; null, with a diagnostic,
+  /// where the model declares another type.
+  mlir::Value getMapRows(const onnx::ValueInfoProto &output,
+                         const MapValue &map);
   mlir::AffineExpr getInputDim(const onnx::ValueInfoProto &input, int i);
   mlir::LogicalResult checkInitializers();
   /// Imports a node and reports what it cannot import. `owner` is the graph
@@ -199,6 +210,7 @@ private:
   /// What names stand for, in the graph or in the body of an operator.
   struct Scope {
     llvm::StringMap<mlir::Value> values;
+    llvm::StringMap<MapValue> maps;
     llvm::StringMap<const onnx::TensorProto *> initializers;
     /// Types that the model declares for outputs and intermediate values.
     llvm::StringMap<const onnx::TypeProto *> declared;

@@ -31,17 +31,21 @@ static StringRef findMeans(const OperatorSchema &schema,
 
 std::string dl::frontend::listOperators() {
   mlir::MLIRContext context;
+  context.loadDialect<mlir::dl::DlDialect>();
   RuleTable rules = makeRules();
   std::vector<OperatorSchema> schemas = listSchemas();
   std::string text;
   llvm::raw_string_ostream stream(text);
   llvm::json::OStream json(stream, 1);
-  auto writeTypes = [&](const OperatorSchema::TypeVariable &variable,
+  auto writeTypes = [&](const OperatorSchema &schema,
+                        const OperatorSchema::TypeVariable &variable,
                         bool isTaken) {
     json.attributeArray(isTaken ? "taken" : "refused", [&] {
       for (const OperatorSchema::Type &type : variable.types) {
         bool isKnown =
             type.element && getElementType(type.element, &context) != nullptr;
+        if (isComplexNumber(type.element))
+          isKnown &= !refusesComplexNumbers(schema.domain, schema.name);
         if (isKnown == isTaken)
           json.value(type.name);
       }
@@ -59,8 +63,8 @@ std::string dl::frontend::listOperators() {
         json.attributeObject("types", [&] {
           for (const OperatorSchema::TypeVariable &variable : schema.variables)
             json.attributeObject(variable.name, [&] {
-              writeTypes(variable, true);
-              writeTypes(variable, false);
+              writeTypes(schema, variable, true);
+              writeTypes(schema, variable, false);
             });
         });
       });

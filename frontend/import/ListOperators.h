@@ -15,7 +15,8 @@ namespace dl::frontend {
 ///  - "by": "rule", "control flow", "function" (ONNX defines the operator by
 ///    one) or "nothing";
 ///  - "types": for each type variable, the types that are "taken", and those of
-///    the schema that are "refused", because the dialect does not have them.
+///    the schema that are "refused", because the dialect does not have them, or
+///    only moves what the operator would compute with.
 std::string listOperators();
 
 } // namespace dl::frontend

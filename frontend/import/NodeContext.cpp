@@ -37,6 +37,11 @@ Value NodeContext::input(size_t i) const {
   return const_cast<NodeContext *>(this)->cast(value, builder.getF32Type());
 }
 
+const MapValue *NodeContext::mapInput(size_t i) const {
+  return i < numInputs() ? importer.getMap(node.input(static_cast<int>(i)))
+                         : nullptr;
+}
+
 void NodeContext::computeInSingle() {
   Value first = input(0);
   if (first && isa<RankedTensorType>(first.getType()) &&
@@ -259,6 +264,14 @@ LogicalResult NodeContext::setResults(ValueRange results) {
     if (hasOutput(i) && failed(importer.setValue(*this, node.output(i), value)))
       return failure();
   }
+  return success();
+}
+
+LogicalResult NodeContext::setMaps(Value rows, ArrayAttr keys) {
+  if (!rows)
+    return failure();
+  if (hasOutput(0))
+    importer.setMap(node.output(0), {Value(), rows, keys});
   return success();
 }
 

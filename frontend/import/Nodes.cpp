@@ -39,7 +39,7 @@ int64_t GraphImporter::getOpsetOf(const onnx::NodeProto &node) const {
 
 bool GraphImporter::isPoisoned(const onnx::NodeProto &node) {
   return llvm::any_of(node.input(), [&](const std::string &input) {
-    return !input.empty() && !getValue(input);
+    return !input.empty() && !getMap(input) && !getValue(input);
   });
 }
 
@@ -132,9 +132,15 @@ LogicalResult GraphImporter::tryNode(const onnx::NodeProto &node,
   int64_t opset = getOpsetOf(node);
   if (std::string missing = findMissingInput(node, opset); !missing.empty())
     return fail(/*isInvalid=*/true, "its input " + missing + ", is missing");
-  if (std::string wrong = findWrongType(node, opset, getInputTypes(node));
-      !wrong.empty())
+  std::vector<onnx::TypeProto> types = getInputTypes(node);
+  if (std::string wrong = findWrongType(node, opset, types); !wrong.empty())
     return fail(/*isInvalid=*/true, wrong);
+  if (refusesComplexNumbers(node.domain(), node.op_type()) &&
+      llvm::any_of(types, [](const onnx::TypeProto &type) {
+        return isComplexNumber(type.tensor_type().elem_type());
+      }))
+    return fail(/*isInvalid=*/false, "complex numbers are moved, and not "
+                                     "computed with or compared");
   NodeContext nodeContext(*this, builder, loc, node, opset);
   LogicalResult result = failure();
   if (auto legacy = buildLegacyBody(nodeContext)) {
@@ -158,7 +164,7 @@ LogicalResult GraphImporter::tryNode(const onnx::NodeProto &node,
   if (failed(result))
     return fail(/*isInvalid=*/false, "this form of it is not supported");
   for (const std::string &output : node.output())
-    if (!output.empty() && !scope.values.count(output))
+    if (!output.empty() && !scope.values.count(output) && !getMap(output))
       return fail(/*isInvalid=*/false,
                   "its output '" + output + "' is not supported");
   return success();
@@ -206,6 +212,10 @@ GraphImporter::getInputTypes(const onnx::NodeProto &node) {
   std::vector<onnx::TypeProto> types;
   for (const std::string &input : node.input()) {
     types.emplace_back();
+    if (const MapValue *map = getMap(input)) {
+      types.back() = getTypeProto(*map);
+      continue;
+    }
     Value value = input.empty() ? Value() : getValue(input);
     if (!value)
       continue;

@@ -28,6 +28,14 @@ namespace dl::frontend {
 
 class GraphImporter;
 
+/// Maps stand at the graph's border alone and are no values of the dialect. An
+/// input: its keys (i64 or strings) and values, of one size. A sequence of
+/// maps, which is an output: rows of values, and the attributes of their keys.
+struct MapValue {
+  mlir::Value keys, values;
+  mlir::ArrayAttr rowKeys;
+};
+
 /// One node while it is imported. Values are tensors, but for operators whose
 /// schema takes sequences or optionals. Values that it returns may be null:
 /// absent optional inputs, and results of ops that could not be created. An op
@@ -55,6 +63,8 @@ public:
   /// node whose steps are computed in that.
   mlir::Value input(size_t i) const;
   bool hasInput(size_t i) const { return static_cast<bool>(input(i)); }
+  /// What an input is that is a map, whose `input` is null; null for others.
+  const MapValue *mapInput(size_t i) const;
   bool hasOutput(size_t i) const;
   llvm::StringRef opType() const;
 
@@ -210,6 +220,10 @@ public:
   /// that a result is rounded once.
   void computeInSingle();
 
+  /// Makes the node's first output a sequence of maps: from these keys (strings
+  /// or i64) to the elements of the rows of a matrix.
+  mlir::LogicalResult setMaps(mlir::Value rows, mlir::ArrayAttr keys);
+
   /// The node is right, but outside of what can be compiled. Returns failure;
   /// the reason goes into the report of all unsupported nodes. Lower case, no
   /// period.
@@ -252,6 +266,13 @@ private:
 /// none of which is to be rounded to a half: ONNX says what it computes, not
 /// how.
 bool isComposite(llvm::StringRef domain, llvm::StringRef op);
+
+/// Whether an ONNX data type is complex.
+bool isComplexNumber(int32_t onnxDataType);
+
+/// Whether an operator would have to compute with complex numbers or compare
+/// them, though ONNX's schema takes some: the dialect only moves them.
+bool refusesComplexNumbers(llvm::StringRef domain, llvm::StringRef op);
 
 /// Imports one node: sets its results, or says why not.
 using ImportRule = mlir::LogicalResult (*)(NodeContext &);

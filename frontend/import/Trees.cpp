@@ -367,6 +367,7 @@ void frontend::addTreeRules(RuleTable &table) {
   table.add(kDomain, "TreeEnsembleClassifier", 1, importClassifier);
   table.add(kDomain, "TreeEnsemble", 5, importTreeEnsemble);
   addFeatureRules(table);
+  addMapRules(table);
   addLinearRules(table);
   addGramRules(table);
   addVectorMachineRules(table);

@@ -84,6 +84,26 @@ onnx::TypeProto frontend::getTypeProto(Type type) {
   return proto;
 }
 
+onnx::TypeProto frontend::getTypeProto(const MapValue &map) {
+  onnx::TypeProto proto;
+  auto fill = [](onnx::TypeProto_Map &type, int32_t key, Type value) {
+    type.set_key_type(key);
+    type.mutable_value_type()->mutable_tensor_type()->set_elem_type(
+        getDataType(value));
+  };
+  Type value = NodeContext::elementType(map.values);
+  if (map.keys)
+    fill(*proto.mutable_map_type(),
+         getDataType(NodeContext::elementType(map.keys)), value);
+  else
+    fill(
+        *proto.mutable_sequence_type()->mutable_elem_type()->mutable_map_type(),
+        isa<StringAttr>(map.rowKeys[0]) ? onnx::TensorProto::STRING
+                                        : onnx::TensorProto::INT64,
+        value);
+  return proto;
+}
+
 //===----------------------------------------------------------------------===//
 // Sequences
 //===----------------------------------------------------------------------===//

@@ -24,6 +24,9 @@ mlir::Type getValueType(const onnx::TypeProto &type,
 /// What ONNX calls the type of a value.
 onnx::TypeProto getTypeProto(mlir::Type type);
 
+/// Likewise of a map, or a sequence of maps.
+onnx::TypeProto getTypeProto(const MapValue &map);
+
 /// The elements of a sequence that is made of these tensors.
 std::optional<llvm::SmallVector<mlir::Value>>
 getKnownElements(mlir::Value sequence);

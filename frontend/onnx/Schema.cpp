@@ -56,7 +56,8 @@ dl::frontend::findWrongType(const onnx::NodeProto &node, int64_t opset,
   if (!schema || schema->inputs().empty()) {
     // Rules without a schema know tensors alone.
     for (auto [i, type] : llvm::enumerate(inputs))
-      if (type.has_sequence_type() || type.has_optional_type())
+      if (type.has_sequence_type() || type.has_optional_type() ||
+          type.has_map_type())
         return "its input " +
                describe(i, node.input(static_cast<int>(i)), type) +
                ", which the operator does not take";

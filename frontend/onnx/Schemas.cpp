@@ -12,8 +12,17 @@
 using namespace dl::frontend;
 
 static OperatorSchema::Type describeType(onnx::DataType type) {
-  const onnx::TypeProto &proto = onnx::Utils::DataTypeUtils::ToTypeProto(type);
-  return {*type, proto.has_tensor_type() ? proto.tensor_type().elem_type() : 0};
+  const onnx::TypeProto *held = &onnx::Utils::DataTypeUtils::ToTypeProto(type);
+  while (!held->has_tensor_type())
+    if (held->has_sequence_type())
+      held = &held->sequence_type().elem_type();
+    else if (held->has_optional_type())
+      held = &held->optional_type().elem_type();
+    else if (held->has_map_type())
+      held = &held->map_type().value_type();
+    else
+      return {*type, 0};
+  return {*type, held->tensor_type().elem_type()};
 }
 
 static OperatorSchema describe(const onnx::OpSchema &schema) {

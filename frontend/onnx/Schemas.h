@@ -26,7 +26,8 @@ struct OperatorSchema {
   struct Type {
     /// As in the schema: "tensor(float)".
     std::string name;
-    /// ONNX's number of the elements' type; 0 for what is no dense tensor.
+    /// ONNX's number of the elements' type, of a sequence, an optional or a map
+    /// that of its tensors; 0 where these are not dense.
     int32_t element = 0;
   };
   struct TypeVariable {

@@ -30,7 +30,8 @@ def Dl_Dialect : Dialect {
     is `i1`. Integer arithmetic wraps. An integer divided by zero gives an
     unspecified value, and so does a shift by the element's width or more; neither
     traps. Strings (`!dl.string`) are moved, chosen and compared for equality like any
-    other elements. Constraints are labelled in each op's text, its messages and tests.
+    other elements; complex numbers (`complex<f32>`, `complex<f64>`) are moved and
+    chosen, and nothing else. Constraints are labelled in each op's text, its messages and tests.
   }];
   let useDefaultAttributePrinterParser = 1;
   let useDefaultTypePrinterParser = 1;

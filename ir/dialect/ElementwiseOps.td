@@ -97,7 +97,7 @@ def Dl_CastOp : Dl_PureOp<"cast", "Elementwise"> {
     Constraints:
     - (C1) the result has the operand's shape
     - (C2) nothing is rounded to `f8E8M0FNU`
-    - (C3) neither type is `!dl.string`
+    - (C3) neither type is `!dl.string` or complex
 
     Example: `%r = dl.cast %x : (tensor<4xi64>) -> tensor<4xf32>`
   }];
@@ -184,7 +184,7 @@ def Dl_CompareOp : Dl_PureOp<"compare", "Elementwise", [Dl_InferTypes]> {
     Constraints:
     - (C1) the operands have one element type
     - (C2) the operands' shapes broadcast
-    - (C3) of strings, the predicate is `eq` or `ne`
+    - (C3) of strings, the predicate is `eq` or `ne`; complex numbers are not compared
 
     Example: `%r = dl.compare lt, %a, %b : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xi1>`
   }];

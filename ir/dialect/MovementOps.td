@@ -198,7 +198,7 @@ def Dl_ScatterElementsOp : Dl_PureOp<"scatter_elements", "Opaque", [Dl_InferType
     - (C2) `updates` have the operand's element type
     - (C3) `indices` have the operand's rank
     - (C4) `updates` have the shape of `indices`
-    - (C5) of strings, the kind is `set`
+    - (C5) of strings and complex numbers, the kind is `set`
 
     Example: `%r = dl.scatter_elements add, %x, %i, %u {axis = 0 : i64} : (tensor<9xf32>, tensor<3xi64>, tensor<3xf32>) -> tensor<9xf32>`
   }];
@@ -220,7 +220,7 @@ def Dl_ScatterNdOp : Dl_PureOp<"scatter_nd", "Opaque", [Dl_InferTypes]> {
       the operand's rank
     - (C2) `updates` have the operand's element type
     - (C3) `updates` have the dimensions i.. of `indices`, then r.. of the operand
-    - (C4) of strings, the kind is `set`
+    - (C4) of strings and complex numbers, the kind is `set`
 
     Example: `%r = dl.scatter_nd add, %x, %i, %u : (tensor<9x4xf32>, tensor<5x1xi64>, tensor<5x4xf32>) -> tensor<9x4xf32>`
   }];

@@ -55,9 +55,16 @@ LogicalResult CastOp::verify() {
        to = typeOf(getResult()).getElementType();
   if (isa<Float8E8M0FNUType>(to) && from != to)
     return report.fail("(C2) nothing is rounded to ", to);
-  if (isa<StringType>(from) || isa<StringType>(to))
+  if (isa<StringType, ComplexType>(from) || isa<StringType, ComplexType>(to))
     return report.fail("(C3) expected numbers, found ", from, " and ", to);
   return success();
+}
+
+/// 0 for strings.
+static unsigned getNumBits(Type elementType) {
+  if (auto complex = dyn_cast<ComplexType>(elementType))
+    return 2 * complex.getElementType().getIntOrFloatBitWidth();
+  return elementType.isIntOrFloat() ? elementType.getIntOrFloatBitWidth() : 0;
 }
 
 LogicalResult BitcastOp::verify() {
@@ -66,9 +73,7 @@ LogicalResult BitcastOp::verify() {
     return failure();
   Type from = typeOf(getOperand()).getElementType(),
        to = typeOf(getResult()).getElementType();
-  if (!from.isIntOrFloat() || !to.isIntOrFloat() ||
-      from.getIntOrFloatBitWidth() != to.getIntOrFloatBitWidth() ||
-      from.getIntOrFloatBitWidth() < 2)
+  if (getNumBits(from) != getNumBits(to) || getNumBits(from) < 2)
     return report.fail("(C2) expected types of as many bits, found ", from,
                        " and ", to);
   return success();
@@ -117,8 +122,12 @@ LogicalResult mlir::dl::inferCompare(const Reporter &report,
 }
 
 LogicalResult CompareOp::verify() {
+  Type type = typeOf(getLhs()).getElementType();
+  if (isa<ComplexType>(type))
+    return Reporter(*this).fail("(C3) expected no complex numbers, found ",
+                                type);
   if (getPredicate() == Predicate::Eq || getPredicate() == Predicate::Ne ||
-      !isa<StringType>(typeOf(getLhs()).getElementType()))
+      !isa<StringType>(type))
     return success();
   return Reporter(*this).fail("(C3) expected eq or ne of strings, found ",
                               stringifyPredicate(getPredicate()));

@@ -102,10 +102,11 @@ LogicalResult GatherNdOp::inferReturnTypes(MLIRContext *,
 // ScatterElementsOp
 //===----------------------------------------------------------------------===//
 
-/// Strings are not added or compared in order.
+/// Strings and complex numbers are not added or compared in order.
 static LogicalResult checkKind(const Reporter &report, StringRef label,
                                ScatterKind kind, RankedTensorType type) {
-  if (kind == ScatterKind::Set || !isa<StringType>(type.getElementType()))
+  if (kind == ScatterKind::Set ||
+      !isa<StringType, ComplexType>(type.getElementType()))
     return success();
   return report.fail(label, " expected set, found ", stringifyScatterKind(kind),
                      " of ", type);

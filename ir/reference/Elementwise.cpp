@@ -78,6 +78,8 @@ static FailureOr<Tensors> elementwise(Operation *op,
     operands.push_back(broadcast(operand, *shape));
   Type type = getElementTypeOrSelf(op->getResult(0).getType());
   Type operandType = operands[0].getElementType();
+  if (operands[0].isOpaque())
+    return op->emitOpError("is not supported on ") << operandType;
   if (!operands[0].isFloat()) {
     IntFunction function = getIntFunction(op, isUnsignedElement(operandType));
     if (!function)
@@ -168,6 +170,11 @@ static FailureOr<Tensor> bitcast(BitcastOp op, const Arguments &arguments) {
   const Tensor &operand = arguments[0];
   Tensor result(type, operand.getShape());
   int64_t bytes = result.getElementBytes();
+  if (isa<ComplexType>(type)) {
+    std::memcpy(result.getMutableData(), operand.getData(),
+                operand.getNumElements() * bytes);
+    return result;
+  }
   unsigned width = type.getIntOrFloatBitWidth();
   std::vector<int64_t> elements;
   for (int64_t i = 0, e = operand.getNumElements(); i < e; ++i) {

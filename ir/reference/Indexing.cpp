@@ -149,8 +149,27 @@ static Tensor scatterAs(ScatterKind kind, const Tensor &operand,
                           elements);
 }
 
+/// The same of elements that are only moved.
+static Tensor scatterBytes(const Tensor &operand, const Tensor &updates,
+                           ArrayRef<int64_t> positions) {
+  Tensor result(operand.getElementType(), operand.getShape());
+  int64_t bytes = operand.getElementBytes();
+  if (operand.getNumElements())
+    std::memcpy(result.getMutableData(), operand.getData(),
+                operand.getNumElements() * bytes);
+  const char *from = updates.getData();
+  for (int64_t position : positions) {
+    if (position >= 0)
+      std::memcpy(result.getMutableData() + position * bytes, from, bytes);
+    from += bytes;
+  }
+  return result;
+}
+
 static Tensor scatter(ScatterKind kind, const Tensor &operand,
                       const Tensor &updates, ArrayRef<int64_t> positions) {
+  if (kind == ScatterKind::Set)
+    return scatterBytes(operand, updates, positions);
   if (operand.isFloat())
     return scatterAs<double>(kind, operand, updates, positions);
   return scatterAs<int64_t>(kind, operand, updates, positions);

@@ -20,6 +20,8 @@ int64_t mlir::dl::reference::getNumElements(ArrayRef<int64_t> shape) {
 }
 
 static int64_t bytesOf(Type elementType) {
+  if (auto complex = dyn_cast<ComplexType>(elementType))
+    return 2 * bytesOf(complex.getElementType());
   if (isa<StringType>(elementType))
     return sizeof(const void *);
   return llvm::PowerOf2Ceil(
@@ -56,7 +58,7 @@ Tensor Tensor::sequence(std::vector<Tensor> elements) {
 }
 
 bool Tensor::isSupported(Type elementType) {
-  return isa<StringType>(elementType) ||
+  return isa<StringType>(elementType) || isOpaque(elementType) ||
          (isa<FloatType, IntegerType>(elementType) &&
           elementType.getIntOrFloatBitWidth() <= 64);
 }
@@ -242,6 +244,15 @@ static Tensor fromDense(DenseElementsAttr dense) {
       dense.isSplat()
           ? dense.resizeSplat(RankedTensorType::get(/*shape=*/{}, type))
           : dense;
+  if (Tensor::isOpaque(type)) {
+    Tensor tensor(type, shape);
+    ArrayRef<char> raw = dense.getRawData();
+    int64_t bytes = tensor.getElementBytes();
+    for (int64_t i = 0; i < dense.getNumElements(); ++i)
+      std::memcpy(tensor.getMutableData() + i * bytes,
+                  raw.data() + (dense.isSplat() ? 0 : i * bytes), bytes);
+    return tensor;
+  }
   if (isa<FloatType>(type)) {
     std::vector<double> elements;
     for (const APFloat &value : read.getValues<APFloat>())
@@ -276,6 +287,9 @@ DenseElementsAttr Tensor::toAttribute() const {
   auto type = RankedTensorType::get(shape, elementType);
   if (isa<StringType>(elementType))
     return DenseElementsAttr::get(type, ArrayRef(loadStrings()));
+  if (isOpaque(elementType))
+    return DenseElementsAttr::getFromRawBuffer(
+        type, ArrayRef(data, getNumElements() * elementBytes));
   if (auto floatType = dyn_cast<FloatType>(elementType)) {
     SmallVector<APFloat> elements;
     for (double element : load<double>())

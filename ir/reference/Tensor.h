@@ -19,7 +19,8 @@ namespace mlir::dl::reference {
 /// Otherwise a dense tensor in row-major order. Each element has whole bytes:
 /// bool and integers narrower than 8 bits have one, extended by their
 /// signedness; a string is the address of its uniqued attribute, or null where
-/// it is empty. Copies share the elements.
+/// it is empty. Complex numbers and integers of 128 bits (as which passes move
+/// complex ones) have bytes alone. Copies share the elements.
 class Tensor {
 public:
   Tensor() = default;
@@ -47,7 +48,7 @@ public:
   DenseElementsAttr toAttribute() const;
 
   /// Whether tensors may have this element type: floats and integers of at most
-  /// 64 bits, and strings.
+  /// 64 bits, strings, and what is only moved.
   static bool isSupported(Type elementType);
 
   Type getElementType() const { return elementType; }
@@ -57,6 +58,11 @@ public:
   int64_t getNumElements() const;
   int64_t getElementBytes() const { return elementBytes; }
   bool isFloat() const { return isa<FloatType>(elementType); }
+  /// Whether elements have bytes and no value: they are only moved.
+  bool isOpaque() const { return isOpaque(elementType); }
+  static bool isOpaque(Type elementType) {
+    return isa<ComplexType>(elementType) || elementType.isInteger(128);
+  }
 
   const char *getData() const { return data; }
   /// Only for a tensor that was made with zeros, by who made it.

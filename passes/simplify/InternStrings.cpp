@@ -3,6 +3,7 @@
 
 #include "ir/dialect/Dialect.h"
 #include "ir/dialect/Dims.h"
+#include "passes/ElementTypes.h"
 #include "passes/Passes.h"
 
 #include "llvm/ADT/MapVector.h"
@@ -16,31 +17,18 @@ namespace dl {
 using namespace mlir;
 using namespace mlir::dl;
 
-static bool hasStrings(Type type) {
-  if (auto sequence = dyn_cast<SequenceType>(type))
-    return hasStrings(sequence.getElementType());
-  if (auto optional = dyn_cast<OptionalType>(type))
-    return hasStrings(optional.getValueType());
-  auto tensor = dyn_cast<TensorType>(type);
-  return tensor && isa<StringType>(tensor.getElementType());
+/// The number that stands for a string; any other type is its own.
+static Type getNumberElement(Type elementType) {
+  return isa<StringType>(elementType)
+             ? IntegerType::get(elementType.getContext(), 64)
+             : elementType;
 }
 
-/// The type of the numbers that stand for strings; any other type is its own.
 static Type getNumberType(Type type) {
-  if (!hasStrings(type))
-    return type;
-  if (auto sequence = dyn_cast<SequenceType>(type))
-    return SequenceType::get(
-        type.getContext(),
-        cast<TensorType>(getNumberType(sequence.getElementType())));
-  if (auto optional = dyn_cast<OptionalType>(type))
-    return OptionalType::get(type.getContext(),
-                             getNumberType(optional.getValueType()));
-  Type number = IntegerType::get(type.getContext(), 64);
-  if (auto ranked = dyn_cast<RankedTensorType>(type))
-    return withElementType(ranked, number);
-  return UnrankedTensorType::get(number);
+  return ::dl::replaceElementType(type, getNumberElement);
 }
+
+static bool hasStrings(Type type) { return getNumberType(type) != type; }
 
 static SmallVector<Type> getNumberTypes(TypeRange types) {
   return llvm::map_to_vector(types, getNumberType);
@@ -80,9 +68,6 @@ class InternStrings : public ::dl::impl::InternStringsBase<InternStrings> {
       any |= llvm::any_of(function.getFunctionType().getInputs(), hasStrings);
     if (!any && calls.empty())
       return markAllAnalysesPreserved();
-    for (auto function : getOperation().getOps<func::FuncOp>())
-      if (failed(verifyBorder(function)))
-        return signalPassFailure();
     for (StringFindOp search : searches)
       for (Attribute key : search.getKeys())
         getNumber(cast<StringAttr>(key).getValue());
@@ -91,7 +76,7 @@ class InternStrings : public ::dl::impl::InternStringsBase<InternStrings> {
     for (Operation *call : calls)
       lower(call);
     for (auto function : getOperation().getOps<func::FuncOp>())
-      changeTypes(function);
+      ::dl::replaceElementTypes(function, getNumberElement);
     SmallVector<StringRef> texts;
     for (auto &[text, number] : table)
       texts.push_back(text.getValue());
@@ -183,55 +168,6 @@ class InternStrings : public ::dl::impl::InternStringsBase<InternStrings> {
         builder.getDenseI64ArrayAttr(getArguments(op)));
     op->replaceAllUsesWith(call.getResults());
     op->erase();
-  }
-
-  /// Notes what a caller sees, unless it is noted already.
-  static void noteTypes(func::FuncOp function, StringRef name,
-                        TypeRange types) {
-    if (llvm::none_of(types, hasStrings))
-      return;
-    SmallVector<Attribute> noted;
-    if (auto known = function->getAttrOfType<ArrayAttr>(name))
-      noted.assign(known.begin(), known.end());
-    for (auto [i, type] : llvm::enumerate(types))
-      if (i >= noted.size())
-        noted.push_back(TypeAttr::get(type));
-      else if (hasStrings(type))
-        noted[i] = TypeAttr::get(type);
-    function->setAttr(name, ArrayAttr::get(function.getContext(), noted));
-  }
-
-  /// The runtime numbers the strings of tensors alone.
-  static LogicalResult verifyBorder(func::FuncOp function) {
-    auto isOther = [](Type type) {
-      return hasStrings(type) && !isa<RankedTensorType>(type);
-    };
-    FunctionType type = function.getFunctionType();
-    for (bool isInput : {true, false})
-      for (auto [i, value] :
-           llvm::enumerate(isInput ? type.getInputs() : type.getResults()))
-        if (isOther(value))
-          return function.emitError(isInput ? "input " : "output ")
-                 << i << " is a sequence or an optional of strings, which is "
-                 << "not supported";
-    return success();
-  }
-
-  static void changeTypes(func::FuncOp function) {
-    FunctionType type = function.getFunctionType();
-    noteTypes(function, kInputTypesAttr, type.getInputs());
-    noteTypes(function, kOutputTypesAttr, type.getResults());
-    function.setFunctionType(FunctionType::get(
-        function.getContext(), getNumberTypes(type.getInputs()),
-        getNumberTypes(type.getResults())));
-    auto change = [](Value value) {
-      value.setType(getNumberType(value.getType()));
-    };
-    function.walk([&](Block *block) {
-      llvm::for_each(block->getArguments(), change);
-      for (Operation &op : *block)
-        llvm::for_each(op.getResults(), change);
-    });
   }
 
   llvm::MapVector<StringAttr, int64_t> table;

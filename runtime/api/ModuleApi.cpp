@@ -60,6 +60,12 @@ Status describeValue(const dlrt_module *module, uint32_t entry, uint32_t index,
   found.rank = static_cast<int32_t>(count(value->type()->dims()));
   found.kind = static_cast<dlrt_value_kind>(value->kind());
   found.unranked = value->unranked();
+  found.map_part = static_cast<dlrt_map_part>(value->map_part());
+  found.key_count = count(value->keys()) + count(value->int_keys());
+  if (found.key_count) {
+    found.map_part = DLRT_MAP_ROWS;
+    found.key_type = value->keys() ? DLRT_STRING : DLRT_INT64;
+  }
   return store(found, info);
 }
 
@@ -274,6 +280,25 @@ dlrt_status dlrt_module_output(const dlrt_module *module, uint32_t entry,
                                dlrt_error *error) {
   return guarded(error, [&] {
     return describeValue(module, entry, index, /*input=*/false, info);
+  });
+}
+
+dlrt_status dlrt_module_output_key(const dlrt_module *module, uint32_t entry,
+                                   uint32_t index, uint32_t key,
+                                   dlrt_string *text, int64_t *number,
+                                   dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    const fb::Value *value = valueAt(module, entry, index, /*input=*/false);
+    if (value && text && key < count(value->keys())) {
+      const flatbuffers::String &found = *value->keys()->Get(key);
+      *text = {found.c_str(), found.size()};
+      return {};
+    }
+    if (value && number && key < count(value->int_keys())) {
+      *number = value->int_keys()->Get(key);
+      return {};
+    }
+    return invalid("there is no such key");
   });
 }
 

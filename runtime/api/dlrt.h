@@ -278,6 +278,18 @@ typedef enum dlrt_value_kind {
   DLRT_OPTIONAL_SEQUENCE = 3
 } dlrt_value_kind;
 
+/* Maps are told by tensors. An input that is a map (of ONNX's DictVectorizer
+ * and CastMap) is two inputs: its keys, then its values, one for each key.
+ * Their names are the map's with ".keys" and ".values". An output that is a
+ * sequence of maps (of ZipMap) is a matrix: each row has the values of a map,
+ * in the order of the output's keys. */
+typedef enum dlrt_map_part {
+  DLRT_NO_MAP = 0,
+  DLRT_MAP_KEYS = 1,
+  DLRT_MAP_VALUES = 2,
+  DLRT_MAP_ROWS = 3
+} dlrt_map_part;
+
 /* What an entry declares of an input or output. Of a sequence or an optional,
  * type, rank and dimensions are those of its tensors. */
 typedef struct dlrt_value_info {
@@ -287,6 +299,9 @@ typedef struct dlrt_value_info {
   int32_t rank; /* 0 where `unranked` is set */
   dlrt_value_kind kind;
   int32_t unranked; /* 1 where the tensors may have any number of dimensions */
+  dlrt_map_part map_part;
+  dlrt_type key_type; /* of DLRT_MAP_ROWS: DLRT_STRING or DLRT_INT64 */
+  uint32_t key_count; /* likewise, how many there are */
 } dlrt_value_info;
 
 /* The name lives as long as the module. Errors: INVALID_ARGUMENT. */
@@ -298,6 +313,14 @@ DLRT_API dlrt_status dlrt_module_output(const dlrt_module *module,
                                         uint32_t entry, uint32_t index,
                                         dlrt_value_info *info,
                                         dlrt_error *error);
+
+/* Key `key` of an output of DLRT_MAP_ROWS. Stores its text, which lives as long
+ * as the module, in `text`, or its number in `number`; the other one may be
+ * NULL. Errors: INVALID_ARGUMENT. */
+DLRT_API dlrt_status dlrt_module_output_key(const dlrt_module *module,
+                                            uint32_t entry, uint32_t index,
+                                            uint32_t key, dlrt_string *text,
+                                            int64_t *number, dlrt_error *error);
 
 /* Dimension `axis` of an input or output. Stores its size in `size`, or -1
  * where the size depends on symbols, or differs between the tensors of a

@@ -20,6 +20,7 @@
 
 #include <complex>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -121,7 +122,39 @@ struct Value {
   dlrt_type type = DLRT_NONE;
   std::vector<int64_t> sizes;
   std::vector<std::string> dims; ///< as text: "3", "N", "2 * N + 1"
+  dlrt_map_part mapPart = DLRT_NO_MAP;
+  /// Of an output that is a sequence of maps (DLRT_MAP_ROWS), the keys: strings
+  /// where `keyType` is DLRT_STRING, numbers where it is DLRT_INT64.
+  dlrt_type keyType = DLRT_NONE;
+  std::vector<std::string> textKeys;
+  std::vector<int64_t> intKeys;
 };
+
+/// What an output that is a sequence of maps holds: a map for each row of its
+/// matrix. Key is std::string or int64_t, as its `keyType`; otherwise, or where
+/// the matrix has another size, nothing.
+template <typename Key>
+std::vector<std::map<Key, float>> toMaps(const Value &declared,
+                                         const Tensor &rows) {
+  static_assert(std::is_same_v<Key, std::string> ||
+                    std::is_same_v<Key, int64_t>,
+                "keys are std::string or int64_t");
+  const std::vector<Key> *keys = nullptr;
+  if constexpr (std::is_same_v<Key, std::string>)
+    keys = &declared.textKeys;
+  else
+    keys = &declared.intKeys;
+  std::vector<std::map<Key, float>> maps;
+  const float *value = rows.as<float>();
+  if (!value || keys->empty() || rows.dims.size() != 2 ||
+      rows.dims[1] != static_cast<int64_t>(keys->size()))
+    return maps;
+  maps.resize(static_cast<size_t>(rows.dims[0]));
+  for (std::map<Key, float> &map : maps)
+    for (const Key &key : *keys)
+      map[key] = *value++;
+  return maps;
+}
 
 /// An open module.
 class Module {
@@ -173,12 +206,33 @@ public:
                   dlrt_module_input, dlrt_module_input_dim);
   }
   std::vector<Value> outputs(uint32_t entry = 0) const {
-    return values(entry, dlrt_module_output_count(get(), entry),
-                  dlrt_module_output, dlrt_module_output_dim);
+    std::vector<Value> found =
+        values(entry, dlrt_module_output_count(get(), entry),
+               dlrt_module_output, dlrt_module_output_dim);
+    for (uint32_t i = 0; i < found.size(); ++i)
+      readKeys(entry, i, found[i]);
+    return found;
   }
 
 private:
   explicit Module(dlrt_module *module) : handle(module, dlrt_module_close) {}
+
+  void readKeys(uint32_t entry, uint32_t output, Value &value) const {
+    detail::Sized<dlrt_value_info> info;
+    detail::check(dlrt_module_output, get(), entry, output,
+                  static_cast<dlrt_value_info *>(&info));
+    value.keyType = info.key_type;
+    for (uint32_t key = 0; key < info.key_count; ++key) {
+      dlrt_string text = {};
+      int64_t number = 0;
+      detail::check(dlrt_module_output_key, get(), entry, output, key, &text,
+                    &number);
+      if (info.key_type == DLRT_STRING)
+        value.textKeys.emplace_back(text.data, text.size);
+      else
+        value.intKeys.push_back(number);
+    }
+  }
 
   template <typename Describe, typename DescribeDim>
   std::vector<Value> values(uint32_t entry, uint32_t count, Describe describe,
@@ -193,6 +247,7 @@ private:
       value.kind = info.kind;
       value.unranked = info.unranked != 0;
       value.type = info.type;
+      value.mapPart = info.map_part;
       for (int32_t axis = 0; axis < info.rank; ++axis) {
         int64_t size = -1;
         char text[256];

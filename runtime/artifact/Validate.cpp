@@ -168,11 +168,48 @@ Status checkExprs(const fb::Entry &entry) {
   return {};
 }
 
+/// The keys of a map's input come before its values, of which there are as
+/// many.
+bool isMapSound(const fb::Entry &entry, uint32_t index) {
+  auto partAt = [&](int64_t i) {
+    return i < 0 || i >= count(entry.inputs())
+               ? fb::MapPart_None
+               : entry.inputs()->Get(static_cast<uint32_t>(i))->map_part();
+  };
+  const fb::Value &value = *entry.inputs()->Get(index);
+  if (value.kind() != fb::ValueKind_Tensor || count(value.type()->dims()) != 1)
+    return false;
+  if (value.map_part() == fb::MapPart_Values)
+    return partAt(int64_t(index) - 1) == fb::MapPart_Keys &&
+           value.type()->dims()->Get(0) ==
+               entry.inputs()->Get(index - 1)->type()->dims()->Get(0);
+  return value.map_part() == fb::MapPart_Keys &&
+         partAt(int64_t(index) + 1) == fb::MapPart_Values &&
+         (value.type()->element() == fb::ElementType_I64 ||
+          value.type()->element() == fb::ElementType_String);
+}
+
+/// Whether keys fit an output's matrix, as far as its size is known.
+bool areKeysSound(const fb::Entry &entry, const fb::Value &value) {
+  if ((value.keys() && value.int_keys()) || !isAligned(value.int_keys()) ||
+      value.kind() != fb::ValueKind_Tensor ||
+      value.type()->element() != fb::ElementType_F32 ||
+      count(value.type()->dims()) != 2)
+    return false;
+  int32_t formula = value.type()->dims()->Get(1);
+  if (formula < 0 || formula >= count(entry.exprs()))
+    return false;
+  const fb::Expr &columns = *entry.exprs()->Get(static_cast<uint32_t>(formula));
+  return columns.op() != fb::ExprOp_Const ||
+         columns.value() == count(value.keys()) + count(value.int_keys());
+}
+
 Status checkValues(const fb::Entry &entry, bool inputs) {
   const auto *values = inputs ? entry.inputs() : entry.outputs();
   if (!values)
     return {};
-  for (const fb::Value *value : *values) {
+  for (uint32_t i = 0; i < values->size(); ++i) {
+    const fb::Value *value = values->Get(i);
     std::string what =
         std::string(inputs ? "input " : "output ") + quoted(value->name());
     const fb::TensorType &type = *value->type();
@@ -187,6 +224,11 @@ Status checkValues(const fb::Entry &entry, bool inputs) {
         if (dim < (value->kind() == fb::ValueKind_Tensor ? 0 : -1) ||
             dim >= count(entry.exprs()))
           return bad(what + " has a dimension without a formula");
+    bool hasKeys = value->keys() || value->int_keys();
+    bool isPart = value->map_part() != fb::MapPart_None;
+    if ((hasKeys && (inputs || !areKeysSound(entry, *value))) ||
+        (isPart && !(inputs && isMapSound(entry, i))))
+      return bad(what + " is no sound map");
   }
   return {};
 }

@@ -3,6 +3,7 @@
 //
 // The part of a session that works on values in slots and runs bodies.
 
+#include "runtime/session/BorderValues.h"
 #include "runtime/session/SequenceSteps.h"
 #include "runtime/session/Session.h"
 
@@ -153,15 +154,18 @@ Status Session::checkResults(uint32_t number) const {
   return {};
 }
 
-void Session::fillInputSlots() {
+Status Session::fillInputSlots() {
   if (slots.empty())
-    return;
-  for (size_t i = 0; i < inputs.size(); ++i)
-    slots[i] = inputs[i].value;
+    return {};
+  for (uint32_t i = 0; i < inputs.size(); ++i)
+    DLRT_RETURN_IF_ERROR(toStepValue(
+        allocator, strings, signature->inputs()->Get(i)->type()->element(),
+        inputs[i].value, slots[i]));
   if (parent) // what a body is given is its own
     for (uint32_t i = 0; i < inputs.size(); ++i)
       if (signature->inputs()->Get(i)->kind() != fb::ValueKind_Tensor)
         inputs[i].value = {};
+  return {};
 }
 
 /// Outputs that are no tensors. The host gets no memory that it has bound as an
@@ -174,6 +178,9 @@ Status Session::collectOutputs() {
     outputs[i].value = slots[static_cast<size_t>(slot)];
     if (!parent)
       DLRT_RETURN_IF_ERROR(ownTensors(allocator, outputs[i].value));
+    DLRT_RETURN_IF_ERROR(toCallerValue(
+        allocator, strings, signature->outputs()->Get(i)->type()->element(),
+        outputs[i].value));
   }
   for (HostValue &slot : slots)
     slot = {};

@@ -483,7 +483,7 @@ Status Session::execute() {
 }
 
 Status Session::runStages(CpuRun &context) {
-  fillInputSlots();
+  DLRT_RETURN_IF_ERROR(fillInputSlots());
   if (context.queue)
     DLRT_RETURN_IF_ERROR(at(uploadInputs(*context.queue)));
   for (uint32_t number = 0; number < stages.size(); ++number) {

@@ -195,7 +195,7 @@ private:
                    CpuRun context, std::vector<HostValue> &results);
   Status runWhile(const fb::Perform &step, std::vector<HostValue> &operands,
                   const CpuRun &context, std::vector<HostValue> &results);
-  void fillInputSlots();
+  Status fillInputSlots();
   Status collectOutputs();
 
   Session &root() { return parent ? parent->root() : *this; }

@@ -99,3 +99,15 @@ func.func @sequence(%x: tensor<2x!dl.string>, %i: tensor<i64>) -> tensor<2x!dl.s
   %1 = dl.sequence_at %0, %i {symbols = array<i64>} : (!dl.sequence<tensor<2x!dl.string>>, tensor<i64>) -> tensor<2x!dl.string>
   return %1 : tensor<2x!dl.string>
 }
+
+// -----
+
+// At the border, the caller's strings are noted.
+// CHECK-LABEL: func.func @border(
+// CHECK-SAME: %[[S:.*]]: !dl.sequence<tensor<?xi64>>) -> !dl.optional<!dl.sequence<tensor<?xi64>>>
+// CHECK-SAME: dl.input_types = [!dl.sequence<tensor<?x!dl.string>>]
+// CHECK-SAME: dl.output_types = [!dl.optional<!dl.sequence<tensor<?x!dl.string>>>]
+func.func @border(%s: !dl.sequence<tensor<?x!dl.string>>) -> !dl.optional<!dl.sequence<tensor<?x!dl.string>>> {
+  %0 = dl.optional_create(%s) : (!dl.sequence<tensor<?x!dl.string>>) -> !dl.optional<!dl.sequence<tensor<?x!dl.string>>>
+  return %0 : !dl.optional<!dl.sequence<tensor<?x!dl.string>>>
+}

@@ -49,14 +49,15 @@ std::optional<EmitKind> parseEmitKind(StringRef name) {
 
 Phase findPhase(ModuleOp module) {
   bool hasDispatch = false, hasFused = false, hasDl = false;
-  auto isString = [](Type type) {
-    return isa<mlir::dl::StringType>(getElementTypeOrSelf(type));
+  // Of elements that early passes replace.
+  auto isReplaced = [](Type type) {
+    return isa<mlir::dl::StringType, ComplexType>(getElementTypeOrSelf(type));
   };
   module.walk([&](Operation *op) {
     hasDispatch |= isa<mlir::dl::DispatchOp>(op);
     hasFused |= isa<mlir::dl::FusedOp>(op);
     hasDl |= isa<mlir::dl::DlDialect>(op->getDialect()) ||
-             llvm::any_of(op->getOperandTypes(), isString);
+             llvm::any_of(op->getOperandTypes(), isReplaced);
   });
   return hasDispatch || !hasDl ? Phase::Lower
          : hasFused            ? Phase::Fuse

@@ -256,7 +256,8 @@ void bench(const Options &options) {
           ? tools::randomInputs(module, entry, parseDims(options.dims))
           : values::readInputs(options.module, entryName, module.inputs(entry),
                                options.inputs);
-  values::bindInputs(session, inputs, options.inputs);
+  values::bindInputs(session, inputs,
+                     values::listFiles(module.inputs(entry), options.inputs));
   // Pages in the weights, and lets the clock rise.
   timeRuns(session, std::min(0.2, options.seconds / 4));
   session.run();

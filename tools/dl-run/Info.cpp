@@ -66,6 +66,13 @@ Json valueJson(const runtime::Value &value) {
     result["kind"] = kinds[value.kind];
   if (value.unranked)
     result["dims"] = nullptr;
+  static const char *const parts[] = {"", "keys", "values", "rows"};
+  if (value.mapPart != DLRT_NO_MAP)
+    result["map"] = parts[value.mapPart];
+  if (value.keyType == DLRT_STRING)
+    result["keys"] = value.textKeys;
+  else if (value.keyType == DLRT_INT64)
+    result["keys"] = value.intKeys;
   return result;
 }
 

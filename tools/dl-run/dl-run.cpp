@@ -44,6 +44,8 @@ void checkFormat(const Options &options,
   for (size_t i = 0; i < outputs.size(); ++i) {
     std::string where =
         "output " + std::to_string(i) + " '" + outputs[i].name + "'";
+    if (outputs[i].mapPart == DLRT_MAP_ROWS)
+      throw Failure(where, ".npy holds no maps, use --output-format=pb");
     if (outputs[i].kind != DLRT_TENSOR)
       throw Failure(
           where,
@@ -98,7 +100,10 @@ void writeOutputs(const Options &options, const std::vector<Result> &results,
     const Result &result = results[i];
     std::string path = options.outputDir + "/output_" + std::to_string(i) +
                        "." + options.format;
-    if (options.format == "pb") {
+    if (outputs[i].mapPart == DLRT_MAP_ROWS) {
+      files.add(path, values::writePbMaps(outputs[i], result.tensors.front()),
+                nullptr, 0);
+    } else if (options.format == "pb") {
       files.add(path,
                 values::writePb(outputs[i].name, outputs[i].kind,
                                 result.isNone ? nullptr : &result.tensors),
@@ -120,7 +125,8 @@ void interpret(const Options &options, const runtime::Module &module,
       values::readInputs(options.module, module.entryName(entry),
                          module.inputs(entry), options.inputs);
   std::vector<values::Value> results = tools::runReference(
-      options.module, module, entry, inputs, options.inputs);
+      options.module, module, entry, inputs,
+      values::listFiles(module.inputs(entry), options.inputs));
   if (!options.outputDir.empty())
     values::makeFolder(options.outputDir);
   using Kind = values::Value::Kind;
@@ -156,7 +162,8 @@ void runModule(const Options &options, const runtime::Module &module) {
   runtime::Session session(module, sessionOptions);
   std::vector<values::Value> inputs = values::readInputs(
       options.module, entryName, module.inputs(entry), options.inputs);
-  values::bindInputs(session, inputs, options.inputs);
+  values::bindInputs(session, inputs,
+                     values::listFiles(module.inputs(entry), options.inputs));
   if (!options.outputDir.empty())
     values::makeFolder(options.outputDir);
   session.run();
@@ -201,16 +208,18 @@ int main(int argc, char **argv) {
       ->required();
   app.add_option("--input", options.inputs,
                  "a file with the next input: .npy, or .pb with an ONNX "
-                 "TensorProto, SequenceProto or OptionalProto")
+                 "TensorProto, SequenceProto, OptionalProto or MapProto")
       ->type_name("FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--output-dir", options.outputDir,
                  "the folder for the outputs, made if it is not there")
       ->type_name("DIR");
-  app.add_option("--output-format", options.format,
-                 "npy (the default) or pb; .npy does not hold bfloat16, "
-                 "float8, types below 8 bits, strings, sequences and optionals")
+  app.add_option(
+         "--output-format", options.format,
+         "npy (the default) or pb; .npy does not hold bfloat16, "
+         "float8, types below 8 bits, strings, sequences, optionals and "
+         "maps")
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"npy", "pb"}));
   app.add_option("--device", options.device,

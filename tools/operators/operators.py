@@ -44,7 +44,8 @@ the cases of ONNX's own suite for single operators.
 - **types**: those that inputs and outputs may have, of those that the schema of the newest
   version allows (`--list-operators` has every version and every type): `float` all floating-point types of 16 bits and more, `float8` and `float4`
   the smaller ones, `int` and `uint` all of 8 bits and more, `int4` and `uint4` the ones of 2
-  and 4 bits. What the dialect does not have comes after *not*.
+  and 4 bits. What is not taken comes after *not*: types that the dialect does not have, and
+  complex numbers where they would be computed with.
 {columns}
 A type in the table says that the importer takes it; which forms of an operator run is what
 the cases tell. {total}

@@ -17,12 +17,17 @@ uint32_t chooseEntry(const runtime::Module &module, const std::string &name);
 std::string chooseTarget(const runtime::Module &module, uint32_t entry,
                          const std::string &device);
 
-/// Reads the inputs of an entry from files, in order. Throws a Failure where
-/// their number is wrong; `module` is the module's name in messages.
+/// Reads the inputs of an entry from files, in order: one for each, but for
+/// maps, whose two inputs come from one file. Throws a Failure where their
+/// number is wrong; `module` is the module's name in messages.
 std::vector<Value> readInputs(const std::string &module,
                               const std::string &entry,
                               const std::vector<runtime::Value> &declared,
                               const std::vector<std::string> &files);
+
+/// The file that each input comes from; none where there are no files.
+std::vector<std::string> listFiles(const std::vector<runtime::Value> &declared,
+                                   const std::vector<std::string> &files);
 
 /// Binds values to a session and prepares it. The values must outlive its runs.
 /// `files`, where not empty, name each value in messages.

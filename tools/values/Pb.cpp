@@ -242,4 +242,77 @@ std::string writePb(const std::string &name, dlrt_value_kind kind,
   return proto.SerializeAsString();
 }
 
+std::pair<Value, Value> parsePbMap(const std::string &where,
+                                   const unsigned char *bytes, size_t size) {
+  auto proto = parse<onnx::MapProto>(where, bytes, size, "MapProto");
+  std::pair<Value, Value> map;
+  auto &[keys, values] = map;
+  if (proto.key_type() == TensorProto::STRING) {
+    keys = makeStrings({proto.string_keys_size()}, {proto.string_keys().begin(),
+                                                    proto.string_keys().end()});
+  } else if (proto.key_type() == TensorProto::INT64) {
+    keys.type = DLRT_INT64;
+    keys.dims = {proto.keys_size()};
+    keys.data = pack(proto.keys(), sizeof(int64_t));
+  } else {
+    throw Failure(where, "its keys are neither strings nor int64, which is not "
+                         "supported");
+  }
+  Value given = readSequence(where, proto.values());
+  if (static_cast<int64_t>(given.elements.size()) != keys.dims[0])
+    throw Failure(where, "not a sound .pb file: it has " +
+                             std::to_string(given.elements.size()) +
+                             " values, expected " +
+                             std::to_string(keys.dims[0]));
+  std::vector<std::string> texts;
+  for (const Value &element : given.elements) {
+    size_t one = byteSize(where, element.type, {1});
+    if (element.type != given.elements[0].type || element.data.size() != one)
+      throw Failure(where, "its values are no scalars of one type");
+    values.type = element.type;
+    values.data.insert(values.data.end(), element.data.begin(),
+                       element.data.end());
+    if (element.texts)
+      texts.push_back(element.texts->front());
+  }
+  values.dims = keys.dims;
+  if (values.type == DLRT_STRING)
+    values = makeStrings(keys.dims, std::move(texts));
+  return map;
+}
+
+std::string writePbMaps(const runtime::Value &output,
+                        const runtime::Tensor &rows) {
+  bool isText = output.keyType == DLRT_STRING;
+  size_t count = isText ? output.textKeys.size() : output.intKeys.size();
+  std::string where = "output '" + output.name + "'";
+  if (rows.dims.size() != 2 || rows.dims[1] != static_cast<int64_t>(count) ||
+      rows.type != DLRT_FLOAT32)
+    throw Failure(where, "its " + std::to_string(count) + " keys do not fit " +
+                             describe(rows.type, rows.dims));
+  // Each value is a tensor of its own, with its key.
+  constexpr size_t kMostValues = size_t(INT_MAX) / 64;
+  if (rows.bytes / sizeof(float) > kMostValues)
+    throw Failure(where, "its maps do not fit into a .pb file");
+  onnx::SequenceProto sequence;
+  sequence.set_name(output.name);
+  sequence.set_elem_type(onnx::SequenceProto::MAP);
+  auto *element = static_cast<const float *>(rows.data);
+  for (int64_t row = 0; row < rows.dims[0]; ++row) {
+    onnx::MapProto &map = *sequence.add_map_values();
+    map.set_key_type(isText ? TensorProto::STRING : TensorProto::INT64);
+    map.mutable_values()->set_elem_type(onnx::SequenceProto::TENSOR);
+    for (size_t key = 0; key < count; ++key) {
+      if (isText)
+        map.add_string_keys(output.textKeys[key]);
+      else
+        map.add_keys(output.intKeys[key]);
+      TensorProto &value = *map.mutable_values()->add_tensor_values();
+      value.set_data_type(TensorProto::FLOAT);
+      value.set_raw_data(element++, sizeof(float));
+    }
+  }
+  return sequence.SerializeAsString();
+}
+
 } // namespace dl::values

@@ -17,4 +17,13 @@ std::string writePb(const std::string &, dlrt_value_kind,
   return std::string();
 }
 
+std::pair<Value, Value> parsePbMap(const std::string &where,
+                                   const unsigned char *, size_t) {
+  throw Failure(where, "this build of the tools does not read .pb files");
+}
+
+std::string writePbMaps(const runtime::Value &, const runtime::Tensor &) {
+  return std::string();
+}
+
 } // namespace dl::values

@@ -49,7 +49,11 @@ std::string describe(const runtime::Value &value) {
       describeKind(value.kind) + std::string(dlrt_type_name(value.type)) + " [";
   for (size_t d = 0; d < value.dims.size(); ++d)
     text += (d ? ", " : "") + value.dims[d];
-  return text + (value.unranked ? "...]" : "]");
+  text += value.unranked ? "...]" : "]";
+  if (value.mapPart == DLRT_MAP_ROWS)
+    text += std::string(", each row a map with keys of ") +
+            dlrt_type_name(value.keyType);
+  return text;
 }
 
 Bytes readFile(const std::string &path) {
@@ -81,20 +85,30 @@ const char *describeKind(dlrt_value_kind kind) {
   }
 }
 
+static bool endsWith(const std::string &path, const char *ending) {
+  size_t length = strlen(ending);
+  return path.size() >= length &&
+         path.compare(path.size() - length, length, ending) == 0;
+}
+
+std::pair<Value, Value> readMap(const std::string &path) {
+  if (!endsWith(path, ".pb"))
+    throw Failure(path, "a map is read from a .pb file alone");
+  if (!pbSupported())
+    throw Failure(path, "this build of the tools does not read .pb files");
+  Bytes bytes = readFile(path);
+  return parsePbMap(path, bytes.data(), bytes.size());
+}
+
 Value readValue(const std::string &path, dlrt_value_kind kind) {
-  auto endsWith = [&](const char *ending) {
-    size_t length = strlen(ending);
-    return path.size() >= length &&
-           path.compare(path.size() - length, length, ending) == 0;
-  };
-  if (endsWith(".npy")) {
+  if (endsWith(path, ".npy")) {
     if (kind != DLRT_TENSOR)
       throw Failure(path, "a .npy file holds no sequences and optionals, use "
                           ".pb");
     Bytes bytes = readFile(path);
     return parseNpy(path, bytes.data(), bytes.size());
   }
-  if (endsWith(".pb")) {
+  if (endsWith(path, ".pb")) {
     if (!pbSupported())
       throw Failure(path, "this build of the tools does not read .pb files");
     Bytes bytes = readFile(path);

@@ -12,6 +12,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace dl::values {
@@ -75,6 +76,9 @@ Bytes readFile(const std::string &path);
 /// Reads a value from a .npy or .pb file, as the name's ending tells; one that
 /// is no tensor from .pb alone.
 Value readValue(const std::string &path, dlrt_value_kind kind = DLRT_TENSOR);
+
+/// Reads a map from a .pb file: its keys and its values, each of rank 1.
+std::pair<Value, Value> readMap(const std::string &path);
 
 /// "sequence of ", "optional ", or nothing.
 const char *describeKind(dlrt_value_kind kind);

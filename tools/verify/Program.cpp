@@ -4,6 +4,7 @@
 #include "tools/verify/Program.h"
 
 #include "ir/dialect/Dims.h"
+#include "ir/dialect/Maps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/BitVector.h"
@@ -137,6 +138,7 @@ private:
                                                ValueRange(results).getTypes()));
     function->removeAttr(mlir::dl::kOutputTypesAttr);
     function->removeAttr(mlir::dl::kOutputNamesAttr);
+    function->removeAttr(mlir::dl::kOutputKeysAttr);
     Builder builder(function.getContext());
     SmallVector<std::string> texts;
     for (size_t i = 0; i < results.size(); ++i)
@@ -163,6 +165,8 @@ private:
         unused.set(i);
     if (unused.any() || !cut.given.empty())
       function->removeAttr(mlir::dl::kInputTypesAttr);
+    if (unused.any())
+      function->removeAttr(mlir::dl::kInputMapsAttr);
     for (unsigned i = count; i-- > 0;)
       if (unused[i]) {
         if (!result.inputs.empty())

@@ -135,7 +135,24 @@ private:
       begun = findPhase(*program.module);
     if (!program.getFunction() || begun == Phase::Lower)
       return fail(path) << "there is no function of the dialect dl to verify";
+    if (Type other = findUncompared(program.getFunction()))
+      return fail(path) << "the model has an input or output of the type "
+                        << other << ", which is not drawn and compared";
     return runSteps(Phase::Import);
+  }
+
+  /// The type of an input or output that is no tensor of numbers; null where
+  /// all are.
+  static Type findUncompared(func::FuncOp function) {
+    auto isOther = [](Type type) {
+      return !isa<RankedTensorType>(type) ||
+             !getElementTypeOrSelf(type).isIntOrFloat();
+    };
+    for (TypeRange types : {TypeRange(function.getArgumentTypes()),
+                            TypeRange(function.getResultTypes())})
+      if (auto found = llvm::find_if(types, isOther); found != types.end())
+        return *found;
+    return {};
   }
 
   /// What `run` gives; its first error becomes `reason`.

@@ -10,6 +10,7 @@ What is right is said by ONNX Runtime, or where that has no such operator by ONN
 reference evaluator. Values travel in .pb files. The last line counts.
 """
 import argparse
+import itertools
 import pathlib
 import subprocess
 import sys
@@ -26,6 +27,10 @@ HEAD = '<ir_version: 9, opset_import: ["" : 18]>\n'
 
 def draw(*shape, seed=0):
     return np.random.default_rng(seed + len(shape)).standard_normal(shape).astype(np.float32)
+
+
+def words(*texts):
+    return np.array(texts, object)
 
 
 def scalar(value, kind=np.int64):
@@ -207,6 +212,25 @@ g (optional(seq(float[N])) o, float[M] x) => (bool has, float[K] y) {
     else_branch = no () => (float[K] e) { e = Neg (x) }
   >
 }""", [[[draw(2), draw(3)], draw(4)], [None, draw(4)]]),
+    # Sequences of strings at the border, and carried by a loop.
+    "strings": ("""
+g (seq(string[N]) s, string[M] x, int64 times) => (seq(string[N]) t, string[K] all, string[J] last, optional(string[M]) o) {
+  yes = Constant <value = bool {1}> ()
+  end = Constant <value_int = -1> ()
+  t = Loop (times, yes, s) <
+    body = add (int64 i, bool c, seq(string[N]) u) => (bool go, seq(string[N]) v) {
+      go = Identity (c)
+      two = Constant <value_strings = ["both", "ä"]> ()
+      w = SequenceInsert (u, x)
+      zero = Constant <value_int = 0> ()
+      v = SequenceInsert (w, two, zero)
+    }
+  >
+  all = ConcatFromSequence <axis = 0> (t)
+  last = SequenceAt (t, end)
+  o = Optional (x)
+}""", [[[words("a", ""), words("longer than what a small string holds")], words("x", "ä", "both"), scalar(2)],
+       [[], words("only"), scalar(1)], [[words("b"), words()], words(), scalar(0)]]),
 }
 
 
@@ -252,6 +276,9 @@ def differs(wanted, found):
             return f"{len(found)} elements, expected {len(wanted)}"
         return next((d for d in map(differs, wanted, found) if d), None)
     wanted = np.asarray(wanted)
+    if wanted.dtype.kind in "OU":
+        same = wanted.shape == found.shape and wanted.astype(str).tolist() == found.astype(str).tolist()
+        return None if same else f"{found.tolist()}, expected {wanted.tolist()}"
     # Of no slices at all, ONNX Runtime does not know the sizes.
     if wanted.size == found.size == 0 and wanted.ndim == found.ndim:
         return None
@@ -262,13 +289,13 @@ def differs(wanted, found):
     return None
 
 
-def run(name, folder, tools):
+def run(name, target, folder, tools):
     text, cases = MODELS[name]
     model = parser.parse_model(HEAD + text)
     path = folder / f"{name}.onnx"
     onnx.save(model, path)
     module = folder / f"{name}.dlm"
-    subprocess.run([f"{tools}/dl-compile", path, "-o", module], check=True)
+    subprocess.run([f"{tools}/dl-compile", path, f"--target={target}", "-o", module], check=True)
     names = [value.name for value in model.graph.input]
     for number, inputs in enumerate(cases):
         files = []
@@ -292,14 +319,14 @@ def main():
     given = options.parse_args()
     passed = failed = 0
     with tempfile.TemporaryDirectory() as folder:
-        for name in given.names or MODELS:
+        for name, target in itertools.product(given.names or MODELS, ("cpu", "reference")):
             try:
-                reason = run(name, pathlib.Path(folder), given.bin)
+                reason = run(name, target, pathlib.Path(folder), given.bin)
             except subprocess.CalledProcessError as error:
                 reason = f"{pathlib.Path(error.cmd[0]).name} ends with {error.returncode}"
             passed, failed = passed + (not reason), failed + bool(reason)
             if reason:
-                print(f"{name} differs: {reason}", flush=True)
+                print(f"{name} differs, {target}: {reason}", flush=True)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -205,8 +205,17 @@ func.func @host_call() attributes {dl.symbols = []} {
 // -----
 
 func.func @wide() attributes {dl.symbols = []} {
-  // expected-error @+1 {{has a result of an element type that the reference does not support: 'tensor<2xi128>'}}
+  // expected-error @+1 {{has a result of an element type that the reference does not support: 'tensor<2xi256>'}}
+  %0 = dl.constant dense<1> : tensor<2xi256>
+  return
+}
+
+// -----
+
+func.func @moved() attributes {dl.symbols = []} {
   %0 = dl.constant dense<1> : tensor<2xi128>
+  // expected-error @+1 {{is not supported on 'i128'}}
+  %1 = dl.add %0, %0 : (tensor<2xi128>, tensor<2xi128>) -> tensor<2xi128>
   return
 }
 

@@ -197,6 +197,72 @@ class SessionTest(unittest.TestCase):
         with self.assertRaisesRegex(dl.Error, "DLPack does not exchange strings"):
             tensor.__dlpack__()
 
+    def test_maps(self):
+        model = support.model('g (float[N, 2] x) => (seq(map(string, float)) y) { y = ai.onnx.ml.ZipMap <classlabels_strings = ["no", "yes"]> (x) }')
+        model.opset_import.add(domain="ai.onnx.ml", version=1)
+        session = dl.Session(dl.compile(model))
+        self.assertEqual(session.outputs, (dl.Value("y", "float32", ("N", 2), "sequence of maps", "string", ("no", "yes")),))
+        x = np.array([[1, 2], [3, 4.5]], np.float32)
+        self.assertEqual(session.run([x]), [[{"no": 1, "yes": 2}, {"no": 3, "yes": 4.5}]])
+        self.assertEqual(session.run({"x": x[:1]}, tensors=True), {"y": [{"no": 1, "yes": 2}]})
+        with self.assertRaisesRegex(dl.Error, "no array holds a sequence of maps"):
+            session.run([x], [x.copy()])
+
+    def test_map_inputs(self):
+        model = support.model(
+            'g (map(string, int64) m, map(int64, float) n, int64 i) => (int64[1, 3] y, float[1, K] z, int64 j) {'
+            'y = ai.onnx.ml.DictVectorizer <string_vocabulary = ["a", "b", "ä"]> (m) '
+            'z = ai.onnx.ml.CastMap <cast_to = "TO_FLOAT"> (n) j = Identity (i) }')
+        model.opset_import.add(domain="ai.onnx.ml", version=1)
+        session = dl.Session(dl.compile(model))
+        self.assertEqual(session.inputs[0], dl.Value("m", "int64", ("m_dim0",), "map", "string"))
+        self.assertEqual(session.inputs[1], dl.Value("n", "float32", ("n_dim0",), "map", "int64"))
+        y, z, j = session.run([{"ä": 7, b"a": 1, "none": 3}, {3: 0.5, -1: 2, np.int64(0): 1.0}, 9])
+        self.assertEqual((y.tolist(), z.tolist(), j.tolist()), ([[1, 0, 7]], [[2, 1, 0.5]], 9))
+        y, z, j = session.run({"n": {}, "i": np.array(1), "m": {}}).values()
+        self.assertEqual((y.tolist(), z.shape), ([[0, 0, 0]], (1, 0)))
+        for m, n, status, text in (
+            ([1], {}, "invalid_argument", "input 'm': not a dict: list"),
+            ({1: 2}, {}, "mismatch", "input 'm': a key of int, expected string"),
+            ({}, {"1": 2}, "mismatch", "input 'n': a key of str, expected int64"),
+            (None, {}, "not_bound", "input 'm' is missing"),
+        ):
+            with self.assertRaises(dl.Error) as caught:
+                session.run([m, n, 1])
+            self.assertEqual((caught.exception.status, str(caught.exception)), (status, text))
+
+    def test_sequences_of_strings(self):
+        session = dl.Session(dl.compile(support.model(
+            'g (seq(string[N]) s, optional(string[2]) o, string[M] x) => (seq(string[N]) t, optional(string[2]) p)'
+            '{ t = SequenceInsert (s, x) p = Identity (o) }')))
+        self.assertEqual(session.outputs[0], dl.Value("t", "string", ("?",), "sequence"))
+        given = [np.array(["a", "ä"]), np.array([], object)]
+        t, p = session.run([given, np.array(["", "b"]), np.array(["last"])])
+        self.assertEqual([element.tolist() for element in t], [["a", "ä"], [], ["last"]])
+        self.assertEqual(p.tolist(), ["", "b"])
+        t, p = session.run([[], None, ["x", "y"]])
+        self.assertEqual(([element.tolist() for element in t], p), ([["x", "y"]], None))
+
+    def test_complex(self):
+        for name in ("complex64", "complex128"):
+            session = dl.Session(dl.compile(support.model(
+                f'g ({name}[N, 2] x, seq({name}[N]) s) => ({name}[2, N] y, seq({name}[N]) t)'
+                '{ y = Transpose (x) t = Identity (s) }')))
+            self.assertEqual(session.inputs[0], dl.Value("x", name, ("N", 2)))
+            x = np.arange(12, dtype=name).reshape(6, 2) * (1 - 2j)
+            y, t = session.run([x, [x[:, 0], x[:1, 1]]])
+            self.assertEqual(y.dtype, np.dtype(name))
+            np.testing.assert_array_equal(y, x.T)
+            np.testing.assert_array_equal(t[0], x[:, 0])
+            np.testing.assert_array_equal(t[1], x[:1, 1])
+            target = np.empty((2, 6), name)
+            session.run([x, []], [target, None])
+            np.testing.assert_array_equal(target, x.T)
+            # Memory that lies at a multiple of a float alone.
+            raw = np.zeros(12 * x.itemsize + 4, np.uint8)[4:].view(name).reshape(6, 2)
+            raw[...] = x
+            np.testing.assert_array_equal(session.run([raw, []])[0], x.T)
+
     def test_messages(self):
         digits, sums = dl.Session(self.digits), dl.Session(self.sums)
         a = np.ones((2, 3), np.float32)

@@ -17,8 +17,9 @@ class Buffer:
     def exchange(self) -> Any: ...
     def array(self) -> Any: ...
 
-# Name, type, sizes, sizes as text, kind, whether any number of dimensions is allowed.
-_Described = tuple[str, int, list[int], list[str], int, bool]
+# Name, type, sizes, sizes as text, kind, whether any number of dimensions is allowed,
+# part of a map, keys of an output's maps.
+_Described = tuple[str, int, list[int], list[str], int, bool, int, list[int | str]]
 _Array = tuple[Any, int, tuple[int, ...] | None]
 
 class Module:

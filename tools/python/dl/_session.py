@@ -24,22 +24,35 @@ class Value(NamedTuple):
     """Sizes; text where one depends on named dimensions: "N", "2 * N + 1", or differs
     between the tensors of a sequence: "?". None where these may have any rank."""
     kind: str = "tensor"
-    """Or "sequence", "optional", "optional sequence", of tensors of that type and shape."""
+    """Or "sequence", "optional", "optional sequence", of tensors of that type and shape;
+    or "map", a dict to values of that type, or "sequence of maps", a list of dicts: the
+    shape is that of all their values."""
+    key_dtype: str = ""
+    """Of maps: "int64" or "string"."""
+    keys: tuple[int | str, ...] = ()
+    """Of a sequence of maps: those that each has, in order."""
 
 
 _KINDS = ("tensor", "sequence", "optional", "optional sequence")
+_MAP_KEYS, _MAP_VALUES, _MAP_ROWS = 1, 2, 3
 
 
-def _values(described: list[tuple[str, int, list[int], list[str], int, bool]]) -> tuple[Value, ...]:
-    return tuple(
-        Value(
-            name,
-            _types.name_of(number),
-            None if unranked else tuple(text if size < 0 else size for size, text in zip(sizes, dims)),
-            _KINDS[kind],
-        )
-        for name, number, sizes, dims, kind, unranked in described
-    )
+def _values(described: list[_runtime._Described]) -> tuple[Value, ...]:
+    """The keys and the values of a map, which the runtime has apart, are one."""
+    values: list[Value] = []
+    for name, number, sizes, dims, kind, unranked, part, keys in described:
+        dtype = _types.name_of(number)
+        shape = None if unranked else tuple(text if size < 0 else size for size, text in zip(sizes, dims))
+        if part == _MAP_KEYS:
+            values.append(Value(name.removesuffix(".keys"), "", shape, "map", dtype))
+        elif part == _MAP_VALUES:
+            values[-1] = values[-1]._replace(dtype=dtype)
+        elif part == _MAP_ROWS:
+            key_dtype = "string" if isinstance(keys[0], str) else "int64"
+            values.append(Value(name, dtype, shape, "sequence of maps", key_dtype, tuple(keys)))
+        else:
+            values.append(Value(name, dtype, shape, _KINDS[kind]))
+    return tuple(values)
 
 
 class Tensor:
@@ -210,7 +223,8 @@ class Session:
         with `tensors`, Tensors over such memory. `outputs`, a dict or a list with None
         for what is not given, names writable arrays of the right type and shape that
         are written and returned instead. A sequence is a list of these, an optional
-        without a value None; what comes out of both is always new memory.
+        without a value None; what comes out of both is always new memory. A map is a
+        dict, and a sequence of maps a list of dicts.
 
         Raises Error; its status is "mismatch" for a wrong type or shape, "busy" where
         another thread runs the session. Other Python threads run meanwhile.
@@ -220,7 +234,7 @@ class Session:
         wanted = self._arrange(outputs, self._outputs, "output", required=False)
         texts = {i: value for i, (value, of) in enumerate(zip(wanted, self._outputs)) if of.dtype == "string"}
         results = self._native.run(
-            [self._argument(value, of, "input") for value, of in zip(given, self._inputs)],
+            [argument for value, of in zip(given, self._inputs) for argument in self._arguments(value, of)],
             [
                 None if value is None or i in texts else self._target(value, of)
                 for i, (value, of) in enumerate(zip(wanted, self._outputs))
@@ -234,8 +248,10 @@ class Session:
             if isinstance(result, tuple)
             else target
             if result is None
+            else self._maps(result, of)
+            if of.kind == "sequence of maps"
             else self._result(result, tensors)
-            for result, target in zip(results, wanted)
+            for result, target, of in zip(results, wanted, self._outputs)
         ]
         return {value.name: array for value, array in zip(self._outputs, found)} if named else found
 
@@ -250,6 +266,10 @@ class Session:
         if buffer is None:
             return None
         return Tensor(buffer) if tensors else _types.from_buffer(buffer)
+
+    @staticmethod
+    def _maps(buffer: _runtime.Buffer, declared: Value) -> list[dict[int | str, float]]:
+        return [dict(zip(declared.keys, row)) for row in _types.from_buffer(buffer).tolist()]
 
     @staticmethod
     def _arrange(given: Any, declared: tuple[Value, ...], what: str, required: bool) -> list[Any]:
@@ -281,6 +301,21 @@ class Session:
             expected = tuple(result.dims)
             raise Error(f"output {declared.name!r}: expected an array of objects of shape {expected}", "mismatch")
         target[...] = _types.from_buffer(result)
+
+    @classmethod
+    def _arguments(cls, value: Any, declared: Value) -> list[Any]:
+        """What the runtime takes for an input: for a map, its keys and its values."""
+        if declared.kind != "map":
+            return [cls._argument(value, declared, "input")]
+        if not isinstance(value, Mapping):
+            raise Error(f"input {declared.name!r}: not a dict: {type(value).__name__}", "invalid_argument")
+        types: tuple[type, ...] = (str, bytes) if declared.key_dtype == "string" else (int, np.integer)
+        for key in value:
+            if not isinstance(key, types):
+                expected = f"expected {declared.key_dtype}"
+                raise Error(f"input {declared.name!r}: a key of {type(key).__name__}, {expected}", "mismatch")
+        keys = declared._replace(dtype=declared.key_dtype)
+        return [cls._argument(list(value), keys, "input"), cls._argument(list(value.values()), declared, "input")]
 
     @staticmethod
     def _argument(value: Any, declared: Value, what: str) -> Any:

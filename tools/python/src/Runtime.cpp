@@ -44,13 +44,20 @@ nb::object decode(const std::string &name) {
                                         "surrogateescape"));
 }
 
-/// (name, type, sizes, dims as text, kind, unranked) of each value.
+/// (name, type, sizes, dims as text, kind, unranked, part of a map, keys) of
+/// each value.
 nb::list describe(const std::vector<runtime::Value> &values) {
   nb::list result;
-  for (const runtime::Value &value : values)
+  for (const runtime::Value &value : values) {
+    nb::list keys;
+    for (const std::string &key : value.textKeys)
+      keys.append(decode(key));
+    for (int64_t key : value.intKeys)
+      keys.append(key);
     result.append(nb::make_tuple(decode(value.name), int(value.type),
                                  value.sizes, value.dims, int(value.kind),
-                                 value.unranked));
+                                 value.unranked, int(value.mapPart), keys));
+  }
   return result;
 }
 
@@ -159,6 +166,10 @@ private:
     nb::list buffers;
     for (int64_t i = 0; i < count; ++i) {
       runtime::Tensor found = session.outputTensor(index, size_t(i));
+      if (found.type == DLRT_STRING) {
+        buffers.append(nb::cast(Buffer(found.dims, found.strings())));
+        continue;
+      }
       Buffer buffer(found.type, found.dims, found.bytes);
       if (found.bytes)
         std::memcpy(buffer.data(), found.data, found.bytes);
@@ -172,6 +183,7 @@ private:
       return session.bindNone(index);
     if (given.isSequence) {
       std::vector<runtime::Tensor> tensors;
+      tensors.reserve(given.arrays.size());
       for (const Array &array : given.arrays)
         tensors.push_back({array.type, array.dims,
                            const_cast<void *>(array.data), array.bytes});
