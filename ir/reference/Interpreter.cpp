@@ -21,6 +21,7 @@ static const RuleTable &getRules() {
     addOrderingRules(rules);
     addReductionRules(rules);
     addSequenceRules(rules);
+    addSignalRules(rules);
     addStringRules(rules);
     addTreeRules(rules);
     return rules;

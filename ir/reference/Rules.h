@@ -83,6 +83,7 @@ void addMovementRules(RuleTable &table);
 void addOrderingRules(RuleTable &table);
 void addReductionRules(RuleTable &table);
 void addSequenceRules(RuleTable &table);
+void addSignalRules(RuleTable &table);
 void addStringRules(RuleTable &table);
 void addTreeRules(RuleTable &table);
 

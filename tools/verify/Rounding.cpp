@@ -39,7 +39,7 @@ bool isSum(Operation *op) {
     return reduce.getKind() == ReduceKind::Sum;
   if (auto window = dyn_cast<WindowReduceOp>(op))
     return window.getKind() == ReduceKind::Sum;
-  return isContraction(op) || isa<CumsumOp>(op);
+  return isContraction(op) || isa<CumsumOp, DftOp>(op);
 }
 
 /// Whether an op's results are exact, or elements of its operands.
@@ -62,6 +62,8 @@ double getNumTerms(Operation *op, ArrayRef<Tensor> operands,
                    const Tensor &result) {
   if (isa<MatmulOp>(op))
     return static_cast<double>(operands[0].getShape().back());
+  if (auto dft = dyn_cast<DftOp>(op))
+    return static_cast<double>(dft.getLength());
   double count =
       std::max<double>(static_cast<double>(result.getNumElements()), 1);
   if (auto conv = dyn_cast<ConvOp>(op))
@@ -195,11 +197,32 @@ private:
                                const Tensors &results) {
     if (!results.front().isFloat())
       return results;
+    if (auto dft = dyn_cast<DftOp>(op))
+      return getRowMagnitudes(dft, operands, results);
     Tensors positive;
     for (const Tensor &operand : operands)
       positive.push_back(operand.isFloat() ? absolute(operand) : operand);
     auto sums = interpretOp(op, positive, symbols);
     return failed(sums) ? results : *sums;
+  }
+
+  /// Every element of a transform adds up all of its row.
+  static Tensors getRowMagnitudes(DftOp op, ArrayRef<Tensor> operands,
+                                  const Tensors &results) {
+    const Tensor &result = results.front();
+    std::vector<double> values = operands[0].load<double>(), sums;
+    ArrayRef<int64_t> shape = operands[0].getShape().take_back(2);
+    int64_t row = shape[0] * shape[1];
+    int64_t outputs = 2 * static_cast<int64_t>(op.getOutputs());
+    double scale = op.getInverse() ? static_cast<double>(op.getLength()) : 1.0;
+    for (size_t first = 0; first < values.size(); first += row) {
+      double sum = 0;
+      for (int64_t i = 0; i < row; ++i)
+        sum += std::abs(values[first + i]);
+      sums.insert(sums.end(), outputs, sum / scale);
+    }
+    return {Tensor::store<double>(result.getElementType(), result.getShape(),
+                                  sums)};
   }
 
   /// The results of operands that have the errors of bf16.
