@@ -342,7 +342,8 @@ public:
     auto run = [&](Block &block, ArrayRef<Tensor> arguments) {
       return runBlock(block, arguments);
     };
-    auto results = (*rule)(op, Arguments{operands, symbols, run});
+    auto results =
+        (*rule)(op, Arguments{operands, symbols, run, options.library});
     if (failed(results))
       return failure();
     if (binding && failed(bindSizes(op, binding.getBoundSymbols(),
