@@ -142,9 +142,12 @@ private:
       return fail("--explain") << "a report is written beside a module alone";
     if (options.tune && failed(checkTuning()))
       return failure();
-    bool declares = options.emit == EmitKind::Object;
-    if (!options.header.empty() && !declares)
-      return fail("--header") << "a header goes with --emit=object";
+    bool declares =
+        options.emit == EmitKind::Object || options.emit == EmitKind::Module;
+    if (!options.header.empty() && (!declares || options.stopAfter))
+      return fail("--header") << "a header goes with a module or --emit=object";
+    if (!options.header.empty() && options.target == Target::Reference)
+      return fail("--header") << "the reference has no arena";
     return success();
   }
 
@@ -522,9 +525,15 @@ private:
       options.trace->producer = getProducer();
       options.trace->model = options.input;
     }
+    std::string header;
+    if (!options.header.empty())
+      package.cHeader = &header;
     llvm::raw_string_ostream summaryStream(summary);
-    return writeModule(package, options.output,
-                       options.verbose ? &summaryStream : nullptr);
+    if (failed(writeModule(package, options.output,
+                           options.verbose ? &summaryStream : nullptr)))
+      return failure();
+    return options.header.empty() ? success()
+                                  : writeText(options.header, header);
   }
 
   const CompileOptions &options;
