@@ -28,6 +28,13 @@ public:
                                  ArrayRef<Tensor> operands,
                                  const HostResult &result,
                                  ArrayRef<Attribute> attributes) const = 0;
+
+  /// The results of a dl.host_call, whose strings are numbers already. Fails
+  /// where the library keeps no table of them.
+  virtual FailureOr<SmallVector<Tensor>>
+  callNumbered(Operation *op, StringRef name, ArrayRef<Tensor> operands,
+               ArrayRef<HostResult> results,
+               ArrayRef<int64_t> attributes) const = 0;
 };
 
 } // namespace mlir::dl::reference

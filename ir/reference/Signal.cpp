@@ -42,6 +42,7 @@ public:
   Transform(int64_t length, bool inverse) : length(length) {
     constexpr double quarters[] = {1, 0, -1, 0};
     double sign = inverse ? 1 : -1;
+    roots.reserve(length);
     for (int64_t j = 0; j < length; ++j) {
       double angle =
           2 * M_PI * static_cast<double>(j) / static_cast<double>(length);

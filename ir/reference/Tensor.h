@@ -56,7 +56,8 @@ public:
   int64_t getDimSize(int64_t i) const { return shape[i]; }
   int64_t getNumElements() const;
   int64_t getElementBytes() const { return elementBytes; }
-  bool isFloat() const { return isa<FloatType>(elementType); }
+  /// Of a tensor of floats; a sequence or an optional is none.
+  bool isFloat() const { return isa_and_nonnull<FloatType>(elementType); }
 
   const char *getData() const { return data; }
   /// Only for a tensor that was made with zeros, by who made it.

@@ -47,12 +47,89 @@ bool isString(mlir::Type type) { return llvm::isa<mlir::dl::StringType>(type); }
 
 /// The types that these functions take.
 int toElementType(mlir::Type type) {
-  if (isString(type) || type.isInteger(64))
-    return dlrt::fb::ElementType_I64;
-  if (type.isInteger(1))
-    return dlrt::fb::ElementType_Bool;
-  return type.isUnsignedInteger(8) ? dlrt::fb::ElementType_U8
-                                   : dlrt::fb::ElementType_None;
+  namespace fb = dlrt::fb;
+  if (auto integer = llvm::dyn_cast<mlir::IntegerType>(type)) {
+    bool isUnsigned = integer.isUnsigned();
+    switch (integer.getWidth()) {
+    case 1:
+      return fb::ElementType_Bool;
+    case 8:
+      return isUnsigned ? fb::ElementType_U8 : fb::ElementType_I8;
+    case 16:
+      return isUnsigned ? fb::ElementType_U16 : fb::ElementType_I16;
+    case 32:
+      return isUnsigned ? fb::ElementType_U32 : fb::ElementType_I32;
+    case 64:
+      return isUnsigned ? fb::ElementType_U64 : fb::ElementType_I64;
+    default:
+      return fb::ElementType_None;
+    }
+  }
+  return type.isF32()    ? fb::ElementType_F32
+         : type.isF64()  ? fb::ElementType_F64
+         : type.isF16()  ? fb::ElementType_F16
+         : type.isBF16() ? fb::ElementType_BF16
+                         : fb::ElementType_None;
+}
+
+/// Runs the parts of a call one by one.
+class Serial : public dlrt::Executor {
+public:
+  int concurrency() const override { return 1; }
+  void run(Task task, void *context, size_t parts) override {
+    for (size_t part = 0; part < parts; ++part)
+      task(context, part);
+  }
+};
+
+/// A tensor as an argument; strings are numbers already.
+dlrt::HostArgument toArgument(const reference::Tensor &tensor, char *data) {
+  int64_t count = tensor.getNumElements();
+  return {data ? data : const_cast<char *>(tensor.getData()),
+          toElementType(tensor.getElementType()),
+          static_cast<int>(tensor.getRank()),
+          tensor.getShape().data(),
+          count,
+          count * tensor.getElementBytes()};
+}
+
+/// Calls a function on numbers. Fails with a diagnostic at `op`.
+FailureOr<llvm::SmallVector<reference::Tensor>>
+callFunction(mlir::Operation *op, const dlrt::HostFunction &function,
+             ArrayRef<reference::Tensor> operands,
+             ArrayRef<reference::HostResult> results,
+             ArrayRef<int64_t> attributes, Strings &strings) {
+  std::vector<dlrt::HostArgument> arguments;
+  for (const reference::Tensor &operand : operands)
+    arguments.push_back(toArgument(operand, nullptr));
+  llvm::SmallVector<reference::Tensor> made;
+  for (const reference::HostResult &result : results)
+    made.emplace_back(result.elementType, result.shape);
+  for (reference::Tensor &result : made)
+    arguments.push_back(toArgument(result, result.getMutableData()));
+  dlrt::HostCallFrame frame{
+      arguments.data(), static_cast<int>(arguments.size()), attributes.data(),
+      static_cast<int>(attributes.size())};
+  int64_t scratchBytes = 0;
+  dlrt::Status status = function.prepare(frame, scratchBytes);
+  if (status.ok()) {
+    std::vector<std::byte> scratch(scratchBytes);
+    Serial serial;
+    function.run(frame,
+                 {&serial, scratch.data(), scratch.size(), &strings, &status});
+  }
+  if (!status.ok())
+    return op->emitOpError() << status.message();
+  return made;
+}
+
+reference::Tensor toNumbers(const reference::Tensor &tensor,
+                            mlir::MLIRContext *context, Strings &strings) {
+  std::vector<int64_t> numbers;
+  for (llvm::StringRef text : tensor.loadStrings())
+    numbers.push_back(strings.number({text.data(), text.size()}));
+  return reference::Tensor::store<int64_t>(mlir::IntegerType::get(context, 64),
+                                           tensor.getShape(), numbers);
 }
 
 class OptionalFunctions : public reference::HostLibrary {
@@ -67,63 +144,84 @@ public:
         dlrt::findOptionalFunction(name.str().c_str(), function);
     if (!status.ok())
       return op->emitOpError() << status.message();
+    mlir::MLIRContext *context = op->getContext();
     Strings strings;
-    // Numbers in place of strings; the others are not copied.
-    std::vector<std::vector<int64_t>> numbers;
-    numbers.reserve(operands.size());
-    std::vector<dlrt::HostArgument> arguments;
-    for (const reference::Tensor &operand : operands) {
-      int64_t count = operand.getNumElements();
-      const void *data = operand.getData();
-      int64_t bytes = count * operand.getElementBytes();
-      if (isString(operand.getElementType())) {
-        numbers.emplace_back();
-        for (llvm::StringRef text : operand.loadStrings())
-          numbers.back().push_back(strings.number({text.data(), text.size()}));
-        data = numbers.back().data();
-        bytes = count * static_cast<int64_t>(sizeof(int64_t));
-      }
-      arguments.push_back({const_cast<void *>(data),
-                           toElementType(operand.getElementType()),
-                           static_cast<int>(operand.getRank()),
-                           operand.getShape().data(), count, bytes});
-    }
-    bool givesStrings = isString(result.elementType);
-    mlir::Type made = givesStrings
-                          ? mlir::IntegerType::get(op->getContext(), 64)
-                          : result.elementType;
-    reference::Tensor to(made, result.shape);
-    arguments.push_back({to.getMutableData(), toElementType(made),
-                         static_cast<int>(result.shape.size()),
-                         result.shape.data(), to.getNumElements(),
-                         to.getNumElements() * to.getElementBytes()});
+    llvm::SmallVector<reference::Tensor> numbers;
+    for (const reference::Tensor &operand : operands)
+      numbers.push_back(isString(operand.getElementType())
+                            ? toNumbers(operand, context, strings)
+                            : operand);
     std::vector<int64_t> values;
     for (mlir::Attribute attribute : attributes) {
       if (auto text = llvm::dyn_cast<mlir::StringAttr>(attribute))
         values.push_back(strings.number({text.data(), text.size()}));
       else
         values.push_back(
-            llvm::cast<mlir::IntegerAttr>(attribute).getValue().getZExtValue());
+            static_cast<int64_t>(llvm::cast<mlir::IntegerAttr>(attribute)
+                                     .getValue()
+                                     .getZExtValue()));
     }
-    dlrt::HostCallFrame frame{arguments.data(),
-                              static_cast<int>(arguments.size()), values.data(),
-                              static_cast<int>(values.size())};
-    int64_t scratchBytes = 0;
-    status = function->prepare(frame, scratchBytes);
-    if (status.ok()) {
-      std::vector<std::byte> scratch(scratchBytes);
-      function->run(frame, {nullptr, scratch.data(), 0, &strings, &status});
-    }
-    if (!status.ok())
-      return op->emitOpError() << status.message();
+    bool givesStrings = isString(result.elementType);
+    mlir::Type made =
+        givesStrings ? mlir::IntegerType::get(context, 64) : result.elementType;
+    auto results = callFunction(op, *function, numbers,
+                                reference::HostResult{made, result.shape},
+                                values, strings);
+    if (mlir::failed(results))
+      return failure();
     if (!givesStrings)
-      return to;
+      return results->front();
     std::vector<std::string> texts;
-    for (int64_t number : to.load<int64_t>())
+    for (int64_t number : results->front().load<int64_t>())
       texts.emplace_back(strings.text(number));
     return reference::Tensor::storeStrings(result.elementType, result.shape,
                                            texts);
   }
+
+  FailureOr<llvm::SmallVector<reference::Tensor>>
+  callNumbered(mlir::Operation *op, llvm::StringRef,
+               ArrayRef<reference::Tensor>, ArrayRef<reference::HostResult>,
+               ArrayRef<int64_t>) const override {
+    return op->emitOpError("has no reference implementation");
+  }
+};
+
+class Table : public NumberedStrings {
+public:
+  explicit Table(ArrayRef<llvm::StringRef> texts) {
+    for (llvm::StringRef text : texts)
+      strings.number({text.data(), text.size()});
+  }
+
+  FailureOr<reference::Tensor>
+  call(mlir::Operation *op, llvm::StringRef name,
+       ArrayRef<reference::Tensor> operands,
+       const reference::HostResult &result,
+       ArrayRef<mlir::Attribute> attributes) const override {
+    return getHostLibrary().call(op, name, operands, result, attributes);
+  }
+
+  FailureOr<llvm::SmallVector<reference::Tensor>>
+  callNumbered(mlir::Operation *op, llvm::StringRef name,
+               ArrayRef<reference::Tensor> operands,
+               ArrayRef<reference::HostResult> results,
+               ArrayRef<int64_t> attributes) const override {
+    const dlrt::HostFunction *function = nullptr;
+    dlrt::Status status = dlrt::findHostFunction(name.str().c_str(), function);
+    if (!status.ok())
+      return op->emitOpError() << status.message();
+    return callFunction(op, *function, operands, results, attributes, strings);
+  }
+
+  int64_t getNumber(llvm::StringRef text) override {
+    return strings.number({text.data(), text.size()});
+  }
+  std::string getText(int64_t number) const override {
+    return std::string(strings.text(number));
+  }
+
+private:
+  mutable Strings strings; // grows as functions make new ones
 };
 
 } // namespace
@@ -131,6 +229,11 @@ public:
 const reference::HostLibrary &getHostLibrary() {
   static const OptionalFunctions library;
   return library;
+}
+
+std::unique_ptr<NumberedStrings>
+makeNumberedStrings(ArrayRef<llvm::StringRef> texts) {
+  return std::make_unique<Table>(texts);
 }
 
 } // namespace dl::tools
