@@ -37,8 +37,9 @@ static const Generator &chooseGenerator(func::FuncOp source,
       contraction{"contraction", emitContractionKernel},
       window{"window", emitWindowKernel},
       transpose{"transpose", emitTransposeKernel}, tree{"tree", emitTreeKernel},
-      loop{"loop", emitLoopKernel};
-  return isAttentionKernel(source)                   ? attention
+      fourier{"fourier", emitFourierKernel}, loop{"loop", emitLoopKernel};
+  return isFourierKernel(source, machine)            ? fourier
+         : isAttentionKernel(source)                 ? attention
          : isWinogradKernel(source, machine, choice) ? winograd
          : isContractionKernel(source)               ? contraction
          : isWindowKernel(source)                    ? window

@@ -124,6 +124,7 @@ LogicalResult emitWindowKernel(KernelFunction &kernel);
 LogicalResult emitWinogradKernel(KernelFunction &kernel);
 LogicalResult emitTransposeKernel(KernelFunction &kernel);
 LogicalResult emitTreeKernel(KernelFunction &kernel);
+LogicalResult emitFourierKernel(KernelFunction &kernel);
 
 /// Whether the source function has the form that the strategy is for.
 bool isContractionKernel(func::FuncOp source);
@@ -131,6 +132,7 @@ bool isAttentionKernel(func::FuncOp source);
 bool isWindowKernel(func::FuncOp source);
 bool isTransposeKernel(func::FuncOp source, const MachineModel &machine);
 bool isTreeKernel(func::FuncOp source, const MachineModel &machine);
+bool isFourierKernel(func::FuncOp source, const MachineModel &machine);
 /// This one is also what the cost model or the choice prefers.
 bool isWinogradKernel(func::FuncOp source, const MachineModel &machine,
                       const KernelChoice &choice);

@@ -11,7 +11,9 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
+#include "passes/lower/FourierKernelForm.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace mlir::dl::cpu;
@@ -157,15 +159,31 @@ static unsigned getWidth(Type type) {
   return type && type.isIntOrFloat() ? type.getIntOrFloatBitWidth() : 0;
 }
 
+/// The customary count of a fast transform of one row: 5 n log2(n), half of
+/// that where the row is real.
+static int64_t countFastTransform(linalg::GenericOp op,
+                                  const mlir::dl::FourierForm &form) {
+  auto length = static_cast<double>(form.length);
+  double each = op.getNumDpsInputs() == 1 ? 2.5 : 5;
+  return std::llround(each * length * std::log2(std::max(length, 2.0)));
+}
+
 KernelWork mlir::dl::cpu::countWork(func::FuncOp kernel) {
   WorkCounter counter(kernel);
   KernelWork work;
   work.operations = counter.constant(0);
   kernel.walk([&](linalg::GenericOp op) {
     int64_t each = llvm::count_if(*op.getBody(), isArithmetic);
+    std::optional<mlir::dl::FourierForm> fourier = mlir::dl::getFourierForm(op);
+    if (fourier)
+      each = countFastTransform(op, *fourier);
+    // A transform is counted by its rows.
+    auto isCounted = [&](unsigned d) {
+      return !fourier || d + 3 < op.getNumLoops();
+    };
     // A loop around it runs it an unknown number of times.
     AffineExpr extent = isa<func::FuncOp>(op->getParentOp())
-                            ? counter.getExtent(op)
+                            ? counter.getExtent(op, isCounted)
                             : AffineExpr();
     if (each && work.operations)
       work.operations = extent ? work.operations + extent * each : extent;

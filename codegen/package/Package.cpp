@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/package/Package.h"
+#include "codegen/package/CHeader.h"
 #include "codegen/package/Coalesce.h"
 #include "codegen/package/DebugInfo.h"
 #include "codegen/package/MemoryPlan.h"
@@ -144,6 +145,8 @@ static LogicalResult writeTo(const PackageInput &input, Output &output,
   if (!size)
     return module.emitError("cannot write '")
            << name << "': " << llvm::toString(size.takeError());
+  if (input.cHeader)
+    *input.cHeader = makeCHeader(programs, input.producer);
   if (report)
     writeReport(programs, constants, *size, *report);
   return success();

@@ -57,6 +57,8 @@ struct PackageInput {
   bool debugInfo = true;
   /// Threads that pack and write constants; 0 for one a processor.
   unsigned threads = 0;
+  /// Receives a C header for callers, if not null; see CHeader.h.
+  std::string *cHeader = nullptr;
 };
 
 /// Writes the module to `path`, which appears whole or not at all. Constants go

@@ -8,8 +8,10 @@ bool dl::frontend::isComposite(llvm::StringRef domain, llvm::StringRef op) {
   // Normalizations over layers have stash_type for it; products add in f32 by
   // themselves.
   static const llvm::StringSet<> known = {
+      "AffineGrid",
       "AveragePool",
       "Celu",
+      "DFT",
       "Det",
       "Elu",
       "Gelu",
@@ -33,6 +35,7 @@ bool dl::frontend::isComposite(llvm::StringRef domain, llvm::StringRef op) {
       "ReduceMean",
       "ReduceSumSquare",
       "Resize",
+      "STFT",
       "Selu",
       "Shrink",
       "Softplus",

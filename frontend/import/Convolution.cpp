@@ -72,6 +72,15 @@ Value frontend::buildConvolution(NodeContext &context, Value input,
           spatial[1], context.constantExpr(filterShape[1] * groups),
           "its filter is for another number of channels")))
     return Value();
+  if (!window->isConstant()) {
+    input = padSpatial(context, input,
+                       context.splat(0, NodeContext::elementType(input)),
+                       window->getLow(context), window->getHigh(context));
+    window->low.assign(window->low.size(), 0);
+    window->high = window->low;
+  }
+  if (!input)
+    return Value();
   return context.create<ConvOp>(input, filter, window->strides, window->low,
                                 window->high, window->dilations, groups);
 }
@@ -88,7 +97,8 @@ static LogicalResult importConv(NodeContext &context) {
 /// Sets the padding before the result and its spatial sizes. With output_shape
 /// or SAME, the padding is what is left over: half of it, rounded up before the
 /// result, for SAME_UPPER down. There is none where the result is larger than
-/// what the windows reach.
+/// what the windows reach. Padding that depends on a size is cut from the whole
+/// result: `sizedLow` and `sizedHigh`.
 static std::optional<SmallVector<AffineExpr>>
 getTransposedSizes(NodeContext &context, Window &window,
                    ArrayRef<AffineExpr> spatial) {
@@ -117,11 +127,18 @@ getTransposedSizes(NodeContext &context, Window &window,
     }
     sizes.push_back(shape ? context.constantExpr((*shape)[i])
                           : simplify(spatial[i] * stride));
-    auto total = dyn_cast<AffineConstantExpr>(simplify(full - sizes[i]));
+    AffineExpr left = simplify(full - sizes[i]);
+    auto total = dyn_cast<AffineConstantExpr>(left);
     if (!total) {
-      (void)context.unsupported("output_shape with a dimension that is not "
-                                "constant is not supported");
-      return std::nullopt;
+      AffineExpr half = left.floorDiv(2);
+      window.sizedLow[i] =
+          simplify(autoPad == "SAME_UPPER" ? half : left - half);
+      window.sizedHigh[i] = simplify(left - window.sizedLow[i]);
+      if (failed(context.requireLessEqual(
+              context.constantExpr(0), left,
+              "output_shape is larger than what its windows reach")))
+        return std::nullopt;
+      continue;
     }
     int64_t padding = std::max<int64_t>(total.getValue(), 0);
     window.low[i] =
@@ -161,9 +178,22 @@ static LogicalResult importConvTranspose(NodeContext &context) {
       return failure();
     result.push_back(size);
   }
+  SmallVector<AffineExpr> whole = result,
+                          offsets(result.size(), context.constantExpr(0));
+  for (size_t i = 0; i < spatial->size(); ++i)
+    if (AffineExpr low = window->sizedLow[i]) {
+      offsets[i + 2] = low;
+      whole[i + 2] = simplify(whole[i + 2] + low + window->sizedHigh[i]);
+    }
+  Type type = NodeContext::elementType(input);
   Value convolution = context.create<ConvTransposeOp>(
-      getTensorType(result, NodeContext::elementType(input)), input, filter,
-      window->strides, window->low, window->dilations, groups);
+      getTensorType(whole, type), input, filter, window->strides, window->low,
+      window->dilations, groups);
+  if (!window->isConstant())
+    convolution = context.create<SliceOp>(
+        getTensorType(result, type), convolution,
+        getSymbolMap(offsets, context.builder.getContext()),
+        SmallVector<int64_t>(result.size(), 1));
   return context.setResults(
       addChannelBias(context, convolution, context.input(2)));
 }

@@ -41,7 +41,10 @@ static Value repeat(NodeContext &context, Value value, int64_t axis,
 
 std::optional<AffineExpr>
 Arithmetic::getLateBroadcast(ArrayRef<AffineExpr> sizes) const {
-  if (std::optional<AffineExpr> known = context.findBroadcast(sizes))
+  // A body may be imported more than once, with the same symbols.
+  bool mayNote = context.runsOnce();
+  if (std::optional<AffineExpr> known =
+          mayNote ? context.findBroadcast(sizes) : std::nullopt)
     return known;
   Value result = context.sizeScalar(sizes.front());
   for (AffineExpr size : sizes.drop_front())
@@ -64,7 +67,8 @@ Arithmetic::getLateBroadcast(ArrayRef<AffineExpr> sizes) const {
   for (AffineExpr given : sizes)
     if (isa<AffineConstantExpr>(given))
       size = given;
-  context.noteBroadcast(sizes, size);
+  if (mayNote)
+    context.noteBroadcast(sizes, size);
   return size;
 }
 
@@ -72,12 +76,15 @@ LogicalResult Arithmetic::repeatLate(MutableArrayRef<Value> values) const {
   int64_t rank = 0;
   for (Value value : values)
     rank = std::max(rank, NodeContext::rank(value));
-  if (!context.runsOnce())
-    return success();
   for (int64_t fromEnd = 1; fromEnd <= rank; ++fromEnd) {
     SmallVector<AffineExpr> sizes = getSizesAt(values, fromEnd);
     if (sizes.size() < 2 || llvm::none_of(sizes, [&](AffineExpr size) {
           return context.isLate(size);
+        }))
+      continue;
+    // A region that binds none of them need not be one that may bind sizes.
+    if (!context.runsOnce() && llvm::none_of(sizes, [&](AffineExpr size) {
+          return context.isBoundHere(size);
         }))
       continue;
     auto size = getLateBroadcast(sizes);

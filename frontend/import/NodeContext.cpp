@@ -230,6 +230,19 @@ bool NodeContext::runsOnce() const {
       builder.getInsertionBlock()->getParentOp());
 }
 
+bool NodeContext::isBoundHere(AffineExpr size) const {
+  llvm::SmallDenseSet<unsigned> bound;
+  for (Operation &op : *builder.getInsertionBlock())
+    for (unsigned symbol : mlir::dl::getBoundSymbols(&op))
+      bound.insert(symbol);
+  bool found = false;
+  size.walk([&](AffineExpr part) {
+    auto symbol = dyn_cast<AffineSymbolExpr>(part);
+    found |= symbol && bound.contains(symbol.getPosition());
+  });
+  return found;
+}
+
 std::optional<AffineExpr>
 NodeContext::findBroadcast(ArrayRef<AffineExpr> sizes) const {
   // One of them, that came out of the others, or another.

@@ -29,17 +29,21 @@ static std::optional<Window> getPoolWindow(NodeContext &context) {
 }
 
 /// Positions after the tensor: those that are asked for, and beyond.
-static SmallVector<int64_t> getHigh(const Window &window) {
-  SmallVector<int64_t> high;
-  for (auto [pad, beyond] : llvm::zip(window.high, window.beyond))
-    high.push_back(pad + beyond);
-  return high;
+static SmallVector<AffineExpr> getAfter(NodeContext &context,
+                                        const Window &window) {
+  SmallVector<AffineExpr> after;
+  for (auto [pad, beyond] :
+       llvm::zip(window.getHigh(context), window.getBeyond(context)))
+    after.push_back(simplify(pad + beyond));
+  return after;
 }
 
 static Value reduceWindows(NodeContext &context, ReduceKind kind, Value value,
                            Value fill, const Window &window) {
   return context.create<WindowReduceOp>(
-      kind, padSpatial(context, value, fill, window.low, getHigh(window)),
+      kind,
+      padSpatial(context, value, fill, window.getLow(context),
+                 getAfter(context, window)),
       window.sizes, window.strides, window.dilations);
 }
 
@@ -71,7 +75,8 @@ static LogicalResult importMaximaWithIndices(NodeContext &context,
     return context.unsupported("indices of maxima in windows of more than " +
                                Twine(kMostTaps) + " positions");
   Value lowest = getLowest(context, NodeContext::elementType(x));
-  Value padded = padSpatial(context, x, lowest, window.low, getHigh(window));
+  SmallVector<AffineExpr> low = window.getLow(context);
+  Value padded = padSpatial(context, x, lowest, low, getAfter(context, window));
   Value shape = reduceWindows(context, ReduceKind::Max, x, lowest, window);
   if (!padded || !shape)
     return failure();
@@ -96,7 +101,7 @@ static LogicalResult importMaximaWithIndices(NodeContext &context,
     Value at = math.iota(result[d], d, rank, i64);
     if (d >= 2)
       at = math.sub(math.mul(at, double(window.strides[d - 2])),
-                    double(window.low[d - 2]));
+                    context.sizeScalar(low[d - 2]));
     at = math.mul(at, context.sizeScalar(steps[d]));
     base = base ? math.add(base, at) : at;
   }
@@ -155,21 +160,29 @@ static SmallVector<int64_t> countPositions(const Window &window, size_t i,
 }
 
 /// The counts of the windows along dimension i, for a dimension that is not
-/// constant: sums over ones.
+/// constant: sums over ones, which the padding has where it is included.
 static Value sumOnes(NodeContext &context, const Window &window, size_t i,
-                     AffineExpr dim, Type type) {
+                     AffineExpr dim, bool includePads, Type type) {
+  AffineExpr low = window.getLow(context)[i], high = window.getHigh(context)[i],
+             beyond = window.getBeyond(context)[i];
   SmallVector<AffineExpr> shape(window.sizes.size(), context.constantExpr(1));
-  shape[i] = dim;
+  shape[i] = includePads ? simplify(dim + low + high) : dim;
   size_t after = window.sizes.size() - i;
   auto along = [&](int64_t number, int64_t other) {
     SmallVector<int64_t> numbers(after, other);
     numbers.front() = number;
     return numbers;
   };
-  Value zero = context.splat(0, type);
-  Value ones = padSpatial(
-      context, context.broadcast(context.splat(1, type), shape), zero,
-      along(window.low[i], 0), along(window.high[i] + window.beyond[i], 0));
+  auto alongSizes = [&](AffineExpr number) {
+    SmallVector<AffineExpr> numbers(after, context.constantExpr(0));
+    numbers.front() = number;
+    return numbers;
+  };
+  AffineExpr none = context.constantExpr(0);
+  Value ones =
+      padSpatial(context, context.broadcast(context.splat(1, type), shape),
+                 context.splat(0, type), alongSizes(includePads ? none : low),
+                 alongSizes(includePads ? beyond : simplify(high + beyond)));
   return context.create<WindowReduceOp>(
       ReduceKind::Sum, ones, along(window.sizes[i], 1),
       along(window.strides[i], 1), along(window.dilations[i], 1));
@@ -196,19 +209,15 @@ static Value divideByCounts(NodeContext &context, Value sums, Value x,
   for (size_t i = 0, rank = window.sizes.size(); i < rank; ++i) {
     int64_t low = includePads ? window.low[i] : 0;
     int64_t high = includePads ? window.high[i] : 0;
-    bool allCount =
-        low == window.low[i] && high == window.high[i] && window.beyond[i] == 0;
+    bool allCount = low == window.low[i] && high == window.high[i] &&
+                    window.beyond[i] == 0 && !window.sizedBeyond[i] &&
+                    (includePads || !window.sizedLow[i]);
     AffineExpr dim = NodeContext::dim(x, i + 2);
     auto size = dyn_cast<AffineConstantExpr>(dim);
     if (allCount) {
       common *= static_cast<double>(window.sizes[i]);
-    } else if (!size || (size.getValue() > kMostListed && !includePads)) {
-      // Padding is included or not, and nothing is beyond: see getWindow.
-      divisors.push_back(sumOnes(context, window, i, dim, type));
-    } else if (size.getValue() > kMostListed) {
-      (void)context.unsupported("a dimension of " + Twine(size.getValue()) +
-                                " elements, with windows beyond its padding");
-      return Value();
+    } else if (!size || size.getValue() > kMostListed) {
+      divisors.push_back(sumOnes(context, window, i, dim, includePads, type));
     } else {
       SmallVector<int64_t> counts = countPositions(
           window, i, size.getValue(), -low, size.getValue() + high);

@@ -147,6 +147,9 @@ public:
   bool isLate(mlir::AffineExpr size) const;
   /// Whether ops that are built now run once, and may bind sizes.
   bool runsOnce() const;
+  /// Whether a size has a symbol that is bound in the block that is being
+  /// built.
+  bool isBoundHere(mlir::AffineExpr size) const;
   /// The size that these are known to broadcast to, since noteBroadcast.
   std::optional<mlir::AffineExpr>
   findBroadcast(llvm::ArrayRef<mlir::AffineExpr> sizes) const;

@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 // GridSample: values between the elements of a tensor, at positions that are
-// data.
+// data. AffineGrid: such positions.
 
 #include "frontend/import/Arithmetic.h"
 #include "frontend/import/Families.h"
+#include "frontend/import/Matmul.h"
 #include "frontend/import/Sizes.h"
 
 namespace frontend = dl::frontend;
@@ -227,6 +228,65 @@ static LogicalResult importGridSample(NodeContext &context) {
       context.transpose(context.reshape(sum, result), permutation));
 }
 
+//===----------------------------------------------------------------------===//
+// AffineGrid
+//===----------------------------------------------------------------------===//
+
+/// Where the elements of a dimension lie between -1 and 1: its ends are those
+/// of the first and last element, or, with align_corners, these themselves.
+static Value getCoordinates(NodeContext &context, AffineExpr size, Type type) {
+  Arithmetic math(context);
+  Value at = math.iota(size, 0, 1, type);
+  Value count = context.cast(context.sizeScalar(size), type);
+  if (!context.getInt("align_corners", 0))
+    return math.sub(math.div(math.add(math.mul(at, 2.0), 1.0), count), 1.0);
+  // One element alone lies at the begin.
+  Value steps = math.max(math.sub(count, 1.0), 1.0);
+  return math.sub(math.div(math.mul(at, 2.0), steps), 1.0);
+}
+
+/// theta [N, d, d + 1] applied to the places (x, y, .., 1) of a tensor of
+/// [N, C, spatial..], x belonging to the last dimension.
+static LogicalResult importAffineGrid(NodeContext &context) {
+  Value theta = context.input(0);
+  auto sizes = getSizes(context, context.input(1), "the size");
+  if (!sizes)
+    return failure();
+  int64_t numDims = static_cast<int64_t>(sizes->size()) - 2;
+  if (NodeContext::rank(theta) != 3 || (numDims != 2 && numDims != 3))
+    return context.invalid("its theta has rank " +
+                           Twine(NodeContext::rank(theta)) + " and its size " +
+                           Twine(sizes->size()) +
+                           " elements, expected 3, and 4 or 5");
+  Exprs given = NodeContext::dims(theta);
+  Exprs expected = {sizes->front(), context.constantExpr(numDims),
+                    context.constantExpr(numDims + 1)};
+  for (auto [a, b] : llvm::zip(given, expected))
+    if (failed(context.requireEqual(a, b, "its theta does not fit its size")))
+      return failure();
+  Type type = NodeContext::elementType(theta);
+  Exprs spatial(sizes->begin() + 2, sizes->end()), place = spatial;
+  place.push_back(context.constantExpr(1));
+  SmallVector<Value> coordinates;
+  for (int64_t d = numDims; d-- > 0;) {
+    Exprs along(numDims + 1, context.constantExpr(1));
+    along[d] = spatial[d];
+    coordinates.push_back(context.broadcast(
+        context.reshape(getCoordinates(context, spatial[d], type), along),
+        place));
+  }
+  coordinates.push_back(context.broadcast(context.splat(1, type), place));
+  Value places = context.reshape(context.create<ConcatOp>(coordinates, numDims),
+                                 {getProduct(context, spatial), expected[2]});
+  Value grid =
+      buildMatmul(context, places, context.transpose(theta, {0, 2, 1}));
+  Exprs result{sizes->front()};
+  llvm::append_range(result, spatial);
+  result.push_back(expected[1]);
+  return context.setResults(context.reshape(grid, result));
+}
+
 void frontend::addSamplingRules(RuleTable &table) {
+  table.add("AffineGrid", importAffineGrid);
   table.add("GridSample", importGridSample);
 }

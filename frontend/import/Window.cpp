@@ -69,7 +69,29 @@ std::optional<Window> frontend::getWindowAttributes(NodeContext &context,
   window.low.assign(pads->begin(), pads->begin() + rank);
   window.high.assign(pads->begin() + rank, pads->end());
   window.beyond.assign(rank, 0);
+  window.sizedLow.assign(rank, AffineExpr());
+  window.sizedHigh = window.sizedBeyond = window.sizedLow;
   return window;
+}
+
+bool Window::isConstant() const {
+  auto isNumber = [](AffineExpr expr) { return !expr; };
+  return llvm::all_of(sizedLow, isNumber) &&
+         llvm::all_of(sizedBeyond, isNumber);
+}
+
+SmallVector<AffineExpr> Window::combine(NodeContext &context,
+                                        ArrayRef<int64_t> numbers,
+                                        ArrayRef<AffineExpr> sized) {
+  SmallVector<AffineExpr> result;
+  for (auto [number, expr] : llvm::zip(numbers, sized))
+    result.push_back(expr ? expr : context.constantExpr(number));
+  return result;
+}
+
+/// What is missing of a size to the next multiple of a number.
+static AffineExpr getRest(AffineExpr size, int64_t number) {
+  return (size + (number - 1)).floorDiv(number) * number - size;
 }
 
 /// SAME: as many windows as strides fit into the dimension, begun ones
@@ -80,9 +102,19 @@ static LogicalResult padToSame(NodeContext &context, Window &window, size_t i,
   int64_t stride = window.strides[i], total = reach - 1;
   if (stride != 1) {
     auto number = dyn_cast<AffineConstantExpr>(size);
-    if (!number)
-      return context.unsupported("auto_pad with a stride and a dimension that "
-                                 "is not constant is not supported");
+    if (!number) {
+      if (reach == 1)
+        return success(); // the last window begins within the tensor
+      if (reach < stride)
+        return context.unsupported(
+            "auto_pad with a stride above the window's size and a dimension "
+            "that is not constant is not supported");
+      AffineExpr sum = getRest(size, stride) + (reach - stride);
+      AffineExpr half = sum.floorDiv(2);
+      window.sizedLow[i] = mlir::dl::simplify(upper ? half : sum - half);
+      window.sizedHigh[i] = mlir::dl::simplify(sum - window.sizedLow[i]);
+      return success();
+    }
     int64_t count = llvm::divideCeil(number.getValue(), stride);
     total =
         std::max<int64_t>((count - 1) * stride + reach - number.getValue(), 0);
@@ -101,11 +133,17 @@ static LogicalResult reachBeyond(NodeContext &context, Window &window, size_t i,
   if (stride == 1)
     return success();
   auto number = dyn_cast<AffineConstantExpr>(size);
-  if (!number)
-    return context.unsupported(
-        "ceil_mode with a stride and a dimension that is "
-        "not constant is not supported");
   int64_t reach = getReach(window.sizes[i], window.dilations[i]);
+  if (!number) {
+    // Otherwise the last window may lie in the padding, and does not count.
+    if (reach - window.high[i] < stride)
+      return context.unsupported(
+          "ceil_mode with a stride above what windows reach of the tensor and "
+          "a dimension that is not constant is not supported");
+    window.sizedBeyond[i] = mlir::dl::simplify(
+        getRest(size + (window.low[i] + window.high[i] - reach), stride));
+    return success();
+  }
   int64_t padded = number.getValue() + window.low[i] + window.high[i];
   int64_t count = llvm::divideCeil(padded - reach, stride) + 1;
   if ((count - 1) * stride >= number.getValue() + window.low[i])
@@ -131,7 +169,8 @@ std::optional<Window> frontend::getWindow(NodeContext &context,
     int64_t reach = getReach(window->sizes[i], window->dilations[i]);
     if (failed(context.requireLessEqual(
             context.constantExpr(reach),
-            mlir::dl::simplify(size + (window->low[i] + window->high[i])),
+            mlir::dl::simplify(size + window->getLow(context)[i] +
+                               window->getHigh(context)[i]),
             "its window is larger than the padded tensor")))
       return std::nullopt;
     if (!isSame && ceilMode && failed(reachBeyond(context, *window, i, size)))
@@ -141,8 +180,9 @@ std::optional<Window> frontend::getWindow(NodeContext &context,
 }
 
 Value frontend::padSpatial(NodeContext &context, Value value, Value fill,
-                           ArrayRef<int64_t> low, ArrayRef<int64_t> high) {
-  auto isZero = [](int64_t pad) { return pad == 0; };
+                           ArrayRef<AffineExpr> low,
+                           ArrayRef<AffineExpr> high) {
+  auto isZero = [](AffineExpr pad) { return pad == 0; };
   if (!value || (llvm::all_of(low, isZero) && llvm::all_of(high, isZero)))
     return value;
   SmallVector<AffineExpr> dims = NodeContext::dims(value);
@@ -150,8 +190,8 @@ Value frontend::padSpatial(NodeContext &context, Value value, Value fill,
   size_t first = dims.size() - low.size();
   for (auto [i, pads] : llvm::enumerate(llvm::zip(low, high))) {
     auto [atLow, atHigh] = pads;
-    before[first + i] = context.constantExpr(atLow);
-    dims[first + i] = dims[first + i] + (atLow + atHigh);
+    before[first + i] = atLow;
+    dims[first + i] = mlir::dl::simplify(dims[first + i] + atLow + atHigh);
   }
   return context.create<mlir::dl::PadOp>(
       mlir::dl::getTensorType(dims, NodeContext::elementType(value)),

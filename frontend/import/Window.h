@@ -17,6 +17,27 @@ struct Window {
   llvm::SmallVector<int64_t> low, high;
   /// What the last window reaches beyond them, with ceil_mode.
   llvm::SmallVector<int64_t> beyond;
+  /// The same for dimensions where these follow from a size that is not
+  /// constant, and the numbers above are 0; null for the others.
+  llvm::SmallVector<mlir::AffineExpr> sizedLow, sizedHigh, sizedBeyond;
+
+  /// Whether the numbers say all.
+  bool isConstant() const;
+  /// Positions before the tensor, after it, and with ceil_mode beyond these.
+  llvm::SmallVector<mlir::AffineExpr> getLow(NodeContext &context) const {
+    return combine(context, low, sizedLow);
+  }
+  llvm::SmallVector<mlir::AffineExpr> getHigh(NodeContext &context) const {
+    return combine(context, high, sizedHigh);
+  }
+  llvm::SmallVector<mlir::AffineExpr> getBeyond(NodeContext &context) const {
+    return combine(context, beyond, sizedBeyond);
+  }
+
+private:
+  static llvm::SmallVector<mlir::AffineExpr>
+  combine(NodeContext &context, llvm::ArrayRef<int64_t> numbers,
+          llvm::ArrayRef<mlir::AffineExpr> sized);
 };
 
 /// Positions from the first to the last that a window covers.
@@ -39,8 +60,8 @@ std::optional<Window> getWindow(NodeContext &context,
 /// `value` with `low` and `high` positions of `fill` beside its last
 /// dimensions.
 mlir::Value padSpatial(NodeContext &context, mlir::Value value,
-                       mlir::Value fill, llvm::ArrayRef<int64_t> low,
-                       llvm::ArrayRef<int64_t> high);
+                       mlir::Value fill, llvm::ArrayRef<mlir::AffineExpr> low,
+                       llvm::ArrayRef<mlir::AffineExpr> high);
 
 } // namespace dl::frontend
 

@@ -64,6 +64,10 @@ void DlDialect::initialize() {
       >();
   addOperations<
 #define GET_OP_LIST
+#include "ir/dialect/SignalOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
 #include "ir/dialect/TreeOps.cpp.inc"
       >();
   addOperations<

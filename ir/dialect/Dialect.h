@@ -112,6 +112,8 @@ class LoopOp;
 #define GET_OP_CLASSES
 #include "ir/dialect/MovementOps.h.inc"
 #define GET_OP_CLASSES
+#include "ir/dialect/SignalOps.h.inc"
+#define GET_OP_CLASSES
 #include "ir/dialect/TreeOps.h.inc"
 #define GET_OP_CLASSES
 #include "ir/dialect/SequenceOps.h.inc"

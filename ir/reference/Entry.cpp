@@ -76,7 +76,8 @@ static int64_t getCallerBytes(Type elementType, ArrayRef<int64_t> shape) {
 
 FailureOr<SmallVector<EntryOutput>>
 mlir::dl::reference::runEntry(func::FuncOp function,
-                              ArrayRef<EntryInput> inputs) {
+                              ArrayRef<EntryInput> inputs,
+                              const HostLibrary *library) {
   if (inputs.size() != function.getNumArguments())
     return function.emitError("expected ")
            << function.getNumArguments() << " inputs, found " << inputs.size();
@@ -101,6 +102,7 @@ mlir::dl::reference::runEntry(func::FuncOp function,
   }
   InterpreterOptions options;
   options.declaredShapes = shapes;
+  options.library = library;
   SmallVector<int64_t> symbols;
   options.symbols = &symbols;
   auto results = interpret(function, values, options);

@@ -7,6 +7,7 @@
 #ifndef DL_IR_REFERENCE_ENTRY_H
 #define DL_IR_REFERENCE_ENTRY_H
 
+#include "ir/reference/HostLibrary.h"
 #include "ir/reference/Tensor.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -43,9 +44,10 @@ struct EntryOutput {
 };
 
 /// Runs an entry on inputs of the types that it declares. Fails with a
-/// diagnostic as interpret() does.
-FailureOr<SmallVector<EntryOutput>> runEntry(func::FuncOp function,
-                                             ArrayRef<EntryInput> inputs);
+/// diagnostic as interpret() does. `library` is that of InterpreterOptions.
+FailureOr<SmallVector<EntryOutput>>
+runEntry(func::FuncOp function, ArrayRef<EntryInput> inputs,
+         const HostLibrary *library = nullptr);
 
 } // namespace mlir::dl::reference
 

@@ -21,6 +21,7 @@ static const RuleTable &getRules() {
     addOrderingRules(rules);
     addReductionRules(rules);
     addSequenceRules(rules);
+    addSignalRules(rules);
     addStringRules(rules);
     addTreeRules(rules);
     return rules;
@@ -329,6 +330,8 @@ public:
   FailureOr<Tensors> compute(Operation *op, ArrayRef<Tensor> operands) {
     if (auto bind = dyn_cast<BindOp>(op))
       return bindLate(bind, operands[0]);
+    if (auto call = dyn_cast<HostCallOp>(op); call && options.library)
+      return callHost(call, operands);
     const Rule *rule = getRules().lookup(op);
     if (!rule)
       return op->emitOpError("has no reference implementation");
@@ -341,7 +344,8 @@ public:
     auto run = [&](Block &block, ArrayRef<Tensor> arguments) {
       return runBlock(block, arguments);
     };
-    auto results = (*rule)(op, Arguments{operands, symbols, run});
+    auto results =
+        (*rule)(op, Arguments{operands, symbols, run, options.library});
     if (failed(results))
       return failure();
     if (binding && failed(bindSizes(op, binding.getBoundSymbols(),
@@ -355,6 +359,22 @@ public:
   }
 
 private:
+  FailureOr<Tensors> callHost(HostCallOp op, ArrayRef<Tensor> operands) {
+    Arguments arguments{operands, symbols, {}};
+    SmallVector<Shape> shapes;
+    for (Value result : op.getResults()) {
+      auto shape = arguments.getShape(result);
+      if (failed(shape))
+        return failure();
+      shapes.push_back(std::move(*shape));
+    }
+    SmallVector<HostResult> results;
+    for (auto [value, shape] : llvm::zip(op.getResults(), shapes))
+      results.push_back({getElementTypeOrSelf(value.getType()), shape});
+    return options.library->callNumbered(op, op.getFunction(), operands,
+                                         results, op.getArguments());
+  }
+
   FailureOr<Tensors> bindLate(BindOp op, const Tensor &sizes) {
     if (!function || isa<ScanOp, FusedOp>(op->getParentOp()))
       return op.emitOpError("does not stand in a function's own block");

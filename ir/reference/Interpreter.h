@@ -9,6 +9,7 @@
 #ifndef DL_IR_REFERENCE_INTERPRETER_H
 #define DL_IR_REFERENCE_INTERPRETER_H
 
+#include "ir/reference/HostLibrary.h"
 #include "ir/reference/Tensor.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include <functional>
@@ -30,6 +31,8 @@ struct InterpreterOptions {
   /// Where not empty, the shape of each input as its type in `dl.input_types`
   /// says it: of packed inputs, which are bytes, it cannot be seen otherwise.
   ArrayRef<SmallVector<int64_t>> declaredShapes;
+  /// For the ops that need libraries, which fail without; may be null.
+  const HostLibrary *library = nullptr;
   /// Receives the values of the function's symbols when it has run; may be
   /// null.
   SmallVector<int64_t> *symbols = nullptr;

@@ -23,6 +23,7 @@ struct Arguments {
   /// its terminator yields.
   function_ref<FailureOr<Tensors>(Block &block, ArrayRef<Tensor> arguments)>
       runBlock;
+  const HostLibrary *library = nullptr; // of InterpreterOptions
 
   const Tensor &operator[](size_t i) const { return operands[i]; }
   size_t size() const { return operands.size(); }
@@ -83,6 +84,7 @@ void addMovementRules(RuleTable &table);
 void addOrderingRules(RuleTable &table);
 void addReductionRules(RuleTable &table);
 void addSequenceRules(RuleTable &table);
+void addSignalRules(RuleTable &table);
 void addStringRules(RuleTable &table);
 void addTreeRules(RuleTable &table);
 

@@ -15,6 +15,8 @@ class RunReferencePass
 public:
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(RunReferencePass)
 
+  explicit RunReferencePass(const HostLibrary *library) : library(library) {}
+
   StringRef getArgument() const override { return "run-reference"; }
   StringRef getDescription() const override {
     return "Run each function with the reference and print its results";
@@ -28,7 +30,7 @@ public:
   }
 
 private:
-  static LogicalResult run(func::FuncOp function) {
+  LogicalResult run(func::FuncOp function) {
     Tensors inputs;
     for (unsigned i = 0, e = function.getNumArguments(); i < e; ++i) {
       auto value = function.getArgAttrOfType<ElementsAttr>(i, "dl.value");
@@ -39,7 +41,9 @@ private:
                << i << " has no value: expected its attribute dl.value";
       inputs.push_back(*input);
     }
-    auto results = interpret(function, inputs);
+    InterpreterOptions options;
+    options.library = library;
+    auto results = interpret(function, inputs, options);
     if (failed(results))
       return failure();
     for (const Tensor &result : *results) {
@@ -61,14 +65,17 @@ private:
       llvm::outs() << value.toAttribute();
     }
   }
+
+  const HostLibrary *library;
 };
 
 } // namespace
 
-std::unique_ptr<Pass> mlir::dl::reference::createRunReferencePass() {
-  return std::make_unique<RunReferencePass>();
+std::unique_ptr<Pass>
+mlir::dl::reference::createRunReferencePass(const HostLibrary *library) {
+  return std::make_unique<RunReferencePass>(library);
 }
 
-void mlir::dl::reference::registerRunReferencePass() {
-  PassRegistration<RunReferencePass>();
+void mlir::dl::reference::registerRunReferencePass(const HostLibrary *library) {
+  registerPass([library] { return createRunReferencePass(library); });
 }

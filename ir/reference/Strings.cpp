@@ -1,10 +1,12 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Ops on strings. Of letters, those of ASCII change their case; regular
-// expressions and images are the runtime's alone.
+// Ops on strings, and on images. Regular expressions, images and the case of
+// letters beyond ASCII are left to a library.
 
 #include "ir/reference/Rules.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/StringExtras.h"
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -53,10 +55,38 @@ static FailureOr<Tensor> find(StringFindOp op, const Arguments &arguments) {
   return makeNumbers(op, arguments[0].getShape(), found);
 }
 
+/// The result of an optional function of the runtime, of the operand's shape
+/// where none is given.
+static FailureOr<Tensor> callLibrary(Operation *op, const Arguments &arguments,
+                                     StringRef name,
+                                     ArrayRef<Attribute> attributes,
+                                     std::optional<ArrayRef<int64_t>> shape) {
+  if (!arguments.library)
+    return op->emitOpError("needs the library of optional functions, which "
+                           "this interpreter runs without");
+  Type element = getElementTypeOrSelf(op->getResult(0).getType());
+  return arguments.library->call(
+      op, name, arguments.operands,
+      {element, shape.value_or(arguments[0].getShape())}, attributes);
+}
+
+/// Whether a language changes ASCII letters in a way of its own.
+static bool isSpecialCase(StringRef locale) {
+  StringRef language =
+      locale.take_until([](char c) { return StringRef("_-.@").contains(c); });
+  return language == "az" || language == "lt" || language == "tr";
+}
+
 static FailureOr<Tensor> changeCase(StringCaseOp op,
                                     const Arguments &arguments) {
+  Strings texts = arguments[0].loadStrings();
+  if (isSpecialCase(op.getLocale()) || !llvm::all_of(texts, [](StringRef text) {
+        return llvm::all_of(text, [](char c) { return llvm::isASCII(c); });
+      }))
+    return callLibrary(op, arguments, "unicode_case",
+                       {op.getUpperAttr(), op.getLocaleAttr()}, std::nullopt);
   std::vector<std::string> changed;
-  for (StringRef text : arguments[0].loadStrings())
+  for (StringRef text : texts)
     changed.push_back(op.getUpper() ? text.upper() : text.lower());
   return Tensor::storeStrings(arguments[0].getElementType(),
                               arguments[0].getShape(), changed);
@@ -196,7 +226,35 @@ static FailureOr<Tensor> toString(NumberToStringOp op,
                               operand.getShape(), texts);
 }
 
+//===----------------------------------------------------------------------===//
+// What needs libraries
+//===----------------------------------------------------------------------===//
+
+static FailureOr<Tensor> match(StringMatchOp op, const Arguments &arguments) {
+  return callLibrary(op, arguments, "string_match", {op.getPatternAttr()},
+                     std::nullopt);
+}
+
+static FailureOr<Tensor> imageSize(ImageSizeOp op, const Arguments &arguments) {
+  return callLibrary(op, arguments, "image_size", {}, ArrayRef<int64_t>(2));
+}
+
+static FailureOr<Tensor> decodeImage(DecodeImageOp op,
+                                     const Arguments &arguments) {
+  auto shape = arguments.getShape(op.getResult());
+  if (failed(shape))
+    return failure();
+  Builder builder(op.getContext());
+  return callLibrary(
+      op, arguments, "decode_image",
+      {builder.getI64IntegerAttr(static_cast<int64_t>(op.getFormat()))},
+      ArrayRef<int64_t>(*shape));
+}
+
 void mlir::dl::reference::addStringRules(RuleTable &table) {
+  table.add(match);
+  table.add(imageSize);
+  table.add(decodeImage);
   table.add(concat);
   table.add(find);
   table.add(changeCase);

@@ -57,9 +57,10 @@ public:
   int64_t getDimSize(int64_t i) const { return shape[i]; }
   int64_t getNumElements() const;
   int64_t getElementBytes() const { return elementBytes; }
-  bool isFloat() const { return isa<FloatType>(elementType); }
+  /// Of a tensor of floats; a sequence or an optional is none.
+  bool isFloat() const { return isa_and_nonnull<FloatType>(elementType); }
   /// Whether elements have bytes and no value: they are only moved.
-  bool isOpaque() const { return isOpaque(elementType); }
+  bool isOpaque() const { return elementType && isOpaque(elementType); }
   static bool isOpaque(Type elementType) {
     return isa<ComplexType>(elementType) || elementType.isInteger(128);
   }

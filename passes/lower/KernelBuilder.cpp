@@ -111,8 +111,9 @@ LogicalResult KernelBuilder::run() {
 }
 
 LogicalResult KernelBuilder::lowerOp(Operation *op) {
-  for (auto rule : {lowerElementwise, lowerReduction, lowerContraction,
-                    lowerMovement, lowerGather, lowerSequential, lowerTree}) {
+  for (auto rule :
+       {lowerElementwise, lowerReduction, lowerContraction, lowerMovement,
+        lowerGather, lowerSequential, lowerSignal, lowerTree}) {
     RuleResult result = rule(*this, op);
     if (failed(result))
       return failure();

@@ -120,6 +120,7 @@ RuleResult lowerContraction(KernelBuilder &kernel, Operation *op);
 RuleResult lowerMovement(KernelBuilder &kernel, Operation *op);
 RuleResult lowerGather(KernelBuilder &kernel, Operation *op);
 RuleResult lowerSequential(KernelBuilder &kernel, Operation *op);
+RuleResult lowerSignal(KernelBuilder &kernel, Operation *op);
 RuleResult lowerTree(KernelBuilder &kernel, Operation *op);
 
 /// The scalar form of an elementwise op; a null value where it has none.

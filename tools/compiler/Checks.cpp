@@ -95,9 +95,12 @@ public:
       return fail("--explain") << "a report is written beside a module alone";
     if (options.tune && failed(checkTuning()))
       return failure();
-    bool declares = options.emit == EmitKind::Object;
-    if (!options.header.empty() && !declares)
-      return fail("--header") << "a header goes with --emit=object";
+    bool declares =
+        options.emit == EmitKind::Object || options.emit == EmitKind::Module;
+    if (!options.header.empty() && (!declares || options.stopAfter))
+      return fail("--header") << "a header goes with a module or --emit=object";
+    if (!options.header.empty() && options.target == Target::Reference)
+      return fail("--header") << "the reference has no arena";
     return success();
   }
 

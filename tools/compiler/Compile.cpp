@@ -445,32 +445,37 @@ private:
         image.kernels.size();
     if (options.emit == EmitKind::Ptx)
       return writeText(options.output, image.text);
-    auto scope = timing.nest("Writing");
-    progress("writing");
-    package.module = *module;
-    package.producer = getProducer();
-    package.threads = options.threads;
-    llvm::raw_string_ostream summaryStream(summary);
-    return writeModule(package, options.output,
-                       options.verbose ? &summaryStream : nullptr);
+    return writePackage(package);
   }
 
   LogicalResult writeReferenceModule() {
     if (isLibrary)
       return fail(options.input) << "a module has an entry function";
-    progress("writing");
     llvm::SmallString<0> program;
     llvm::raw_svector_ostream stream(program);
     if (failed(mlir::dl::reference::writeProgram(*module, stream)))
       return failure();
     PackageInput package;
+    package.reference = program;
+    return writePackage(package);
+  }
+
+  /// Writes the module, and its header where one is asked for.
+  LogicalResult writePackage(PackageInput &package) {
+    auto scope = timing.nest("Writing");
+    progress("writing");
     package.module = *module;
     package.producer = getProducer();
     package.threads = options.threads;
-    package.reference = program;
+    std::string header;
+    if (!options.header.empty())
+      package.cHeader = &header;
     llvm::raw_string_ostream summaryStream(summary);
-    return writeModule(package, options.output,
-                       options.verbose ? &summaryStream : nullptr);
+    if (failed(writeModule(package, options.output,
+                           options.verbose ? &summaryStream : nullptr)))
+      return failure();
+    return options.header.empty() ? success()
+                                  : writeText(options.header, header);
   }
 
   LogicalResult writeModuleFile() {
@@ -485,16 +490,12 @@ private:
     PackageInput package;
     if (failed(compileKernels(*module, options.cache, package)))
       return failure();
-    auto scope = timing.nest("Writing");
-    progress("writing");
     if (options.trace) {
       *options.trace = trace.finish();
       options.trace->producer = getProducer();
       options.trace->model = options.input;
     }
-    llvm::raw_string_ostream summaryStream(summary);
-    return writeModule(package, options.output,
-                       options.verbose ? &summaryStream : nullptr);
+    return writePackage(package);
   }
 
   const CompileOptions &options;

@@ -46,7 +46,8 @@ typedef struct dlc_options {
    */
   const char *const *dims;
   size_t num_dims;
-  /* With "object": a C header that declares the kernels is written here. */
+  /* A C header is written here: with "module", what inputs, outputs and the
+   * arena are, with "object", the kernels. */
   const char *header;
   /* The folder of compiled kernels; null for what DL_CACHE_DIR says, "" for
    * none. */

@@ -90,7 +90,8 @@ struct CommandLine {
       cl::value_desc("N"), cl::cat(category)};
   cl::opt<std::string> header{
       "header",
-      cl::desc("With --emit=object: write a C header for the kernels"),
+      cl::desc("Write a C header: what a module's inputs, outputs and "
+               "arena are; with --emit=object, the kernels"),
       cl::value_desc("FILE"), cl::cat(category)};
 
   cl::opt<std::string> explain{

@@ -19,6 +19,7 @@
 #include "mlir/Support/Timing.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "tools/reduce/Reduce.h"
+#include "tools/reference/HostFunctions.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
@@ -171,7 +172,7 @@ int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   registerAllPasses();
   ::dl::registerDlPasses();
-  mlir::dl::reference::registerRunReferencePass();
+  mlir::dl::reference::registerRunReferencePass(&::dl::tools::getHostLibrary());
   mlir::dl::cpu::registerGenerateKernelsPass();
   ::dl::spirv::registerSpirvPasses();
   ::dl::cpu::registerLoweringPasses();

@@ -3,6 +3,7 @@
 
 // libdlreference.so: the interpreter behind the interface of Reference.h.
 
+#include "tools/reference/HostFunctions.h"
 #include "tools/reference/Reference.h"
 
 #include "ir/dialect/Dialect.h"
@@ -73,7 +74,7 @@ public:
         arguments.push_back({{}, nullptr, toTensor(input, type)});
     }
     FirstError error(context);
-    auto outputs = reference::runEntry(function, arguments);
+    auto outputs = reference::runEntry(function, arguments, &getHostLibrary());
     if (mlir::failed(outputs))
       error.raise();
     std::vector<Value> results;

@@ -5,6 +5,7 @@
 
 #include "codegen/package/Types.h"
 #include "ir/dialect/Dims.h"
+#include "tools/verify/Program.h"
 #include <random>
 
 using namespace mlir;
@@ -31,29 +32,59 @@ namespace {
 
 class Drawing {
 public:
-  Drawing(func::FuncOp function, const Draw &draw)
-      : function(function), draw(draw), generator(draw.seed) {}
+  Drawing(func::FuncOp function, const Draw &how)
+      : function(function), how(how), generator(how.seed) {}
 
   std::optional<Tensors> run() {
     chooseSymbols();
     Tensors inputs;
     for (Value argument : function.getArguments()) {
-      auto type = dyn_cast<RankedTensorType>(argument.getType());
-      if (!type || !Tensor::isSupported(type.getElementType()))
+      auto input = draw(argument, argument.getType());
+      if (!input)
         return std::nullopt;
-      SmallVector<int64_t> shape;
-      for (AffineExpr dim : mlir::dl::getDims(type)) {
-        auto size = dim ? evaluate(dim, symbols) : std::nullopt;
-        if (!size || *size < 0)
-          return std::nullopt;
-        shape.push_back(*size);
-      }
-      inputs.push_back(fill(argument, type.getElementType(), shape));
+      inputs.push_back(std::move(*input));
     }
     return inputs;
   }
 
 private:
+  /// A value of an argument, or of the tensors in it.
+  std::optional<Tensor> draw(Value argument, Type type) {
+    if (auto optional = dyn_cast<mlir::dl::OptionalType>(type))
+      return draw(argument, optional.getValueType());
+    if (auto sequence = dyn_cast<mlir::dl::SequenceType>(type)) {
+      std::vector<Tensor> elements;
+      for (int64_t i = 0; i < how.otherSize; ++i) {
+        auto element = draw(argument, sequence.getElementType());
+        if (!element)
+          return std::nullopt;
+        elements.push_back(std::move(*element));
+      }
+      return Tensor::sequence(std::move(elements));
+    }
+    Type elementType = getElementTypeOrSelf(type);
+    if (!Tensor::isSupported(elementType))
+      return std::nullopt;
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    SmallVector<int64_t> shape{how.firstSize, how.otherSize};
+    if (tensor) {
+      shape.clear();
+      bool isKnown = tensor.hasStaticShape() || tensor.getEncoding();
+      for (auto [i, dim] : llvm::enumerate(mlir::dl::getDims(tensor))) {
+        // Tensors in a sequence have sizes of their own.
+        auto size = dim       ? evaluate(dim, symbols)
+                    : isKnown ? std::nullopt
+                              : std::optional(tensor.isDynamicDim(i)
+                                                  ? how.otherSize
+                                                  : tensor.getDimSize(i));
+        if (!size || *size < 0)
+          return std::nullopt;
+        shape.push_back(*size);
+      }
+    }
+    return fill(argument, elementType, shape);
+  }
+
   void chooseSymbols() {
     for (Type type : function.getArgumentTypes()) {
       auto tensor = dyn_cast<RankedTensorType>(type);
@@ -67,7 +98,7 @@ private:
           symbols.resize(symbol.getPosition() + 1, kUnboundSymbol);
         int64_t &size = symbols[symbol.getPosition()];
         if (size == kUnboundSymbol)
-          size = i == 0 ? draw.firstSize : draw.otherSize;
+          size = i == 0 ? how.firstSize : how.otherSize;
       }
     }
   }
@@ -79,8 +110,18 @@ private:
       std::normal_distribution<double> normal;
       std::uniform_real_distribution<double> uniform(1.0 / 64, 1.0);
       for (double &value : values)
-        value = draw.isPositive ? uniform(generator) : normal(generator);
+        value = how.isPositive ? uniform(generator) : normal(generator);
       return Tensor::store<double>(type, shape, values);
+    }
+    if (isa<mlir::dl::StringType>(type)) {
+      // Words, or what reads as numbers, for those who want these.
+      constexpr StringLiteral words[] = {"ab", "Ab c", "", "a,b,c", "Z\u00e9"};
+      std::uniform_int_distribution<size_t> word(0, std::size(words) - 1);
+      std::vector<std::string> texts(count);
+      for (std::string &text : texts)
+        text = how.isPositive ? std::to_string(word(generator) + 1)
+                              : words[word(generator)].str();
+      return Tensor::storeStrings(type, shape, texts);
     }
     auto [least, most] = getRange(argument, type);
     std::uniform_int_distribution<int64_t> uniform(least, most);
@@ -142,7 +183,7 @@ private:
   }
 
   func::FuncOp function;
-  const Draw &draw;
+  const Draw &how;
   std::mt19937 generator;
   SmallVector<int64_t> symbols;
 };
@@ -157,19 +198,9 @@ std::optional<Tensors> drawInputs(func::FuncOp function, const Draw &draw) {
 // Given values
 //===----------------------------------------------------------------------===//
 
-/// The type that a caller sees, where it is another than the function's.
-static RankedTensorType getDeclared(func::FuncOp function, StringRef attribute,
-                                    unsigned i, Type type) {
-  if (auto types = function->getAttrOfType<ArrayAttr>(attribute))
-    if (i < types.size())
-      if (auto declared = dyn_cast<TypeAttr>(types[i]))
-        type = declared.getValue();
-  return cast<RankedTensorType>(type);
-}
-
-static dlrt_type getRuntimeType(RankedTensorType type) {
+static dlrt_type getRuntimeType(Type type) {
   return static_cast<dlrt_type>(
-      package::getElementNumber(type.getElementType()));
+      package::getElementNumber(getElementTypeOrSelf(type)));
 }
 
 static Tensor toTensor(Type type, ArrayRef<int64_t> shape, StringRef bytes) {
@@ -178,6 +209,68 @@ static Tensor toTensor(Type type, ArrayRef<int64_t> shape, StringRef bytes) {
   std::memcpy(tensor.getMutableData(), bytes.data(),
               std::min(size, bytes.size()));
   return tensor;
+}
+
+/// What is wrong with a value for an input of this type; empty if nothing is.
+static std::string checkRaw(Type declared, const RawTensor &raw) {
+  using Kind = RawTensor::Kind;
+  if (auto optional = dyn_cast<mlir::dl::OptionalType>(declared))
+    return raw.kind == Kind::None ? "" : checkRaw(optional.getValueType(), raw);
+  if (auto sequence = dyn_cast<mlir::dl::SequenceType>(declared)) {
+    if (raw.kind != Kind::Sequence)
+      return "is a sequence, its file has none";
+    for (const RawTensor &element : raw.elements) {
+      std::string wrong = checkRaw(sequence.getElementType(), element);
+      if (!wrong.empty())
+        return wrong;
+    }
+    return "";
+  }
+  if (raw.kind != Kind::Tensor)
+    return "is a tensor, its file has none";
+  dlrt_type type = getRuntimeType(declared);
+  return raw.type == type ? ""
+                          : "is " + getTypeName(type) + ", its file has " +
+                                getTypeName(raw.type);
+}
+
+static Tensor fromRaw(Type type, Type declared, const RawTensor &raw) {
+  if (raw.kind == RawTensor::Kind::None)
+    return Tensor();
+  if (auto optional = dyn_cast<mlir::dl::OptionalType>(declared))
+    return fromRaw(optional.getValueType(), optional.getValueType(), raw);
+  if (auto sequence = dyn_cast<mlir::dl::SequenceType>(declared)) {
+    std::vector<Tensor> elements;
+    Type element = sequence.getElementType();
+    for (const RawTensor &one : raw.elements)
+      elements.push_back(fromRaw(element, element, one));
+    return Tensor::sequence(std::move(elements));
+  }
+  Type elementType = getElementTypeOrSelf(declared);
+  if (isa<mlir::dl::StringType>(elementType))
+    return Tensor::storeStrings(elementType, raw.dims, raw.texts);
+  SmallVector<int64_t> shape(raw.dims.begin(), raw.dims.end());
+  if (declared != type) {
+    elementType = getElementTypeOrSelf(type);
+    shape = {static_cast<int64_t>(raw.bytes.size())};
+  }
+  return toTensor(elementType, shape, raw.bytes);
+}
+
+/// Which kind of file each input has.
+static std::vector<dlrt_value_kind> getKinds(func::FuncOp function) {
+  std::vector<dlrt_value_kind> kinds;
+  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
+    Type declared = getCallerType(function, mlir::dl::kInputTypesAttr, i, type);
+    auto optional = dyn_cast<mlir::dl::OptionalType>(declared);
+    bool isSequence = isa<mlir::dl::SequenceType>(
+        optional ? optional.getValueType() : declared);
+    kinds.push_back(optional     ? isSequence ? DLRT_OPTIONAL_SEQUENCE
+                                              : DLRT_OPTIONAL_TENSOR
+                    : isSequence ? DLRT_SEQUENCE
+                                 : DLRT_TENSOR);
+  }
+  return kinds;
 }
 
 std::optional<Tensors> loadInputs(func::FuncOp function,
@@ -189,7 +282,7 @@ std::optional<Tensors> loadInputs(func::FuncOp function,
       names.push_back(name.str());
   names.resize(function.getNumArguments());
   std::vector<RawTensor> raw;
-  if (!readInputFiles(files, names, raw, error))
+  if (!readInputFiles(files, names, getKinds(function), raw, error))
     return std::nullopt;
   if (raw.size() != names.size()) {
     error = "--verify: the model has " + std::to_string(names.size()) +
@@ -198,48 +291,66 @@ std::optional<Tensors> loadInputs(func::FuncOp function,
   }
   Tensors inputs;
   for (unsigned i = 0; i < raw.size(); ++i) {
-    auto type = cast<RankedTensorType>(function.getArgumentTypes()[i]);
-    RankedTensorType declared =
-        getDeclared(function, mlir::dl::kInputTypesAttr, i, type);
-    if (raw[i].type != getRuntimeType(declared)) {
-      error = "--verify: input '" + names[i] + "' is " +
-              getTypeName(getRuntimeType(declared)) + ", its file has " +
-              getTypeName(raw[i].type);
+    Type type = function.getArgumentTypes()[i];
+    Type declared = getCallerType(function, mlir::dl::kInputTypesAttr, i, type);
+    std::string wrong = checkRaw(declared, raw[i]);
+    if (!wrong.empty()) {
+      error = "--verify: input '" + names[i] + "' " + wrong;
       return std::nullopt;
     }
-    SmallVector<int64_t> shape(raw[i].dims.begin(), raw[i].dims.end());
-    if (declared != type)
-      shape = {static_cast<int64_t>(raw[i].bytes.size())};
-    inputs.push_back(toTensor(type.getElementType(), shape, raw[i].bytes));
+    inputs.push_back(fromRaw(type, declared, raw[i]));
   }
   return inputs;
 }
 
-RawTensor toRaw(func::FuncOp function, unsigned i, const Tensor &tensor,
-                ArrayRef<int64_t> symbols) {
-  auto type = cast<RankedTensorType>(function.getArgumentTypes()[i]);
-  RankedTensorType declared =
-      getDeclared(function, mlir::dl::kInputTypesAttr, i, type);
+/// A tensor in the caller's form; of packed elements, the function has the
+/// bytes.
+static RawTensor toRaw(Type type, Type declared, const Tensor &tensor,
+                       ArrayRef<int64_t> symbols) {
   RawTensor raw;
+  if (tensor.isNone()) {
+    raw.kind = RawTensor::Kind::None;
+    return raw;
+  }
+  if (auto optional = dyn_cast<mlir::dl::OptionalType>(declared))
+    return toRaw(optional.getValueType(), optional.getValueType(), tensor,
+                 symbols);
   raw.type = getRuntimeType(declared);
-  if (declared == type)
+  if (auto sequence = dyn_cast<mlir::dl::SequenceType>(declared)) {
+    raw.kind = RawTensor::Kind::Sequence;
+    Type element = sequence.getElementType();
+    for (const Tensor &one : tensor.getElements())
+      raw.elements.push_back(toRaw(element, element, one, symbols));
+    raw.type = getRuntimeType(element);
+    return raw;
+  }
+  bool isText = isa<mlir::dl::StringType>(getElementTypeOrSelf(declared));
+  if (declared == type || isText)
     raw.dims.assign(tensor.getShape().begin(), tensor.getShape().end());
   else
-    for (AffineExpr dim : mlir::dl::getDims(declared))
+    for (AffineExpr dim : mlir::dl::getDims(cast<RankedTensorType>(declared)))
       raw.dims.push_back(evaluate(dim, symbols).value_or(0));
-  raw.bytes.assign(tensor.getData(),
-                   tensor.getNumElements() * tensor.getElementBytes());
+  if (isText)
+    for (StringRef text : tensor.loadStrings())
+      raw.texts.push_back(text.str());
+  else
+    raw.bytes.assign(tensor.getData(),
+                     tensor.getNumElements() * tensor.getElementBytes());
   return raw;
 }
 
+RawTensor toRaw(func::FuncOp function, unsigned i, const Tensor &tensor,
+                ArrayRef<int64_t> symbols) {
+  Type type = function.getArgumentTypes()[i];
+  return toRaw(type,
+               getCallerType(function, mlir::dl::kInputTypesAttr, i, type),
+               tensor, symbols);
+}
+
 Tensor fromRaw(func::FuncOp function, unsigned i, const RawTensor &raw) {
-  auto type = cast<RankedTensorType>(function.getResultTypes()[i]);
-  RankedTensorType declared =
-      getDeclared(function, mlir::dl::kOutputTypesAttr, i, type);
-  SmallVector<int64_t> shape(raw.dims.begin(), raw.dims.end());
-  if (declared != type)
-    shape = {static_cast<int64_t>(raw.bytes.size())};
-  return toTensor(type.getElementType(), shape, raw.bytes);
+  Type type = function.getResultTypes()[i];
+  return fromRaw(
+      type, getCallerType(function, mlir::dl::kOutputTypesAttr, i, type), raw);
 }
 
 } // namespace dl::tools

@@ -4,14 +4,76 @@
 #include "tools/verify/ModuleRun.h"
 
 #include "runtime/api/dlrt.hpp"
+#include "tools/values/Inputs.h"
 #include "tools/values/Npz.h"
 #include "tools/values/Value.h"
 
 namespace dl::tools {
 
+using Kind = RawTensor::Kind;
+
 static RawTensor toRaw(const values::Value &value) {
-  return {value.type, value.dims,
-          std::string(value.data.begin(), value.data.end())};
+  RawTensor raw;
+  raw.kind = value.kind == values::Value::Kind::None       ? Kind::None
+             : value.kind == values::Value::Kind::Sequence ? Kind::Sequence
+                                                           : Kind::Tensor;
+  raw.type = value.type;
+  raw.dims = value.dims;
+  if (value.texts)
+    raw.texts = *value.texts;
+  else
+    raw.bytes.assign(value.data.begin(), value.data.end());
+  for (const values::Value &element : value.elements)
+    raw.elements.push_back(toRaw(element));
+  return raw;
+}
+
+static values::Value toValue(const RawTensor &raw) {
+  if (raw.kind == Kind::Tensor && raw.type == DLRT_STRING)
+    return values::makeStrings(raw.dims, raw.texts);
+  values::Value value;
+  value.kind = raw.kind == Kind::None       ? values::Value::Kind::None
+               : raw.kind == Kind::Sequence ? values::Value::Kind::Sequence
+                                            : values::Value::Kind::Tensor;
+  value.type = raw.type;
+  value.dims = raw.dims;
+  value.data.assign(raw.bytes.begin(), raw.bytes.end());
+  for (const RawTensor &element : raw.elements)
+    value.elements.push_back(toValue(element));
+  return value;
+}
+
+static RawTensor toRaw(const runtime::Tensor &tensor) {
+  RawTensor raw;
+  raw.type = tensor.type;
+  raw.dims = tensor.dims;
+  if (tensor.type != DLRT_STRING) {
+    raw.bytes.assign(static_cast<const char *>(tensor.data), tensor.bytes);
+    return raw;
+  }
+  const auto *texts = static_cast<const dlrt_string *>(tensor.data);
+  for (size_t i = 0; i < tensor.bytes / sizeof(dlrt_string); ++i)
+    raw.texts.emplace_back(texts[i].data, texts[i].size);
+  return raw;
+}
+
+static RawTensor takeOutput(const runtime::Session &session, uint32_t index,
+                            dlrt_value_kind kind) {
+  if (kind == DLRT_TENSOR)
+    return toRaw(session.output(index));
+  RawTensor raw;
+  int64_t count = session.outputCount(index);
+  if (count < 0) {
+    raw.kind = Kind::None;
+    return raw;
+  }
+  if (kind == DLRT_OPTIONAL_TENSOR)
+    return toRaw(session.outputTensor(index, 0));
+  raw.kind = Kind::Sequence;
+  for (int64_t i = 0; i < count; ++i)
+    raw.elements.push_back(
+        toRaw(session.outputTensor(index, static_cast<size_t>(i))));
+  return raw;
 }
 
 static bool isArchive(const std::string &path) {
@@ -38,13 +100,16 @@ static void readArchive(const std::string &path,
 
 bool readInputFiles(const std::vector<std::string> &files,
                     const std::vector<std::string> &names,
+                    const std::vector<dlrt_value_kind> &kinds,
                     std::vector<RawTensor> &inputs, std::string &error) {
   try {
     for (const std::string &file : files) {
+      size_t number = inputs.size();
       if (isArchive(file))
         readArchive(file, names, inputs);
       else
-        inputs.push_back(toRaw(values::readValue(file)));
+        inputs.push_back(toRaw(values::readValue(
+            file, number < kinds.size() ? kinds[number] : DLRT_TENSOR)));
     }
     return true;
   } catch (const std::exception &failure) {
@@ -61,19 +126,14 @@ bool runModuleFile(const std::string &path,
     runtime::SessionOptions options;
     options.target = "cpu";
     runtime::Session session(module, options);
-    std::vector<runtime::Value> declared = module.inputs(0);
-    for (uint32_t i = 0; i < inputs.size(); ++i) {
-      dlrt_type type = i < declared.size() ? declared[i].type : inputs[i].type;
-      session.bindInput(i, inputs[i].bytes.data(), type, inputs[i].dims);
-    }
-    session.prepare();
+    std::vector<values::Value> bound;
+    for (const RawTensor &input : inputs)
+      bound.push_back(toValue(input));
+    values::bindInputs(session, bound, {});
     session.run();
-    for (uint32_t i = 0; i < module.outputs(0).size(); ++i) {
-      runtime::Tensor tensor = session.output(i);
-      outputs.push_back(
-          {tensor.type, tensor.dims,
-           std::string(static_cast<const char *>(tensor.data), tensor.bytes)});
-    }
+    std::vector<runtime::Value> declared = module.outputs(0);
+    for (uint32_t i = 0; i < declared.size(); ++i)
+      outputs.push_back(takeOutput(session, i, declared[i].kind));
     return true;
   } catch (const std::exception &failure) {
     error = failure.what();

@@ -15,18 +15,24 @@
 
 namespace dl::tools {
 
-/// A dense tensor as the runtime takes it.
+/// A dense tensor as the runtime takes it, or a sequence of such, or an
+/// optional without a value.
 struct RawTensor {
+  enum class Kind { Tensor, Sequence, None };
   dlrt_type type = DLRT_NONE;
   std::vector<int64_t> dims;
   std::string bytes;
+  Kind kind = Kind::Tensor;
+  std::vector<std::string> texts;  // of strings, in place of bytes
+  std::vector<RawTensor> elements; // of a sequence
 };
 
-/// Reads inputs, in order: .npy and .pb have one each, .npz has those that are
-/// called `names`, or else as many, in its order. On failure, returns false and
-/// `error` says "WHERE: WHAT".
+/// Reads inputs of these kinds, in order: .npy and .pb have one each, .npz has
+/// those that are called `names`, or else as many, in its order. On failure,
+/// returns false and `error` says "WHERE: WHAT".
 bool readInputFiles(const std::vector<std::string> &files,
                     const std::vector<std::string> &names,
+                    const std::vector<dlrt_value_kind> &kinds,
                     std::vector<RawTensor> &inputs, std::string &error);
 
 /// Runs the first entry of a module file on the CPU, with inputs of which the

@@ -36,6 +36,114 @@ std::optional<Tensors> getGivenInputs(func::FuncOp function) {
   return inputs;
 }
 
+Type getCallerType(func::FuncOp function, StringRef attribute, unsigned i,
+                   Type type) {
+  if (auto types = function->getAttrOfType<ArrayAttr>(attribute))
+    if (i < types.size())
+      if (auto declared = dyn_cast<TypeAttr>(types[i]))
+        return declared.getValue();
+  return type;
+}
+
+/// Changes the tensors of a value whose declared elements are strings.
+static Tensor convertStrings(const Tensor &value, Type type,
+                             function_ref<Tensor(const Tensor &)> convert) {
+  if (value.isNone())
+    return value;
+  if (auto optional = dyn_cast<mlir::dl::OptionalType>(type))
+    return convertStrings(value, optional.getValueType(), convert);
+  if (auto sequence = dyn_cast<mlir::dl::SequenceType>(type)) {
+    std::vector<Tensor> elements;
+    for (const Tensor &element : value.getElements())
+      elements.push_back(
+          convertStrings(element, sequence.getElementType(), convert));
+    return Tensor::sequence(std::move(elements));
+  }
+  return isa<mlir::dl::StringType>(getElementTypeOrSelf(type)) ? convert(value)
+                                                               : value;
+}
+
+static Tensor toNumbers(const Tensor &value, NumberedStrings &strings,
+                        MLIRContext *context) {
+  if (!isa<mlir::dl::StringType>(value.getElementType()))
+    return value;
+  std::vector<int64_t> numbers;
+  for (StringRef text : value.loadStrings())
+    numbers.push_back(strings.getNumber(text));
+  return Tensor::store<int64_t>(IntegerType::get(context, 64), value.getShape(),
+                                numbers);
+}
+
+static Tensor toStrings(const Tensor &value, const NumberedStrings &strings,
+                        MLIRContext *context) {
+  if (!value.getElementType().isInteger(64))
+    return value;
+  std::vector<std::string> texts;
+  for (int64_t number : value.load<int64_t>())
+    texts.push_back(strings.getText(number));
+  return Tensor::storeStrings(mlir::dl::StringType::get(context),
+                              value.getShape(), texts);
+}
+
+void Program::numberStrings() {
+  auto texts = (*module)->getAttrOfType<ArrayAttr>(mlir::dl::kStringsAttr);
+  if (!texts || strings)
+    return;
+  SmallVector<StringRef> known;
+  for (auto text : texts.getAsRange<StringAttr>())
+    known.push_back(text.getValue());
+  strings = makeNumberedStrings(known);
+  func::FuncOp function = getFunction();
+  for (auto [i, input] : llvm::enumerate(inputs))
+    input = convertStrings(input,
+                           getCallerType(function, mlir::dl::kInputTypesAttr, i,
+                                         function.getArgument(i).getType()),
+                           [&](const Tensor &value) {
+                             return toNumbers(value, *strings,
+                                              function.getContext());
+                           });
+}
+
+Tensors Program::getCallerInputs() const {
+  if (!strings)
+    return inputs;
+  func::FuncOp function = getFunction();
+  Tensors result;
+  for (auto [i, input] : llvm::enumerate(inputs))
+    result.push_back(convertStrings(
+        input,
+        getCallerType(function, mlir::dl::kInputTypesAttr, i,
+                      function.getArgument(i).getType()),
+        [&](const Tensor &value) {
+          return toStrings(value, *strings, function.getContext());
+        }));
+  return result;
+}
+
+Tensors Program::toCallers(const Tensors &results) const {
+  if (!strings)
+    return results;
+  func::FuncOp function = getFunction();
+  Tensors converted;
+  for (auto [i, result] : llvm::enumerate(results))
+    converted.push_back(convertStrings(
+        result,
+        getCallerType(function, mlir::dl::kOutputTypesAttr, i,
+                      function.getResultTypes()[i]),
+        [&](const Tensor &value) {
+          return toStrings(value, *strings, function.getContext());
+        }));
+  return converted;
+}
+
+FailureOr<Tensors> run(const Program &program) {
+  InterpreterOptions options;
+  options.library = &program.getLibrary();
+  auto results = interpret(program.getFunction(), program.inputs, options);
+  return failed(results) ? results
+                         : FailureOr<Tensors>(program.toCallers(*results));
+}
+
 size_t countOps(const Program &program) {
   return llvm::count_if(
       program.getFunction().front().without_terminator(),
@@ -47,6 +155,7 @@ FailureOr<Recording> record(const Program &program) {
   func::FuncOp function = program.getFunction();
   Block *block = &function.front();
   InterpreterOptions options;
+  options.library = &program.getLibrary();
   options.amend = [&](Operation *op, ArrayRef<Tensor>,
                       ArrayRef<int64_t> symbols, Tensors &results) {
     if (op->getBlock() != block)
@@ -85,6 +194,7 @@ public:
   Extraction(const Program &program, const Cut &cut, const Recording &recording)
       : cut(cut), recording(recording), hasValues(!recording.values.empty()) {
     result.module = cast<ModuleOp>((*program.module)->clone(mapping));
+    result.strings = program.strings;
     if (hasValues)
       result.inputs = program.inputs;
     function = result.getFunction();
@@ -243,7 +353,8 @@ std::string print(const Program &program, StringRef comment) {
   Program copy = program.clone();
   func::FuncOp function = copy.getFunction();
   for (auto [i, input] : llvm::enumerate(copy.inputs))
-    function.setArgAttr(i, "dl.value", input.toAttribute());
+    if (!input.isNone() && !input.isSequence())
+      function.setArgAttr(i, "dl.value", input.toAttribute());
   std::string text;
   llvm::raw_string_ostream stream(text);
   SmallVector<StringRef> lines;

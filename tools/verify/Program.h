@@ -10,6 +10,7 @@
 #include "ir/reference/Interpreter.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "tools/reference/HostFunctions.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
 
@@ -20,13 +21,37 @@ struct Program {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   /// One for each argument, or none at all where values do not matter.
   mlir::dl::reference::Tensors inputs;
+  /// Where numbers stand for strings in the module; null elsewhere.
+  std::shared_ptr<NumberedStrings> strings = nullptr;
 
   mlir::func::FuncOp getFunction() const { return findFunction(*module); }
-  Program clone() const { return {module.get().clone(), inputs}; }
+  Program clone() const { return {module.get().clone(), inputs, strings}; }
+
+  /// What the interpreter runs the program with.
+  const mlir::dl::reference::HostLibrary &getLibrary() const {
+    return strings ? *strings : getHostLibrary();
+  }
+  /// Gives the module the strings that it says it begins with, and its inputs
+  /// numbers for them, if it has numbers for strings now.
+  void numberStrings();
+  /// The inputs, and results of the function, as callers see them: with
+  /// strings.
+  mlir::dl::reference::Tensors getCallerInputs() const;
+  mlir::dl::reference::Tensors
+  toCallers(const mlir::dl::reference::Tensors &results) const;
 
   /// The first function with a body; null where there is none.
   static mlir::func::FuncOp findFunction(mlir::ModuleOp module);
 };
+
+/// Runs the program by the reference; results are as callers see them. Fails
+/// with a diagnostic.
+mlir::FailureOr<mlir::dl::reference::Tensors> run(const Program &program);
+
+/// The type with which callers see argument or result `i` of a function, by its
+/// attribute, where it is another than the function's.
+mlir::Type getCallerType(mlir::func::FuncOp function, llvm::StringRef attribute,
+                         unsigned i, mlir::Type type);
 
 /// The values of the arguments' attributes `dl.value`; nothing where one has
 /// none.

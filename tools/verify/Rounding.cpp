@@ -33,13 +33,17 @@ bool isContraction(Operation *op) {
   return isa<MatmulOp, ConvOp, ConvTransposeOp>(op);
 }
 
+bool isInteger(const Tensor &value) {
+  return isa_and_nonnull<IntegerType>(value.getElementType());
+}
+
 /// Whether an op adds products or elements up.
 bool isSum(Operation *op) {
   if (auto reduce = dyn_cast<ReduceOp>(op))
     return reduce.getKind() == ReduceKind::Sum;
   if (auto window = dyn_cast<WindowReduceOp>(op))
     return window.getKind() == ReduceKind::Sum;
-  return isContraction(op) || isa<CumsumOp>(op);
+  return isContraction(op) || isa<CumsumOp, DftOp>(op);
 }
 
 /// Whether an op's results are exact, or elements of its operands.
@@ -62,6 +66,8 @@ double getNumTerms(Operation *op, ArrayRef<Tensor> operands,
                    const Tensor &result) {
   if (isa<MatmulOp>(op))
     return static_cast<double>(operands[0].getShape().back());
+  if (auto dft = dyn_cast<DftOp>(op))
+    return static_cast<double>(dft.getLength());
   double count =
       std::max<double>(static_cast<double>(result.getNumElements()), 1);
   if (auto conv = dyn_cast<ConvOp>(op))
@@ -100,6 +106,7 @@ public:
     Tensors magnitudes = results;
     if (isSum(op))
       magnitudes = getMagnitudes(op, operands, symbols, results);
+    // (Of sequences, the elements have been moved by the ops that made them.)
     for (auto [i, result] : llvm::enumerate(results))
       if (result.isFloat())
         result =
@@ -134,7 +141,7 @@ private:
   /// divided by zero, and of floats that the integer's range does not have.
   void drawUnspecified(Operation *op, ArrayRef<Tensor> operands,
                        Tensors &results) {
-    if (results.size() != 1 || results[0].isFloat() ||
+    if (results.size() != 1 || !isInteger(results[0]) ||
         results[0].getElementType().isInteger(1))
       return;
     Type type = results[0].getElementType();
@@ -195,11 +202,32 @@ private:
                                const Tensors &results) {
     if (!results.front().isFloat())
       return results;
+    if (auto dft = dyn_cast<DftOp>(op))
+      return getRowMagnitudes(dft, operands, results);
     Tensors positive;
     for (const Tensor &operand : operands)
       positive.push_back(operand.isFloat() ? absolute(operand) : operand);
     auto sums = interpretOp(op, positive, symbols);
     return failed(sums) ? results : *sums;
+  }
+
+  /// Every element of a transform adds up all of its row.
+  static Tensors getRowMagnitudes(DftOp op, ArrayRef<Tensor> operands,
+                                  const Tensors &results) {
+    const Tensor &result = results.front();
+    std::vector<double> values = operands[0].load<double>(), sums;
+    ArrayRef<int64_t> shape = operands[0].getShape().take_back(2);
+    int64_t row = shape[0] * shape[1];
+    int64_t outputs = 2 * static_cast<int64_t>(op.getOutputs());
+    double scale = op.getInverse() ? static_cast<double>(op.getLength()) : 1.0;
+    for (size_t first = 0; first < values.size(); first += row) {
+      double sum = 0;
+      for (int64_t i = 0; i < row; ++i)
+        sum += std::abs(values[first + i]);
+      sums.insert(sums.end(), outputs, sum / scale);
+    }
+    return {Tensor::store<double>(result.getElementType(), result.getShape(),
+                                  sums)};
   }
 
   /// The results of operands that have the errors of bf16.
@@ -223,9 +251,10 @@ private:
 
 FailureOr<Tensors> interpretRounded(func::FuncOp function,
                                     ArrayRef<Tensor> inputs, Rounding rounding,
-                                    uint32_t seed) {
+                                    uint32_t seed, const HostLibrary *library) {
   Mover mover(rounding, seed);
   InterpreterOptions options;
+  options.library = library;
   options.amend = [&](Operation *op, ArrayRef<Tensor> operands,
                       ArrayRef<int64_t> symbols, Tensors &results) {
     mover.move(op, operands, symbols, results);
@@ -246,8 +275,15 @@ static int getExponent(double value) {
 }
 
 static bool isSameShape(const Tensor &a, const Tensor &b) {
-  return a.getElementType() == b.getElementType() &&
+  if (a.isSequence() || b.isSequence())
+    return a.isSequence() && b.isSequence() &&
+           a.getElements().size() == b.getElements().size();
+  return a.isNone() == b.isNone() && a.getElementType() == b.getElementType() &&
          a.getShape() == b.getShape();
+}
+
+static bool isText(const Tensor &value) {
+  return isa_and_nonnull<mlir::dl::StringType>(value.getElementType());
 }
 
 /// Whether two numbers differ in more than their size: NaN, infinity.
@@ -260,6 +296,18 @@ static bool isOtherKind(double a, double b) {
 void Bound::add(const Tensor &expected, const Tensor &rounded) {
   if (!isSameShape(expected, rounded)) {
     isShapeless = true;
+    return;
+  }
+  if (expected.isSequence()) {
+    for (auto [a, b] : llvm::zip(expected.getElements(), rounded.getElements()))
+      add(a, b);
+    return;
+  }
+  if (expected.isNone())
+    return;
+  if (isText(expected)) {
+    for (auto [a, b] : llvm::zip(expected.loadStrings(), rounded.loadStrings()))
+      flips += a != b;
     return;
   }
   if (!expected.isFloat()) {
@@ -335,9 +383,36 @@ static SmallVector<int64_t> unflatten(int64_t at, ArrayRef<int64_t> shape) {
 }
 
 static std::string describeType(const Tensor &tensor) {
+  if (tensor.isNone())
+    return "no value";
+  if (tensor.isSequence())
+    return "a sequence of " + std::to_string(tensor.getElements().size());
   std::string text = print(tensor.getShape()) + " of ";
   llvm::raw_string_ostream(text) << tensor.getElementType();
   return text;
+}
+
+/// Texts are equal, but for those that rounding changes.
+static std::optional<Difference>
+findOtherText(const Tensor &expected, const Tensor &found, const Bound &bound) {
+  constexpr int64_t kSafety = 16;
+  std::vector<StringRef> right = expected.loadStrings(),
+                         wrong = found.loadStrings();
+  Difference difference;
+  for (size_t i = 0; i < right.size(); ++i) {
+    if (right[i] == wrong[i])
+      continue;
+    if (difference.count++ == 0) {
+      difference.index =
+          unflatten(static_cast<int64_t>(i), expected.getShape());
+      difference.shapes = "'" + wrong[i].str() + "' at " +
+                          print(difference.index) + " where '" +
+                          right[i].str() + "' is expected";
+    }
+  }
+  if (difference.count <= kSafety * bound.getFlips())
+    return std::nullopt;
+  return difference;
 }
 
 std::optional<Difference> findDifference(const Tensor &expected,
@@ -351,6 +426,20 @@ std::optional<Difference> findDifference(const Tensor &expected,
                         describeType(expected) + " is expected";
     return difference;
   }
+  if (expected.isNone())
+    return std::nullopt;
+  if (expected.isSequence()) {
+    for (auto [i, pair] : llvm::enumerate(
+             llvm::zip(expected.getElements(), found.getElements())))
+      if (auto inner =
+              findDifference(std::get<0>(pair), std::get<1>(pair), bound)) {
+        inner->index.insert(inner->index.begin(), static_cast<int64_t>(i));
+        return inner;
+      }
+    return std::nullopt;
+  }
+  if (isText(expected))
+    return findOtherText(expected, found, bound);
   bool isFloat = expected.isFloat();
   std::vector<double> right, wrong;
   if (isFloat) {

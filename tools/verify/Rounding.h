@@ -26,11 +26,13 @@ enum class Rounding {
 };
 
 /// Runs a function as the reference does, each op's float results moved within
-/// the errors of `rounding`. Equal seeds give equal results.
+/// the errors of `rounding`. Equal seeds give equal results. `library` is that
+/// of InterpreterOptions.
 mlir::FailureOr<mlir::dl::reference::Tensors>
 interpretRounded(mlir::func::FuncOp function,
                  mlir::ArrayRef<mlir::dl::reference::Tensor> inputs,
-                 Rounding rounding, uint32_t seed);
+                 Rounding rounding, uint32_t seed,
+                 const mlir::dl::reference::HostLibrary *library = nullptr);
 
 /// The error that the elements of one result may have.
 class Bound {

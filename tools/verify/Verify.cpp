@@ -133,6 +133,8 @@ private:
     // A model without any op stands after its import, too.
     if (!frontend::isModelFile(path))
       begun = findPhase(*program.module);
+    if (program.getFunction())
+      program.numberStrings();
     if (!program.getFunction() || begun == Phase::Lower)
       return fail(path) << "there is no function of the dialect dl to verify";
     if (Type other = findUncompared(program.getFunction()))
@@ -199,7 +201,7 @@ private:
 
   LogicalResult runReference() {
     progress("running the imported model");
-    auto results = interpret(program.getFunction(), program.inputs);
+    auto results = tools::run(program);
     if (failed(results))
       return failure();
     expected = std::move(*results);
@@ -231,12 +233,12 @@ private:
       if (!inputs)
         continue;
       Silence silence(&context);
-      auto results = interpret(function, *inputs);
+      program.inputs = std::move(*inputs);
+      auto results = tools::run(program);
       if (failed(results)) {
         reason = silence.first;
         continue;
       }
-      program.inputs = std::move(*inputs);
       expected = std::move(*results);
       bool isUseful = !isMostlyNan(expected);
       if (isRun || isUseful)
@@ -261,10 +263,11 @@ private:
     SmallVector<Bound> bounds(expected.size());
     for (uint32_t seed = 1; seed <= kRuns; ++seed) {
       auto rounded = interpretRounded(program.getFunction(), program.inputs,
-                                      rounding, seed);
+                                      rounding, seed, &program.getLibrary());
       if (failed(rounded))
         return std::nullopt;
-      for (auto [bound, right, moved] : llvm::zip(bounds, expected, *rounded))
+      Tensors seen = program.toCallers(*rounded);
+      for (auto [bound, right, moved] : llvm::zip(bounds, expected, seen))
         bound.add(right, moved);
     }
     return bounds;
@@ -303,13 +306,15 @@ private:
       results = runCompiled(before, reason);
     } else {
       Program after = before.clone();
-      if (failed(runPass(*step.pass, *after.module)))
+      if (failed(runPass(*step.pass, *after.module))) {
         reason = "the pass fails: ";
-      else if (auto run = interpret(after.getFunction(), after.inputs);
-               succeeded(run))
-        results = std::move(*run);
-      else
-        reason = "the reference fails: ";
+      } else {
+        after.numberStrings();
+        if (auto run = tools::run(after); succeeded(run))
+          results = std::move(*run);
+        else
+          reason = "the reference fails: ";
+      }
     }
     if (!results)
       reason += silence.first;
@@ -341,7 +346,7 @@ private:
     if (failed(symbols))
       return std::nullopt;
     std::vector<RawTensor> inputs, outputs;
-    for (auto [i, input] : llvm::enumerate(before.inputs))
+    for (auto [i, input] : llvm::enumerate(before.getCallerInputs()))
       inputs.push_back(toRaw(function, i, input, *symbols));
     if (!runModuleFile(code.output, inputs, outputs, reason)) {
       reason = "it does not run: " + reason;
@@ -359,7 +364,7 @@ private:
     SmallVector<Bound> limits;
     {
       Silence silence(&context);
-      auto results = interpret(before.getFunction(), before.inputs);
+      auto results = tools::run(before);
       if (failed(results))
         return std::nullopt;
       right = std::move(*results);
@@ -412,8 +417,8 @@ private:
       return success();
     ++numChanged;
     progress(step.name + " has changed the module; running it");
-    auto found = silently(
-        [&] { return interpret(after.getFunction(), after.inputs); }, reason);
+    after.numberStrings();
+    auto found = silently([&] { return tools::run(after); }, reason);
     if (failed(found))
       return blame(step, {{}, "the reference fails: " + reason});
     bool isNarrower = step.rounding == Rounding::Bf16;
@@ -489,8 +494,10 @@ private:
 
   bool isWrongAfter(const Program &before, ModuleOp after, Rounding rounding) {
     Silence silence(&context);
-    auto right = interpret(before.getFunction(), before.inputs);
-    auto found = interpret(Program::findFunction(after), before.inputs);
+    auto right = tools::run(before);
+    Program changed{after.clone(), before.inputs, before.strings};
+    changed.numberStrings();
+    auto found = tools::run(changed);
     if (failed(right) || failed(found))
       return true;
     auto limits = measure(before, *right, rounding);

@@ -22,7 +22,7 @@ func.func @move() -> (tensor<4x!dl.string>, tensor<3xi1>, tensor<3x!dl.string>, 
 }
 
 // CHECK{LITERAL}: text: dense<[["ax", "ay"], ["bx", "by"]]> : tensor<2x2x!dl.string>
-// CHECK: text: dense<["ABC 1", "\C3\A4"]> : tensor<2x!dl.string>
+// CHECK: text: dense<["ABC 1", "\C3\84"]> : tensor<2x!dl.string>
 // CHECK: text: dense<["abc 1", "\C3\A4"]> : tensor<2x!dl.string>
 // CHECK: text: dense<[1, 0]> : tensor<2xi64>
 // CHECK: text: dense<[1, 2, 0, 2]> : tensor<4xi64>
@@ -70,4 +70,20 @@ func.func @numbers() -> (tensor<4xf32>, tensor<2xi64>, tensor<5x!dl.string>, ten
   %2 = dl.number_to_string %x : (tensor<5xf32>) -> tensor<5x!dl.string>
   %3 = dl.number_to_string %y : (tensor<2xi64>) -> tensor<2x!dl.string>
   return %0, %1, %2, %3 : tensor<4xf32>, tensor<2xi64>, tensor<5x!dl.string>, tensor<2x!dl.string>
+}
+
+// What libraries do: regular expressions, images, and a language's own case.
+// CHECK: libraries: dense<[true, false]> : tensor<2xi1>
+// CHECK: libraries: dense<["\C4\B1", "i"]> : tensor<2x!dl.string>
+// CHECK: libraries: dense<[1, 2]> : tensor<2xi64>
+// CHECK{LITERAL}: libraries: dense<[[[3, 2, 1], [6, 5, 4]]]> : tensor<1x2x3xui8>
+func.func @libraries() -> (tensor<2xi1>, tensor<2x!dl.string>, tensor<2xi64>, tensor<1x2x3xui8>) {
+  %t = dl.constant dense<["aab", "abc"]> : tensor<2x!dl.string>
+  %i = dl.constant dense<["I", "İ"]> : tensor<2x!dl.string>
+  %f = dl.constant dense<[80, 54, 10, 50, 32, 49, 10, 50, 53, 53, 10, 1, 2, 3, 4, 5, 6]> : tensor<17xui8>
+  %0 = dl.string_match %t {pattern = "a+b"} : (tensor<2x!dl.string>) -> tensor<2xi1>
+  %1 = dl.string_case %i {upper = false, locale = "tr_TR"} : (tensor<2x!dl.string>) -> tensor<2x!dl.string>
+  %2 = dl.image_size %f : (tensor<17xui8>) -> tensor<2xi64>
+  %3 = dl.decode_image bgr, %f : (tensor<17xui8>) -> tensor<1x2x3xui8>
+  return %0, %1, %2, %3 : tensor<2xi1>, tensor<2x!dl.string>, tensor<2xi64>, tensor<1x2x3xui8>
 }
