@@ -61,20 +61,13 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
       .run(module, modules);
 }
 
-/// Tells LLVM what a kernel may rely on, before the functions are lowered.
+/// Counts a kernel's arguments, before the function is lowered.
 static PtxKernel describe(func::FuncOp function, const PtxTarget &target) {
   PtxKernel kernel;
   kernel.threads = target.workgroupSize;
   for (Type type : function.getArgumentTypes())
     ++(isa<LLVM::LLVMPointerType>(type) ? kernel.args : kernel.sizes);
   function.setPublic();
-  // A buffer that is read and written comes twice; all others lie apart.
-  constexpr int64_t kAlignment = 4;
-  for (unsigned i = 0; i < kernel.args; ++i)
-    function.setArgAttr(
-        i, LLVM::LLVMDialect::getAlignAttrName(),
-        IntegerAttr::get(IntegerType::get(function.getContext(), 64),
-                         kAlignment));
   return kernel;
 }
 

@@ -5,6 +5,7 @@
 
 #include "runtime/artifact/ElementTypes.h"
 #include "runtime/artifact/Format.h"
+#include "runtime/device/Device.h"
 #include "runtime/device/cpu/ThreadPool.h"
 
 using namespace dlrt;
@@ -66,6 +67,21 @@ const char *dlrt_status_text(dlrt_status status) {
 const char *dlrt_version(void) { return DLRT_VERSION_TEXT; }
 
 uint32_t dlrt_format_version(void) { return kFormatVersion; }
+
+void dlrt_list_devices(void (*visit)(void *context, const char *target,
+                                     const char *name),
+                       void *context) {
+  if (!visit)
+    return;
+  try {
+    std::string cpus = std::to_string(dlrt_available_cpus()) + " CPUs";
+    visit(context, "cpu", cpus.c_str());
+    for (const auto &[target, name] : listDevices())
+      visit(context, target.c_str(), name.c_str());
+  } catch (...) {
+    // No memory for names: what is left has none.
+  }
+}
 
 int32_t dlrt_available_cpus(void) {
   // Reading the control groups needs memory for paths.

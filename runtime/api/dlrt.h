@@ -96,6 +96,13 @@ DLRT_API uint32_t dlrt_format_version(void);
  * the threads of a session whose options do not say otherwise. */
 DLRT_API int32_t dlrt_available_cpus(void);
 
+/* Calls `visit` for each device that a session may run on: its name as a
+ * session's target ("cpu", "cuda:0"), and its driver's name for it. The texts
+ * live for the call alone. */
+DLRT_API void dlrt_list_devices(void (*visit)(void *context, const char *target,
+                                              const char *name),
+                                void *context);
+
 /* ---- Values
  * ------------------------------------------------------------------ */
 
@@ -387,7 +394,7 @@ typedef struct dlrt_logger {
 typedef struct dlrt_session_options {
   size_t struct_size;
   const char *entry;  /* the entry's name; NULL: the module's first */
-  const char *target; /* "cpu"; NULL: cpu */
+  const char *target; /* "cpu", "cuda", "cuda:1"; NULL: cpu */
   int32_t threads;    /* with the caller's; 0: dlrt_available_cpus() */
   int32_t profile;    /* 1: record every step, see dlrt_session_profile_event */
   dlrt_allocator allocator; /* allocate NULL: the system's memory */

@@ -214,6 +214,23 @@ TEST_F(Device, NamesWhatDoesNotFit) {
             std::string::npos);
 }
 
+TEST_F(Device, RefusesPositionsBeyond32Bits) {
+  ModuleBuilder builder;
+  int n = builder.symbol("N", 0, 0);
+  int x = builder.input("x", fb::ElementType_F32, {n});
+  int y = builder.output("y", fb::ElementType_F32, {n});
+  builder.dispatch(0, {x, y}, n, {n});
+  forCuda(builder);
+  Module module = open(builder);
+  Session session(module, cuda());
+  float nothing = 0; // refused before anything is read
+  session.bindInput(0, &nothing, {int64_t(1) << 29});
+  EXPECT_NE(errorOf(DLRT_UNSUPPORTED, [&] { session.prepare(); })
+                .find("a tensor has 2147483648 bytes, more than positions on "
+                      "the device tell apart"),
+            std::string::npos);
+}
+
 TEST_F(Device, TakesTheMostSpecialCode) {
   for (const char *arch : {"sm_90", "sm_90a"}) {
     ModuleBuilder builder;

@@ -333,7 +333,7 @@ int main(int argc, char **argv) {
       ->type_name("S")
       ->check(CLI::Range(0.0, 86400.0));
   app.add_option("--device", options.device,
-                 "where to run: cpu, vulkan or cuda; default: the module's "
+                 "where to run: cpu, cuda or cuda:1; default: the module's "
                  "only target, or cpu")
       ->type_name("NAME");
   app.add_option("--entry", options.entry,

@@ -28,6 +28,7 @@ struct Options {
   int threads = 0;
   uint64_t memoryLimit = 0;
   bool check = false;
+  bool listDevices = false;
   bool info = false;
   bool json = false;
 };
@@ -173,7 +174,15 @@ void runModule(const Options &options, const runtime::Module &module) {
   writeOutputs(options, results, outputs);
 }
 
+void printDevice(void *, const char *target, const char *name) {
+  printf("%s: %s\n", target, name);
+}
+
 void run(const Options &options) {
+  if (options.listDevices) {
+    dlrt_list_devices(printDevice, nullptr);
+    return;
+  }
   runtime::Module module = runtime::Module::open(options.module);
   if (options.check)
     module.verify();
@@ -204,8 +213,12 @@ int main(int argc, char **argv) {
              "  dl-run model.dlm --info\n"
              "  dl-run model.dlm --check");
   app.set_version_flag("--version", std::string("dl-run ") + dlrt_version());
-  app.add_option("module", options.module, "the module file (.dlm)")
-      ->required();
+  CLI::Option *module =
+      app.add_option("module", options.module, "the module file (.dlm)");
+  CLI::Option *list =
+      app.add_flag("--list-devices", options.listDevices,
+                   "name the devices of this machine that modules can run on");
+  list->excludes(module);
   app.add_option("--input", options.inputs,
                  "a file with the next input: .npy, or .pb with an ONNX "
                  "TensorProto, SequenceProto, OptionalProto or MapProto")
@@ -223,8 +236,8 @@ int main(int argc, char **argv) {
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"npy", "pb"}));
   app.add_option("--device", options.device,
-                 "where to run: cpu, vulkan, cuda or reference; default: the "
-                 "module's only target, or cpu")
+                 "where to run: cpu, cuda, cuda:1 (the second such device) or "
+                 "reference; default: the module's only target, or cpu")
       ->type_name("NAME");
   app.add_option("--entry", options.entry,
                  "the function of the module to run; default: its first")
@@ -248,6 +261,8 @@ int main(int argc, char **argv) {
   app.add_flag("--json", options.json, "print --info as one JSON object");
   try {
     app.parse(argc, argv);
+    if (options.module.empty() && !options.listDevices)
+      throw CLI::RequiredError("module");
   } catch (const CLI::ParseError &error) {
     if (error.get_exit_code() == 0) // --help, --version
       return app.exit(error);

@@ -113,6 +113,8 @@ private:
                     ? dispatch.name()->c_str()
                     : step.kernelName;
     step.count = values[dispatch.tiles()];
+    if (!code)
+      DLRT_RETURN_IF_ERROR(checkForDevice(dispatch, step));
     step.flops = optional(dispatch.flops(), -1);
     if (step.count < 0)
       return bad(step.name, "the number of tiles is negative");
@@ -125,6 +127,31 @@ private:
     step.sizeCount =
         static_cast<uint32_t>(program.sizes.size()) - step.firstSize;
     return add(step);
+  }
+
+  /// Positions on a device have 32 bits, with room for a step past the end.
+  Status checkForDevice(const fb::Dispatch &dispatch, const Step &step) const {
+    constexpr int64_t kMostBytes = std::numeric_limits<int32_t>::max(),
+                      kMostElements = int64_t(1) << 30;
+    auto tooLarge = [&](const std::string &what) {
+      return Status(Code::Unsupported,
+                    "step " + std::to_string(program.steps.size()) + " '" +
+                        step.name + "': " + what +
+                        ", more than positions on the device tell apart");
+    };
+    if (dispatch.args())
+      for (const fb::View *view : *dispatch.args()) {
+        int64_t bytes = bufferBytes[static_cast<size_t>(view->buffer())];
+        if (bytes > kMostBytes)
+          return tooLarge("a tensor has " + std::to_string(bytes) + " bytes");
+      }
+    int64_t threads =
+        module.cuda()->Get(0)->kernels()->Get(step.number)->threads();
+    int64_t elements = 0;
+    if (!checkedMul(step.count, threads, elements) || elements > kMostElements)
+      return tooLarge("there are " + std::to_string(step.count) +
+                      " workgroups of " + std::to_string(threads));
+    return {};
   }
 
   Status addCall(const fb::HostCall &call) {
