@@ -126,6 +126,19 @@ TEST_F(ReferenceTest, BindsSymbols) {
             "expected 2 inputs, found 1");
 }
 
+TEST_F(ReferenceTest, NeedsLibraries) {
+  func::FuncOp function = parse(R"mlir(
+    func.func @main(%x: tensor<1x!dl.string>) -> tensor<1xi1> {
+      %0 = dl.string_match %x {pattern = "a"} : (tensor<1x!dl.string>) -> tensor<1xi1>
+      return %0 : tensor<1xi1>
+    })mlir");
+  Tensor text =
+      Tensor::storeStrings(mlir::dl::StringType::get(&context), {1}, {"a"});
+  EXPECT_EQ(collect([&] { EXPECT_TRUE(failed(interpret(function, text))); }),
+            "'dl.string_match' op needs the library of optional functions, "
+            "which this interpreter runs without");
+}
+
 TEST_F(ReferenceTest, ComputesOneOp) {
   func::FuncOp function = parse(R"mlir(
     func.func @main(%x: tensor<?xf32, #dl.dims<()[s0] -> (s0)>>) {

@@ -241,6 +241,7 @@ static Tensor fromRaw(Type type, Type declared, const RawTensor &raw) {
     return fromRaw(optional.getValueType(), optional.getValueType(), raw);
   if (auto sequence = dyn_cast<mlir::dl::SequenceType>(declared)) {
     std::vector<Tensor> elements;
+    elements.reserve(raw.elements.size());
     Type element = sequence.getElementType();
     for (const RawTensor &one : raw.elements)
       elements.push_back(fromRaw(element, element, one));

@@ -127,6 +127,7 @@ bool runModuleFile(const std::string &path,
     options.target = "cpu";
     runtime::Session session(module, options);
     std::vector<values::Value> bound;
+    bound.reserve(inputs.size());
     for (const RawTensor &input : inputs)
       bound.push_back(toValue(input));
     values::bindInputs(session, bound, {});
