@@ -7,14 +7,15 @@ MINUTES ?= 60
 venv = $(BUILD)/venv/bin
 timed = @tools/setup/timed.sh
 
-.PHONY: help setup configure build run test check-all fuzz bench clean
+.PHONY: help setup configure build run test check-all check-gpu fuzz bench clean
 .NOTPARALLEL:
 
 help:
 	@echo "make run        set up, build, compile a real model and run it"
 	@echo "make test       set up, build, run the tests"
 	@echo "make check-all  make test, the long tests, clang-tidy, a few minutes of fuzzing"
-	@echo "make fuzz   fuzzes the importer, the runtime and the file readers for MINUTES ($(MINUTES))"
+	@echo "make check-gpu  set up, build, take the figures of a CUDA device (MODELS=FOLDERS)"
+	@echo "make fuzz       fuzzes the importer, the runtime and the file readers for MINUTES ($(MINUTES))"
 	@echo "make bench      set up, build, measure this machine and the kernels on it"
 	@echo "make setup      install the packages that building needs"
 	@echo "make build      set up and build; binaries are in $(BUILD)/bin"
@@ -43,6 +44,9 @@ check-all: build
 	$(timed) check-all $(venv)/ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
 	$(timed) clang-tidy tools/ci/clang_tidy.sh $(BUILD) $(JOBS)
 	$(timed) fuzz $(venv)/python tools/ci/fuzz.py --build $(BUILD) --folder $(BUILD)-fuzz --jobs $(JOBS)
+
+check-gpu: build
+	$(timed) check-gpu $(venv)/python tools/compare/gpu.py --bin $(BUILD)/bin --models $(MODELS) --json $(BUILD)/gpu.json
 
 fuzz: build
 	$(timed) fuzz $(venv)/python tools/ci/fuzz.py --build $(BUILD) --folder $(BUILD)-fuzz --jobs $(JOBS) --minutes $(MINUTES)

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -50,6 +51,14 @@ found = [path for path in found if path and os.access(path, os.X_OK)]
 if found:
     config.available_features.add("ptxas")
     config.substitutions.append(("%ptxas", found[0]))
+
+# A CUDA device: some tests say what is missing where there is none.
+try:
+    listed = subprocess.run([tools["dl-run"], "--list-devices"], capture_output=True, text=True)
+    if "cuda:" in listed.stdout:
+        config.available_features.add("cuda-device")
+except OSError:
+    pass
 
 # An engine to compare with, which set-up does not install.
 if importlib.util.find_spec("openvino"):
