@@ -298,8 +298,9 @@ private:
         for (AffineExpr dim : mlir::dl::getDims(tensor))
           if (auto symbol = dyn_cast_or_null<AffineSymbolExpr>(dim))
             bound.insert(symbol.getPosition());
-    for (auto bind : function.getOps<mlir::dl::BindOp>())
-      bound.insert(bind.getSymbols().begin(), bind.getSymbols().end());
+    for (auto binding : function.getOps<mlir::dl::BindingInterface>())
+      bound.insert(binding.getBoundSymbols().begin(),
+                   binding.getBoundSymbols().end());
     for (unsigned i = 0; i < count; ++i) {
       if (bound.contains(i))
         continue;

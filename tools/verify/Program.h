@@ -74,7 +74,8 @@ struct Cut {
   mlir::SmallVector<mlir::Value> results;
   /// Values that become arguments.
   mlir::SmallVector<mlir::Value> given;
-  /// `dl.bind` ops that are left out; arguments give their symbols' values.
+  /// Ops that bind symbols and are left out; arguments give the symbols'
+  /// values.
   mlir::DenseSet<mlir::Operation *> unbound;
 };
 

@@ -106,7 +106,7 @@ private:
     Cut cut{getResults(), {}, {}};
     for (Operation *op : ops.take_front(count)) {
       llvm::append_range(cut.given, op->getResults());
-      if (isa<mlir::dl::BindOp>(op))
+      if (isa<mlir::dl::BindingInterface>(op))
         cut.unbound.insert(op);
     }
     return cut;
@@ -133,10 +133,11 @@ private:
         for (Operation *op :
              ArrayRef(ops).slice(start, std::min(size, ops.size() - start))) {
           llvm::append_range(cut.given, op->getResults());
-          if (isa<mlir::dl::BindOp>(op))
+          if (isa<mlir::dl::BindingInterface>(op))
             cut.unbound.insert(op);
         }
-        if (!adopt(cut))
+        // (An op that cannot go is passed by.)
+        if (!adopt(cut) || getOps().size() == ops.size())
           start += size;
       }
       if (size <= 1)
