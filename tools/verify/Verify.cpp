@@ -143,12 +143,12 @@ private:
     return runSteps(Phase::Import);
   }
 
-  /// The type of an input or output that is no tensor of numbers; null where
-  /// all are.
+  /// The type of an input or output of complex numbers; null where there is
+  /// none.
   static Type findUncompared(func::FuncOp function) {
     auto isOther = [](Type type) {
-      return !isa<RankedTensorType>(type) ||
-             !getElementTypeOrSelf(type).isIntOrFloat();
+      return type.walk([](ComplexType) { return WalkResult::interrupt(); })
+          .wasInterrupted();
     };
     for (TypeRange types : {TypeRange(function.getArgumentTypes()),
                             TypeRange(function.getResultTypes())})
