@@ -15,7 +15,6 @@ using namespace mlir;
 using namespace ::dl::gpucode;
 using mlir::dl::cpu::Buffer;
 using mlir::dl::cpu::Contraction;
-using mlir::dl::cpu::ElementEmitter;
 using mlir::dl::cpu::Position;
 
 namespace dl::gpucode {

@@ -51,6 +51,7 @@ Status Driver::open(std::shared_ptr<Driver> &result) {
   if (!driver->library)
     return {Code::NotFound,
             std::string("there is no CUDA driver: cannot open ") + kLibrary};
+  // NOLINTBEGIN(bugprone-macro-parentheses): names, lists of parameters
 #define DLRT_CUDA_LOAD(name, symbol, parameters)                               \
   driver->name = reinterpret_cast<Result(*) parameters>(                       \
       getSymbol(driver->library, symbol));                                     \
@@ -59,6 +60,7 @@ Status Driver::open(std::shared_ptr<Driver> &result) {
             std::string(kLibrary) + " is too old: it lacks " + symbol};
   DLRT_CUDA_FUNCTIONS(DLRT_CUDA_LOAD)
 #undef DLRT_CUDA_LOAD
+  // NOLINTEND(bugprone-macro-parentheses)
   int count = 0;
   Result started = driver->init(0);
   if (started == kNoDevice)

@@ -97,10 +97,13 @@ public:
   /// Success, or a status that names the call and what the driver says.
   Status check(Result result, const char *call) const;
 
+  // Names and lists of parameters stand in no parentheses.
+  // NOLINTBEGIN(bugprone-macro-parentheses)
 #define DLRT_CUDA_DECLARE(name, symbol, parameters)                            \
   Result(*name) parameters = nullptr;
   DLRT_CUDA_FUNCTIONS(DLRT_CUDA_DECLARE)
 #undef DLRT_CUDA_DECLARE
+  // NOLINTEND(bugprone-macro-parentheses)
 
 private:
   Driver() = default;
