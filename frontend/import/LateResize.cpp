@@ -69,6 +69,8 @@ private:
       return centered;
     if (mode.coordinates == "pytorch_half_pixel")
       return unlessOne(out, centered, -0.5);
+    if (mode.coordinates == "tf_half_pixel_for_nn")
+      return math.div(math.add(x, 0.5), of.scale);
     if (mode.coordinates == "half_pixel_symmetric") {
       Value size = context.cast(context.sizeScalar(of.output), f64());
       Value adjustment = math.div(size, out);

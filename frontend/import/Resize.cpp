@@ -51,6 +51,8 @@ static double getSource(const ResizeMode &mode, const Axis &of, double x) {
     return (x + 0.5) / of.scale - 0.5;
   if (mode.coordinates == "pytorch_half_pixel")
     return out == 1 ? -0.5 : (x + 0.5) / of.scale - 0.5;
+  if (mode.coordinates == "tf_half_pixel_for_nn") // of opset 11 alone
+    return (x + 0.5) / of.scale;
   if (mode.coordinates == "half_pixel_symmetric") {
     double adjustment = static_cast<double>(of.output) / out;
     return in / 2 * (1 - adjustment) + (x + 0.5) / of.scale - 0.5;
@@ -229,7 +231,8 @@ static FailureOr<ResizeMode> getMode(NodeContext &context) {
                            "', expected nearest, linear or cubic");
   constexpr StringRef known[] = {"align_corners",      "asymmetric",
                                  "half_pixel",         "half_pixel_symmetric",
-                                 "pytorch_half_pixel", "tf_crop_and_resize"};
+                                 "pytorch_half_pixel", "tf_crop_and_resize",
+                                 "tf_half_pixel_for_nn"};
   if (!llvm::is_contained(known, mode.coordinates))
     return context.invalid("coordinate_transformation_mode '" +
                            Twine(mode.coordinates) + "' is not known");
