@@ -91,6 +91,9 @@ private:
   }
 
   Value getNearest(const LateAxis &of, Value source) {
+    if (mode.nearest == kNearestOfOpset10)
+      return clamp(of, math.select(math.compare(Predicate::Lt, of.scale, 1.0),
+                                   ceil(source), floor(source)));
     Value rounded = mode.nearest == "floor"  ? floor(source)
                     : mode.nearest == "ceil" ? ceil(source)
                     : mode.nearest == "round_prefer_ceil"

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "frontend/import/Legacy.h"
+#include "frontend/import/Resize.h"
 #include "onnx/onnx_pb.h"
 #include "llvm/ADT/StringSwitch.h"
 
@@ -308,7 +309,7 @@ static bool buildUpsample(LegacyBody &of) {
 static bool buildResize(LegacyBody &of) {
   onnx::NodeProto &node = of.finish("Resize", {of.input(0), "", of.input(1)});
   LegacyBody::setString(node, "coordinate_transformation_mode", "asymmetric");
-  LegacyBody::setString(node, "nearest_mode", "floor");
+  LegacyBody::setString(node, "nearest_mode", kNearestOfOpset10.str());
   return true;
 }
 

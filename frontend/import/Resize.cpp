@@ -71,7 +71,9 @@ static double getCubicWeight(double x, double a) {
   return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
 }
 
-static double roundNearest(const ResizeMode &mode, double x) {
+static double roundNearest(const ResizeMode &mode, const Axis &of, double x) {
+  if (mode.nearest == kNearestOfOpset10)
+    return of.scale < 1 ? std::ceil(x) : std::floor(x);
   if (mode.nearest == "floor")
     return std::floor(x);
   if (mode.nearest == "ceil")
@@ -98,7 +100,7 @@ static Taps getTaps(const ResizeMode &mode, const Axis &of) {
     };
     if (isNearest) {
       taps.positions.push_back(
-          clamp(static_cast<int64_t>(roundNearest(mode, source))));
+          clamp(static_cast<int64_t>(roundNearest(mode, of, source))));
       taps.weights.push_back(1);
       continue;
     }
@@ -229,15 +231,15 @@ static FailureOr<ResizeMode> getMode(NodeContext &context) {
       mode.interpolation != "cubic")
     return context.invalid("mode is '" + Twine(mode.interpolation) +
                            "', expected nearest, linear or cubic");
-  constexpr StringRef known[] = {"align_corners",      "asymmetric",
-                                 "half_pixel",         "half_pixel_symmetric",
-                                 "pytorch_half_pixel", "tf_crop_and_resize",
+  constexpr StringRef known[] = {"align_corners",       "asymmetric",
+                                 "half_pixel",          "half_pixel_symmetric",
+                                 "pytorch_half_pixel",  "tf_crop_and_resize",
                                  "tf_half_pixel_for_nn"};
   if (!llvm::is_contained(known, mode.coordinates))
     return context.invalid("coordinate_transformation_mode '" +
                            Twine(mode.coordinates) + "' is not known");
   constexpr StringRef roundings[] = {"round_prefer_floor", "round_prefer_ceil",
-                                     "floor", "ceil"};
+                                     "floor", "ceil", kNearestOfOpset10};
   if (!llvm::is_contained(roundings, mode.nearest))
     return context.invalid("nearest_mode '" + Twine(mode.nearest) +
                            "' is not known");

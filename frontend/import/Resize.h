@@ -9,6 +9,11 @@
 namespace dl::frontend {
 
 /// The attributes of a Resize.
+/// A `nearest_mode` that no model has: what ONNX leaves open for opset 10, as
+/// its cases and ONNX Runtime have it: down where the scale enlarges, up where
+/// it shrinks.
+constexpr llvm::StringLiteral kNearestOfOpset10 = "opset 10";
+
 struct ResizeMode {
   std::string interpolation, coordinates, nearest;
   double cubicA, extrapolation;
