@@ -93,6 +93,16 @@ private:
 
 } // namespace
 
+/// The operands that are read, the real part and perhaps the imaginary one; of
+/// others, the shape alone counts.
+static SmallVector<OpOperand *> getParts(linalg::GenericOp op) {
+  SmallVector<OpOperand *> parts;
+  for (OpOperand *operand : op.getDpsInputOperands())
+    if (!op.getMatchingBlockArgument(operand).use_empty())
+      parts.push_back(operand);
+  return parts;
+}
+
 std::optional<FourierMatch> FourierMatch::match(func::FuncOp source) {
   auto terminator =
       cast<func::ReturnOp>(source.getBody().front().getTerminator());
@@ -102,7 +112,8 @@ std::optional<FourierMatch> FourierMatch::match(func::FuncOp source) {
   std::optional<FourierForm> form = op ? getFourierForm(op) : std::nullopt;
   if (!form)
     return std::nullopt;
-  FourierMatch result{op, *form, {}, op.getNumDpsInputs(), 0, 0};
+  FourierMatch result{op, *form, {}, static_cast<int64_t>(getParts(op).size()),
+                      0,  0};
   op.walk([&](tensor::ExtractOp read) {
     if (!result.roots && !read.getTensor().getDefiningOp<linalg::GenericOp>())
       result.roots = read.getTensor();
@@ -191,17 +202,16 @@ void FourierEmitter::loadRows(Value first, Value count) {
           dims[rank - 2] = dims[rank - 1] = index.uniform(index.constant(0));
           dims[rank] = index.uniform(n);
           dims[rank].stride = 1;
-          for (OpOperand *operand : op.getDpsInputOperands()) {
+          for (auto [part, operand] : llvm::enumerate(getParts(op))) {
             Element element = emitter.read(
                 operand->get(),
                 emitter.mapPosition(op.getMatchingIndexingMap(operand), dims));
             if (emitter.failed())
               return;
             // Lanes behind the end are not read again.
-            Value to =
-                index.add(at(row, rowVectors * width,
-                             operand->getOperandNumber() * partVectors * width),
-                          n);
+            Value to = index.add(at(row, rowVectors * width,
+                                    int64_t(part) * partVectors * width),
+                                 n);
             vector::StoreOp::create(builder, loc, emitter.toVector(element),
                                     rows, ValueRange{to});
           }
