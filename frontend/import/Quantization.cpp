@@ -56,12 +56,15 @@ static Value spread(NodeContext &context, Value parameter, Value x,
 }
 
 /// round(value / scale) + zero point, within the range of an integer or narrow
-/// float type. `value` and `scale` are floats; the zero point may be null.
+/// float type. `value` and `scale` are floats; the zero point may be null. The
+/// quotient is one of `precision`.
 static Value quantize(NodeContext &context, Value value, Value scale,
-                      Value zeroPoint, Type target) {
+                      Value zeroPoint, Type target, Type precision) {
   Arithmetic math(context);
   Type f32 = context.builder.getF32Type();
   Value result = math.div(context.cast(value, f32), context.cast(scale, f32));
+  if (result && (precision.isF16() || precision.isBF16()))
+    result = context.cast(context.cast(result, precision), f32);
   auto type = dyn_cast<IntegerType>(target);
   if (type && result)
     result = context.create<RoundOp>(result);
@@ -112,7 +115,19 @@ static LogicalResult importQuantizeLinear(NodeContext &context) {
   Value scale = spread(context, context.input(1), x, axis);
   if (zeroPoint)
     zeroPoint = spread(context, zeroPoint, x, axis);
-  return context.setResults(quantize(context, x, scale, zeroPoint, type));
+  if (!scale)
+    return failure();
+  // Before opset 23, nothing says in which type a quotient is.
+  constexpr int64_t kFirstWithPrecision = 23;
+  Type precision = context.opset < kFirstWithPrecision
+                       ? context.builder.getF32Type()
+                       : NodeContext::elementType(scale);
+  if (int64_t given = context.getInt("precision", 0))
+    precision = context.getElementType(static_cast<int32_t>(given));
+  if (!precision)
+    return failure();
+  return context.setResults(
+      quantize(context, x, scale, zeroPoint, type, precision));
 }
 
 /// value - zero point, in i32.
@@ -197,7 +212,7 @@ static LogicalResult importQLinearMatMul(NodeContext &context) {
                          context.cast(context.input(4), f32));
   return context.setResults(quantize(
       context, math.mul(product, scale), asColumn(context, context.input(6)),
-      asColumn(context, context.input(7)), type));
+      asColumn(context, context.input(7)), type, f32));
 }
 
 static LogicalResult importQLinearConv(NodeContext &context) {
@@ -215,8 +230,8 @@ static LogicalResult importQLinearConv(NodeContext &context) {
   Value scale = math.mul(scalar(1), spread(context, context.input(4), sum, 1));
   Value result =
       math.mul(context.cast(sum, context.builder.getF32Type()), scale);
-  return context.setResults(
-      quantize(context, result, scalar(6), scalar(7), type));
+  return context.setResults(quantize(context, result, scalar(6), scalar(7),
+                                     type, context.builder.getF32Type()));
 }
 
 void frontend::addQuantizationRules(RuleTable &table) {
