@@ -86,5 +86,6 @@ void frontend::addContractionRules(RuleTable &table) {
   addQuantizationRules(table);
   addDeterminantRules(table);
   addMelWeightRules(table);
+  addWindowFunctionRules(table);
   addSignalRules(table);
 }

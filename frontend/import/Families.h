@@ -27,6 +27,7 @@ void addConvolutionRules(RuleTable &table);
 void addDeterminantRules(RuleTable &table);
 void addEinsumRules(RuleTable &table);
 void addMelWeightRules(RuleTable &table);
+void addWindowFunctionRules(RuleTable &table);
 void addQuantizationRules(RuleTable &table);
 void addSignalRules(RuleTable &table);
 /// Shape.

@@ -52,10 +52,29 @@ static Normalized normalize(NodeContext &context, Value x,
 // BatchNormalization
 //===----------------------------------------------------------------------===//
 
-/// The statistics of a batch, and the running ones that follow from them.
-static LogicalResult importTrainingBatchNorm(NodeContext &context, Value x,
-                                             Value scale, Value bias,
-                                             Value mean, Value variance) {
+/// The widest of the types of `values`, and at least f32.
+static Type getWidestStatisticsType(NodeContext &context, ValueRange values) {
+  Type widest = context.builder.getF32Type();
+  for (Value value : values) {
+    Type type = NodeContext::elementType(value);
+    if (type.getIntOrFloatBitWidth() > widest.getIntOrFloatBitWidth())
+      widest = type;
+  }
+  return widest;
+}
+
+namespace {
+/// What a batch gives: the normalized one, and the running statistics.
+struct TrainingBatchNorm {
+  Value result, mean, variance;
+};
+} // namespace
+
+/// The statistics of a batch, and the running ones that follow from them. All
+/// operands have one type.
+static TrainingBatchNorm buildTrainingBatchNorm(NodeContext &context, Value x,
+                                                Value scale, Value bias,
+                                                Value mean, Value variance) {
   Arithmetic math(context);
   int64_t rank = NodeContext::rank(x);
   double epsilon = context.getFloat("epsilon", 1e-5f);
@@ -72,8 +91,7 @@ static LogicalResult importTrainingBatchNorm(NodeContext &context, Value x,
   auto update = [&](Value running, Value batch) {
     return math.add(math.mul(running, momentum), math.mul(batch, 1 - momentum));
   };
-  return context.setResults(
-      {result, update(mean, batchMean), update(variance, batchVariance)});
+  return {result, update(mean, batchMean), update(variance, batchVariance)};
 }
 
 /// x * s + t with s = scale / sqrt(variance + epsilon), t = bias - mean * s.
@@ -82,25 +100,33 @@ static LogicalResult importBatchNormalization(NodeContext &context) {
   Value x = context.input(0);
   Type type = NodeContext::elementType(x);
   int64_t rank = NodeContext::rank(x);
-  if (rank < 2)
-    return context.invalid("its input has rank " + Twine(rank) +
-                           ", expected 2 or more");
+  if (rank < 1)
+    return context.invalid("its input has rank 0, expected 1 or more");
+  Exprs dims = NodeContext::dims(x);
+  // A vector is a batch of one channel.
+  if (rank == 1)
+    x = context.reshape(x, {dims[0], context.constantExpr(1)}), rank = 2;
   SmallVector<Value> parameters;
   for (size_t i = 1; i < 5; ++i)
     parameters.push_back(context.input(i));
   auto [scale, bias, mean, variance] =
       std::tie(parameters[0], parameters[1], parameters[2], parameters[3]);
-  if (context.getInt("training_mode", 0)) {
-    if (!llvm::all_of(parameters, [&](Value p) {
-          return NodeContext::elementType(p) == type;
-        }))
-      return context.unsupported(
-          "training mode with operands of several types is not supported");
-    return importTrainingBatchNorm(context, x, scale, bias, mean, variance);
-  }
-  Type statistics = getStatisticsType(context, NodeContext::elementType(mean));
+  bool training = context.getInt("training_mode", 0);
+  Type running = NodeContext::elementType(mean);
+  Type statistics =
+      training
+          ? getWidestStatisticsType(context, {x, scale, bias, mean, variance})
+          : getStatisticsType(context, running);
   for (Value &parameter : parameters)
     parameter = context.cast(parameter, statistics);
+  if (training) {
+    TrainingBatchNorm batch = buildTrainingBatchNorm(
+        context, context.cast(x, statistics), scale, bias, mean, variance);
+    return context.setResults(
+        {context.reshape(context.cast(batch.result, type), dims),
+         context.cast(batch.mean, running),
+         context.cast(batch.variance, running)});
+  }
   Value inverse =
       math.rsqrt(math.add(variance, context.getFloat("epsilon", 1e-5f)));
   Value factor = math.mul(scale, inverse);
@@ -108,7 +134,7 @@ static LogicalResult importBatchNormalization(NodeContext &context) {
   Value result = math.add(
       math.mul(context.cast(x, statistics), asChannels(context, factor, rank)),
       asChannels(context, shift, rank));
-  return context.setResults(context.cast(result, type));
+  return context.setResults(context.reshape(context.cast(result, type), dims));
 }
 
 //===----------------------------------------------------------------------===//
@@ -131,8 +157,12 @@ static LogicalResult importLayerNormalization(NodeContext &context) {
   Value result = math.mul(context.cast(normalized.value, type), scale);
   if (bias)
     result = math.add(result, bias);
-  return context.setResults(
-      {result, normalized.mean, normalized.inverseDeviation});
+  // They have the type that stash_type names, whatever they come from.
+  Type stash = statistics;
+  if (!stash.isBF16())
+    stash = context.builder.getF32Type();
+  return context.setResults({result, context.cast(normalized.mean, stash),
+                             context.cast(normalized.inverseDeviation, stash)});
 }
 
 static LogicalResult importRMSNormalization(NodeContext &context) {

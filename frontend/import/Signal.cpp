@@ -366,7 +366,8 @@ static bool mayChooseAxis(NodeContext &context, Value x, int64_t length) {
   if (!context.runsOnce() || NodeContext::rank(x) < 2)
     return false;
   bool isHalf = context.getInt("inverse", 0) && context.getInt("onesided", 0);
-  for (AffineExpr dim : ArrayRef(NodeContext::dims(x)).drop_back()) {
+  SmallVector<AffineExpr> dims = NodeContext::dims(x);
+  for (AffineExpr dim : ArrayRef(dims).drop_back()) {
     auto size = dyn_cast<AffineConstantExpr>(dim);
     if (!size || size.getValue() < (isHalf ? 2 : 1) ||
         size.getValue() > kMaxLength / 2)
