@@ -117,8 +117,15 @@ static LogicalResult importBatchNormalization(NodeContext &context) {
       training
           ? getWidestStatisticsType(context, {x, scale, bias, mean, variance})
           : getStatisticsType(context, running);
-  for (Value &parameter : parameters)
+  for (Value &parameter : parameters) {
+    if (NodeContext::rank(parameter) == 1 &&
+        failed(context.requireEqual(NodeContext::dim(parameter, 0),
+                                    NodeContext::dim(x, 1),
+                                    "a parameter has not one element for each "
+                                    "channel")))
+      return failure();
     parameter = context.cast(parameter, statistics);
+  }
   if (training) {
     TrainingBatchNorm batch = buildTrainingBatchNorm(
         context, context.cast(x, statistics), scale, bias, mean, variance);

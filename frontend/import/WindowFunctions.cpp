@@ -35,11 +35,12 @@ static LogicalResult importWindow(NodeContext &context, const CosineSum &a) {
   Value fraction = math.div(math.iota(*size, 0, 1, f64),
                             context.cast(context.sizeScalar(period), f64));
   Value angle = math.mul(math.sub(fraction, 0.5), 2 * M_PI);
-  Value result = math.add(math.mul(context.create<CosOp>(angle), a[1]), a[0]);
+  Value result = math.mul(context.create<CosOp>(angle), a[1]);
   if (a[2] != 0)
     result = math.add(
         result, math.mul(context.create<CosOp>(math.mul(angle, 2.0)), a[2]));
-  return context.setResults(context.cast(result, type));
+  // a[0] last: 0.5 + 0.08 + 0.42 is 1, other orders round below it.
+  return context.setResults(context.cast(math.add(result, a[0]), type));
 }
 
 template <int kA0, int kA1, int kA2, int kDenominator>
