@@ -114,6 +114,43 @@ def FoldConstants : Pass<"dl-fold-constants"> {
   }];
 }
 
+def SkipZeroRows : Pass<"dl-skip-zero-rows", "::mlir::func::FuncOp"> {
+  let summary = "compute no rows that are multiplied by zero";
+  let description = [{
+    A mixture of experts is often exported as a sum over all experts, each computed
+    for all tokens and multiplied by a weight that is zero for the tokens that were
+    not sent to it. Where such a weight, one for each row, is zero by a condition of
+    the run (`isZeroByChoice`), and the products before it are worth it, the rows
+    that count are found, gathered, computed and scattered. So is a choice between
+    a value and zero, row by row.
+
+    0 times infinity or NaN is NaN: without `assume-finite`, products stay as they
+    are, and choices alone are taken.
+
+    Example, with more multiplications:
+    ```mlir
+    %0 = dl.matmul %x, %w : (tensor<8x4xf32>, tensor<4x4xf32>) -> tensor<8x4xf32>
+    %1 = dl.cast %mask : (tensor<8x1xi1>) -> tensor<8x1xf32>
+    %2 = dl.mul %1, %0 : (tensor<8x1xf32>, tensor<8x4xf32>) -> tensor<8x4xf32>
+    %3 = dl.add %acc, %2 : (tensor<8x4xf32>, tensor<8x4xf32>) -> tensor<8x4xf32>
+    ```
+    becomes, %n being the number of rows of %1 that are not zero, %p their positions,
+    and s0 the symbol that %n is bound to,
+    ```mlir
+    dl.bind %n {symbols = array<i64: 0>, message = "..."} : tensor<1xi64>
+    %a = dl.gather %x, %p {axis = 0 : i64} : ... -> tensor<?x4xf32, #dl.dims<()[s0] -> (s0, 4)>>
+    %b = dl.matmul %a, %w : ...
+    %c = dl.gather %1, %p {axis = 0 : i64} : ...
+    %d = dl.mul %c, %b : ...
+    %3 = dl.scatter_nd add, %acc, %p, %d : ...
+    ```
+  }];
+  let options = [
+    Option<"assumeFinite", "assume-finite", "bool", /*default=*/"true",
+           "take products with zero for zero">,
+  ];
+}
+
 def SimplifyArithmetic : Pass<"dl-simplify-arithmetic"> {
   let summary = "rewrite arithmetic into cheaper forms";
   let description = [{

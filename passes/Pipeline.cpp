@@ -80,6 +80,11 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createDecomposeConvTranspose());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createFoldConstants());
+  if (options.skipZeroRows) {
+    SkipZeroRowsOptions routing;
+    routing.assumeFinite = options.assumeFinite;
+    manager.addNestedPass<func::FuncOp>(createSkipZeroRows(routing));
+  }
   manager.addPass(createChannelsLast());
   manager.addPass(createSinkTransposes());
   manager.addPass(createPointwiseConvToMatmul());

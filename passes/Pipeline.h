@@ -49,6 +49,12 @@ struct PipelineOptions {
   Precision precision = Precision::F32;
   /// Products of fewer multiplications stay in f32.
   int64_t minMultiplications = kSmallProduct;
+  /// Take values of the model for finite: a product with zero is zero, and what
+  /// only feeds such products is not computed.
+  bool assumeFinite = true;
+  /// Let a run find out how many rows are worth computing. Not for devices that
+  /// prepare a graph of work for given sizes.
+  bool skipZeroRows = true;
   /// Leave the legality check at each phase's end out.
   bool skipChecks = false;
   /// More passes, in MLIR's notation, each at the end of a phase; they must be

@@ -396,8 +396,10 @@ static LogicalResult importDFT(NodeContext &context) {
         !late.bind(context.intConstant({}),
                    context.create<AndOp>(axes.isValid, isOuter), "the axis"))
       return failure();
-    return context.setResults(
-        chooseAxis(context, x, late.toScalar(axes.list), 0, *length));
+    Value axis = late.toScalar(axes.list);
+    if (!axis)
+      return failure();
+    return context.setResults(chooseAxis(context, x, axis, 0, *length));
   }
   int64_t attribute = context.getInt("axis", context.opset < 20 ? 1 : -2);
   auto given = getNumber(context, 2, attribute, "the axis");

@@ -28,6 +28,7 @@ Error setTarget(StringRef text, CompileOptions &options) {
   options.target = isCuda          ? Target::Cuda
                    : name == "cpu" ? Target::Cpu
                                    : Target::Reference;
+  options.pipeline.skipZeroRows = options.target == Target::Cpu;
   if (!isDetailed)
     return Error::success();
   std::optional<ptx::PtxTarget> arch = ptx::parseTarget(detail);

@@ -7,6 +7,7 @@
 #include "ir/dialect/Locations.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassInstrumentation.h"
+#include "passes/Assumptions.h"
 #include "passes/Constants.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -142,6 +143,12 @@ void SourceTrace::watch(PassManager &manager) {
 }
 
 void SourceTrace::endPhase(Phase phase, ModuleOp module) {
+  if (phase == Phase::Simplify)
+    module.walk([&](func::FuncOp function) {
+      if (auto given = function->getAttrOfType<ArrayAttr>(kAssumptionsAttr))
+        for (auto sentence : given.getAsRange<StringAttr>())
+          trace.assumptions.push_back(sentence.str());
+    });
   if (phase == Phase::Fuse)
     collectGroups(module);
   if (phase == Phase::Lower)

@@ -61,6 +61,12 @@ struct CommandLine {
                "multiplications in f32, which would gain nothing (default: "
                "65536)"),
       cl::value_desc("N"), cl::cat(category)};
+  cl::opt<bool> assumeFinite{
+      "assume-finite", cl::init(true),
+      cl::desc("Take zero times any value for zero, so that experts of a "
+               "mixture compute the tokens alone that are sent to them "
+               "(default); =false where values may be infinite or NaN"),
+      cl::cat(category)};
   cl::list<std::string> dims{
       "dim",
       cl::desc("Give a named dimension of the model's inputs a fixed size"),
@@ -271,6 +277,7 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
   if (Error error = setPrecision(line.precision, options))
     return error;
   options.pipeline.minMultiplications = line.narrowFrom;
+  options.pipeline.assumeFinite = line.assumeFinite;
   for (const std::string &dim : line.dims)
     if (Error error = addDim(dim, options))
       return error;

@@ -48,6 +48,7 @@ public:
             {"producer", trace.producer},
             {"model", trace.model},
             {"target", makeTarget()},
+            {"assumptions", trace.assumptions},
             {"symbols", example.symbols},
             {"machine", makeMachine()},
             {"measured", example.measured},

@@ -54,6 +54,8 @@ struct TracedStep {
 struct Trace {
   std::string producer; // the compiler
   std::string model;    // the file
+  /// What passes have taken for granted, in sentences.
+  std::vector<std::string> assumptions;
   std::vector<TracedNode> nodes;
   std::vector<TracedStep> steps;
 };

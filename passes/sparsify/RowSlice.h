@@ -1,0 +1,54 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The ops that compute each row of a value from the same row of others, so that
+// they may be run on some rows alone.
+
+#ifndef DL_PASSES_SPARSIFY_ROWSLICE_H
+#define DL_PASSES_SPARSIFY_ROWSLICE_H
+
+#include "ir/dialect/Dialect.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace mlir::dl {
+
+/// A row is what lies at one position of a value's first `numRowDims`
+/// dimensions. The slice holds the ops before `root`, in its block, that only
+/// feed `root`, and in which rows do not meet.
+class RowSlice {
+public:
+  /// `root` is the result of an op; it has more than `numRowDims` dimensions.
+  RowSlice(Value root, int64_t numRowDims);
+
+  bool empty() const { return ops.empty(); }
+  /// Multiplications of contractions for one row; those of symbolic sizes count
+  /// with 1 for each symbol.
+  int64_t getMultiplications() const { return multiplications; }
+  /// The number of rows of `root`.
+  AffineExpr getNumRows() const;
+
+  /// Computes `root` for the rows whose numbers `positions`, i64 [count],
+  /// lists: the result is [1.., count, dims of a row..], of the rank of `root`.
+  Value createOnRows(OpBuilder &builder, Value positions) const;
+
+  /// These rows of a value that has the row dimensions of `root`.
+  Value createRows(OpBuilder &builder, Value value, Value positions) const;
+
+private:
+  void include(Operation *op);
+  bool hasRows(Value value) const;
+  RankedTensorType getTypeOnRows(Value value, AffineExpr count) const;
+
+  Value root;
+  int64_t numRowDims;
+  SmallVector<AffineExpr> rowDims;
+  SmallVector<Operation *> ops;   ///< in order
+  llvm::SetVector<Value> sources; ///< values whose rows the ops read
+  int64_t multiplications = 0;
+};
+
+} // namespace mlir::dl
+
+#endif // DL_PASSES_SPARSIFY_ROWSLICE_H
