@@ -19,7 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   ScopedDiagnosticHandler handler(&context,
                                   [](Diagnostic &) { return success(); });
   ParserConfig config(&context);
-  StringRef text(reinterpret_cast<const char *>(data), size);
+  // MLIR's lexer reads up to a zero byte, which follows every file in memory.
+  std::string text(reinterpret_cast<const char *>(data), size);
   OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, config);
   if (!module)
     return 0;
