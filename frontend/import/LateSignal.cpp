@@ -91,8 +91,10 @@ static Value transform(NodeContext &context, Value x, const LateTransform &of) {
 
 /// The parts, real or real and imaginary, in the last dimension of x.
 static std::optional<int64_t> getParts(NodeContext &context, Value x) {
-  auto parts = dyn_cast<AffineConstantExpr>(
-      NodeContext::dim(x, NodeContext::rank(x) - 1));
+  int64_t rank = NodeContext::rank(x);
+  auto parts =
+      rank == 0 ? AffineConstantExpr()
+                : dyn_cast<AffineConstantExpr>(NodeContext::dim(x, rank - 1));
   if (parts && (parts.getValue() == 1 || parts.getValue() == 2))
     return parts.getValue();
   (void)context.invalid("its last dimension is not 1 or 2");

@@ -377,6 +377,10 @@ static bool mayChooseAxis(NodeContext &context, Value x, int64_t length) {
 }
 
 static LogicalResult importDFT(NodeContext &context) {
+  if (NodeContext::rank(context.input(0)) < 2)
+    return context.invalid("its input has rank " +
+                           Twine(NodeContext::rank(context.input(0))) +
+                           ", expected 2 or more");
   if (!isKnown(context, context.input(1)))
     return importLateDFT(context);
   Value x = context.input(0);
@@ -424,6 +428,9 @@ static LogicalResult importSTFT(NodeContext &context) {
   if (NodeContext::rank(signal) != 3)
     return context.invalid("its signal has rank " +
                            Twine(NodeContext::rank(signal)) + ", expected 3");
+  if (window && NodeContext::rank(window) != 1)
+    return context.invalid("its window has rank " +
+                           Twine(NodeContext::rank(window)) + ", expected 1");
   auto step = getKnownInt(context, context.input(1), "the step");
   AffineExpr samples = NodeContext::dim(signal, 1);
   AffineExpr whole = window ? NodeContext::dim(window, 0) : samples;
@@ -462,6 +469,9 @@ static LogicalResult importSTFT(NodeContext &context) {
 // Col2Im
 //===----------------------------------------------------------------------===//
 
+/// Elements of the filter; larger ones are scattered.
+constexpr int64_t kMaxFilterSize = int64_t(1) << 22;
+
 /// Blocks added up where they overlap: a transposed convolution whose filters
 /// each have a one at the place of their channel.
 static LogicalResult importCol2Im(NodeContext &context) {
@@ -477,9 +487,12 @@ static LogicalResult importCol2Im(NodeContext &context) {
   auto window = getWindowAttributes(context, *block);
   if (!window)
     return failure();
-  int64_t blockSize = 1;
+  int64_t blockSize = 1, filterSize = 1;
+  bool overflows = false;
   for (int64_t size : *block)
-    blockSize *= size;
+    overflows |= size < 0 || llvm::MulOverflow(blockSize, size, blockSize);
+  if (overflows || llvm::any_of(*image, [](int64_t size) { return size < 0; }))
+    return context.invalid("its shapes are out of range");
   auto rows = dims.size() == 3 ? dyn_cast<AffineConstantExpr>(dims[1])
                                : AffineConstantExpr();
   if (dims.size() == 3 && !rows)
@@ -487,19 +500,24 @@ static LogicalResult importCol2Im(NodeContext &context) {
   if (!rows || image->size() != block->size() || blockSize < 1 ||
       rows.getValue() % blockSize)
     return context.invalid("its shapes do not fit together");
+  if (llvm::MulOverflow(rows.getValue(), blockSize, filterSize) ||
+      filterSize > kMaxFilterSize)
+    return importLateCol2Im(context);
   Exprs grid = {dims[0], dims[1]};
   Exprs result = {dims[0], context.constantExpr(rows.getValue() / blockSize)};
   SmallVector<int64_t> filterShape = {rows.getValue(), 1};
   for (size_t i = 0; i < block->size(); ++i) {
     int64_t reach = getReach(window->sizes[i], window->dilations[i]);
     int64_t padded = (*image)[i] + window->low[i] + window->high[i];
+    if (reach > padded)
+      return context.invalid("a block is larger than the image");
     grid.push_back(
         context.constantExpr((padded - reach) / window->strides[i] + 1));
     result.push_back(context.constantExpr((*image)[i]));
     filterShape.push_back((*block)[i]);
   }
   Type type = NodeContext::elementType(x);
-  SmallVector<double> filter(rows.getValue() * blockSize, 0);
+  SmallVector<double> filter(filterSize, 0);
   for (int64_t row = 0; row < rows.getValue(); ++row)
     filter[row * blockSize + row % blockSize] = 1;
   if (!isa<FloatType>(type))
