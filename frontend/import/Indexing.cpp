@@ -189,6 +189,13 @@ static LogicalResult importTensorScatter(NodeContext &context) {
     return failure();
   if (*axis == 0)
     return context.invalid("its axis is the batch dimension");
+  if (NodeContext::rank(update) != rank)
+    return context.invalid("its update has rank " +
+                           Twine(NodeContext::rank(update)) + ", expected " +
+                           Twine(rank));
+  if (start && NodeContext::rank(start) != 1)
+    return context.invalid("its write indices have rank " +
+                           Twine(NodeContext::rank(start)) + ", expected 1");
   Type i64 = context.builder.getI64Type();
   AffineExpr size = NodeContext::dim(cache, *axis);
   Value position = math.iota(NodeContext::dim(update, *axis), *axis, rank, i64);

@@ -91,6 +91,8 @@ private:
         return bad("an input has no slot");
       filled[i] = true;
     }
+    if (count(plan.output_slots()) > count(entry.outputs()))
+      return bad("there are more slots of outputs than outputs");
     for (uint32_t i = 0; i < count(entry.outputs()); ++i) {
       bool isTensor = entry.outputs()->Get(i)->kind() == fb::ValueKind_Tensor;
       int32_t slot =

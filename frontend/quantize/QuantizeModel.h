@@ -1,0 +1,75 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Edits ONNX models for post-training quantization: finds the products whose
+// weights are known, shows the values that they read, and puts quantization
+// around them. What comes out is ONNX that other tools read, too.
+
+#ifndef DL_FRONTEND_QUANTIZE_QUANTIZEMODEL_H
+#define DL_FRONTEND_QUANTIZE_QUANTIZEMODEL_H
+
+#include "frontend/onnx/Model.h"
+
+#include <cstdint>
+#include <map>
+
+namespace dl::frontend {
+
+/// A product (Conv, MatMul, Gemm) of a value of the run and a weight of
+/// float32, both of them in the main graph.
+struct ProductSite {
+  int node = 0;              ///< number in the graph
+  std::string name, op;      ///< as in messages
+  std::string input;         ///< the value of the run
+  std::string weight;        ///< the initializer
+  std::vector<int64_t> dims; ///< of the weight
+  int channelAxis = 0;       ///< of the weight: what the result's channels are
+  /// The weight is [N, K] and transposed on the way, by the node of this
+  /// number.
+  int transpose = -1;
+  /// Why it is to stay in float32; empty where it may be quantized.
+  std::string reason;
+};
+
+/// An asymmetric scale of ui8.
+struct ActivationScale {
+  float scale = 1;
+  uint8_t zeroPoint = 0;
+};
+
+enum class WeightKind {
+  Int8, ///< QuantizeLinear and DequantizeLinear around both operands
+  Int4, ///< com.microsoft.MatMulNBits: weights alone, in blocks of 32
+};
+
+struct QuantizePlan {
+  WeightKind kind = WeightKind::Int8;
+  /// The products to quantize: numbers of sites.
+  std::vector<size_t> sites;
+  /// Of each of their inputs; an input without one gets its scale in the run
+  /// (DynamicQuantizeLinear). Not of Int4.
+  std::map<std::string, ActivationScale> inputs;
+};
+
+/// The products of a model, quantizable or not, in the graph's order.
+std::vector<ProductSite> findProductSites(const Model &model);
+
+/// The model with further outputs: these values, in order, behind its own.
+llvm::Error addObservedOutputs(Model &model,
+                               const std::vector<std::string> &values);
+
+/// Quantizes in place. Int8 needs opset 13 (scales for each channel).
+llvm::Error quantizeModel(Model &model, const std::vector<ProductSite> &sites,
+                          const QuantizePlan &plan);
+
+/// The power of a weight's rounding error over the weight's own.
+double getWeightNoise(const Model &model, const ProductSite &site,
+                      WeightKind kind);
+
+/// The model as a file, with all its data in it. Fails above 2 GB, which a file
+/// of protobuf cannot have.
+llvm::Expected<std::string> serializeModel(Model &model);
+
+} // namespace dl::frontend
+
+#endif // DL_FRONTEND_QUANTIZE_QUANTIZEMODEL_H

@@ -1,0 +1,43 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Weights as integers.
+
+#ifndef DL_FRONTEND_QUANTIZE_WEIGHTS_H
+#define DL_FRONTEND_QUANTIZE_WEIGHTS_H
+
+#include <cstdint>
+#include <vector>
+
+namespace dl::frontend {
+
+/// Symmetric si8, a scale for each position along one dimension.
+struct Int8Weight {
+  std::vector<int8_t> values; ///< in the weight's own order
+  std::vector<float> scales;
+};
+
+/// `data` is [outer, channels, inner]. Scales minimize the squared error.
+Int8Weight quantizeInt8(const float *data, int64_t outer, int64_t channels,
+                        int64_t inner);
+
+/// As MatMulNBits takes it: of each of n columns, blocks of 32 along k, low
+/// half byte first; 8 stands for zero.
+struct Int4Weight {
+  std::vector<uint8_t> packed; ///< [n, blocks, 16]
+  std::vector<float> scales;   ///< [n, blocks]
+};
+
+/// `data` is [k, n], or [n, k] where `isTransposed`.
+Int4Weight quantizeInt4(const float *data, int64_t k, int64_t n,
+                        bool isTransposed);
+
+/// The weight that `quantized` stands for, in [k, n] or [n, k] likewise.
+std::vector<float> dequantizeInt4(const Int4Weight &quantized, int64_t k,
+                                  int64_t n, bool isTransposed);
+
+constexpr int64_t kInt4Block = 32;
+
+} // namespace dl::frontend
+
+#endif // DL_FRONTEND_QUANTIZE_WEIGHTS_H

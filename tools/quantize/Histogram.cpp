@@ -1,0 +1,156 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "tools/quantize/Histogram.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace dl::tools {
+
+constexpr int kSteps = 255;
+
+void Histogram::widen(float largest) {
+  if (bins.empty()) {
+    bins.assign(kBins, 0);
+    // So that a constant activation has bins, too.
+    width = std::max(largest, 1e-20f) * 2.02 / kBins;
+  }
+  while (largest >= width * (kBins / 2)) {
+    std::vector<uint64_t> wider(kBins, 0);
+    for (int i = 0; i < kBins; ++i)
+      wider[(i - kBins / 2 + kBins) / 2] += bins[i];
+    bins.swap(wider);
+    width *= 2;
+  }
+}
+
+bool Histogram::add(const float *values, size_t count) {
+  float least = 0, most = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (!std::isfinite(values[i]))
+      return false;
+    least = std::min(least, values[i]);
+    most = std::max(most, values[i]);
+  }
+  if (count == 0)
+    return true;
+  widen(std::max(-least, most));
+  double inverse = 1 / width, sum = 0;
+  for (size_t i = 0; i < count; ++i) {
+    auto bin = static_cast<int>(std::floor(values[i] * inverse)) + kBins / 2;
+    ++bins[std::clamp(bin, 0, kBins - 1)];
+    sum += double(values[i]) * values[i];
+  }
+  low = std::min(low, least);
+  high = std::max(high, most);
+  power = (power * double(total) + sum) / double(total + count);
+  total += count;
+  return true;
+}
+
+std::vector<double> Histogram::getAbsolute() const {
+  std::vector<double> counts(kBins / 2, 0);
+  for (int i = 0; i < kBins && !bins.empty(); ++i)
+    counts[i < kBins / 2 ? kBins / 2 - 1 - i : i - kBins / 2] +=
+        double(bins[i]);
+  return counts;
+}
+
+double getRoundingError(const Histogram &histogram, Range range) {
+  double step = (range.high - range.low) / kSteps, error = 0;
+  histogram.forEachBin([&](double center, uint64_t count) {
+    double off = center - std::clamp(center, range.low, range.high);
+    error += double(count) * (off * off + step * step / 12);
+  });
+  return histogram.empty() ? 0 : error / double(histogram.getTotal());
+}
+
+/// A range of magnitudes up to `limit`, as far as there are values.
+static Range clip(const Histogram &histogram, double limit) {
+  return {std::max<double>(histogram.getLow(), -limit),
+          std::min<double>(histogram.getHigh(), limit)};
+}
+
+static Range findLeastError(const Histogram &histogram) {
+  Range best{histogram.getLow(), histogram.getHigh()};
+  double least = getRoundingError(histogram, best);
+  double largest = std::max(-best.low, best.high);
+  for (int percent = 98; percent >= 10; percent -= 2) {
+    Range range = clip(histogram, largest * percent / 100);
+    double error = getRoundingError(histogram, range);
+    if (error < least)
+      least = error, best = range;
+  }
+  return best;
+}
+
+static Range findPercentile(const Histogram &histogram, double percentile) {
+  std::vector<double> counts = histogram.getAbsolute();
+  double left = double(histogram.getTotal()) * (1 - percentile / 100);
+  size_t bin = counts.size();
+  while (bin > 1 && left >= counts[bin - 1])
+    left -= counts[--bin];
+  return clip(histogram, double(bin) * histogram.getWidth());
+}
+
+/// The divergence of `count` bins, the rest added to the last, from themselves
+/// in `levels` steps.
+static double getDivergence(const std::vector<double> &counts, size_t count,
+                            size_t levels) {
+  std::vector<double> expected(counts.begin(), counts.begin() + count);
+  for (size_t i = count; i < counts.size(); ++i)
+    expected.back() += counts[i];
+  std::vector<double> given(count, 0);
+  for (size_t level = 0; level < levels; ++level) {
+    size_t first = level * count / levels, last = (level + 1) * count / levels;
+    double sum = 0, filled = 0;
+    for (size_t i = first; i < last; ++i)
+      sum += counts[i], filled += counts[i] > 0;
+    for (size_t i = first; i < last && filled > 0; ++i)
+      given[i] = counts[i] > 0 ? sum / filled : 0;
+  }
+  double expectedTotal = 0, givenTotal = 0, divergence = 0;
+  for (size_t i = 0; i < count; ++i)
+    expectedTotal += expected[i], givenTotal += given[i];
+  for (size_t i = 0; i < count; ++i)
+    if (expected[i] > 0) {
+      // What is not represented counts as next to nothing.
+      double share = std::max(given[i] / givenTotal, 1e-9);
+      divergence += expected[i] / expectedTotal *
+                    std::log(expected[i] / expectedTotal / share);
+    }
+  return divergence;
+}
+
+static Range findLeastDivergence(const Histogram &histogram) {
+  std::vector<double> counts = histogram.getAbsolute();
+  size_t used = counts.size();
+  while (used > 1 && counts[used - 1] == 0)
+    --used;
+  size_t levels = histogram.getLow() < 0 ? 128 : 256, best = used;
+  double least = INFINITY;
+  for (size_t count = levels; count <= used; count += 8) {
+    double divergence = getDivergence(counts, count, levels);
+    if (divergence < least)
+      least = divergence, best = count;
+  }
+  return clip(histogram, double(best) * histogram.getWidth());
+}
+
+Range findRange(const Histogram &histogram, RangeMethod method,
+                double percentile) {
+  switch (method) {
+  case RangeMethod::MinMax:
+    return {histogram.getLow(), histogram.getHigh()};
+  case RangeMethod::Percentile:
+    return findPercentile(histogram, percentile);
+  case RangeMethod::Entropy:
+    return findLeastDivergence(histogram);
+  case RangeMethod::Mse:
+    return findLeastError(histogram);
+  }
+  return {};
+}
+
+} // namespace dl::tools
