@@ -52,11 +52,12 @@ if found:
     config.available_features.add("ptxas")
     config.substitutions.append(("%ptxas", found[0]))
 
-# A CUDA device: some tests say what is missing where there is none.
+# Devices: some tests say what is missing where there is none.
 try:
     listed = subprocess.run([tools["dl-run"], "--list-devices"], capture_output=True, text=True)
-    if "cuda:" in listed.stdout:
-        config.available_features.add("cuda-device")
+    for device in ("cuda", "vulkan"):
+        if f"{device}:" in listed.stdout:
+            config.available_features.add(f"{device}-device")
 except OSError:
     pass
 

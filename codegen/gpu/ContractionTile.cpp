@@ -105,17 +105,9 @@ AffineMap StageFunction::emitContraction(const Stage &stage,
   Value whole = stage.result ? stage.result : stage.value;
   Buffer buffer = makeBuffer(whole, stage.buffer);
   std::unique_ptr<TileEmitter> tile = entry.makeTile(*this, contraction);
-  if (!tile)
-    tile = std::make_unique<TileEmitter>(*this, contraction,
-                                         chooseTile(contraction));
   Value tiles = tile->emit(stage.value, buffer);
   AffineMap elements = toMap(emitter.index.mul(
       tiles, emitter.index.constant(entry.getWorkgroupSize())));
   taken = entry.end(builder, loc, stage.buffer, /*keeps=*/false);
   return emitter.failed() ? AffineMap() : elements;
-}
-
-std::unique_ptr<TileEmitter> EntryBuilder::makeTile(StageFunction &,
-                                                    const Contraction &) {
-  return nullptr;
 }

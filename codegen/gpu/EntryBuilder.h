@@ -7,10 +7,12 @@
 #define DL_CODEGEN_GPU_ENTRYBUILDER_H
 
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
 #include <memory>
 
 namespace mlir::dl::cpu {
 struct Contraction;
+class IndexBuilder;
 } // namespace mlir::dl::cpu
 
 namespace dl::gpucode {
@@ -23,12 +25,11 @@ class EntryBuilder {
 public:
   virtual ~EntryBuilder() = default;
 
-  /// Makes a function of buffers whose elements have these types, and of so
-  /// many sizes; `builder` goes on inside of it. The function stands nowhere
-  /// yet.
+  /// Makes a function of buffers that hold these tensors, and of so many sizes;
+  /// `builder` goes on inside of it. The function stands nowhere yet.
   virtual mlir::Operation *begin(mlir::OpBuilder &builder, mlir::Location loc,
                                  llvm::StringRef name,
-                                 llvm::ArrayRef<mlir::Type> elementTypes,
+                                 llvm::ArrayRef<mlir::RankedTensorType> tensors,
                                  unsigned sizeCount) = 0;
   /// A buffer as memref<?xT>, T being how the element type lies in memory.
   virtual mlir::Value getMemory(mlir::OpBuilder &builder, mlir::Location loc,
@@ -42,20 +43,33 @@ public:
   virtual mlir::Value getShared(mlir::OpBuilder &builder, mlir::Location loc,
                                 mlir::Type type, int64_t offset,
                                 int64_t bytes) = 0;
-  /// The emitter for a contraction's tiles, where the target has one of its own
-  /// for it.
+  /// The emitter for a contraction's tiles.
   virtual std::unique_ptr<TileEmitter>
   makeTile(StageFunction &stage, const mlir::dl::cpu::Contraction &contraction);
   /// Asks for registers so that a processor holds so many workgroups at once.
   virtual void setResident(unsigned) {}
-  /// Whether there is such memory.
-  virtual bool hasShared() const = 0;
+  /// Runs `body` for those of `total` pieces of work that fall to a workgroup,
+  /// which takes `perGroup` neighbours at a time: from number `offset` among
+  /// these on, null for 0.
+  virtual void emitShare(mlir::dl::cpu::IndexBuilder &index, int64_t perGroup,
+                         mlir::Value offset, mlir::Value total,
+                         llvm::function_ref<void(mlir::Value)> body);
+  /// Whether invocations share memory that holds elements of this type.
+  virtual bool canShare(mlir::Type) const { return true; }
+  /// Whether a long loop may be divided among several dispatches of a stage,
+  /// which are told their part of it by two more sizes (see GenerateStages.h).
+  virtual bool dividesLoops() const { return false; }
   /// Ends the function, which writes one buffer, of which it leaves elements as
   /// they are with `keeps`. Returns the buffers that it takes, in order, the
   /// one that it writes last: it may stand among the others, too.
   virtual llvm::SmallVector<int64_t> end(mlir::OpBuilder &builder,
                                          mlir::Location loc, unsigned written,
                                          bool keeps) = 0;
+
+  /// From which of its bytes on the function that ended last takes each buffer;
+  /// empty where all from 0 on. A buffer that is taken in parts is named once
+  /// for each.
+  virtual llvm::ArrayRef<int64_t> getOffsets() const { return {}; }
 
   /// Bytes at whose multiples the buffers of the function that ended last must
   /// begin.

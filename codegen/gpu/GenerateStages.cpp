@@ -10,6 +10,41 @@
 using namespace mlir;
 using namespace ::dl::gpucode;
 
+namespace {
+
+/// How a stage is computed, where not element by element.
+struct Form {
+  std::optional<mlir::dl::cpu::Contraction> contraction;
+  std::optional<linalg::GenericOp> reduction;
+  bool isDivided = false;
+};
+
+} // namespace
+
+static Form chooseForm(const Stage &stage, EntryBuilder &entry) {
+  Form form;
+  if (stage.sequential) {
+    form.isDivided =
+        entry.dividesLoops() && stage.value.getDefiningOp<scf::ForOp>();
+    return form;
+  }
+  if (stage.part)
+    return form;
+  form.contraction = findContraction(stage.value);
+  if (form.contraction && isByTiles(*form.contraction))
+    return form;
+  form.reduction = findReduction(stage.value);
+  if (!form.reduction)
+    return form;
+  Value result = form.reduction->getResult(0);
+  if (!entry.canShare(cast<ShapedType>(result.getType()).getElementType()))
+    form.reduction.reset();
+  else
+    form.isDivided = entry.dividesLoops() && stage.value == result &&
+                     isLong(*form.reduction);
+  return form;
+}
+
 namespace dl::gpucode {
 
 LogicalResult generateStages(func::FuncOp kernel, SymbolTable &functions,
@@ -17,31 +52,26 @@ LogicalResult generateStages(func::FuncOp kernel, SymbolTable &functions,
   if (failed(mlir::dl::cpu::generalizeNamedOps(kernel)))
     return failure();
   OpBuilder builder(kernel.getContext());
-  // Barriers order what invocations share, and on some targets nothing else.
-  bool sequential = entry.hasShared() && mlir::dl::cpu::isSequential(kernel);
-  Plan plan = sequential ? planOutputs(kernel) : choosePlan(kernel);
+  bool divides = entry.dividesLoops();
+  Plan plan = !mlir::dl::cpu::isSequential(kernel) ? choosePlan(kernel, divides)
+              : divides                            ? planStatements(kernel)
+                                                   : planOutputs(kernel);
   SmallVector<Attribute> stages;
   SmallVector<Operation *> made;
   SmallVector<Attribute> temporaries(plan.temporaries.size());
   for (auto [i, stage] : llvm::enumerate(plan.stages)) {
     builder.clearInsertionPoint();
-    StageFunction function(kernel, plan, entry, builder);
+    Form form = chooseForm(stage, entry);
+    StageFunction function(kernel, plan, entry, builder, form.isDivided);
     function.declare(plan, i);
     bool keeps = false;
     for (const Stage &earlier : ArrayRef(plan.stages).take_front(i))
       keeps |= earlier.buffer == stage.buffer;
-    auto contraction = sequential || stage.part || !entry.hasShared()
-                           ? std::nullopt
-                           : findContraction(stage.value);
-    bool isAlone = sequential || stage.part || !entry.hasShared();
-    auto reduction = isAlone || (contraction && isByTiles(*contraction))
-                         ? std::nullopt
-                         : findReduction(stage.value);
-    AffineMap elements = sequential  ? function.emitSequential(stage)
-                         : reduction ? function.emitReduction(stage, *reduction)
-                         : contraction
-                             ? function.emitContraction(stage, *contraction)
-                             : function.emit(stage, keeps);
+    AffineMap elements =
+        stage.sequential   ? function.emitSequential(stage, keeps)
+        : form.reduction   ? function.emitReduction(stage, *form.reduction)
+        : form.contraction ? function.emitContraction(stage, *form.contraction)
+                           : function.emit(stage, keeps);
     StringAttr name = builder.getStringAttr(kernel.getName() + "." + Twine(i));
     SymbolTable::setSymbolName(function.function, name);
     functions.insert(function.function);
@@ -61,9 +91,20 @@ LogicalResult generateStages(func::FuncOp kernel, SymbolTable &functions,
                              builder.getDenseI64ArrayAttr(function.getTaken())),
         builder.getNamedAttr("elements", AffineMapAttr::get(elements)),
         builder.getNamedAttr("workgroup", toInteger(entry.getWorkgroupSize()))};
+    if (!entry.getOffsets().empty())
+      about.push_back(builder.getNamedAttr(
+          "offsets", builder.getDenseI64ArrayAttr(entry.getOffsets())));
     if (entry.getAlignment() > 1)
       about.push_back(
           builder.getNamedAttr("alignment", toInteger(entry.getAlignment())));
+    if (divides) {
+      if (AffineMap bound = function.boundIterations())
+        about.push_back(
+            builder.getNamedAttr("iterations", AffineMapAttr::get(bound)));
+      if (function.trips)
+        about.push_back(
+            builder.getNamedAttr("trips", AffineMapAttr::get(function.trips)));
+    }
     stages.push_back(builder.getDictionaryAttr(about));
   }
   kernel->setAttr("dl.stages", builder.getArrayAttr(stages));

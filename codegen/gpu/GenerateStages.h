@@ -23,9 +23,13 @@ namespace dl::gpucode {
 /// - `dl.stages`: for each, in order, `entry` (its name), `buffers` (which it
 ///   takes; the last one is written, and completely where it is not among the
 ///   others), `elements` (how many there are to compute, a map over the sizes
-///   as symbols), `workgroup` (how many a workgroup computes at a time) and,
-///   where it is not 1, `alignment` (bytes at whose multiples buffers that are
-///   read begin);
+///   as symbols), `workgroup` (how many a workgroup computes at a time),
+///   `offsets` (bytes from which on it takes each buffer) where not all are 0,
+///   `alignment` (bytes at whose multiples buffers begin) where it is not 1,
+///   and, where the target divides loops, `iterations` (the most that loops do
+///   in an invocation, missing where that depends on data) and `trips`: the
+///   steps of a loop that is divided, of which a dispatch does those from the
+///   first of two more sizes to the second, and `iterations` in each;
 /// - `dl.temporaries`: the bytes of each, maps over the sizes.
 ///
 /// A kernel's `dl.in_place` must not be used with this code: a stage may read

@@ -4,6 +4,7 @@
 // Reductions by several invocations together.
 
 #include "codegen/gpu/ContractionTile.h"
+#include "codegen/gpu/LoopBound.h"
 #include "codegen/gpu/StageFunction.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -130,12 +131,17 @@ AffineMap StageFunction::emitReduction(const Stage &stage,
   Value neutral = arith::ConstantOp::create(
       builder, loc, *arith::getNeutralElement(combiner));
 
+  Value firstStep = part, endStep = steps;
+  if (isDivided()) {
+    trips = toMap(index.ceilDiv(steps, index.constant(parts)));
+    firstStep =
+        index.add(index.mul(firstTrip, index.constant(parts)), firstStep);
+    endStep = index.min(index.mul(endTrip, index.constant(parts)), endStep);
+  }
   Value groups = index.ceilDiv(total, index.constant(results));
   AffineMap elements = toMap(index.mul(groups, index.constant(invocations)));
-  mlir::dl::cpu::emitLoop(
-      builder, loc, gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x),
-      groups, gpu::GridDimOp::create(builder, loc, gpu::Dimension::x), {},
-      [&](Value group, ValueRange) -> SmallVector<Value> {
+  entry.emitShare(
+      index, /*perGroup=*/1, /*offset=*/Value(), groups, [&](Value group) {
         ElementEmitter::Scope scope(emitter);
         Value number =
             index.add(index.mul(group, index.constant(results)), own);
@@ -148,8 +154,11 @@ AffineMap StageFunction::emitReduction(const Stage &stage,
           dims[cast<AffineDimExpr>(expr).getPosition()] = at;
         Value sum =
             mlir::dl::cpu::emitLoop(
-                builder, loc, part, steps, index.constant(parts), neutral,
+                builder, loc, firstStep, endStep, index.constant(parts),
+                neutral,
                 [&](Value step, ValueRange carried) -> SmallVector<Value> {
+                  if (isDivided())
+                    markDivided(step);
                   ElementEmitter::Scope inner(emitter);
                   Position at = getPosition(step, reducedExtents);
                   for (auto [i, d] : llvm::enumerate(reduced))
@@ -192,14 +201,21 @@ AffineMap StageFunction::emitReduction(const Stage &stage,
               memref::LoadOp::create(builder, loc, shared, ValueRange{place});
           OpOperand *init = op.getDpsInitOperand(0);
           Element start = emitter.read(init->get(), position);
+          if (isDivided()) {
+            Value isBegin =
+                arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                      firstTrip, index.constant(0));
+            Element before = emitter.load(buffer, element, position);
+            start.value = arith::SelectOp::create(builder, loc, isBegin,
+                                                  start.value, before.value);
+          }
           emitter.remember(op->getResult(0), position,
                            {combine(start.value, all), false});
           emitter.write(buffer, position, emitter.read(stage.value, position));
         }
         // The next group's parts take the same places.
         gpu::BarrierOp::create(builder, loc);
-        return {};
       });
   taken = entry.end(builder, loc, stage.buffer, /*keeps=*/false);
-  return emitter.failed() ? AffineMap() : elements;
+  return emitter.failed() || (isDivided() && !trips) ? AffineMap() : elements;
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/gpu/StageFunction.h"
+#include "codegen/gpu/LoopBound.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -12,6 +13,9 @@ using namespace ::dl::gpucode;
 using mlir::dl::cpu::Buffer;
 using mlir::dl::cpu::ElementEmitter;
 using mlir::dl::cpu::Position;
+
+/// The first step that a dispatch does of a divided loop, and the end.
+static constexpr unsigned kTripSizes = 2;
 
 static int64_t getBytes(Type elementType) {
   return llvm::divideCeil(elementType.getIntOrFloatBitWidth(), 8);
@@ -34,10 +38,11 @@ unsigned countSizes(func::FuncOp kernel) {
 //===----------------------------------------------------------------------===//
 
 StageFunction::StageFunction(func::FuncOp kernel, const Plan &plan,
-                             EntryBuilder &entry, OpBuilder &builder)
+                             EntryBuilder &entry, OpBuilder &builder,
+                             bool isDivided)
     : entry(entry), emitter(builder, kernel.getLoc(), /*width=*/1),
       kernel(kernel), builder(builder), loc(kernel.getLoc()) {
-  SmallVector<Type> types;
+  SmallVector<RankedTensorType> types;
   SmallVector<Value> tensors;
   for (BlockArgument argument : kernel.getArguments())
     if (isa<RankedTensorType>(argument.getType()))
@@ -45,9 +50,9 @@ StageFunction::StageFunction(func::FuncOp kernel, const Plan &plan,
   unsigned firstTemporary = tensors.size();
   llvm::append_range(tensors, plan.temporaries);
   for (Value tensor : tensors)
-    types.push_back(cast<RankedTensorType>(tensor.getType()).getElementType());
-  function =
-      entry.begin(builder, loc, kernel.getName(), types, countSizes(kernel));
+    types.push_back(cast<RankedTensorType>(tensor.getType()));
+  function = entry.begin(builder, loc, kernel.getName(), types,
+                         countSizes(kernel) + (isDivided ? kTripSizes : 0));
 
   auto nextSize = [&]() -> Value {
     Value size = entry.getSize(builder, loc, sizes);
@@ -69,6 +74,10 @@ StageFunction::StageFunction(func::FuncOp kernel, const Plan &plan,
   for (BlockArgument argument : kernel.getArguments())
     if (argument.getType().isIndex())
       emitter.scalars.map(argument, nextSize());
+  if (isDivided) {
+    firstTrip = entry.getSize(builder, loc, sizes);
+    endTrip = entry.getSize(builder, loc, sizes + 1);
+  }
 }
 
 Buffer StageFunction::makeBuffer(Value tensor, unsigned number) {
@@ -128,6 +137,12 @@ AffineMap StageFunction::toMap(Value value) {
   return {};
 }
 
+AffineMap StageFunction::boundIterations() {
+  AffineExpr bound = ::dl::gpucode::boundIterations(
+      function, [&](Value value) { return toExpr(value); });
+  return bound ? AffineMap::get(0, countSizes(kernel), bound) : AffineMap();
+}
+
 Value StageFunction::getElements(Value tensor) {
   Value count = emitter.index.constant(1);
   auto type = cast<RankedTensorType>(tensor.getType());
@@ -146,23 +161,15 @@ AffineMap StageFunction::getBytesOf(Value tensor) {
 // Elements
 //===----------------------------------------------------------------------===//
 
-/// Invocations take neighbouring elements, which lie together in memory; any
-/// number of workgroups does them all.
+/// Invocations take neighbouring elements, which lie together in memory.
 void StageFunction::emitInvocations(Value total,
                                     function_ref<void(Value)> body) {
-  auto &index = emitter.index;
-  Value width = index.constant(entry.getWorkgroupSize());
-  Value group = gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x);
-  Value groups = gpu::GridDimOp::create(builder, loc, gpu::Dimension::x);
   Value inGroup = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
-  Value first = index.add(index.mul(group, width), inGroup);
-  mlir::dl::cpu::emitLoop(builder, loc, first, total, index.mul(groups, width),
-                          {},
-                          [&](Value linear, ValueRange) -> SmallVector<Value> {
-                            ElementEmitter::Scope scope(emitter);
-                            body(linear);
-                            return {};
-                          });
+  entry.emitShare(emitter.index, entry.getWorkgroupSize(), inGroup, total,
+                  [&](Value linear) {
+                    ElementEmitter::Scope scope(emitter);
+                    body(linear);
+                  });
 }
 
 Position StageFunction::getPosition(Value linear, ArrayRef<Value> extents) {
@@ -251,7 +258,37 @@ void StageFunction::emitStatement(const mlir::dl::cpu::Store &store,
     gpu::BarrierOp::create(builder, loc);
 }
 
-AffineMap StageFunction::emitSequential(const Stage &stage) {
+/// Marks the loop that a position is of.
+void StageFunction::markDivided(Value position) {
+  cast<BlockArgument>(position).getOwner()->getParentOp()->setAttr(
+      kDividedName, builder.getUnitAttr());
+}
+
+/// Some steps of a loop, whose statements change the buffer.
+void StageFunction::emitDivided(scf::ForOp loop, unsigned result,
+                                const Buffer &buffer,
+                                mlir::dl::cpu::StoreTracer &tracer) {
+  auto &index = emitter.index;
+  Value lower = emitter.scalar(loop.getLowerBound());
+  Value step = emitter.scalar(loop.getStep());
+  Value reach = index.sub(emitter.scalar(loop.getUpperBound()), lower);
+  trips = toMap(index.ceilDiv(reach, step));
+  emitter.buffers[loop.getRegionIterArg(result)] = buffer;
+  mlir::dl::cpu::emitLoop(
+      builder, loc, firstTrip, endTrip, index.constant(1), {},
+      [&](Value trip, ValueRange) -> SmallVector<Value> {
+        markDivided(trip);
+        ElementEmitter::Scope scope(emitter);
+        emitter.scalars.map(loop.getInductionVar(),
+                            index.add(lower, index.mul(trip, step)));
+        tracer.trace(loop.getBody()->getTerminator()->getOperand(result),
+                     buffer);
+        tracer.flush();
+        return {};
+      });
+}
+
+AffineMap StageFunction::emitSequential(const Stage &stage, bool keeps) {
   auto &index = emitter.index;
   Buffer buffer = makeBuffer(stage.value, stage.buffer);
   auto emitAll = [&](Value column) {
@@ -261,6 +298,10 @@ AffineMap StageFunction::emitSequential(const Stage &stage) {
           for (const mlir::dl::cpu::Store &store : stores)
             emitStatement(store, column);
         });
+    auto loop = stage.value.getDefiningOp<scf::ForOp>();
+    if (loop && isDivided())
+      return emitDivided(loop, cast<OpResult>(stage.value).getResultNumber(),
+                         buffer, tracer);
     tracer.trace(stage.value, buffer);
     tracer.flush();
   };
@@ -272,6 +313,6 @@ AffineMap StageFunction::emitSequential(const Stage &stage) {
     emitAll(Value());
   }
   AffineMap map = toMap(elements);
-  taken = entry.end(builder, loc, stage.buffer, /*keeps=*/false);
-  return emitter.failed() ? AffineMap() : map;
+  taken = entry.end(builder, loc, stage.buffer, keeps);
+  return emitter.failed() || (isDivided() && !trips) ? AffineMap() : map;
 }

@@ -27,8 +27,10 @@ std::optional<mlir::linalg::GenericOp> findReduction(mlir::Value value);
 /// The function of one stage.
 class StageFunction {
 public:
+  /// With `isDivided`, a loop of the stage is divided among dispatches.
   StageFunction(mlir::func::FuncOp kernel, const Plan &plan,
-                EntryBuilder &entry, mlir::OpBuilder &builder);
+                EntryBuilder &entry, mlir::OpBuilder &builder,
+                bool isDivided = false);
 
   /// Declares what earlier stages have left in memory.
   void declare(const Plan &plan, unsigned stage);
@@ -45,14 +47,22 @@ public:
                   const mlir::dl::cpu::Contraction &contraction);
 
   /// The same for what follows a reduction elementwise (see findReduction):
-  /// several invocations compute a result together.
+  /// several invocations compute a result together. Divided, for a reduction
+  /// alone: a dispatch goes on from what the one before has stored.
   mlir::AffineMap emitReduction(const Stage &stage,
                                 mlir::linalg::GenericOp reduction);
 
   /// The same for the value of a sequential kernel (see isSequential): one
   /// workgroup runs its statements one after another, with a barrier between
-  /// them, or each invocation runs all statements for its column.
-  mlir::AffineMap emitSequential(const Stage &stage);
+  /// them, or each invocation runs all statements for its column. Divided, for
+  /// a loop: a dispatch does some of its steps.
+  mlir::AffineMap emitSequential(const Stage &stage, bool keeps);
+
+  /// The steps of the loop that is divided; null where none is.
+  mlir::AffineMap trips;
+  /// A bound on the iterations of loops in an invocation (see LoopBound.h);
+  /// null where there is none.
+  mlir::AffineMap boundIterations();
 
   /// The buffers that the function takes, once it is complete; the one that it
   /// writes is last.
@@ -66,6 +76,11 @@ public:
   mlir::dl::cpu::ElementEmitter emitter;
 
 private:
+  bool isDivided() const { return firstTrip != nullptr; }
+  void markDivided(mlir::Value position);
+  void emitDivided(mlir::scf::ForOp loop, unsigned result,
+                   const mlir::dl::cpu::Buffer &buffer,
+                   mlir::dl::cpu::StoreTracer &tracer);
   mlir::dl::cpu::Buffer makeBuffer(mlir::Value tensor, unsigned number);
   mlir::Value getElements(mlir::Value tensor);
   void emitInvocations(mlir::Value total,
@@ -82,6 +97,8 @@ private:
   /// The size that a value is.
   llvm::DenseMap<mlir::Value, unsigned> sizeNumbers;
   unsigned sizes = 0;
+  /// Which of its steps a dispatch does.
+  mlir::Value firstTrip, endTrip;
   llvm::SmallVector<int64_t> taken;
   llvm::SmallVector<mlir::dl::cpu::Buffer> arguments;
 };

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"
@@ -23,7 +24,8 @@ constexpr int64_t kReduction = 256; // its loop
 
 class Planner {
 public:
-  explicit Planner(func::FuncOp kernel) : kernel(kernel) {}
+  Planner(func::FuncOp kernel, bool divides)
+      : kernel(kernel), divides(divides) {}
   Plan run();
 
 private:
@@ -38,6 +40,7 @@ private:
   }
 
   func::FuncOp kernel;
+  bool divides;
   Plan plan;
   SmallVector<unsigned> bufferOf; // by number of the argument
   /// Results of operations that are computed where they are used.
@@ -90,6 +93,10 @@ bool Planner::isKept(Value value) const {
   int64_t cost = getCost(value);
   if (cost <= kCheap)
     return false;
+  auto reduction = value.getDefiningOp<linalg::GenericOp>();
+  if (divides && reduction && isLong(reduction) &&
+      !ShapedType::isDynamicShape(reduction.getStaticLoopRanges()))
+    return true;
   unsigned reads = 0;
   for (OpOperand &use : value.getUses()) {
     Operation *user = use.getOwner();
@@ -170,17 +177,74 @@ Plan Planner::run() {
 }
 
 namespace dl::gpucode {
-Plan planOutputs(func::FuncOp kernel) {
-  Plan plan;
+/// The results of a kernel and the buffer of the first one.
+static std::pair<OperandRange, unsigned> getResults(func::FuncOp kernel) {
   auto results = cast<func::ReturnOp>(kernel.getBody().front().getTerminator())
                      .getOperands();
   unsigned buffer = -results.size();
   for (Type type : kernel.getArgumentTypes())
     buffer += isa<TensorType>(type);
+  return {results, buffer};
+}
+
+Plan planOutputs(func::FuncOp kernel) {
+  Plan plan;
+  auto [results, buffer] = getResults(kernel);
   for (Value result : results)
-    plan.stages.push_back({result, buffer++, nullptr, result});
+    plan.stages.push_back(
+        {result, buffer++, nullptr, result, /*sequential=*/true});
   return plan;
 }
 
-Plan choosePlan(func::FuncOp kernel) { return Planner(kernel).run(); }
+Plan planStatements(func::FuncOp kernel) {
+  Plan plan;
+  auto [results, buffer] = getResults(kernel);
+  for (Value result : results) {
+    SmallVector<Stage> statements; // the last one first
+    for (Value value = result; value;) {
+      Operation *op = value.getDefiningOp();
+      Stage stage{value, buffer, nullptr, value};
+      if (auto insert = dyn_cast_or_null<tensor::InsertSliceOp>(op)) {
+        stage = {insert.getSource(), buffer, insert, value};
+        value = insert.getDest();
+      } else if (auto loop = dyn_cast_or_null<scf::ForOp>(op)) {
+        stage.sequential = true;
+        value = loop.getInitArgs()[cast<OpResult>(value).getResultNumber()];
+      } else {
+        stage.sequential = isa_and_present<scf::IfOp>(op);
+        value = Value();
+      }
+      // What is returned lies in its own argument from the start.
+      auto argument = dyn_cast<BlockArgument>(stage.value);
+      bool isPlace = argument && !stage.part &&
+                     llvm::count_if(kernel.getArgumentTypes().take_front(
+                                        argument.getArgNumber()),
+                                    llvm::IsaPred<TensorType>) == buffer;
+      if (argument && !stage.part)
+        stage.result = Value();
+      if (!isPlace && !isa_and_present<tensor::EmptyOp>(op))
+        statements.push_back(stage);
+    }
+    llvm::append_range(plan.stages, llvm::reverse(statements));
+    ++buffer;
+  }
+  return plan;
+}
+
+bool isLong(linalg::GenericOp op) {
+  constexpr int64_t kMany = int64_t(1) << 16;
+  SmallVector<unsigned> reduced;
+  op.getReductionDims(reduced);
+  int64_t steps = 1;
+  for (unsigned d : reduced) {
+    int64_t range = op.getStaticLoopRanges()[d];
+    steps =
+        ShapedType::isDynamic(range) || steps >= kMany ? kMany : steps * range;
+  }
+  return steps >= kMany;
+}
+
+Plan choosePlan(func::FuncOp kernel, bool divides) {
+  return Planner(kernel, divides).run();
+}
 } // namespace dl::gpucode

@@ -8,6 +8,7 @@
 #define DL_CODEGEN_GPU_STRATEGY_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/BuiltinTypes.h"
 
 namespace dl::gpucode {
@@ -24,6 +25,9 @@ struct Stage {
   mlir::Operation *part = nullptr;
   /// What `buffer` holds once this stage has run; null where nothing new.
   mlir::Value result;
+  /// Set where `value` comes of loops whose steps read what earlier ones have
+  /// stored, and `buffer` holds what they start with.
+  bool sequential = false;
 };
 
 struct Plan {
@@ -37,11 +41,19 @@ struct Plan {
 /// memory if it is dear to compute and would be computed more than once, and
 /// everything else is computed where it is used: bias, activation and residual
 /// at the element of the contraction that they follow, movement as index
-/// arithmetic.
-Plan choosePlan(mlir::func::FuncOp kernel);
+/// arithmetic. With `divides`, long reductions are stages of their own.
+Plan choosePlan(mlir::func::FuncOp kernel, bool divides);
 
-/// A stage for each result, in order.
+/// For a sequential kernel: a stage for each result, in order.
 Plan planOutputs(mlir::func::FuncOp kernel);
+
+/// The same with a stage for each of the statements that make a result, loops
+/// around others being one.
+Plan planStatements(mlir::func::FuncOp kernel);
+
+/// Whether a reduction has more steps, or may have, than a stage should do at
+/// once.
+bool isLong(mlir::linalg::GenericOp op);
 
 } // namespace dl::gpucode
 

@@ -250,14 +250,11 @@ Value TileEmitter::emit(Value result, const Buffer &buffer) {
   entry.setResident(shape.resident);
   invocation = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
   findPlace();
-  Value group0 = gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x);
-  Value groups = gpu::GridDimOp::create(builder, loc, gpu::Dimension::x);
   Value zero = constant(0), one = constant(1);
   Value sumStart =
       arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
-  mlir::dl::cpu::emitLoop(
-      builder, loc, group0, tiles, groups, {},
-      [&](Value tile, ValueRange) -> SmallVector<Value> {
+  entry.emitShare(
+      index, /*perGroup=*/1, /*offset=*/Value(), tiles, [&](Value tile) {
         ElementEmitter::Scope scope(emitter);
         tileDims.assign(op.getNumLoops(), mlir::dl::cpu::LaneIndex());
         setPositions(tileDims, contraction.batch, index.div(tile, perBatch));
@@ -291,7 +288,6 @@ Value TileEmitter::emit(Value result, const Buffer &buffer) {
               return added;
             });
         finishTile(values, result, buffer);
-        return {};
       });
   return tiles;
 }

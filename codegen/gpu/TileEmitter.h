@@ -35,7 +35,8 @@ public:
 
   /// Computes and stores the tiles of what follows the contraction; returns
   /// how many there are.
-  mlir::Value emit(mlir::Value result, const mlir::dl::cpu::Buffer &buffer);
+  virtual mlir::Value emit(mlir::Value result,
+                           const mlir::dl::cpu::Buffer &buffer);
 
 protected:
   /// Places the pieces of both sides, two each, and the sums of a pass in the
@@ -60,6 +61,7 @@ protected:
   virtual void storeSums(llvm::ArrayRef<mlir::Value> values, int64_t pass);
 
   mlir::Value constant(int64_t value) { return index.constant(value); }
+  mlir::Value extentOf(llvm::ArrayRef<unsigned> loops);
   void setPositions(mlir::dl::cpu::Position &dims,
                     llvm::ArrayRef<unsigned> loops, mlir::Value linear);
   /// The positions of the loops where `line` and contracted position `k` meet,
@@ -81,10 +83,10 @@ protected:
   mlir::Value depth, rows, columns; ///< of the whole contraction
   llvm::SmallVector<unsigned> columnLoops;
   Side left, right;
-  mlir::Value sums; ///< shared memory
+  mlir::Value sums;                 ///< shared memory
+  mlir::dl::cpu::Position tileDims; ///< of the batch
 
 private:
-  mlir::Value extentOf(llvm::ArrayRef<unsigned> loops);
   Side makeSide(mlir::OpOperand *operand, llvm::ArrayRef<unsigned> loops,
                 int64_t lines);
   void finishTile(llvm::ArrayRef<mlir::Value> values, mlir::Value result,
@@ -95,7 +97,6 @@ private:
   }
 
   mlir::Value ownRow, ownColumn;
-  mlir::dl::cpu::Position tileDims; // of the batch
 };
 
 } // namespace dl::gpucode

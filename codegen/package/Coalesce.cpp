@@ -195,9 +195,26 @@ private:
                       [&](const View &v) { return v.storage == storage; }));
   }
 
+  /// Whether a view is still where its step needs it once its storage has been
+  /// placed at the target.
+  bool staysAligned(const Access &access, const View &target) {
+    int64_t alignment = access.step->alignment;
+    auto isMultiple = [&](FormulaId moved) {
+      return moved == kNoFormula ||
+             program.formulas.isMultipleOf(moved, alignment);
+    };
+    return alignment == 1 ||
+           (isMultiple(add(access.view().offset, target.offset)) &&
+            llvm::all_of(target.strides, isMultiple));
+  }
+
   /// Whether the target has its place when the storage is first used: not if
-  /// that depends on a size which is bound later.
+  /// that depends on a size which is bound later. And whether that is a place
+  /// for all steps that use the storage.
   bool isPlaceable(int32_t storage, const View &target) {
+    for (const Access &access : accesses.of(storage))
+      if (!staysAligned(access, target))
+        return false;
     int32_t from = std::max(stages.of(program.storages[target.storage]),
                             stages.of(target.offset));
     for (FormulaId stride : target.strides)

@@ -174,7 +174,7 @@ std::string dl::package::getDebugInfo(const PackageInput &input,
   json::Array kernels;
   for (const std::string &name : input.kernelNames)
     kernels.push_back(describeKernel(name, dispatches[name], module));
-  if (!input.cudaImages.empty()) {
+  if (!input.deviceImages.empty()) {
     // Each is a stage of a kernel.
     llvm::StringMap<llvm::StringRef> kernelOf;
     for (auto function : module.getOps<mlir::func::FuncOp>())
@@ -182,7 +182,8 @@ std::string dl::package::getDebugInfo(const PackageInput &input,
         for (auto stage : stages.getAsRange<mlir::DictionaryAttr>())
           kernelOf[stage.getAs<mlir::StringAttr>("entry").getValue()] =
               function.getSymName();
-    for (const ptx::PtxKernel &stage : input.cudaImages.front().kernels) {
+    for (const gpucode::DeviceKernel &stage :
+         input.deviceImages.front().kernels) {
       llvm::StringRef name = kernelOf.lookup(stage.entry);
       json::Object kernel = describeKernel(name, dispatches[name], module);
       kernel["name"] = stage.entry;

@@ -143,7 +143,8 @@ private:
     Offset<flatbuffers::Vector<int32_t>> strides;
     if (!view.strides.empty())
       strides = builder.CreateVector(formulas(view.strides));
-    return fb::CreateView(builder, number, formula(view.offset), strides);
+    return fb::CreateView(builder, number, formula(view.offset), strides,
+                          view.isPart ? formula(view.bytes) : -1);
   }
 
   std::vector<Offset<fb::View>> addViews(const std::vector<View> &views) {
@@ -219,7 +220,8 @@ private:
       auto sizes = builder.CreateVector(formulas(step.sizes));
       auto dispatch = fb::CreateDispatch(
           builder, step.kernel, args, sizes, formula(step.tiles),
-          formula(step.scratch), formula(step.flops), name);
+          formula(step.scratch), formula(step.flops), name,
+          formula(step.iterations), formula(step.trips));
       return fb::CreateStep(builder, fb::Action_Dispatch, dispatch.Union());
     }
     std::vector<Offset<fb::TensorType>> types;
@@ -274,13 +276,14 @@ addCpuCode(flatbuffers::FlatBufferBuilder &builder, const HeaderInput &input) {
   return result;
 }
 
-static std::vector<Offset<fb::CudaCode>>
-addCudaCode(flatbuffers::FlatBufferBuilder &builder, const HeaderInput &input) {
-  std::vector<Offset<fb::CudaCode>> result;
+static std::vector<Offset<fb::DeviceCode>>
+addDeviceCode(flatbuffers::FlatBufferBuilder &builder,
+              const HeaderInput &input) {
+  std::vector<Offset<fb::DeviceCode>> result;
   for (auto [range, image] :
-       llvm::zip(input.cudaRanges, input.package.cudaImages)) {
+       llvm::zip(input.deviceRanges, input.package.deviceImages)) {
     std::vector<Offset<fb::DeviceKernel>> kernels;
-    for (const dl::ptx::PtxKernel &kernel : image.kernels)
+    for (const dl::gpucode::DeviceKernel &kernel : image.kernels)
       kernels.push_back(
           fb::CreateDeviceKernel(builder, builder.CreateString(kernel.name),
                                  static_cast<int32_t>(kernel.threads),
@@ -288,9 +291,13 @@ addCudaCode(flatbuffers::FlatBufferBuilder &builder, const HeaderInput &input) {
                                  static_cast<int32_t>(kernel.args),
                                  static_cast<int32_t>(kernel.sizes)));
     auto kernelVector = builder.CreateVector(kernels);
-    auto arch = builder.CreateString(image.arch);
+    auto target = builder.CreateString(image.target);
+    Offset<flatbuffers::String> arch;
+    if (!image.arch.empty())
+      arch = builder.CreateString(image.arch);
     fb::Segment segment = toSegment(range);
-    result.push_back(fb::CreateCudaCode(builder, arch, &segment, kernelVector));
+    result.push_back(
+        fb::CreateDeviceCode(builder, target, arch, &segment, kernelVector));
   }
   return result;
 }
@@ -323,8 +330,8 @@ addConstants(flatbuffers::FlatBufferBuilder &builder,
 std::vector<char> dl::package::buildHeader(const HeaderInput &input) {
   flatbuffers::FlatBufferBuilder builder;
   std::vector<const char *> targets;
-  if (!input.package.cudaImages.empty())
-    targets.push_back("cuda");
+  if (!input.package.deviceImages.empty())
+    targets.push_back(input.package.deviceImages.front().target.c_str());
   else if (!input.package.cpuImages.empty())
     targets.push_back("cpu");
   if (!input.package.reference.empty())
@@ -339,9 +346,9 @@ std::vector<char> dl::package::buildHeader(const HeaderInput &input) {
         fb::CreateKernel(builder, builder.CreateSharedString(name)));
   auto constants = builder.CreateVector(addConstants(builder, input));
   auto code = builder.CreateVector(addCpuCode(builder, input));
-  Offset<flatbuffers::Vector<Offset<fb::CudaCode>>> cuda;
-  if (!input.package.cudaImages.empty())
-    cuda = builder.CreateVector(addCudaCode(builder, input));
+  Offset<flatbuffers::Vector<Offset<fb::DeviceCode>>> devices;
+  if (!input.package.deviceImages.empty())
+    devices = builder.CreateVector(addDeviceCode(builder, input));
   auto producer = builder.CreateString(input.package.producer);
   auto entryVector = builder.CreateVector(entries);
   auto kernelVector = builder.CreateVector(kernels);
@@ -361,7 +368,7 @@ std::vector<char> dl::package::buildHeader(const HeaderInput &input) {
   bool hasDebug = input.debugRange.size != 0;
   auto header =
       fb::CreateModule(builder, producer, entryVector, kernelVector, constants,
-                       code, cuda, hasDebug ? &debug : nullptr, stringVector,
+                       code, devices, hasDebug ? &debug : nullptr, stringVector,
                        input.referenceRange.size ? &reference : nullptr);
   fb::FinishModuleBuffer(builder, header);
   return {builder.GetBufferPointer(),

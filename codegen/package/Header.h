@@ -24,8 +24,8 @@ struct HeaderInput {
   const PackageInput &package;
   llvm::ArrayRef<Program> programs;
   llvm::ArrayRef<ConstantData> constants;
-  std::vector<FileRange> codeRanges; // of all pieces of all images
-  std::vector<FileRange> cudaRanges; // of the images' texts
+  std::vector<FileRange> codeRanges;   // of all pieces of all images
+  std::vector<FileRange> deviceRanges; // of the images' texts
   std::vector<FileRange> constantRanges;
   FileRange debugRange;     // empty for none
   FileRange referenceRange; // empty for none

@@ -59,8 +59,8 @@ static LogicalResult buildPrograms(const PackageInput &input,
   KernelNumbers kernels;
   for (auto [i, name] : llvm::enumerate(input.kernelNames))
     kernels[name] = static_cast<int32_t>(i);
-  if (!input.cudaImages.empty())
-    for (auto [i, kernel] : llvm::enumerate(input.cudaImages.front().kernels))
+  if (!input.deviceImages.empty())
+    for (auto [i, kernel] : llvm::enumerate(input.deviceImages.front().kernels))
       kernels[kernel.entry] = static_cast<int32_t>(i);
   mlir::ModuleOp module = input.module;
   for (auto function : module.getOps<mlir::func::FuncOp>()) {

@@ -7,7 +7,7 @@
 #define DL_CODEGEN_PACKAGE_PACKAGE_H
 
 #include "codegen/cpu/Image.h"
-#include "codegen/ptx/Image.h"
+#include "codegen/gpu/Image.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -42,10 +42,10 @@ struct PackageInput {
   /// takes the last one that it can run. Each has all kernels in the same
   /// order.
   std::vector<cpu::CpuImage> cpuImages;
-  /// Code for CUDA devices, from the most general to the most special, each
+  /// Code for another target, from the most general to the most special, each
   /// with the same kernels in the same order: the stages that the attribute
-  /// `dl.stages` of the kernels tells. The module is for this target alone.
-  std::vector<ptx::PtxImage> cudaImages;
+  /// `dl.stages` of the kernels tells. The module is for that target alone.
+  std::vector<gpucode::DeviceImage> deviceImages;
   /// Symbols of the kernels in the order of the images' entries.
   std::vector<std::string> kernelNames;
   /// MLIR bytecode of `module`, as importing left it, for the reference

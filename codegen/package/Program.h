@@ -36,6 +36,8 @@ struct View {
   FormulaId offset = kNoFormula;
   std::vector<FormulaId> strides;
   FormulaId bytes = kNoFormula;
+  /// The storage goes on behind these bytes, which alone are taken.
+  bool isPart = false;
 
   /// Whether it begins where its storage begins.
   bool isAtStart() const { return offset == kNoFormula && strides.empty(); }
@@ -97,6 +99,9 @@ struct Step {
   FormulaId tiles = kNoFormula;
   FormulaId scratch = kNoFormula;
   FormulaId flops = kNoFormula;
+  FormulaId iterations = kNoFormula; // see Dispatch in the module format
+  FormulaId trips = kNoFormula;
+  int64_t alignment = 1; // bytes at whose multiples the views must begin
   std::vector<std::pair<size_t, size_t>> inPlace;
   // Bytes that are read of each argument, kNoFormula for all; may be shorter.
   std::vector<FormulaId> reads;

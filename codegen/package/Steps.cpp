@@ -99,28 +99,63 @@ std::vector<FormulaId> dl::package::getReads(mlir::dl::DispatchOp op,
 // Stages
 //===----------------------------------------------------------------------===//
 
-/// Copies what a view shows to where it begins at a multiple of some bytes, if
-/// it may not.
-static void alignView(View &view, int64_t alignment, Program &program,
-                      std::vector<Step> &steps) {
-  Formulas &formulas = program.formulas;
-  auto isAligned = [&](FormulaId offset) {
-    return offset == kNoFormula || formulas.isMultipleOf(offset, alignment);
-  };
-  if (isAligned(view.offset) && llvm::all_of(view.strides, isAligned))
-    return;
+static Step makeCopy(const View &from, const View &to) {
   Step copy;
   copy.kind = Step::Kind::Copy;
   copy.function = "copy";
   copy.numInputs = 1;
-  View whole{program.addStorage(StorageKind::Arena, 0, view.bytes),
-             kNoFormula,
-             {},
-             view.bytes};
-  copy.args = {view, whole};
-  copy.types.assign(2, {dlrt::fb::ElementType_U8, {view.bytes}});
-  steps.push_back(std::move(copy));
-  view = whole;
+  copy.args = {from, to};
+  copy.types.assign(2, {dlrt::fb::ElementType_U8, {from.bytes}});
+  return copy;
+}
+
+/// Puts views that do not begin at multiples of some bytes into temporaries;
+/// what is read is copied there first. The last view is written.
+static void alignViews(Step &step, Program &program, std::vector<Step> &steps) {
+  Formulas &formulas = program.formulas;
+  auto isAligned = [&](FormulaId offset) {
+    return offset == kNoFormula ||
+           formulas.isMultipleOf(offset, step.alignment);
+  };
+  View written = step.args.back();
+  for (View &view : step.args) {
+    if (isAligned(view.offset) && llvm::all_of(view.strides, isAligned))
+      continue;
+    bool isWritten = &view == &step.args.back();
+    bool keeps = view == written;
+    // Of a view that is read and written there is one temporary.
+    if (isWritten &&
+        llvm::is_contained(llvm::ArrayRef(step.args).drop_back(), written)) {
+      continue;
+    }
+    View whole{program.addStorage(StorageKind::Arena, 0, view.bytes),
+               kNoFormula,
+               {},
+               view.bytes};
+    if (!isWritten)
+      steps.push_back(makeCopy(view, whole));
+    if (keeps)
+      step.args.back() = whole;
+    view = whole;
+  }
+}
+
+/// Cuts a view down to the part that argument `i` of a stage takes: up to where
+/// the next part begins.
+static void takePart(View &view, size_t i, mlir::DenseI64ArrayAttr taken,
+                     mlir::DenseI64ArrayAttr offsets, Formulas &formulas) {
+  int64_t offset = offsets[i];
+  bool goesOn = i + 1 < static_cast<size_t>(taken.size()) &&
+                taken[i + 1] == taken[i] && offsets[i + 1] > offset;
+  FormulaId start = formulas.constant(offset);
+  if (goesOn)
+    view.bytes = formulas.constant(offsets[i + 1] - offset);
+  else if (offset)
+    view.bytes = formulas.sub(view.bytes, start);
+  if (offset)
+    view.offset =
+        view.offset == kNoFormula ? start : formulas.add(view.offset, start);
+  view.isPart = goesOn || offset;
 }
 
 mlir::LogicalResult dl::package::addStageSteps(mlir::dl::DispatchOp op,
@@ -154,18 +189,31 @@ mlir::LogicalResult dl::package::addStageSteps(mlir::dl::DispatchOp op,
     step.kernel = kernel->second;
     step.args.clear();
     auto taken = stage.getAs<mlir::DenseI64ArrayAttr>("buffers");
-    for (int64_t buffer : taken.asArrayRef())
+    auto offsets = stage.getAs<mlir::DenseI64ArrayAttr>("offsets");
+    for (auto [i, buffer] : llvm::enumerate(taken.asArrayRef())) {
       step.args.push_back(buffers[static_cast<size_t>(buffer)]);
+      if (offsets)
+        takePart(step.args.back(), i, taken, offsets, formulas);
+    }
     step.numInputs = step.args.size() - 1;
-    if (auto alignment = stage.getAs<mlir::IntegerAttr>("alignment"))
-      for (size_t i = 0; i < step.numInputs; ++i)
-        alignView(step.args[i], alignment.getInt(), program, steps);
+    View written = step.args.back();
+    if (auto alignment = stage.getAs<mlir::IntegerAttr>("alignment")) {
+      step.alignment = alignment.getInt();
+      alignViews(step, program, steps);
+    }
     step.tiles = formulas.ceilDiv(
         toValue(stage.getAs<mlir::AffineMapAttr>("elements").getValue()),
         formulas.constant(
             stage.getAs<mlir::IntegerAttr>("workgroup").getInt()));
+    if (auto iterations = stage.getAs<mlir::AffineMapAttr>("iterations"))
+      step.iterations = toValue(iterations.getValue());
+    if (auto trips = stage.getAs<mlir::AffineMapAttr>("trips"))
+      step.trips = toValue(trips.getValue());
+    View made = step.args.back();
     steps.push_back(std::move(step));
     whole.flops = kNoFormula;
+    if (!(made == written))
+      steps.push_back(makeCopy(made, written));
   }
   return mlir::success();
 }

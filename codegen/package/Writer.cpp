@@ -57,8 +57,8 @@ private:
   void layOut() {
     for (const auto &image : input.package.cpuImages)
       header.codeRanges.resize(header.codeRanges.size() + image.pieces.size());
-    for (const auto &image : input.package.cudaImages)
-      header.cudaRanges.push_back({0, image.text.size(), 0});
+    for (const auto &image : input.package.deviceImages)
+      header.deviceRanges.push_back({0, image.code.size(), 0});
     header.constantRanges.resize(input.constants.size());
     header.debugRange.size = input.debugInfo.size();
     header.referenceRange.size = input.package.reference.size();
@@ -69,8 +69,8 @@ private:
     for (const auto &image : input.package.cpuImages)
       for (const auto &piece : image.pieces)
         *range++ = place(piece.bytes.size(), dlrt::kSegmentAlignment);
-    for (FileRange &cuda : header.cudaRanges)
-      cuda = place(cuda.size, dlrt::kSegmentAlignment);
+    for (FileRange &device : header.deviceRanges)
+      device = place(device.size, dlrt::kSegmentAlignment);
     header.debugRange = place(input.debugInfo.size(), 1);
     if (!input.package.reference.empty())
       header.referenceRange =
@@ -98,9 +98,9 @@ private:
                 writeRange(*range++, {piece.bytes.data(), piece.bytes.size()}))
           return error;
     for (auto [text, image] :
-         llvm::zip(header.cudaRanges, input.package.cudaImages))
+         llvm::zip(header.deviceRanges, input.package.deviceImages))
       if (Error error =
-              writeRange(text, {image.text.data(), image.text.size()}))
+              writeRange(text, {image.code.data(), image.code.size()}))
         return error;
     if (Error error =
             writeRange(header.referenceRange, input.package.reference))

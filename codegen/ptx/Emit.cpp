@@ -62,8 +62,9 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
 }
 
 /// Counts a kernel's arguments, before the function is lowered.
-static PtxKernel describe(func::FuncOp function, const PtxTarget &target) {
-  PtxKernel kernel;
+static gpucode::DeviceKernel describe(func::FuncOp function,
+                                      const PtxTarget &target) {
+  gpucode::DeviceKernel kernel;
   kernel.threads = target.workgroupSize;
   for (Type type : function.getArgumentTypes())
     ++(isa<LLVM::LLVMPointerType>(type) ? kernel.args : kernel.sizes);
@@ -100,11 +101,12 @@ static std::string getPtxName(StringRef name, size_t number) {
 }
 
 LogicalResult emitPtx(ModuleOp functions, const PtxTarget &target,
-                      PtxImage &result) {
+                      gpucode::DeviceImage &result) {
   result = {};
+  result.target = "cuda";
   result.arch = target.getArch();
   for (auto function : functions.getOps<func::FuncOp>()) {
-    PtxKernel kernel = describe(function, target);
+    gpucode::DeviceKernel kernel = describe(function, target);
     kernel.entry = function.getSymName().str();
     kernel.name = getPtxName(kernel.entry, result.kernels.size());
     function.setSymName(kernel.name);
@@ -144,7 +146,7 @@ LogicalResult emitPtx(ModuleOp functions, const PtxTarget &target,
                                    llvm::CodeGenFileType::AssemblyFile))
     return functions.emitError("no PTX can be emitted");
   passes.run(*translated);
-  result.text = std::string(buffer);
+  result.code = std::string(buffer);
   return success();
 }
 

@@ -6,7 +6,7 @@
 #ifndef DL_CODEGEN_PTX_EMIT_H
 #define DL_CODEGEN_PTX_EMIT_H
 
-#include "codegen/ptx/Image.h"
+#include "codegen/gpu/Image.h"
 #include "codegen/ptx/Target.h"
 #include "mlir/IR/BuiltinOps.h"
 
@@ -19,7 +19,7 @@ namespace dl::ptx {
 /// The functions of `generateKernels` as PTX, which they are lowered to in
 /// place. Failure is reported.
 mlir::LogicalResult emitPtx(mlir::ModuleOp functions, const PtxTarget &target,
-                            PtxImage &result);
+                            gpucode::DeviceImage &result);
 
 /// Registers what the translation to LLVM IR needs.
 void registerTranslations(mlir::DialectRegistry &registry);

@@ -31,16 +31,19 @@ public:
   explicit CudaEntry(const PtxTarget &target) : target(target) {}
 
   Operation *begin(OpBuilder &builder, Location loc, StringRef name,
-                   ArrayRef<Type> elementTypes, unsigned sizeCount) override {
+                   ArrayRef<RankedTensorType> tensors,
+                   unsigned sizeCount) override {
     Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
-    SmallVector<Type> types(elementTypes.size(), pointer);
+    SmallVector<Type> types(tensors.size(), pointer);
     types.append(sizeCount, builder.getIntegerType(kIndexBits));
     function = func::FuncOp::create(builder, loc, name,
                                     builder.getFunctionType(types, {}));
     Block *block = function.addEntryBlock();
     builder.setInsertionPointToStart(block);
-    elements.assign(elementTypes.begin(), elementTypes.end());
-    memories.assign(elementTypes.size(), Value());
+    elements.clear();
+    for (RankedTensorType tensor : tensors)
+      elements.push_back(tensor.getElementType());
+    memories.assign(tensors.size(), Value());
     return function;
   }
   Value getMemory(OpBuilder &builder, Location loc, unsigned number) override {
@@ -65,7 +68,6 @@ public:
         IntegerAttr::get(IntegerType::get(function.getContext(), 32),
                          workgroups));
   }
-  bool hasShared() const override { return true; }
   std::unique_ptr<TileEmitter>
   makeTile(StageFunction &stage,
            const mlir::dl::cpu::Contraction &contraction) override;
@@ -117,7 +119,7 @@ CudaEntry::makeTile(StageFunction &stage,
                     const mlir::dl::cpu::Contraction &contraction) {
   constexpr unsigned kFirstCapability = 80;
   if (target.capability < kFirstCapability || !TensorTile::fits(contraction))
-    return nullptr;
+    return EntryBuilder::makeTile(stage, contraction);
   OpBuilder &builder = stage.emitter.builder;
   Location loc = stage.emitter.loc;
   return std::make_unique<TensorTile>(

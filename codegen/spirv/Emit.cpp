@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/spirv/Emit.h"
+#include "codegen/cpu/ElementEmitter.h"
+#include "codegen/cpu/KernelWork.h"
 #include "codegen/spirv/Pipeline.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
@@ -25,17 +27,28 @@ static ::dl::spirv::SpirvKernel describe(func::FuncOp function) {
                         .getAsRange<AffineMapAttr>())
     kernel.temporaries.push_back(bytes.getValue());
   for (auto stage : function->getAttrOfType<ArrayAttr>("dl.stages")
-                        .getAsRange<DictionaryAttr>())
+                        .getAsRange<DictionaryAttr>()) {
+    std::vector<int64_t> offsets;
+    if (auto found = stage.getAs<DenseI64ArrayAttr>("offsets"))
+      offsets = found.asArrayRef().vec();
+    auto trips = stage.getAs<AffineMapAttr>("trips");
     kernel.stages.push_back(
         {stage.getAs<StringAttr>("entry").str(),
-         stage.getAs<AffineMapAttr>("elements").getValue()});
+         stage.getAs<DenseI64ArrayAttr>("buffers").asArrayRef().vec(),
+         stage.getAs<AffineMapAttr>("elements").getValue(),
+         stage.getAs<IntegerAttr>("workgroup").getInt(), offsets,
+         kernel.sizes + (trips ? 2 : 0),
+         trips ? trips.getValue() : AffineMap()});
+  }
   return kernel;
 }
 
 namespace dl::spirv {
 
-LogicalResult emitSpirv(ModuleOp module, const SpirvTarget &target,
-                        SpirvModule &result) {
+/// Copies of the kernels of a module, compiled.
+static FailureOr<OwningOpRef<ModuleOp>>
+compileKernels(ModuleOp module, const SpirvTarget &target,
+               SpirvModule &result) {
   OwningOpRef<ModuleOp> kernels = ModuleOp::create(module.getLoc());
   for (auto function : module.getOps<func::FuncOp>())
     if (function->hasAttr("dl.kernel") && !function.isExternal())
@@ -47,13 +60,56 @@ LogicalResult emitSpirv(ModuleOp module, const SpirvTarget &target,
   if (failed(manager.run(*kernels)))
     return failure();
   result = {};
-  result.workgroupSize = target.workgroupSize;
   for (auto function : kernels->getOps<func::FuncOp>())
     result.kernels.push_back(describe(function));
   auto modules = kernels->getOps<mlir::spirv::ModuleOp>();
   if (!llvm::hasSingleElement(modules))
     return module.emitError("the kernels have not become one SPIR-V module");
-  return mlir::spirv::serialize(*modules.begin(), result.words);
+  if (failed(mlir::spirv::serialize(*modules.begin(), result.words)))
+    return failure();
+  return kernels;
+}
+
+LogicalResult emitSpirv(ModuleOp module, const SpirvTarget &target,
+                        SpirvModule &result) {
+  return compileKernels(module, target, result);
+}
+
+LogicalResult emitSpirv(ModuleOp module, const SpirvTarget &target,
+                        gpucode::DeviceImage &result) {
+  result = {};
+  result.target = "vulkan";
+  SmallVector<func::FuncOp> kernels;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function->hasAttr("dl.kernel") && !function.isExternal())
+      kernels.push_back(function);
+  if (kernels.empty()) // a model of constants, say
+    return success();
+  for (func::FuncOp kernel : kernels)
+    if (failed(mlir::dl::cpu::generalizeNamedOps(kernel)))
+      return failure();
+  SpirvModule compiled;
+  auto made = compileKernels(module, target, compiled);
+  if (failed(made))
+    return failure();
+  result.code.assign(reinterpret_cast<const char *>(compiled.words.data()),
+                     compiled.words.size() * sizeof(uint32_t));
+  SymbolTable stages(**made);
+  for (auto [kernel, described] : llvm::zip(kernels, compiled.kernels)) {
+    for (const SpirvStage &stage : described.stages)
+      result.kernels.push_back({stage.entry, stage.entry,
+                                static_cast<unsigned>(stage.buffers.size()),
+                                stage.sizes, stage.workgroup, 0});
+    mlir::dl::cpu::KernelWork work = mlir::dl::cpu::countWork(kernel);
+    kernel->setAttr("dl.signature", TypeAttr::get(kernel.getFunctionType()));
+    auto declared = stages.lookup<func::FuncOp>(kernel.getSymName());
+    for (StringRef name : {"dl.stages", "dl.temporaries"})
+      kernel->setAttr(name, declared->getAttr(name));
+    kernel.eraseBody();
+    kernel.setPrivate();
+    mlir::dl::cpu::setWork(work, described.sizes, kernel);
+  }
+  return success();
 }
 
 } // namespace dl::spirv

@@ -4,6 +4,7 @@
 #include "codegen/spirv/GenerateKernels.h"
 #include "codegen/gpu/GenerateStages.h"
 #include "codegen/gpu/StageFunction.h"
+#include "codegen/spirv/RegisterTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
@@ -40,6 +41,8 @@ static bool hasFunction(Operation *op) {
 static LogicalResult checkKernel(func::FuncOp kernel,
                                  const SpirvTarget &target) {
   int64_t count = countSizes(kernel);
+  constexpr int64_t kTrips = 2; // of a loop that is divided, the part to do
+  count += mlir::dl::cpu::isSequential(kernel) ? kTrips : 0;
   if (count * 4 > target.pushConstantBytes)
     return kernel.emitError()
            << "the kernel takes " << count << " sizes, and push constants hold "
@@ -77,11 +80,13 @@ public:
   explicit VulkanEntry(const SpirvTarget &target) : target(target) {}
 
   Operation *begin(OpBuilder &builder, Location loc, StringRef name,
-                   ArrayRef<Type> elementTypes, unsigned sizeCount) override {
+                   ArrayRef<RankedTensorType> tensors,
+                   unsigned sizeCount) override {
     SmallVector<Type> types;
-    buffers = elementTypes.size();
-    for (Type type : elementTypes)
-      types.push_back(getMemoryType(ShapedType::kDynamic, type,
+    buffers.assign(tensors.begin(), tensors.end());
+    for (RankedTensorType tensor : tensors)
+      types.push_back(getMemoryType(ShapedType::kDynamic,
+                                    tensor.getElementType(),
                                     spirv::StorageClass::StorageBuffer));
     if (sizeCount)
       types.push_back(getMemoryType(sizeCount, builder.getI32Type(),
@@ -95,6 +100,7 @@ public:
                           builder.getContext(),
                           {static_cast<int32_t>(target.workgroupSize), 1, 1}));
     builder.setInsertionPointToStart(&function.getBody().front());
+    workgroupSize = target.workgroupSize;
     return function;
   }
   Value getMemory(OpBuilder &, Location, unsigned number) override {
@@ -107,22 +113,27 @@ public:
     return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
                                       loaded);
   }
-  SmallVector<int64_t> end(OpBuilder &builder, Location loc, unsigned,
-                           bool) override {
-    gpu::ReturnOp::create(builder, loc);
-    // Bindings stay where they are.
-    SmallVector<int64_t> all;
-    for (unsigned i = 0; i < buffers; ++i)
-      all.push_back(i);
-    return all;
+  SmallVector<int64_t> end(OpBuilder &builder, Location loc, unsigned written,
+                           bool keeps) override;
+  ArrayRef<int64_t> getOffsets() const override { return offsets; }
+  int64_t getAlignment() const override { return kAlignment; }
+  Value getShared(OpBuilder &builder, Location loc, Type type, int64_t offset,
+                  int64_t bytes) override;
+  /// Narrower types would take features of their own.
+  bool canShare(Type type) const override {
+    return type.getIntOrFloatBitWidth() >= 32;
   }
-  Value getShared(OpBuilder &, Location, Type, int64_t, int64_t) override {
-    return {};
-  }
-  bool hasShared() const override { return false; }
-  int64_t getWorkgroupSize() const override { return target.workgroupSize; }
+  void emitShare(mlir::dl::cpu::IndexBuilder &index, int64_t perGroup,
+                 Value offset, Value total,
+                 function_ref<void(Value)> body) override;
+  bool dividesLoops() const override { return true; }
+  std::unique_ptr<TileEmitter>
+  makeTile(StageFunction &stage,
+           const mlir::dl::cpu::Contraction &contraction) override;
+  int64_t getWorkgroupSize() const override { return workgroupSize; }
 
 private:
+  int64_t countParts(unsigned number) const;
   static Type getMemoryType(int64_t elements, Type elementType,
                             spirv::StorageClass storage) {
     MLIRContext *context = elementType.getContext();
@@ -132,12 +143,153 @@ private:
                            spirv::StorageClassAttr::get(context, storage));
   }
 
+  /// Bytes at whose multiples every device of interest lets a binding begin.
+  static constexpr int64_t kAlignment = 64;
+
   const SpirvTarget &target;
   gpu::GPUFuncOp function;
-  unsigned buffers = 0;
+  SmallVector<RankedTensorType> buffers;
+  SmallVector<int64_t> offsets;
+  int64_t workgroupSize = 0;
 };
 
 } // namespace
+
+Value VulkanEntry::getShared(OpBuilder &builder, Location loc, Type type,
+                             int64_t offset, int64_t bytes) {
+  int64_t count =
+      (bytes - offset) / llvm::divideCeil(type.getIntOrFloatBitWidth(), 8);
+  auto space = spirv::StorageClassAttr::get(builder.getContext(),
+                                            spirv::StorageClass::Workgroup);
+  auto memory =
+      MemRefType::get({count}, type, MemRefLayoutAttrInterface(), space);
+  return memref::AllocOp::create(builder, loc, memory);
+}
+
+/// There is a workgroup for each piece of work. Their number may take two
+/// dimensions, of which the last row is not full.
+void VulkanEntry::emitShare(mlir::dl::cpu::IndexBuilder &index,
+                            int64_t perGroup, Value offset, Value total,
+                            function_ref<void(Value)> body) {
+  OpBuilder &builder = index.builder;
+  Location loc = index.loc;
+  Value column = gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x);
+  Value row = gpu::BlockIdOp::create(builder, loc, gpu::Dimension::y);
+  Value columns = gpu::GridDimOp::create(builder, loc, gpu::Dimension::x);
+  Value number = index.mul(index.add(index.mul(row, columns), column),
+                           index.constant(perGroup));
+  if (offset)
+    number = index.add(number, offset);
+  auto branch = scf::IfOp::create(builder, loc, index.less(number, total),
+                                  /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(branch.thenYield());
+  body(number);
+}
+
+std::unique_ptr<TileEmitter>
+VulkanEntry::makeTile(StageFunction &stage,
+                      const mlir::dl::cpu::Contraction &contraction) {
+  TileShape shape = RegisterTile::chooseShape(contraction, workgroupSize);
+  workgroupSize = shape.getInvocations();
+  function->setAttr(
+      spirv::getEntryPointABIAttrName(),
+      spirv::getEntryPointABIAttr(function.getContext(),
+                                  {static_cast<int32_t>(workgroupSize), 1, 1}));
+  return std::make_unique<RegisterTile>(stage, contraction, shape);
+}
+
+/// A buffer that is too large for a binding is taken in parts.
+int64_t VulkanEntry::countParts(unsigned number) const {
+  RankedTensorType tensor = buffers[number];
+  if (!tensor.hasStaticShape())
+    return 1;
+  int64_t width = llvm::divideCeil(tensor.getElementTypeBitWidth(), 8);
+  return std::max<int64_t>(
+      1, llvm::divideCeil(tensor.getNumElements() * width, target.bufferBytes));
+}
+
+/// Makes the loads of a buffer those of the part that an element lies in; parts
+/// are of so many elements.
+static void loadFromParts(Value whole, ValueRange parts, int64_t elements) {
+  for (Operation *user : llvm::make_early_inc_range(whole.getUsers())) {
+    auto load = cast<memref::LoadOp>(user);
+    OpBuilder builder(load);
+    Location loc = load.getLoc();
+    Value at = load.getIndices().front(), loaded;
+    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+    for (auto [i, part] : llvm::enumerate(parts)) {
+      Value start = arith::ConstantIndexOp::create(builder, loc, i * elements);
+      Value within = arith::SubIOp::create(builder, loc, at, start);
+      Value size = arith::ConstantIndexOp::create(builder, loc, elements);
+      Value isHere = arith::CmpIOp::create(
+          builder, loc, arith::CmpIPredicate::ult, within, size);
+      Value place = arith::SelectOp::create(builder, loc, isHere, within, zero);
+      Value value =
+          memref::LoadOp::create(builder, loc, part, ValueRange{place});
+      loaded = loaded ? Value(arith::SelectOp::create(builder, loc, isHere,
+                                                      value, loaded))
+                      : value;
+    }
+    load.replaceAllUsesWith(loaded);
+    load.erase();
+  }
+}
+
+/// Buffers that are not used are no bindings, the one that is written comes
+/// last, and of one that is read or keeps elements besides, there are two.
+SmallVector<int64_t> VulkanEntry::end(OpBuilder &builder, Location loc,
+                                      unsigned written, bool keeps) {
+  gpu::ReturnOp::create(builder, loc);
+  Block &block = function.getBody().front();
+  auto isRead = [&](unsigned number) {
+    return llvm::any_of(
+        block.getArgument(number).getUsers(),
+        [](Operation *user) { return !isa<memref::StoreOp>(user); });
+  };
+  SmallVector<int64_t> taken;
+  offsets.clear();
+  for (unsigned i = 0; i < buffers.size(); ++i)
+    if (isRead(i) || (i == written && keeps))
+      for (int64_t part = 0, count = i == written ? 1 : countParts(i);
+           part < count; ++part) {
+        taken.push_back(i);
+        offsets.push_back(part * target.bufferBytes);
+      }
+  taken.push_back(written);
+  offsets.push_back(0);
+  // New arguments after the old ones, which then go.
+  unsigned old = block.getNumArguments();
+  for (int64_t number : taken)
+    block.addArgument(block.getArgument(number).getType(), loc);
+  if (old > buffers.size())
+    block.addArgument(block.getArgument(buffers.size()).getType(), loc);
+  // The written one, where it is read too, is the first of its two.
+  for (size_t i = 0; i < taken.size();) {
+    Value before = block.getArgument(taken[i]);
+    size_t end = i + 1;
+    while (end < taken.size() && taken[end] == taken[i] && offsets[end])
+      ++end;
+    ValueRange parts = block.getArguments().slice(old + i, end - i);
+    if (parts.size() == 1)
+      before.replaceAllUsesWith(parts.front());
+    else
+      loadFromParts(
+          before, parts,
+          target.bufferBytes /
+              llvm::divideCeil(buffers[taken[i]].getElementTypeBitWidth(), 8));
+    i = end;
+  }
+  if (old > buffers.size())
+    block.getArgument(buffers.size())
+        .replaceAllUsesWith(block.getArgument(old + taken.size()));
+  block.eraseArguments(0, old);
+  function.setFunctionType(
+      builder.getFunctionType(block.getArgumentTypes(), {}));
+  if (llvm::all_of(offsets, [](int64_t offset) { return offset == 0; }))
+    offsets.clear();
+  return taken;
+}
 
 namespace dl::spirv {
 

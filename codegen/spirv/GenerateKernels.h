@@ -20,6 +20,7 @@ namespace dl::spirv {
 struct SpirvTarget {
   int64_t workgroupSize = 64;      ///< invocations, at most 128
   int64_t pushConstantBytes = 128; ///< for the sizes of dynamic dimensions
+  int64_t bufferBytes = 1 << 27;   ///< of a binding
 };
 
 /// Generates every `dl.kernel` function on tensors of a module as stages (see

@@ -8,8 +8,11 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SPIRV/IR/SPIRVDialect.h"
 #include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
 #include "mlir/Dialect/SPIRV/Transforms/Passes.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -51,6 +54,22 @@ template <typename Op> struct ExpandArcPattern : OpRewritePattern<Op> {
   }
 };
 
+/// A barrier that also orders what is stored into buffers; upstream's orders
+/// the memory that a workgroup shares alone.
+struct OrderBuffersPattern : OpRewritePattern<gpu::BarrierOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(gpu::BarrierOp op,
+                                PatternRewriter &rewriter) const override {
+    rewriter.replaceOpWithNewOp<spirv::ControlBarrierOp>(
+        op, spirv::Scope::Workgroup, spirv::Scope::Device,
+        spirv::MemorySemantics::AcquireRelease |
+            spirv::MemorySemantics::UniformMemory |
+            spirv::MemorySemantics::WorkgroupMemory);
+    return success();
+  }
+};
+
 /// Writes functions that GLSL's instruction set lacks, or has too coarsely,
 /// with others.
 struct ExpandFunctionsPass
@@ -59,20 +78,52 @@ struct ExpandFunctionsPass
 
   StringRef getArgument() const override { return "spirv-expand-functions"; }
   StringRef getDescription() const override {
-    return "expands erf, asin, acos and rounding divisions of integers";
+    return "expands erf, asin, acos, rounding divisions of integers, and "
+           "barriers";
   }
   void getDependentDialects(DialectRegistry &registry) const override {
-    registry.insert<arith::ArithDialect, math::MathDialect>();
+    registry
+        .insert<arith::ArithDialect, math::MathDialect, spirv::SPIRVDialect>();
   }
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns
-        .add<ExpandArcPattern<math::AsinOp>, ExpandArcPattern<math::AcosOp>>(
-            &getContext());
+    patterns.add<ExpandArcPattern<math::AsinOp>, ExpandArcPattern<math::AcosOp>,
+                 OrderBuffersPattern>(&getContext());
     populatePolynomialApproximateErfPattern(patterns);
     arith::populateCeilFloorDivExpandOpsPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
+  }
+};
+
+/// Upstream's conversion gives a loop that does no step undefined results: each
+/// becomes a choice between that of the loop and what it starts with.
+struct GuardLoopsPass
+    : PassWrapper<GuardLoopsPass, OperationPass<gpu::GPUModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(GuardLoopsPass)
+
+  StringRef getArgument() const override { return "spirv-guard-loops"; }
+  StringRef getDescription() const override {
+    return "gives loops that do no step the results that they start with";
+  }
+  void runOnOperation() override {
+    getOperation().walk([](scf::ForOp loop) {
+      auto lower = getConstantIntValue(loop.getLowerBound()),
+           upper = getConstantIntValue(loop.getUpperBound());
+      if (!loop.getNumResults() || (lower && upper && *lower < *upper))
+        return;
+      OpBuilder builder(loop->getContext());
+      builder.setInsertionPointAfter(loop);
+      Location loc = loop.getLoc();
+      Value runs =
+          arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
+                                loop.getLowerBound(), loop.getUpperBound());
+      for (auto [result, init] :
+           llvm::zip(loop.getResults(), loop.getInitArgs())) {
+        auto chosen = arith::SelectOp::create(builder, loc, runs, result, init);
+        result.replaceAllUsesExcept(chosen, chosen);
+      }
+    });
   }
 };
 
@@ -107,6 +158,8 @@ void ::dl::spirv::addSpirvPasses(OpPassManager &manager,
   functions.addPass(std::make_unique<ExpandFunctionsPass>());
   functions.addPass(createCanonicalizerPass());
   functions.addPass(createCSEPass());
+  functions.addPass(createLoopInvariantCodeMotionPass());
+  functions.addPass(std::make_unique<GuardLoopsPass>());
   functions.addPass(createConvertMathToSPIRVPass());
   manager.addPass(createConvertGPUToSPIRVPass(/*mapMemorySpace=*/false));
   OpPassManager &entries = manager.nest<mlir::spirv::ModuleOp>();
@@ -118,6 +171,7 @@ void ::dl::spirv::addSpirvPasses(OpPassManager &manager,
 void ::dl::spirv::registerSpirvPasses() {
   registerPass([] { return createGenerateKernelsPass({}); });
   PassRegistration<ExpandFunctionsPass>();
+  PassRegistration<GuardLoopsPass>();
   PassRegistration<UnbindPushConstantsPass>();
   PassPipelineRegistration<>(
       "spirv-lower-kernels", "from kernels on tensors to SPIR-V",

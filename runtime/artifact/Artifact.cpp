@@ -62,10 +62,10 @@ Status visitSegments(const fb::Module &module, bool code, Visit visit) {
           for (const fb::CodePiece *piece : *level->pieces())
             DLRT_RETURN_IF_ERROR(
                 visit(*piece->file(), "code for " + level->cpu()->str()));
-    if (module.cuda())
-      for (const fb::CudaCode *code : *module.cuda())
+    if (module.devices())
+      for (const fb::DeviceCode *code : *module.devices())
         DLRT_RETURN_IF_ERROR(
-            visit(*code->code(), "code for " + code->arch()->str()));
+            visit(*code->code(), "code for " + codeName(*code)));
     return {};
   }
   if (module.constants()) {

@@ -87,8 +87,8 @@ Status checkCpuCode(const fb::CpuCode &code, int64_t kernels,
   return {};
 }
 
-Status checkCudaCode(const fb::CudaCode &code, uint64_t fileSize) {
-  std::string what = "code for " + code.arch()->str();
+Status checkDeviceCode(const fb::DeviceCode &code, uint64_t fileSize) {
+  std::string what = "code for " + codeName(code);
   DLRT_RETURN_IF_ERROR(
       checkSegment(*code.code(), kSegmentAlignment, fileSize, what));
   constexpr int32_t kMaxThreads = 1024;
@@ -285,6 +285,10 @@ Status checkEntry(const fb::Module &module, const fb::Entry &entry, int depth) {
 
 } // namespace
 
+std::string codeName(const fb::DeviceCode &code) {
+  return code.arch() ? code.arch()->str() : code.target()->str();
+}
+
 Status validateHeader(const fb::Module &module, uint64_t fileSize) {
   if (module.entries())
     for (const fb::Entry *entry : *module.entries())
@@ -301,9 +305,9 @@ Status validateHeader(const fb::Module &module, uint64_t fileSize) {
     for (const fb::CpuCode *code : *module.cpu())
       DLRT_RETURN_IF_ERROR(
           checkCpuCode(*code, count(module.kernels()), fileSize));
-  if (module.cuda())
-    for (const fb::CudaCode *code : *module.cuda())
-      DLRT_RETURN_IF_ERROR(checkCudaCode(*code, fileSize));
+  if (module.devices())
+    for (const fb::DeviceCode *code : *module.devices())
+      DLRT_RETURN_IF_ERROR(checkDeviceCode(*code, fileSize));
   if (module.debug())
     DLRT_RETURN_IF_ERROR(
         checkSegment(*module.debug(), 1, fileSize, "debug information"));

@@ -7,11 +7,13 @@
 #include "runtime/artifact/Status.h"
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace dlrt {
 
 namespace fb {
+struct DeviceCode;
 struct Module;
 struct Entry;
 struct Perform;
@@ -32,6 +34,9 @@ constexpr int kMaxBodyDepth = 16;
 /// inside the file of `fileSize` bytes, code pieces disjoint, kernels inside
 /// executable code.
 Status validateHeader(const fb::Module &module, uint64_t fileSize);
+
+/// What messages call a device's code: its architecture, or its target.
+std::string codeName(const fb::DeviceCode &code);
 
 /// The part of validateHeader for one plan; `entry` has been validated.
 Status validatePlan(const fb::Module &module, const fb::Entry &entry,

@@ -170,8 +170,8 @@ private:
     if (buffer.kind() == fb::BufferKind_Slot &&
         !filled[static_cast<size_t>(buffer.index())])
       return badStep("a view is of an empty slot");
-    if (!optionalFormula(view.offset()))
-      return badStep("a view's offset has no formula");
+    if (!optionalFormula(view.offset()) || !optionalFormula(view.bytes()))
+      return badStep("a view's offset or bytes have no formula");
     if (count(view.strides()) > depth)
       return badStep("a view has more strides than there are loops around it");
     for (int32_t stride : range(view.strides()))
@@ -190,15 +190,18 @@ private:
   }
 
   Status checkDispatch(const fb::Dispatch &dispatch, int depth) const {
-    if (plan.target()->str() == "cuda")
+    if (plan.target()->str() != "cpu")
       DLRT_RETURN_IF_ERROR(checkDeviceKernel(dispatch));
     else if (dispatch.kernel() < 0 ||
              dispatch.kernel() >= count(module.kernels()))
       return badStep("kernel " + std::to_string(dispatch.kernel()) +
                      " does not exist");
     if (!formula(dispatch.tiles()) || !optionalFormula(dispatch.scratch()) ||
-        !optionalFormula(dispatch.flops()))
-      return badStep("tiles, scratch or flops have no formula");
+        !optionalFormula(dispatch.flops()) ||
+        !optionalFormula(dispatch.iterations()) ||
+        !optionalFormula(dispatch.trips()))
+      return badStep(
+          "tiles, scratch, flops, iterations or trips have no formula");
     if (dispatch.sizes())
       for (int32_t size : *dispatch.sizes())
         if (!formula(size))
@@ -206,16 +209,21 @@ private:
     return checkViews(dispatch.args(), depth);
   }
 
-  /// The kernel must be in each of the target's codes, and take as much.
+  /// The kernel must be in each of the target's codes, and take as much. Of a
+  /// loop that is divided it is told the part to do.
+  static constexpr int64_t kTripSizes = 2;
   Status checkDeviceKernel(const fb::Dispatch &dispatch) const {
-    for (const fb::CudaCode *code : range(module.cuda())) {
+    for (const fb::DeviceCode *code : range(module.devices())) {
+      if (code->target()->str() != plan.target()->str())
+        continue;
       if (dispatch.kernel() < 0 || dispatch.kernel() >= count(code->kernels()))
         return badStep("kernel " + std::to_string(dispatch.kernel()) +
                        " does not exist");
       const fb::DeviceKernel &kernel =
           *code->kernels()->Get(static_cast<uint32_t>(dispatch.kernel()));
       if (count(dispatch.args()) != kernel.args() ||
-          count(dispatch.sizes()) != kernel.sizes())
+          count(dispatch.sizes()) + (dispatch.trips() < 0 ? 0 : kTripSizes) !=
+              kernel.sizes())
         return badStep("it does not fit its kernel " + kernel.name()->str());
     }
     return {};

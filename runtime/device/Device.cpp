@@ -4,6 +4,9 @@
 #include "runtime/device/Device.h"
 
 #include "runtime/device/cuda/CudaModule.h"
+#if defined(DLRT_HAVE_VULKAN)
+#include "runtime/device/vulkan/VulkanModule.h"
+#endif
 
 namespace dlrt {
 
@@ -44,6 +47,10 @@ Status loadDeviceModule(const Artifact &artifact, const std::string &target,
                         int ordinal, std::unique_ptr<DeviceModule> &result) {
   if (target == "cuda")
     return cuda::loadModule(artifact, ordinal, result);
+#if defined(DLRT_HAVE_VULKAN)
+  if (target == "vulkan")
+    return vulkan::loadModule(artifact, ordinal, result);
+#endif
   return {Code::Unsupported,
           "this runtime does not run the target '" + target + "'"};
 }
@@ -53,6 +60,10 @@ std::vector<std::pair<std::string, std::string>> listDevices() {
   for (std::string &name : cuda::listDevices())
     devices.emplace_back("cuda:" + std::to_string(devices.size()),
                          std::move(name));
+#if defined(DLRT_HAVE_VULKAN)
+  for (std::string &name : vulkan::listDevices())
+    devices.emplace_back("vulkan:0", std::move(name));
+#endif
   return devices;
 }
 

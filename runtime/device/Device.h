@@ -18,6 +18,15 @@
 
 namespace dlrt {
 
+/// What a device can do at most.
+struct DeviceLimits {
+  std::string device;      ///< its name
+  int64_t tensorBytes = 0; ///< of a tensor, or the part of one, for a kernel
+  /// Of all loops that an invocation runs together; 0: any number. More would
+  /// be ended without a word.
+  int64_t iterations = 0;
+};
+
 /// What a kernel is called with.
 struct Launch {
   uint32_t kernel = 0; ///< position in the code's list
@@ -70,6 +79,7 @@ public:
   /// Memory of the device; it lives as long as the module.
   virtual Allocator memory() = 0;
   virtual Status openQueue(std::unique_ptr<DeviceQueue> &result) = 0;
+  virtual DeviceLimits limits() const = 0;
 
 protected:
   /// Gives the constants' memory back; before the device is gone.

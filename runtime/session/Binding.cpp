@@ -245,9 +245,9 @@ Status Session::resolve(Binding &binding, uint32_t number) {
     }
   }
   CpuProgram &program = binding.program;
-  DLRT_RETURN_IF_ERROR(
-      program.build(shared->header(), *plan, stages[number].firstStep,
-                    stages[number].endStep, code, values.data(), sizes));
+  DLRT_RETURN_IF_ERROR(program.build(
+      shared->header(), *plan, stages[number].firstStep, stages[number].endStep,
+      code, values.data(), sizes, device ? device->limits() : DeviceLimits()));
   for (uint32_t b = 0; b < buffers; ++b)
     if (constants[b])
       program.setBuffer(b, const_cast<void *>(constants[b]));

@@ -37,7 +37,8 @@ protected:
   /// Makes the plan one for CUDA, with kernels 0 and 1.
   static void forCuda(ModuleBuilder &builder, const char *arch = "sm_80") {
     builder.plan().target = "cuda";
-    auto code = std::make_unique<fb::CudaCodeT>();
+    auto code = std::make_unique<fb::DeviceCodeT>();
+    code->target = "cuda";
     code->arch = arch;
     int args = 2;
     for (const char *name : {"double", "add"}) {
@@ -49,7 +50,7 @@ protected:
       kernel->sizes = 1;
       code->kernels.push_back(std::move(kernel));
     }
-    builder.module.cuda.push_back(std::move(code));
+    builder.module.devices.push_back(std::move(code));
   }
   static SessionOptions cuda(const char *target = "cuda") {
     SessionOptions options;
@@ -226,8 +227,8 @@ TEST_F(Device, RefusesPositionsBeyond32Bits) {
   float nothing = 0; // refused before anything is read
   session.bindInput(0, &nothing, {int64_t(1) << 29});
   EXPECT_NE(errorOf(DLRT_UNSUPPORTED, [&] { session.prepare(); })
-                .find("a tensor has 2147483648 bytes, more than positions on "
-                      "the device tell apart"),
+                .find("a tensor has 2147483648 bytes, more than a kernel on "
+                      "the device can be given"),
             std::string::npos);
 }
 
@@ -264,7 +265,7 @@ TEST_F(Device, RefusesDamagedPlans) {
             }).find("it does not fit its kernel add"),
             std::string::npos);
   EXPECT_NE(messageOf([](ModuleBuilder &builder) {
-              builder.module.cuda[0]->kernels[0]->threads = 0;
+              builder.module.devices[0]->kernels[0]->threads = 0;
             }).find("kernel 'double' of code for sm_80 is not well formed"),
             std::string::npos);
 }

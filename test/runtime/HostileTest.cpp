@@ -149,7 +149,14 @@ TEST(Hostile, Steps) {
   EXPECT_EQ(refusal([](ModuleBuilder &builder) {
               firstDispatch(builder).tiles = -1;
             }),
-            step(0, "tiles, scratch or flops have no formula"));
+            step(0, "tiles, scratch, flops, iterations or trips have no "
+                    "formula"));
+  for (auto formula : {&fb::DispatchT::iterations, &fb::DispatchT::trips})
+    EXPECT_EQ(refusal([formula](ModuleBuilder &builder) {
+                firstDispatch(builder).*formula = 1000;
+              }),
+              step(0, "tiles, scratch, flops, iterations or trips have no "
+                      "formula"));
   EXPECT_EQ(refusal([](ModuleBuilder &builder) {
               firstDispatch(builder).sizes = {1000};
             }),
@@ -161,7 +168,11 @@ TEST(Hostile, Steps) {
   EXPECT_EQ(refusal([](ModuleBuilder &builder) {
               firstDispatch(builder).args[0]->offset = -2;
             }),
-            step(0, "a view's offset has no formula"));
+            step(0, "a view's offset or bytes have no formula"));
+  EXPECT_EQ(refusal([](ModuleBuilder &builder) {
+              firstDispatch(builder).args[0]->bytes = -2;
+            }),
+            step(0, "a view's offset or bytes have no formula"));
   EXPECT_EQ(refusal([](ModuleBuilder &builder) {
               firstDispatch(builder).args[0]->strides = {0};
             }),

@@ -220,7 +220,7 @@ const std::vector<uint8_t> &ModuleBuilder::finish() {
     for (auto &piece : code->pieces)
       if (!piece->file)
         piece->file = std::make_unique<fb::Segment>(0, 0, 0);
-  for (auto &code : module.cuda)
+  for (auto &code : module.devices)
     if (!code->code)
       code->code = std::make_unique<fb::Segment>(0, 0, 0);
   for (auto &constant : module.constants)
@@ -238,7 +238,7 @@ const std::vector<uint8_t> &ModuleBuilder::finish() {
       *piece->file = fb::Segment(codeOffset, codeSize,
                                  hashBytes(testKernels.begin, codeSize));
   // A device's code that nothing reads: the same bytes.
-  for (auto &code : module.cuda)
+  for (auto &code : module.devices)
     *code->code = fb::Segment(codeOffset, codeSize,
                               hashBytes(testKernels.begin, codeSize));
   constantRanges.clear();

@@ -213,11 +213,14 @@ TEST(Stages, HeadersAreChecked) {
   EXPECT_EQ(refusal([&](ModuleBuilder &b) { bind(b).view->buffer = 2; }),
             plan + "step 0: a view's buffer has no size yet" + end);
   EXPECT_EQ(refusal([&](ModuleBuilder &b) { bind(b).view->offset = 1; }),
-            plan + "step 0: a view's offset has no formula" + end);
-  EXPECT_EQ(refusal([](ModuleBuilder &b) {
-              std::swap(b.plan().steps[0], b.plan().steps[1]);
-            }),
-            plan + "step 0: tiles, scratch or flops have no formula" + end);
+            plan + "step 0: a view's offset or bytes have no formula" + end);
+  EXPECT_EQ(
+      refusal([](ModuleBuilder &b) {
+        std::swap(b.plan().steps[0], b.plan().steps[1]);
+      }),
+      plan +
+          "step 0: tiles, scratch, flops, iterations or trips have no formula" +
+          end);
   EXPECT_EQ(refusal([](ModuleBuilder &b) { b.plan().late_arena_sizes = {}; }),
             plan + "there is not one arena for each stage" + end);
   EXPECT_EQ(refusal([](ModuleBuilder &b) { b.plan().late_arena_sizes = {77}; }),

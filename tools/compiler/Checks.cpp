@@ -46,18 +46,29 @@ public:
   }
 
   /// Code of one target goes with that target.
-  LogicalResult checkCuda() {
-    bool isCuda = options.target == Target::Cuda;
+  LogicalResult checkDevice() {
+    bool isCuda = options.target == Target::Cuda,
+         isVulkan = options.target == Target::Vulkan;
     if (!isCuda && options.emit == EmitKind::Ptx)
       return fail("--emit") << "PTX goes with --target=cuda";
-    if (!isCuda || getLastPhase(options) != Phase::Codegen)
+    if (!isVulkan && options.emit == EmitKind::Spirv)
+      return fail("--emit") << "SPIR-V goes with --target=vulkan";
+    if (!isCuda && !isVulkan)
       return success();
-    if (options.emit != EmitKind::Ptx && options.emit != EmitKind::Module)
-      return fail("--emit") << "the target cuda has ptx and module";
+    if (isVulkan && options.pipeline.precision != Precision::F32)
+      return fail("--precision") << "the target vulkan computes no bf16";
+    if (getLastPhase(options) != Phase::Codegen)
+      return success();
+    StringRef name = isCuda ? "cuda" : "vulkan";
+    EmitKind own = isCuda ? EmitKind::Ptx : EmitKind::Spirv;
+    if (options.emit != own && options.emit != EmitKind::Module)
+      return fail("--emit") << "the target " << name << " has "
+                            << (isCuda ? "ptx" : "spirv") << " and module";
     if (options.trace)
-      return fail("--explain") << "is not there for the target cuda yet";
+      return fail("--explain")
+             << "is not there for the target " << name << " yet";
     if (options.tune || options.choice)
-      return fail("--tune") << "the target cuda has no choices";
+      return fail("--tune") << "the target " << name << " has no choices";
     return success();
   }
 
@@ -84,7 +95,7 @@ public:
   LogicalResult check() {
     if (options.target == Target::Reference && failed(checkReference()))
       return failure();
-    if (failed(checkCuda()))
+    if (failed(checkDevice()))
       return failure();
     bool isCode = options.emit != EmitKind::Module &&
                   getLastPhase(options) == Phase::Codegen;

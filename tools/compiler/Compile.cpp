@@ -14,6 +14,7 @@
 #include "codegen/package/Package.h"
 #include "codegen/ptx/Emit.h"
 #include "codegen/ptx/GenerateKernels.h"
+#include "codegen/spirv/Emit.h"
 #include "frontend/import/Import.h"
 #include "ir/dialect/Dialect.h"
 #include "ir/reference/Entry.h"
@@ -43,6 +44,7 @@ std::optional<EmitKind> parseEmitKind(StringRef name) {
       .Case("asm", EmitKind::Assembly)
       .Case("object", EmitKind::Object)
       .Case("ptx", EmitKind::Ptx)
+      .Case("spirv", EmitKind::Spirv)
       .Case("module", EmitKind::Module)
       .Default(std::nullopt);
 }
@@ -84,8 +86,8 @@ public:
       return writeIR();
     progress("generating kernels");
     findKernels();
-    if (options.target == Target::Cuda)
-      return compileForCuda();
+    if (options.target == Target::Cuda || options.target == Target::Vulkan)
+      return compileForDevice();
     switch (options.emit) {
     case EmitKind::Llvm:
       return writeCode(cpu::CodeKind::Llvm);
@@ -423,28 +425,35 @@ private:
     return error.empty() ? failure() : LogicalResult(fail(where) << what);
   }
 
-  /// PTX of all kernels, alone or with what uses them.
-  LogicalResult compileForCuda() {
+  /// Code of all kernels for a GPU.
+  LogicalResult emitDeviceCode(gpucode::DeviceImage &image) {
+    auto scope = timing.nest("Kernel generation");
+    if (options.target == Target::Vulkan) {
+      progress("compiling kernels for vulkan");
+      return emitSpirv(*module, spirv::SpirvTarget(), image);
+    }
+    auto functions = ptx::generateKernels(*module, options.cuda);
+    if (failed(functions))
+      return failure();
+    progress("compiling kernels for " + options.cuda.getArch());
+    auto emitting = timing.nest("Code generation");
+    return emitPtx(**functions, options.cuda, image);
+  }
+
+  /// The code alone or with what uses it.
+  LogicalResult compileForDevice() {
     if (isLibrary && options.emit == EmitKind::Module)
       return fail(options.input) << "a module has an entry function";
     if (isLibrary && kernels.empty())
       return fail(options.input) << "there is no kernel";
     PackageInput package;
-    ptx::PtxImage &image = package.cudaImages.emplace_back();
-    {
-      auto scope = timing.nest("Kernel generation");
-      auto functions = ptx::generateKernels(*module, options.cuda);
-      if (failed(functions))
-        return failure();
-      progress("compiling kernels for " + options.cuda.getArch());
-      auto emitting = timing.nest("Code generation");
-      if (failed(emitPtx(**functions, options.cuda, image)))
-        return failure();
-    }
+    gpucode::DeviceImage &image = package.deviceImages.emplace_back();
+    if (failed(emitDeviceCode(image)))
+      return failure();
     statistics.kernels = statistics.distinct = statistics.compiled =
         image.kernels.size();
-    if (options.emit == EmitKind::Ptx)
-      return writeText(options.output, image.text);
+    if (options.emit != EmitKind::Module)
+      return writeText(options.output, image.code);
     return writePackage(package);
   }
 

@@ -24,15 +24,15 @@
 namespace dl::tools {
 
 /// The form that a compilation ends in.
-enum class EmitKind { Dl, Linalg, Llvm, Assembly, Object, Ptx, Module };
+enum class EmitKind { Dl, Linalg, Llvm, Assembly, Object, Ptx, Spirv, Module };
 
 /// What a module runs on: the CPU, a CUDA device, or the reference interpreter,
 /// for which it
 /// is the program as importing leaves it, untouched by any pass.
-enum class Target { Cpu, Cuda, Reference };
+enum class Target { Cpu, Cuda, Vulkan, Reference };
 
-/// The kind of that name (dl, linalg, llvm, asm, object, ptx, module), or
-/// nothing.
+/// The kind of that name (dl, linalg, llvm, asm, object, ptx, spirv, module),
+/// or nothing.
 std::optional<EmitKind> parseEmitKind(llvm::StringRef name);
 
 struct CompileOptions {

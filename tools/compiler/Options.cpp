@@ -13,7 +13,7 @@ Error setEmit(StringRef text, CompileOptions &options) {
   std::optional<EmitKind> emit = parseEmitKind(text);
   if (!emit)
     return fail("--emit: unknown kind '" + text +
-                "'; known: dl, linalg, llvm, asm, object, ptx, module");
+                "'; known: dl, linalg, llvm, asm, object, ptx, spirv, module");
   options.emit = *emit;
   return Error::success();
 }
@@ -21,13 +21,14 @@ Error setEmit(StringRef text, CompileOptions &options) {
 Error setTarget(StringRef text, CompileOptions &options) {
   auto [name, detail] = text.split(':');
   bool isCuda = name == "cuda", isDetailed = text.contains(':');
-  if ((name != "cpu" && name != "reference" && !isCuda) ||
-      (isDetailed && !isCuda))
+  bool isKnown = name == "cpu" || name == "vulkan" || name == "reference";
+  if ((!isKnown && !isCuda) || (isDetailed && !isCuda))
     return fail("--target: unknown target '" + text +
-                "'; known: cpu, cuda, cuda:sm_XX, reference");
-  options.target = isCuda          ? Target::Cuda
-                   : name == "cpu" ? Target::Cpu
-                                   : Target::Reference;
+                "'; known: cpu, cuda, cuda:sm_XX, vulkan, reference");
+  options.target = isCuda             ? Target::Cuda
+                   : name == "vulkan" ? Target::Vulkan
+                   : name == "cpu"    ? Target::Cpu
+                                      : Target::Reference;
   options.pipeline.skipZeroRows = options.target == Target::Cpu;
   if (!isDetailed)
     return Error::success();

@@ -124,7 +124,8 @@ bool runModuleFile(const std::string &path,
   try {
     runtime::Module module = runtime::Module::open(path);
     runtime::SessionOptions options;
-    options.target = "cpu";
+    std::string target = values::chooseTarget(module, /*entry=*/0, "");
+    options.target = target.c_str();
     runtime::Session session(module, options);
     std::vector<values::Value> bound;
     bound.reserve(inputs.size());

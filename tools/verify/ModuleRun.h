@@ -35,8 +35,9 @@ bool readInputFiles(const std::vector<std::string> &files,
                     const std::vector<dlrt_value_kind> &kinds,
                     std::vector<RawTensor> &inputs, std::string &error);
 
-/// Runs the first entry of a module file on the CPU, with inputs of which the
-/// types are those that the module declares. Failure as above.
+/// Runs the first entry of a module file on its only target, or the CPU, with
+/// inputs of which the types are those that the module declares. Failure as
+/// above.
 bool runModuleFile(const std::string &path,
                    const std::vector<RawTensor> &inputs,
                    std::vector<RawTensor> &outputs, std::string &error);

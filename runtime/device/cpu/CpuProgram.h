@@ -55,11 +55,13 @@ class CpuProgram {
 public:
   /// Resolves steps [begin, end) of `plan` for the formulas' `values`.
   /// `bufferBytes` has the size of each of the plan's buffers. `code` is null
-  /// for a plan of another device than the CPU. What was accepted here cannot
-  /// fail in a run, unless the device does.
+  /// for a plan of another device than the CPU, of whose tensors none has more
+  /// than `mostBytes`. What was accepted here cannot fail in a run, unless the
+  /// device does.
   Status build(const fb::Module &module, const fb::Plan &plan, uint32_t begin,
                uint32_t end, const CodeImage *code, const int64_t *values,
-               const std::vector<int64_t> &bufferBytes);
+               const std::vector<int64_t> &bufferBytes,
+               const DeviceLimits &limits);
 
   /// Bytes of scratch that each part of a dispatch needs.
   size_t scratchBytes() const { return scratch; }

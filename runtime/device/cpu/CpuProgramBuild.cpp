@@ -8,6 +8,7 @@
 #include "runtime/artifact/Format.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 namespace dlrt {
@@ -18,9 +19,18 @@ public:
   using Views = flatbuffers::Vector<flatbuffers::Offset<fb::View>>;
 
   Builder(CpuProgram &program, const fb::Module &module, const CodeImage *code,
-          const int64_t *values, const std::vector<int64_t> &bufferBytes)
+          const int64_t *values, const std::vector<int64_t> &bufferBytes,
+          const DeviceLimits &limits)
       : program(program), module(module), code(code), values(values),
-        bufferBytes(bufferBytes) {}
+        bufferBytes(bufferBytes), limits(limits) {}
+
+  /// Finds the kernels of a target that is not the CPU.
+  void findKernels(const char *target) {
+    if (module.devices())
+      for (const fb::DeviceCode *device : *module.devices())
+        if (!deviceKernels && strcmp(device->target()->c_str(), target) == 0)
+          deviceKernels = device->kernels();
+  }
 
   Status build(const Steps *steps) {
     return steps ? build(steps, 0, steps->size()) : Status();
@@ -105,10 +115,8 @@ private:
     step.number = kernel;
     if (code)
       step.kernel = code->kernel(kernel);
-    step.kernelName =
-        code ? module.kernels()->Get(kernel)->name()->c_str()
-             // All of the target's codes have the same kernels.
-             : module.cuda()->Get(0)->kernels()->Get(kernel)->name()->c_str();
+    step.kernelName = code ? module.kernels()->Get(kernel)->name()->c_str()
+                           : deviceKernels->Get(kernel)->name()->c_str();
     step.name = dispatch.name() && dispatch.name()->size()
                     ? dispatch.name()->c_str()
                     : step.kernelName;
@@ -119,39 +127,88 @@ private:
     if (step.count < 0)
       return bad(step.name, "the number of tiles is negative");
     DLRT_RETURN_IF_ERROR(needScratch(optional(dispatch.scratch(), 0), step));
-    DLRT_RETURN_IF_ERROR(addViews(dispatch.args(), step));
+    if (dispatch.trips() < 0) {
+      DLRT_RETURN_IF_ERROR(addViews(dispatch.args(), step));
+      addSizes(dispatch, step);
+      return add(step);
+    }
+    return addParts(dispatch, step);
+  }
+
+  /// The sizes of a dispatch, and what comes after them.
+  void addSizes(const fb::Dispatch &dispatch, Step &step,
+                std::initializer_list<int64_t> more = {}) {
     step.firstSize = static_cast<uint32_t>(program.sizes.size());
     if (dispatch.sizes())
       for (int32_t size : *dispatch.sizes())
         program.sizes.push_back(values[size]);
+    program.sizes.insert(program.sizes.end(), more);
     step.sizeCount =
         static_cast<uint32_t>(program.sizes.size()) - step.firstSize;
-    return add(step);
+  }
+
+  /// A dispatch for each part of a loop that the device runs at once.
+  Status addParts(const fb::Dispatch &dispatch, Step step) {
+    int64_t trips = values[dispatch.trips()],
+            part = std::max<int64_t>(trips, 1);
+    if (limits.iterations && step.count) {
+      int64_t each = std::max<int64_t>(values[dispatch.iterations()], 1);
+      part = std::min(part, limits.iterations / each);
+    }
+    for (int64_t first = 0; first == 0 || first < trips; first += part) {
+      DLRT_RETURN_IF_ERROR(addViews(dispatch.args(), step));
+      addSizes(dispatch, step, {first, std::min(trips, first + part)});
+      DLRT_RETURN_IF_ERROR(add(step));
+      step.flops = -1; // the first part has told them
+    }
+    return {};
   }
 
   /// Positions on a device have 32 bits, with room for a step past the end.
   Status checkForDevice(const fb::Dispatch &dispatch, const Step &step) const {
-    constexpr int64_t kMostBytes = std::numeric_limits<int32_t>::max(),
-                      kMostElements = int64_t(1) << 30;
+    constexpr int64_t kMostElements = int64_t(1) << 30;
     auto tooLarge = [&](const std::string &what) {
       return Status(Code::Unsupported,
                     "step " + std::to_string(program.steps.size()) + " '" +
                         step.name + "': " + what +
-                        ", more than positions on the device tell apart");
+                        ", more than a kernel on the device can be given");
     };
     if (dispatch.args())
       for (const fb::View *view : *dispatch.args()) {
-        int64_t bytes = bufferBytes[static_cast<size_t>(view->buffer())];
-        if (bytes > kMostBytes)
+        int64_t bytes = optional(
+            view->bytes(), bufferBytes[static_cast<size_t>(view->buffer())]);
+        if (bytes > limits.tensorBytes)
           return tooLarge("a tensor has " + std::to_string(bytes) + " bytes");
       }
-    int64_t threads =
-        module.cuda()->Get(0)->kernels()->Get(step.number)->threads();
+    int64_t threads = deviceKernels->Get(step.number)->threads();
     int64_t elements = 0;
     if (!checkedMul(step.count, threads, elements) || elements > kMostElements)
       return tooLarge("there are " + std::to_string(step.count) +
                       " workgroups of " + std::to_string(threads));
+    int64_t trips = optional(dispatch.trips(), 0);
+    if (trips > kMostElements)
+      return tooLarge("a loop has " + std::to_string(trips) + " steps");
+    if (!limits.iterations || !step.count)
+      return {};
+    if (dispatch.iterations() < 0)
+      return tooLong("a number of iterations that depends on data", step);
+    if (int64_t count = values[dispatch.iterations()];
+        count > limits.iterations)
+      return tooLong(std::to_string(count) + " iterations", step);
+    else if (constexpr int64_t kMostParts = int64_t(1) << 16;
+             count > 0 && trips / (limits.iterations / count) > kMostParts)
+      return tooLong(std::to_string(trips) + " times " + std::to_string(count) +
+                         " iterations",
+                     step);
     return {};
+  }
+
+  Status tooLong(const std::string &count, const Step &step) const {
+    return {Code::Unsupported, "step " + std::to_string(program.steps.size()) +
+                                   " '" + step.name + "': its loops do " +
+                                   count + " in an invocation, and " +
+                                   limits.device + " ends them after " +
+                                   std::to_string(limits.iterations)};
   }
 
   Status addCall(const fb::HostCall &call) {
@@ -267,8 +324,12 @@ private:
   CpuProgram &program;
   const fb::Module &module;
   const CodeImage *code;
+  /// Of the target's first code: all of its codes have the same.
+  const flatbuffers::Vector<flatbuffers::Offset<fb::DeviceKernel>>
+      *deviceKernels = nullptr;
   const int64_t *values;
   const std::vector<int64_t> &bufferBytes;
+  const DeviceLimits &limits;
   std::vector<int64_t> loops;       ///< iterations of the loops around the step
   std::vector<int64_t> reached;     ///< the highest start of each argument
   std::vector<size_t> hostDimStart; ///< of each argument, in hostDims
@@ -277,10 +338,13 @@ private:
 Status CpuProgram::build(const fb::Module &module, const fb::Plan &plan,
                          uint32_t begin, uint32_t end, const CodeImage *code,
                          const int64_t *values,
-                         const std::vector<int64_t> &bufferBytes) {
+                         const std::vector<int64_t> &bufferBytes,
+                         const DeviceLimits &limits) {
   patches.resize(bufferBytes.size());
   addresses.resize(bufferBytes.size());
-  Builder builder(*this, module, code, values, bufferBytes);
+  Builder builder(*this, module, code, values, bufferBytes, limits);
+  if (!code)
+    builder.findKernels(plan.target()->c_str());
   if (plan.steps())
     DLRT_RETURN_IF_ERROR(builder.build(plan.steps(), begin, end));
   builder.finish();

@@ -224,6 +224,9 @@ public:
     return {};
   }
   Allocator memory() override { return {&loaded, allocate, release}; }
+  DeviceLimits limits() const override { // positions have 32 bits
+    return {name(), std::numeric_limits<int32_t>::max(), /*iterations=*/0};
+  }
   Status load(const Artifact &artifact, int ordinal);
 
 private:
@@ -239,7 +242,7 @@ private:
     SharedContext::Scope driver(*static_cast<Loaded *>(context)->context);
     driver->memoryFree(toDevice(memory));
   }
-  Status loadKernels(const Artifact &artifact, const fb::CudaCode &code,
+  Status loadKernels(const Artifact &artifact, const fb::DeviceCode &code,
                      int sharedLimit);
 
   Loaded loaded;
@@ -259,11 +262,13 @@ bool parseArch(const std::string &arch, int &capability, bool &isSpecial) {
 
 /// The last of the module's codes that a device of this capability runs.
 Status chooseCode(const Artifact &artifact, int capability,
-                  const fb::CudaCode *&result) {
+                  const fb::DeviceCode *&result) {
   std::string archs;
   result = nullptr;
-  if (const auto *codes = artifact.header().cuda())
-    for (const fb::CudaCode *code : *codes) {
+  if (const auto *codes = artifact.header().devices())
+    for (const fb::DeviceCode *code : *codes) {
+      if (code->target()->str() != "cuda" || !code->arch())
+        continue;
       std::string arch = code->arch()->str();
       int wanted = 0;
       bool isSpecial = false;
@@ -282,7 +287,7 @@ Status chooseCode(const Artifact &artifact, int capability,
 }
 
 Status CudaModule::loadKernels(const Artifact &artifact,
-                               const fb::CudaCode &code, int sharedLimit) {
+                               const fb::DeviceCode &code, int sharedLimit) {
   SharedContext::Scope driver(*loaded.context);
   const fb::Segment &segment = *code.code();
   // The driver wants a zero at the end of a text.
@@ -349,7 +354,7 @@ Status CudaModule::load(const Artifact &artifact, int ordinal) {
         driver->check(driver->deviceAttribute(value, attribute, device),
                       "cuDeviceGetAttribute"));
   loaded.name = name;
-  const fb::CudaCode *code = nullptr;
+  const fb::DeviceCode *code = nullptr;
   Status chosen = chooseCode(artifact, major * 10 + minor, code);
   DLRT_RETURN_IF_ERROR(std::move(chosen).at(loaded.name));
   DLRT_RETURN_IF_ERROR(

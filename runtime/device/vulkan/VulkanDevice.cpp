@@ -204,6 +204,13 @@ static Status chooseDevice(VulkanState &state) {
     return Status(Code::NotFound,
                   "there is no Vulkan 1.2 device with a compute queue");
   state.name = state.properties.deviceName;
+  VkPhysicalDeviceDriverProperties driver = {};
+  driver.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES;
+  VkPhysicalDeviceProperties2 all = {};
+  all.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2;
+  all.pNext = &driver;
+  state.vkGetPhysicalDeviceProperties2(state.physical, &all);
+  state.driver = driver.driverID;
   state.vkGetPhysicalDeviceMemoryProperties(state.physical, &state.memory);
   return {};
 }
@@ -293,6 +300,13 @@ uint64_t VulkanDevice::maxBufferBytes() const {
   return state->properties.limits.maxStorageBufferRange;
 }
 
+/// Mesa's compiler for CPUs (gallivm) counts all iterations of a function down
+/// from 65535, and lets every loop end then.
+int64_t VulkanDevice::mostIterations() const {
+  constexpr int64_t kMesa = 65535;
+  return state->driver == VK_DRIVER_ID_MESA_LLVMPIPE ? kMesa - 1 : 0;
+}
+
 //===----------------------------------------------------------------------===//
 // Buffers
 //===----------------------------------------------------------------------===//
@@ -324,8 +338,9 @@ static int findMemoryType(const VulkanState &state, uint32_t allowed) {
 }
 
 Status VulkanDevice::createBuffer(uint64_t bytes,
-                                  std::unique_ptr<VulkanBuffer> &result) {
-  if (bytes > maxBufferBytes())
+                                  std::unique_ptr<VulkanBuffer> &result,
+                                  bool inParts) {
+  if (bytes > maxBufferBytes() && !inParts)
     return Status(Code::Unsupported, "a buffer of " + std::to_string(bytes) +
                                          " bytes; " + name() + " takes " +
                                          std::to_string(maxBufferBytes()));
@@ -334,7 +349,9 @@ Status VulkanDevice::createBuffer(uint64_t bytes,
   VkBufferCreateInfo info = {};
   info.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO;
   info.size = std::max<uint64_t>(bytes, 4); // Vulkan knows no empty buffer
-  info.usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT;
+  info.usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT |
+               VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
+               VK_BUFFER_USAGE_TRANSFER_DST_BIT;
   VkBuffer buffer;
   DLRT_RETURN_IF_ERROR(
       toStatus(state->vkCreateBuffer(state->device, &info, nullptr, &buffer),

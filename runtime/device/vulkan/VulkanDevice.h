@@ -60,9 +60,14 @@ public:
   bool isValidated() const;
   /// The largest buffer that a kernel can be given, in bytes.
   uint64_t maxBufferBytes() const;
+  /// After how many iterations of all its loops together the device ends an
+  /// invocation's loops, whatever they are about; 0: after none.
+  int64_t mostIterations() const;
 
-  /// `bytes` may be 0. Unsupported: more than maxBufferBytes; OutOfMemory.
-  Status createBuffer(uint64_t bytes, std::unique_ptr<VulkanBuffer> &result);
+  /// `bytes` may be 0. Unsupported: more than maxBufferBytes, unless kernels
+  /// are given parts of it alone; OutOfMemory.
+  Status createBuffer(uint64_t bytes, std::unique_ptr<VulkanBuffer> &result,
+                      bool inParts = false);
 
 private:
   friend class VulkanProgram;

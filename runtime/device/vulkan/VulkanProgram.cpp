@@ -80,16 +80,18 @@ static Status checkModule(const VulkanState &state,
 
 Status VulkanProgram::load(VulkanDevice &device,
                            const std::vector<uint32_t> &words,
-                           std::vector<Entry> entries, uint32_t workgroupSize,
+                           std::vector<Entry> entries,
                            std::unique_ptr<VulkanProgram> &result) {
   VulkanState &state = *device.state;
   DLRT_RETURN_IF_ERROR(checkModule(state, words));
   const VkPhysicalDeviceLimits &limits = state.properties.limits;
-  if (!workgroupSize || workgroupSize > limits.maxComputeWorkGroupInvocations)
-    return Status(Code::Unsupported,
-                  "workgroups of " + std::to_string(workgroupSize) + "; " +
-                      state.name + " takes 1 to " +
-                      std::to_string(limits.maxComputeWorkGroupInvocations));
+  uint32_t mostInvocations = limits.maxComputeWorkGroupInvocations;
+  for (const Entry &entry : entries)
+    if (!entry.workgroup || entry.workgroup > mostInvocations)
+      return Status(Code::Unsupported, "workgroups of " +
+                                           std::to_string(entry.workgroup) +
+                                           "; " + state.name + " takes 1 to " +
+                                           std::to_string(mostInvocations));
   uint32_t mostSizes = limits.maxPushConstantsSize / 4;
   uint32_t mostBuffers = limits.maxPerStageDescriptorStorageBuffers;
   for (const Entry &entry : entries)
@@ -102,7 +104,6 @@ Status VulkanProgram::load(VulkanDevice &device,
                         std::to_string(mostSizes));
   std::unique_ptr<VulkanProgram> program(new VulkanProgram(state));
   program->entries = std::move(entries);
-  program->workgroupSize = workgroupSize;
   VkShaderModuleCreateInfo info = {};
   info.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO;
   info.codeSize = words.size() * sizeof(uint32_t);
@@ -179,6 +180,8 @@ Status VulkanProgram::check(const VulkanDispatch &dispatch) const {
   auto fail = [](const std::string &what) {
     return Status(Code::InvalidArgument, what);
   };
+  if (dispatch.copiedBytes)
+    return {};
   if (dispatch.entry >= entries.size())
     return fail("there is no entry " + std::to_string(dispatch.entry));
   const Entry &entry = entries[dispatch.entry];
@@ -192,9 +195,15 @@ Status VulkanProgram::check(const VulkanDispatch &dispatch) const {
   if (dispatch.sizes.size() != entry.sizes)
     return fail(entry.name +
                 count(dispatch.sizes.size(), entry.sizes, "sizes"));
-  for (const VulkanBuffer *buffer : dispatch.buffers)
-    if (!buffer || &buffer->state != &state)
+  uint64_t alignment = state.properties.limits.minStorageBufferOffsetAlignment;
+  for (const VulkanBinding &binding : dispatch.buffers) {
+    if (!binding.buffer || &binding.buffer->state != &state)
       return fail("a buffer of " + entry.name + " is not of its device");
+    if (alignment && binding.offset % alignment)
+      return Status(Code::Unsupported, state.name + " aligns buffers to " +
+                                           std::to_string(alignment) +
+                                           " bytes");
+  }
   // Positions are 32 bits wide, with room for one step past the end.
   constexpr int64_t kMost = int64_t(1) << 30;
   if (dispatch.elements > uint64_t(kMost))
@@ -224,8 +233,13 @@ Status VulkanProgram::record(const VulkanDispatch &dispatch, uint64_t number) {
   std::vector<VkDescriptorBufferInfo> infos(entry.buffers);
   std::vector<VkWriteDescriptorSet> writes(entry.buffers);
   for (uint32_t i = 0; i < entry.buffers; ++i) {
-    infos[i].buffer = toHandle<VkBuffer>(dispatch.buffers[i]->buffer);
-    infos[i].range = VK_WHOLE_SIZE;
+    const VulkanBinding &binding = dispatch.buffers[i];
+    uint64_t rest = std::max<uint64_t>(binding.buffer->bytes, 4);
+    rest -= std::min(rest, binding.offset);
+    infos[i].buffer = toHandle<VkBuffer>(binding.buffer->buffer);
+    infos[i].offset = binding.offset;
+    infos[i].range =
+        std::min<uint64_t>(rest, state.properties.limits.maxStorageBufferRange);
     writes[i] = {};
     writes[i].sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET;
     writes[i].dstSet = set;
@@ -246,20 +260,39 @@ Status VulkanProgram::record(const VulkanDispatch &dispatch, uint64_t number) {
     state.vkCmdPushConstants(commands, pipeline.layout,
                              VK_SHADER_STAGE_COMPUTE_BIT, 0,
                              uint32_t(sizes.size() * 4), sizes.data());
-  uint64_t groups = (dispatch.elements + workgroupSize - 1) / workgroupSize;
-  uint64_t most = state.properties.limits.maxComputeWorkGroupCount[0];
-  state.vkCmdDispatch(commands, uint32_t(std::min(groups, most)), 1, 1);
-  // What comes next, on the device or the host, sees what was written.
+  // One row of workgroups, or several, of which the last is not full.
+  uint64_t groups = (dispatch.elements + entry.workgroup - 1) / entry.workgroup;
+  uint64_t columns = std::min<uint64_t>(
+      groups, state.properties.limits.maxComputeWorkGroupCount[0]);
+  state.vkCmdDispatch(commands, uint32_t(columns),
+                      uint32_t((groups + columns - 1) / columns), 1);
+  orderMemory();
+  return {};
+}
+
+/// What comes next, on the device or the host, sees what was written.
+void VulkanProgram::orderMemory() {
+  constexpr VkPipelineStageFlags kCommands =
+      VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
   VkMemoryBarrier barrier = {};
   barrier.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER;
-  barrier.srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT;
-  barrier.dstAccessMask = VK_ACCESS_SHADER_READ_BIT |
-                          VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_HOST_READ_BIT;
-  state.vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
-                             VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT |
-                                 VK_PIPELINE_STAGE_HOST_BIT,
-                             0, 1, &barrier, 0, nullptr, 0, nullptr);
-  return {};
+  barrier.srcAccessMask =
+      VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
+  barrier.dstAccessMask =
+      VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
+      VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT |
+      VK_ACCESS_HOST_READ_BIT;
+  state.vkCmdPipelineBarrier(state.commands, kCommands,
+                             kCommands | VK_PIPELINE_STAGE_HOST_BIT, 0, 1,
+                             &barrier, 0, nullptr, 0, nullptr);
+}
+
+void VulkanProgram::recordCopy(const VulkanDispatch &dispatch) {
+  const VulkanBinding &from = dispatch.buffers[0], &to = dispatch.buffers[1];
+  VkBufferCopy region = {from.offset, to.offset, dispatch.copiedBytes};
+  state.vkCmdCopyBuffer(state.commands, toHandle<VkBuffer>(from.buffer->buffer),
+                        toHandle<VkBuffer>(to.buffer->buffer), 1, &region);
+  orderMemory();
 }
 
 namespace {
@@ -281,22 +314,23 @@ struct Run {
 } // namespace
 
 Status VulkanProgram::run(const std::vector<VulkanDispatch> &dispatches) {
-  uint32_t sets = 0, descriptors = 0;
+  uint32_t sets = 0, descriptors = 0, copies = 0;
   for (const VulkanDispatch &dispatch : dispatches) {
     DLRT_RETURN_IF_ERROR(check(dispatch));
+    copies += dispatch.copiedBytes != 0;
     if (dispatch.elements) {
       ++sets;
       descriptors += uint32_t(dispatch.buffers.size());
     }
   }
-  if (!sets)
+  if (!sets && !copies)
     return {};
   Run resources(state);
   VkDescriptorPoolSize poolSize = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
                                    std::max(descriptors, 1u)};
   VkDescriptorPoolCreateInfo pool = {};
   pool.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO;
-  pool.maxSets = sets;
+  pool.maxSets = std::max(sets, 1u);
   pool.poolSizeCount = 1;
   pool.pPoolSizes = &poolSize;
   DLRT_RETURN_IF_ERROR(
@@ -314,7 +348,9 @@ Status VulkanProgram::run(const std::vector<VulkanDispatch> &dispatches) {
       toStatus(state.vkBeginCommandBuffer(state.commands, &begin),
                "vkBeginCommandBuffer"));
   for (const VulkanDispatch &dispatch : dispatches)
-    if (dispatch.elements)
+    if (dispatch.copiedBytes)
+      recordCopy(dispatch);
+    else if (dispatch.elements)
       DLRT_RETURN_IF_ERROR(record(dispatch, toNumber(resources.pool)));
   DLRT_RETURN_IF_ERROR(
       toStatus(state.vkEndCommandBuffer(state.commands), "vkEndCommandBuffer"));

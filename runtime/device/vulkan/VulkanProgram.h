@@ -12,12 +12,21 @@
 
 namespace dlrt {
 
-/// One dispatch of a run.
+/// A buffer from one of its bytes on, as far as a kernel can be given.
+struct VulkanBinding {
+  VulkanBinding(VulkanBuffer *buffer, uint64_t offset = 0)
+      : buffer(buffer), offset(offset) {}
+  VulkanBuffer *buffer;
+  uint64_t offset; ///< as the device aligns bindings
+};
+
+/// One dispatch of a run, or a copy.
 struct VulkanDispatch {
-  uint32_t entry = 0;                  ///< number of the entry point
-  uint64_t elements = 0;               ///< none: nothing is run
-  std::vector<VulkanBuffer *> buffers; ///< bindings 0, 1, ...
-  std::vector<int64_t> sizes;          ///< push constants, each as 32 bits
+  uint32_t entry = 0;                 ///< number of the entry point
+  uint64_t elements = 0;              ///< none: nothing is run
+  std::vector<VulkanBinding> buffers; ///< bindings 0, 1, ...
+  std::vector<int64_t> sizes;         ///< push constants, each as 32 bits
+  uint64_t copiedBytes = 0; ///< if any: the first buffer's go to the second
 };
 
 /// The entry points of a SPIR-V module. Its device must outlive it.
@@ -25,15 +34,15 @@ class VulkanProgram {
 public:
   struct Entry {
     std::string name;
-    uint32_t buffers = 0; ///< bindings of descriptor set 0
-    uint32_t sizes = 0;   ///< 32-bit push constants
+    uint32_t buffers = 0;   ///< bindings of descriptor set 0
+    uint32_t sizes = 0;     ///< 32-bit push constants
+    uint32_t workgroup = 1; ///< invocations
   };
 
-  /// `words` is a whole SPIR-V module, from a source that is trusted;
-  /// `workgroupSize` the invocations of a workgroup in it. Unsupported names
-  /// the capability, or the limit, that the device lacks.
+  /// `words` is a whole SPIR-V module, from a source that is trusted.
+  /// Unsupported names the capability, or the limit, that the device lacks.
   static Status load(VulkanDevice &device, const std::vector<uint32_t> &words,
-                     std::vector<Entry> entries, uint32_t workgroupSize,
+                     std::vector<Entry> entries,
                      std::unique_ptr<VulkanProgram> &result);
   ~VulkanProgram();
 
@@ -47,11 +56,12 @@ private:
   explicit VulkanProgram(VulkanState &state);
   Status createPipelines();
   Status record(const VulkanDispatch &dispatch, uint64_t pool);
+  void recordCopy(const VulkanDispatch &dispatch);
+  void orderMemory();
   Status check(const VulkanDispatch &dispatch) const;
 
   VulkanState &state;
   std::vector<Entry> entries;
-  uint32_t workgroupSize = 0;
   uint64_t shader = 0;
   std::vector<Pipeline> pipelines;
 };

@@ -15,6 +15,7 @@
   X(DestroyInstance)                                                           \
   X(EnumeratePhysicalDevices)                                                  \
   X(GetPhysicalDeviceProperties)                                               \
+  X(GetPhysicalDeviceProperties2)                                              \
   X(GetPhysicalDeviceFeatures2)                                                \
   X(GetPhysicalDeviceMemoryProperties)                                         \
   X(GetPhysicalDeviceQueueFamilyProperties)                                    \
@@ -53,6 +54,7 @@
   X(CmdBindDescriptorSets)                                                     \
   X(CmdPushConstants)                                                          \
   X(CmdDispatch)                                                               \
+  X(CmdCopyBuffer)                                                             \
   X(CmdPipelineBarrier)                                                        \
   X(QueueSubmit)                                                               \
   X(CreateFence)                                                               \
@@ -80,6 +82,7 @@ struct VulkanState {
   VkPhysicalDeviceVulkan12Features features12 = {};
   VkPhysicalDevice16BitStorageFeatures features16 = {};
   std::string name;
+  VkDriverId driver = {};
   uint32_t queueFamily = 0;
   VkDevice device = VK_NULL_HANDLE;
   VkQueue queue = VK_NULL_HANDLE;

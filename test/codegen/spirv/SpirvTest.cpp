@@ -92,13 +92,12 @@ protected:
     ASSERT_TRUE(compiled->isGood);
     const dl::spirv::SpirvKernel &kernel = compiled->spirv.kernels.front();
     std::vector<VulkanProgram::Entry> entries;
-    uint32_t count = kernel.arguments + kernel.temporaries.size();
     for (const dl::spirv::SpirvStage &stage : kernel.stages)
-      entries.push_back({stage.entry, count, kernel.sizes});
+      entries.push_back({stage.entry, uint32_t(stage.buffers.size()),
+                         stage.sizes, uint32_t(stage.workgroup)});
     const auto &words = compiled->spirv.words;
-    dlrt::Status status =
-        VulkanProgram::load(*device, {words.begin(), words.end()}, entries,
-                            uint32_t(compiled->spirv.workgroupSize), program);
+    dlrt::Status status = VulkanProgram::load(
+        *device, {words.begin(), words.end()}, entries, program);
     ASSERT_TRUE(status.ok()) << status.message();
   }
 
@@ -117,13 +116,17 @@ protected:
     VulkanBuffer &result = *buffers.back();
     for (mlir::AffineMap bytes : kernel.temporaries)
       add(std::vector<char>(evaluate(bytes, sizes)));
-    std::vector<VulkanBuffer *> all;
-    for (const auto &buffer : buffers)
-      all.push_back(buffer.get());
     std::vector<dlrt::VulkanDispatch> dispatches;
-    for (const auto &[i, stage] : llvm::enumerate(kernel.stages))
-      dispatches.push_back(
-          {uint32_t(i), uint64_t(evaluate(stage.elements, sizes)), all, sizes});
+    for (const auto &[i, stage] : llvm::enumerate(kernel.stages)) {
+      dlrt::VulkanDispatch &dispatch = dispatches.emplace_back();
+      dispatch.entry = uint32_t(i);
+      dispatch.elements = uint64_t(evaluate(stage.elements, sizes));
+      for (int64_t number : stage.buffers)
+        dispatch.buffers.push_back({buffers[size_t(number)].get()});
+      dispatch.sizes = sizes;
+      if (stage.trips)
+        llvm::append_values(dispatch.sizes, 0, evaluate(stage.trips, sizes));
+    }
     dlrt::Status status = program->run(dispatches);
     EXPECT_TRUE(status.ok()) << status.message();
     const float *data = static_cast<const float *>(result.data());
@@ -248,7 +251,7 @@ TEST_F(SpirvOnVulkan, MatmulBiasRelu) {
 TEST_F(SpirvOnVulkan, Attention) {
   load("attention.mlir");
   constexpr int64_t kWidth = 8;
-  for (int64_t t : {1, 3, 17, 130}) {
+  for (int64_t t : {1, 3, 16, 17, 64, 130}) {
     Floats q = makeFloats(t * kWidth, 1), k = makeFloats(t * kWidth, 2),
            v = makeFloats(t * kWidth, 3), expected(t * kWidth);
     for (int64_t i = 0; i < t; ++i) {
@@ -409,18 +412,19 @@ TEST_F(SpirvOnVulkan, BadProgramsAndDispatchesAreRefused) {
                               compiled->spirv.words.end());
   std::unique_ptr<VulkanProgram> other;
   auto message = [](const dlrt::Status &status) { return status.message(); };
-  EXPECT_EQ(message(VulkanProgram::load(*device, {1, 2, 3}, {}, 64, other)),
+  EXPECT_EQ(message(VulkanProgram::load(*device, {1, 2, 3}, {}, other)),
             "the program is not SPIR-V");
   EXPECT_EQ(
-      message(VulkanProgram::load(*device, words, {{"dense.0", 1000000000, 0}},
-                                  64, other))
+      message(VulkanProgram::load(*device, words,
+                                  {{"dense.0", 1000000000, 0, 64}}, other))
           .find("entry dense.0 takes 1000000000 buffers and 0 sizes; "),
       0u);
-  EXPECT_EQ(message(VulkanProgram::load(*device, words, {}, 0, other))
+  EXPECT_EQ(message(VulkanProgram::load(*device, words, {{"dense.0", 4, 2, 0}},
+                                        other))
                 .find("workgroups of 0; "),
             0u);
   words[6] = 4; // the first capability becomes Addresses
-  EXPECT_EQ(message(VulkanProgram::load(*device, words, {}, 64, other)),
+  EXPECT_EQ(message(VulkanProgram::load(*device, words, {}, other)),
             "SPIR-V capability 4 is not known to this runtime");
 
   add(Floats(1));
@@ -428,7 +432,7 @@ TEST_F(SpirvOnVulkan, BadProgramsAndDispatchesAreRefused) {
   EXPECT_EQ(message(program->run({{1, 1, {}, {}}})), "there is no entry 1");
   EXPECT_EQ(message(program->run({{0, 1, {one}, {}}})),
             "dense.0 takes 4 buffers, not 1");
-  std::vector<VulkanBuffer *> four(4, one);
+  std::vector<dlrt::VulkanBinding> four(4, one);
   EXPECT_EQ(message(program->run({{0, 1, four, {1}}})),
             "dense.0 takes 2 sizes, not 1");
   EXPECT_EQ(message(program->run({{0, 1, four, {1, -1}}})),

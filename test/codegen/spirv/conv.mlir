@@ -1,16 +1,17 @@
 // RUN: dl-opt %s -spirv-generate-kernels | FileCheck %s
 
-// A convolution with a border, stride 2, residual and rectifier: one stage
-// with one store; the border is never in memory. SpirvTest.cpp runs it.
+// A convolution with a border, stride 2, residual and rectifier: one stage that
+// stores its result alone; the border is never in memory. SpirvTest.cpp runs it.
 
 // CHECK: func.func private @conv
-// CHECK-SAME: entry = "conv.0", workgroup = 64 : i64}]
+// CHECK-SAME: entry = "conv.0", iterations = {{#[a-z0-9]+}}, workgroup = 64 : i64}]
 // CHECK-SAME: dl.temporaries = []
 // CHECK: gpu.func @conv.0
-// CHECK: arith.mulf
-// CHECK: arith.maximumf
-// CHECK: memref.store
 // CHECK-NOT: memref.store
+// CHECK: math.fma
+// CHECK: arith.maximumf
+// CHECK-NEXT: {{(.*arith.*[[:space:]]+)*}}memref.store {{.*}}, %arg4
+// CHECK-NOT: memref.store {{.*}}, %arg{{[0-35-9]}}[
 #id = affine_map<(n, o, y, x) -> (n, o, y, x)>
 func.func private @conv(%x: tensor<?x3x?x9xf32>, %w: tensor<5x3x3x3xf32>, %b: tensor<5xf32>, %skip: tensor<?x5x?x5xf32>, %out: tensor<?x5x?x5xf32>) -> tensor<?x5x?x5xf32> attributes {dl.kernel} {
   %c0 = arith.constant 0 : index

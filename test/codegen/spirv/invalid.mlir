@@ -21,12 +21,12 @@ func.func private @sizes(%x: tensor<?x?x?x?x?x?x?x?x?x?x?xf32>, %y: tensor<?x?x?
 // -----
 
 func.func private @operation(%x: tensor<4xf32>, %out: tensor<4xf32>) -> tensor<4xf32> attributes {dl.kernel} {
-  %c0 = arith.constant 0 : index
-  %c1 = arith.constant 1 : index
+  %zero = arith.constant 0.0 : f32
   // expected-error @below {{no rule for this operation inside of a kernel}}
-  %0 = scf.for %i = %c0 to %c1 step %c1 iter_args(%t = %out) -> tensor<4xf32> {
-    scf.yield %t : tensor<4xf32>
-  }
+  %0 = tensor.generate {
+  ^bb0(%i: index):
+    tensor.yield %zero : f32
+  } : tensor<4xf32>
   return %0 : tensor<4xf32>
 }
 

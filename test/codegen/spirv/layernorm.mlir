@@ -1,14 +1,16 @@
 // RUN: dl-opt %s -spirv-generate-kernels | FileCheck %s
 
 // Every element of a row needs the row's mean and variance: they are computed once
-// and kept in memory, in stages of their own. The centred values are cheap, and are
-// computed where they are used.
+// and kept in memory, in stages of their own, by 32 invocations for each row. As rows
+// may be long, a dispatch does a part of the steps. The centred values are cheap, and
+// are computed where they are used.
 
-// CHECK-DAG: [[ROWS:#.*]] = affine_map<()[s0, s1, s2, s3, s4, s5] -> (s0)>
+// CHECK-DAG: [[ROWS:#.*]] = affine_map<()[s0, s1, s2, s3, s4, s5] -> (((s0 + 1) floordiv 2) * 64)>
+// CHECK-DAG: [[STEPS:#.*]] = affine_map<()[s0, s1, s2, s3, s4, s5] -> ((s1 + 31) floordiv 32)>
 // CHECK-DAG: [[ALL:#.*]] = affine_map<()[s0, s1, s2, s3, s4, s5] -> (s4 * s5)>
 // CHECK-DAG: [[BYTES:#.*]] = affine_map<()[s0, s1, s2, s3, s4, s5] -> (s0 * 4)>
 // CHECK: func.func private @layernorm
-// CHECK-SAME: elements = [[ROWS]], entry = "layernorm.0"{{.*}}elements = [[ROWS]], entry = "layernorm.1"{{.*}}elements = [[ALL]], entry = "layernorm.2", workgroup = 64 : i64}]
+// CHECK-SAME: elements = [[ROWS]], entry = "layernorm.0", {{[^{]*}} trips = [[STEPS]], {{.*}}elements = [[ROWS]], entry = "layernorm.1", {{[^{]*}} trips = [[STEPS]], {{.*}}elements = [[ALL]], entry = "layernorm.2", iterations = {{#[a-z0-9]+}}, workgroup = 64 : i64}]
 // CHECK-SAME: dl.temporaries = {{\[}}[[BYTES]], [[BYTES]]]
 // CHECK: gpu.func @layernorm.0
 // CHECK: gpu.func @layernorm.1

@@ -1,23 +1,26 @@
 // RUN: dl-opt %s -spirv-generate-kernels -canonicalize | FileCheck %s
 // RUN: dl-opt %s -spirv-lower-kernels | FileCheck %s --check-prefix=SPIRV
 
-// A matrix product with bias and rectifier is one stage: the sum stays in a
-// register, and what follows is done before the only store. SpirvTest.cpp runs it.
+// A matrix product with bias and rectifier is one stage: an invocation keeps the
+// sums of 16 rows in registers, and does what follows before it stores them. A step
+// of its loop has four products of each; a test that ends the loop counts, too.
+// SpirvTest.cpp runs it.
 
-// CHECK: [[ELEMENTS:#.*]] = affine_map<()[s0, s1] -> (s1 * 37)>
+// CHECK: [[ELEMENTS:#.*]] = affine_map<()[s0, s1] -> (((s0 + 15) floordiv 16) * 64)>
+// CHECK: [[ITERATIONS:#.*]] = affine_map<()[s0, s1] -> (17)>
 // CHECK: func.func private @dense({{.*}}) -> tensor<?x37xf32>
-// CHECK-SAME: dl.stages = [{buffers = array<i64: 0, 1, 2, 3>, elements = [[ELEMENTS]], entry = "dense.0", workgroup = 64 : i64}]
+// CHECK-SAME: dl.stages = [{alignment = 64 : i64, buffers = array<i64: 0, 1, 2, 3>, elements = [[ELEMENTS]], entry = "dense.0", iterations = [[ITERATIONS]], workgroup = 64 : i64}]
 // CHECK-SAME: dl.temporaries = []
 // CHECK: gpu.func @dense.0({{.*}}: memref<2xi32, #spirv.storage_class<PushConstant>>) kernel
-// CHECK: scf.for
-// CHECK: scf.for {{.*}} iter_args
-// CHECK: arith.mulf
-// CHECK: arith.addf
+// CHECK: scf.for {{.*}} step %c4 iter_args
+// CHECK-COUNT-64: math.fma
+// CHECK-NOT: math.fma
 // CHECK: scf.yield
+// CHECK: scf.if
 // CHECK: arith.addf
 // CHECK: arith.maximumf
-// CHECK: memref.store
-// CHECK-NOT: memref.store
+// CHECK: memref.store {{.*}}, %arg3[
+// CHECK-NOT: scf.for
 // CHECK-NOT: gpu.func
 
 // The sizes come as push constants, which have no binding; nothing but what every
