@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+# Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Makes a model and samples for quantize.test, and compares what comes of them.
+
+    quantize.py make FOLDER      model.onnx, old.onnx, samples*, one input
+    quantize.py compare BIN FOLDER MODULE [QUANTIZED.onnx]
+"""
+import os
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+
+def make(folder):
+    random = np.random.default_rng(7)
+
+    def weight(name, *dims):
+        return numpy_helper.from_array((random.standard_normal(dims) / np.sqrt(np.prod(dims[1:]))).astype(np.float32), name)
+
+    nodes = [
+        helper.make_node("Conv", ["x", "w0", "b0"], ["c0"], "first", pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["c0"], ["r0"]),
+        helper.make_node("Conv", ["r0", "w1"], ["c1"], "depthwise", group=32, pads=[1, 1, 1, 1]),
+        helper.make_node("GlobalAveragePool", ["c1"], ["p"]),
+        helper.make_node("Flatten", ["p"], ["f"]),
+        helper.make_node("Gemm", ["f", "w2", "b2"], ["g"], "gemm", transB=1),
+        helper.make_node("Relu", ["g"], ["r1"]),
+        helper.make_node("Transpose", ["w3"], ["t"], perm=[1, 0]),
+        helper.make_node("MatMul", ["r1", "t"], ["y"], "matmul"),
+        helper.make_node("MatMul", ["r1", "w4"], ["z"], "small"),
+    ]
+    weights = [weight("w0", 32, 16, 3, 3), weight("b0", 32), weight("w1", 32, 1, 3, 3), weight("w2", 64, 32),
+               weight("b2", 64), weight("w3", 48, 64), weight("w4", 64, 2)]
+    graph = helper.make_graph(
+        nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 16, 12, 12])],
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["N", s]) for n, s in (("y", 48), ("z", 2))], weights)
+    for name, opset in (("model", 17), ("old", 11)):
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8), f"{folder}/{name}.onnx")
+    good = random.standard_normal((8, 16, 12, 12)).astype(np.float32)
+    bad = good[:1].copy()
+    bad[0, 3, 4, 5] = np.nan
+    huge = np.full((1, 16, 12, 12), 3e38, np.float32)
+    sets = {"samples": [good[i:i + 2] for i in range(0, 8, 2)], "shape": [good[:, :8]], "type": [good.astype(np.float64)],
+            "nan": [good[:1], bad], "huge": [huge], "none": []}
+    for name, arrays in sets.items():
+        os.makedirs(f"{folder}/{name}", exist_ok=True)
+        for i, array in enumerate(arrays):
+            np.save(f"{folder}/{name}/{i}.npy", array)
+    # ONNX's own layout of test data.
+    os.makedirs(f"{folder}/sets/test_data_set_0", exist_ok=True)
+    with open(f"{folder}/sets/test_data_set_0/input_0.pb", "wb") as file:
+        file.write(numpy_helper.from_array(good).SerializeToString())
+    np.save(f"{folder}/x.npy", good[:3])
+
+
+def error(got, want):
+    return np.sqrt(np.mean((got - want) ** 2) / np.mean(want ** 2))
+
+
+def compare(binaries, folder, module, quantized=None):
+    x = np.load(f"{folder}/x.npy")
+    subprocess.run([f"{binaries}/dl-run", module, f"--input={folder}/x.npy", f"--output-dir={folder}/out"], check=True)
+    got = [np.load(f"{folder}/out/output_{i}.npy") for i in range(2)]
+    want = onnxruntime.InferenceSession(f"{folder}/model.onnx").run(None, {"x": x})
+    worst = max(map(error, got, want))
+    print("against float32:", "below 0.01" if worst < 0.01 else "below 0.03" if worst < 0.03 else "below 0.2" if worst < 0.2 else worst)
+    print("equal to float32:", all(np.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(got, want)))
+    if quantized:
+        model = onnx.load(quantized)
+        onnx.checker.check_model(model)
+        print("nodes:", *sorted({n.op_type for n in model.graph.node if "quantize" in n.op_type.lower() or "NBits" in n.op_type}))
+        same = onnxruntime.InferenceSession(quantized).run(None, {"x": x})
+        # A rounding may go the other way where a sum is in another order.
+        print("as ONNX Runtime runs it:", "below 0.01" if max(map(error, got, same)) < 0.01 else max(map(error, got, same)))
+
+
+if __name__ == "__main__":
+    make(*sys.argv[2:]) if sys.argv[1] == "make" else compare(*sys.argv[2:])
