@@ -36,6 +36,94 @@ def VerifyPhase : Pass<"dl-verify-phase", "::mlir::ModuleOp"> {
   ];
 }
 
+def BuildTraining : Pass<"dl-build-training", "::mlir::ModuleOp"> {
+  let summary = "make a training step of a model";
+  let description = [{
+    `@main` is a model whose last arguments are states (see `kStatesAttr` in
+    ir/dialect/Dialect.h), its parameters among them; `@inference`, where it is there, the
+    same model as it computes when it does not train. They become the entries `@predict`,
+    `@evaluate` (the loss, then the outputs) and `@step` (the loss; new values of the
+    states). `@step` has a `dl.gradient` of the loss by all parameters on a
+    differentiable path to it; parameters that are on none become constants. The states
+    get what the optimizer keeps, the number of updates and the learning rate.
+
+    A label that is no class ends a run.
+
+    Example, with `loss=mse optimizer=sgd rate=0.1`:
+    ```mlir
+    func.func private @states() -> tensor<3xf32> attributes {dl.states = [{name = "w", role = "parameter"} ]} {
+      %0 = dl.constant dense<0.0> : tensor<3xf32>
+      return %0 : tensor<3xf32>
+    }
+    func.func @main(%x: tensor<3xf32>, %w: tensor<3xf32>) -> tensor<3xf32> attributes {dl.state_arguments = array<i64: 0>} {
+      %0 = dl.mul %x, %w : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
+      return %0 : tensor<3xf32>
+    }
+    ```
+    gives, besides `@predict` and `@evaluate`, with `%loss` the mean squared error,
+    ```mlir
+    func.func @step(%x: tensor<3xf32>, %label: tensor<3xf32>, %w: tensor<3xf32>, %n: tensor<i64>, %rate: tensor<f32>)
+        -> (tensor<f32>, tensor<i64>, tensor<3xf32>)
+        attributes {dl.state_arguments = array<i64: 0, 1, 2>, dl.state_results = array<i64: 1, 0>} {
+      ...
+      %g = dl.gradient %loss by %w : (tensor<f32>, tensor<3xf32>) -> tensor<3xf32>
+      %s = dl.mul %g, %rate : (tensor<3xf32>, tensor<f32>) -> tensor<3xf32>
+      %v = dl.sub %w, %s : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
+      return %loss, %m, %v : tensor<f32>, tensor<i64>, tensor<3xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"loss", "loss", "std::string", /*default=*/"\"cross_entropy\"",
+           "cross_entropy, nll, mse, l1, huber, bce, bce_logits or kl">,
+    Option<"smoothing", "label-smoothing", "double", /*default=*/"0",
+           "share of the target that all classes get alike">,
+    Option<"optimizer", "optimizer", "std::string", /*default=*/"\"sgd\"",
+           "sgd, adam, adamw, adagrad, rmsprop, lamb or lion">,
+    Option<"rate", "rate", "double", /*default=*/"0.001", "learning rate">,
+    Option<"momentum", "momentum", "double", /*default=*/"0",
+           "of sgd and rmsprop">,
+    Option<"nesterov", "nesterov", "bool", /*default=*/"false", "of sgd">,
+    Option<"beta1", "beta1", "double", /*default=*/"0.9",
+           "decay of the mean of gradients">,
+    Option<"beta2", "beta2", "double", /*default=*/"0.999",
+           "decay of the mean of their squares; of lion, of the mean">,
+    Option<"alpha", "alpha", "double", /*default=*/"0.99",
+           "of rmsprop, decay of the mean of squares">,
+    Option<"epsilon", "eps", "double", /*default=*/"1e-8",
+           "added to roots of squares">,
+    Option<"weightDecay", "weight-decay", "double", /*default=*/"0",
+           "decay of all parameters">,
+    Option<"trainOnly", "train-only", "std::string", /*default=*/"\"\"",
+           "regular expression of the names of parameters to train">,
+  ];
+}
+
+def Differentiate : Pass<"dl-differentiate", "::mlir::ModuleOp"> {
+  let summary = "let ops stand for derivatives";
+  let description = [{
+    Each `dl.gradient` is replaced by what computes it: reverse accumulation, from the
+    value back to the variables. Gradients of values that were broadcast are sums. An op
+    without a gradient on the way is reported, with the way from the value to a variable.
+
+    Example:
+    ```mlir
+    func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+      %0 = dl.exp %x : (tensor<4xf32>) -> tensor<4xf32>
+      %1 = dl.gradient %0 by %x : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+      return %1 : tensor<4xf32>
+    }
+    ```
+    becomes
+    ```mlir
+    func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+      %0 = dl.exp %x : (tensor<4xf32>) -> tensor<4xf32>
+      return %0 : tensor<4xf32>
+    }
+    ```
+  }];
+}
+
 def InternStrings : Pass<"dl-intern-strings", "::mlir::ModuleOp"> {
   let summary = "let numbers stand for strings";
   let description = [{
@@ -158,6 +246,7 @@ def SimplifyArithmetic : Pass<"dl-simplify-arithmetic"> {
     - `matmul(a * c, b) -> matmul(a, b) * c` for a number c and a value a that is
       not computed but moved, so that the product reads it where it lies;
     - `(x * c) * d -> x * (c * d)` for numbers c and d;
+    - `transpose(matmul(transpose(a), b)) -> matmul(transpose(b), a)`;
     - `matmul(v, transpose(p)) -> transpose(matmul(p, transpose(v)))` where p is
       the result of a normalization, so that attention is found in one form.
 
@@ -399,6 +488,73 @@ def DecomposeConvTranspose : Pass<"dl-decompose-conv-transpose"> {
     `tensor<1x6x8xf32>` each, then `dl.concat`, `dl.transpose` and `dl.reshape`.
   }];
   let dependentDialects = ["::mlir::dl::DlDialect"];
+}
+
+def ExpandWindowScatter : Pass<"dl-expand-window-scatter"> {
+  let summary = "let each element gather what windows add to it";
+  let description = [{
+    `dl.window_scatter` becomes elementwise ops on slices. The number of the place that
+    the extreme has in its window is found first; then each element adds the updates of
+    the windows that it is in, where it is at their place. With two dimensions before
+    those of the window, on channels last.
+
+    Example:
+    ```mlir
+    %0 = dl.window_scatter max, %x, %u {window = array<i64: 2>, strides = array<i64: 1>, dilations = array<i64: 1>} : (tensor<4xf32>, tensor<3xf32>) -> tensor<4xf32>
+    ```
+    becomes
+    ```mlir
+    %a = dl.slice %x[0] ... : (tensor<4xf32>) -> tensor<3xf32>
+    %b = dl.slice %x[1] ... : (tensor<4xf32>) -> tensor<3xf32>
+    %c = dl.compare ge, %a, %b : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xi1>
+    ...
+    %p = dl.select %c, %zero, %one : (tensor<3xi1>, tensor<f32>, tensor<f32>) -> tensor<3xf32>
+    ```
+    and, of `%p` and `%u` with a border, the sum of one `dl.select` for each place.
+  }];
+}
+
+def FilterGradients : Pass<"dl-filter-gradients"> {
+  let summary = "bring gradients of filters into the form that kernels compute well";
+  let description = [{
+    The border of `dl.conv_filter_gradient` becomes a part of the input, channels go
+    last, and columns and channels of a window, which are one run of memory, become the
+    columns of a window of one channel: many rows for a block of accumulators, however
+    few channels there are.
+
+    Example:
+    ```mlir
+    %0 = dl.conv_filter_gradient %x, %g {strides = array<i64: 1, 1>, pads_low = array<i64: 0, 0>, dilations = array<i64: 1, 1>} : (tensor<2x3x8x8xf32>, tensor<2x16x6x6xf32>) -> tensor<16x3x3x3xf32>
+    ```
+    becomes
+    ```mlir
+    %1 = dl.transpose %x {permutation = array<i64: 0, 2, 3, 1>} : (tensor<2x3x8x8xf32>) -> tensor<2x8x8x3xf32>
+    %2 = dl.transpose %g {permutation = array<i64: 0, 2, 3, 1>} : (tensor<2x16x6x6xf32>) -> tensor<2x6x6x16xf32>
+    %3 = dl.reshape %1 : (tensor<2x8x8x3xf32>) -> tensor<2x8x24x1xf32>
+    %4 = dl.conv_filter_gradient %3, %2 {channels_last = true, strides = array<i64: 1, 3>, pads_low = array<i64: 0, 0>, dilations = array<i64: 1, 1>} : (tensor<2x8x24x1xf32>, tensor<2x6x6x16xf32>) -> tensor<3x9x1x16xf32>
+    %5 = dl.reshape %4 : (tensor<3x9x1x16xf32>) -> tensor<3x3x3x16xf32>
+    %0 = dl.transpose %5 {permutation = array<i64: 3, 2, 0, 1>} : (tensor<3x3x3x16xf32>) -> tensor<16x3x3x3xf32>
+    ```
+  }];
+}
+
+def PlaceStates : Pass<"dl-place-states", "::mlir::ModuleOp"> {
+  let summary = "let filters that are trained lie as convolutions read them";
+  let description = [{
+    A parameter that a convolution reads permuted gets that order in memory, and so do the
+    slots that an optimizer keeps for it. `order` in `dl.states` tells of it. Updates,
+    elementwise, are computed in that order.
+
+    Example: of
+    ```mlir
+    func.func private @states() -> tensor<8x4x3x3xf32> attributes {dl.states = [{name = "w", role = "parameter"} ]}
+    func.func @step(%x: tensor<2x9x9x4xf32>, %w: tensor<8x4x3x3xf32>) -> ... {
+      %0 = dl.transpose %w {permutation = array<i64: 2, 3, 1, 0>} : (tensor<8x4x3x3xf32>) -> tensor<3x3x4x8xf32>
+      %1 = dl.conv %x, %0 ...
+    ```
+    the argument `%w` and the result of `@states` become `tensor<3x3x4x8xf32>`, and the
+    state `{name = "w", order = array<i64: 2, 3, 1, 0>, role = "parameter"}`.
+  }];
 }
 
 #endif // DL_PASSES_TD

@@ -70,7 +70,27 @@ static void addCheck(Phase phase, OpPassManager &manager,
   manager.addPass(createVerifyPhase(check));
 }
 
+static BuildTrainingOptions getPassOptions(const TrainingOptions &from) {
+  BuildTrainingOptions options;
+  options.loss = from.loss;
+  options.smoothing = from.smoothing;
+  options.optimizer = from.optimizer;
+  options.rate = from.rate;
+  options.momentum = from.momentum;
+  options.nesterov = from.nesterov;
+  options.beta1 = from.beta1;
+  options.beta2 = from.beta2;
+  options.alpha = from.alpha;
+  options.epsilon = from.epsilon;
+  options.weightDecay = from.weightDecay;
+  options.trainOnly = from.trainOnly;
+  return options;
+}
+
 void addImportPhase(OpPassManager &manager, const PipelineOptions &options) {
+  if (options.training)
+    manager.addPass(createBuildTraining(getPassOptions(*options.training)));
+  manager.addPass(createDifferentiate());
   addCheck(Phase::Import, manager, options);
 }
 
@@ -78,6 +98,7 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createInternStrings());
   manager.addPass(createEncodeComplex());
   manager.addPass(createDecomposeConvTranspose());
+  manager.addPass(createExpandWindowScatter());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createFoldConstants());
   if (options.skipZeroRows) {
@@ -86,6 +107,8 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
     manager.addNestedPass<func::FuncOp>(createSkipZeroRows(routing));
   }
   manager.addPass(createChannelsLast());
+  manager.addPass(createFilterGradients());
+  manager.addPass(createPlaceStates());
   manager.addPass(createSinkTransposes());
   manager.addPass(createPointwiseConvToMatmul());
   manager.addPass(createSinkReshapes());

@@ -44,8 +44,18 @@ std::optional<Precision> parsePrecision(llvm::StringRef name);
 /// So many multiplications take a microsecond or less in f32.
 constexpr int64_t kSmallProduct = 1 << 16;
 
+/// How a training module is made of a model: the options of dl-build-training.
+struct TrainingOptions {
+  std::string loss = "cross_entropy", optimizer = "sgd", trainOnly;
+  double smoothing = 0, rate = 1e-3, momentum = 0, beta1 = 0.9, beta2 = 0.999,
+         alpha = 0.99, epsilon = 1e-8, weightDecay = 0;
+  bool nesterov = false;
+};
+
 /// What a tool may choose about the phases.
 struct PipelineOptions {
+  /// Of a model whose parameters are states (see importTrainingModel).
+  std::optional<TrainingOptions> training;
   Precision precision = Precision::F32;
   /// Products of fewer multiplications stay in f32.
   int64_t minMultiplications = kSmallProduct;

@@ -26,7 +26,7 @@ config.maxIndividualTestTime = 300
 # answers in their place; a tool that is not built fails the test that calls it.
 tools = {
     name: os.path.join(config.dl_binary_root, "bin", name)
-    for name in ("dl-opt", "dl-compile", "dl-run", "dl-bench")
+    for name in ("dl-opt", "dl-compile", "dl-run", "dl-bench", "dl-train")
 }
 for name in ("FileCheck", "not", "count", "split-file", "mlir-opt", "clang", "llvm-objdump", "llvm-readelf"):
     tools[name] = os.path.join(config.llvm_tools_dir, name)

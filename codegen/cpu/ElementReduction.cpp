@@ -109,6 +109,21 @@ Element ElementEmitter::readReduction(linalg::GenericOp op, unsigned result,
   return result < results.size() ? results[result] : Element();
 }
 
+/// Whether an operation is a sum of floats of so many elements that rounding in
+/// order would be felt: that grows with the root of their number.
+static bool isLongSum(linalg::GenericOp op, ArrayRef<unsigned> reduced) {
+  constexpr int64_t kLong = 4096;
+  Operation *combiner = getCombiner(op);
+  int64_t count = 1;
+  for (unsigned d : reduced) {
+    int64_t range = op.getStaticLoopRanges()[d];
+    if (ShapedType::isDynamic(range))
+      return false;
+    count *= range;
+  }
+  return count >= kLong && isa_and_nonnull<arith::AddFOp>(combiner);
+}
+
 SmallVector<Element> ElementEmitter::reduceByLane(linalg::GenericOp op,
                                                   Position dims) {
   bool isVector = llvm::any_of(
@@ -132,8 +147,18 @@ SmallVector<Element> ElementEmitter::reduceByLane(linalg::GenericOp op,
                                                               : steps * range;
   }
   bool unroll = steps <= kUnrolled;
+  bool isLong = isLongSum(op, reduced);
 
   Value zero = index.constant(0), one = index.constant(1);
+  // A long sum is one of sums: what one level adds starts from zero.
+  auto addApart = [&](ValueRange carried,
+                      function_ref<SmallVector<Value>(ValueRange)> sum) {
+    Value start = arith::ConstantOp::create(
+        builder, loc, builder.getZeroAttr(carried.front().getType()));
+    Value part = sum(start).front();
+    return SmallVector<Value>{
+        arith::AddFOp::create(builder, loc, carried.front(), part)};
+  };
   std::function<SmallVector<Value>(unsigned, ValueRange)> nest =
       [&](unsigned depth, ValueRange carried) -> SmallVector<Value> {
     if (depth == reduced.size()) {
@@ -158,11 +183,28 @@ SmallVector<Element> ElementEmitter::reduceByLane(linalg::GenericOp op,
       }
       return values;
     }
-    return emitLoop(builder, loc, zero, extent, one, carried,
-                    [&](Value i, ValueRange inner) {
-                      dims[d] = index.uniform(i, ~uint64_t(0));
-                      return nest(depth + 1, inner);
-                    });
+    auto loop = [&](Value from, Value to, ValueRange start) {
+      return emitLoop(builder, loc, from, to, one, start,
+                      [&](Value i, ValueRange inner) {
+                        dims[d] = index.uniform(i, ~uint64_t(0));
+                        return nest(depth + 1, inner);
+                      });
+    };
+    if (!isLong)
+      return loop(zero, extent, carried);
+    if (depth > 0)
+      return addApart(
+          carried, [&](ValueRange start) { return loop(zero, extent, start); });
+    if (reduced.size() > 1)
+      return loop(zero, extent, carried);
+    Value piece = index.constant(64);
+    return emitLoop(
+        builder, loc, zero, extent, piece, carried,
+        [&](Value from, ValueRange inner) {
+          return addApart(inner, [&](ValueRange start) {
+            return loop(from, index.min(index.add(from, piece), extent), start);
+          });
+        });
   };
   for (unsigned d : reduced)
     dims[d] = index.uniform(zero, ~uint64_t(0));

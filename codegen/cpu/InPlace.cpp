@@ -47,18 +47,37 @@ SmallVector<int64_t> mlir::dl::cpu::findInPlaceInputs(func::FuncOp source) {
     return inputs;
   unsigned inputCount = source.getNumArguments() - terminator.getNumOperands();
   int64_t number = -1; // among the tensors
+  SmallVector<std::pair<int64_t, Type>> candidates;
   for (BlockArgument argument : source.getArguments().take_front(inputCount)) {
     if (!isa<RankedTensorType>(argument.getType()))
       continue;
     ++number;
-    if (source.getArgAttr(argument.getArgNumber(), "dl.constant") ||
-        argument.use_empty() || !isReadInPlace(argument))
-      continue;
-    for (auto [i, result] : llvm::enumerate(terminator.getOperands()))
-      if (inputs[i] < 0 && result.getType() == argument.getType()) {
-        inputs[i] = number;
-        break;
-      }
+    if (!source.getArgAttr(argument.getArgNumber(), "dl.constant") &&
+        !argument.use_empty() && isReadInPlace(argument))
+      candidates.push_back({number, argument.getType()});
   }
+  // Round r has each result's r-th choice, which begins where the results
+  // before it leave off, so that in the first round no input is chosen twice.
+  size_t count = inputs.size();
+  SmallVector<SmallVector<int64_t>> choices(count);
+  DenseMap<Type, size_t> sameType;
+  for (size_t i = 0; i < count; ++i) {
+    SmallVector<int64_t> fitting;
+    for (auto [input, type] : candidates)
+      if (type == terminator.getOperand(i).getType())
+        fitting.push_back(input);
+    size_t before = sameType[terminator.getOperand(i).getType()]++;
+    for (size_t k = 0; k < fitting.size(); ++k)
+      choices[i].push_back(fitting[(k + before) % fitting.size()]);
+    if (before >= fitting.size() && !fitting.empty())
+      choices[i].insert(choices[i].begin(), -1);
+  }
+  size_t rounds = 1;
+  for (ArrayRef<int64_t> list : choices)
+    rounds = std::max(rounds, list.size());
+  inputs.assign(rounds * count, -1);
+  for (size_t i = 0; i < count; ++i)
+    for (auto [round, input] : llvm::enumerate(choices[i]))
+      inputs[round * count + i] = input;
   return inputs;
 }

@@ -11,7 +11,9 @@ namespace mlir::dl::cpu {
 /// For each result of a kernel on tensors, an input whose memory it may take,
 /// or -1: one of the same type of which the kernel reads an element only to
 /// compute the elements of results at the same position, so that it is read
-/// before it is overwritten. No two results share an input.
+/// before it is overwritten. Then, as often as any result has another choice,
+/// as many again. Among the first ones, no two results share an input; none may
+/// in the end.
 SmallVector<int64_t> findInPlaceInputs(func::FuncOp source);
 
 } // namespace mlir::dl::cpu

@@ -51,7 +51,8 @@ private:
   }
 
   bool isPlaced(const View &view) const {
-    return program.storages[view.storage].kind == StorageKind::Output ||
+    StorageKind kind = program.storages[view.storage].kind;
+    return kind == StorageKind::Output || kind == StorageKind::State ||
            !view.strides.empty();
   }
 

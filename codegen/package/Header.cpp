@@ -327,6 +327,23 @@ addConstants(flatbuffers::FlatBufferBuilder &builder,
   return result;
 }
 
+static std::vector<Offset<fb::State>>
+addStates(flatbuffers::FlatBufferBuilder &builder, const HeaderInput &input) {
+  std::vector<Offset<fb::State>> result;
+  for (const StateDesc &state : input.states) {
+    auto name = builder.CreateString(state.name);
+    auto dims = builder.CreateVector(state.dims);
+    Offset<flatbuffers::Vector<int32_t>> order;
+    if (!state.order.empty())
+      order = builder.CreateVector(state.order);
+    result.push_back(fb::CreateState(
+        builder, name, static_cast<fb::ElementType>(state.element), dims,
+        static_cast<fb::StateRole>(state.role), state.parameter, state.initial,
+        order));
+  }
+  return result;
+}
+
 std::vector<char> dl::package::buildHeader(const HeaderInput &input) {
   flatbuffers::FlatBufferBuilder builder;
   std::vector<const char *> targets;
@@ -363,13 +380,16 @@ std::vector<char> dl::package::buildHeader(const HeaderInput &input) {
   Offset<flatbuffers::Vector<Offset<flatbuffers::String>>> stringVector;
   if (!strings.empty())
     stringVector = builder.CreateVector(strings);
+  Offset<flatbuffers::Vector<Offset<fb::State>>> states;
+  if (!input.states.empty())
+    states = builder.CreateVector(addStates(builder, input));
   fb::Segment debug = toSegment(input.debugRange),
               reference = toSegment(input.referenceRange);
   bool hasDebug = input.debugRange.size != 0;
-  auto header =
-      fb::CreateModule(builder, producer, entryVector, kernelVector, constants,
-                       code, devices, hasDebug ? &debug : nullptr, stringVector,
-                       input.referenceRange.size ? &reference : nullptr);
+  auto header = fb::CreateModule(
+      builder, producer, entryVector, kernelVector, constants, code, devices,
+      hasDebug ? &debug : nullptr, stringVector,
+      input.referenceRange.size ? &reference : nullptr, states);
   fb::FinishModuleBuffer(builder, header);
   return {builder.GetBufferPointer(),
           builder.GetBufferPointer() + builder.GetSize()};

@@ -23,6 +23,7 @@ struct FileRange {
 struct HeaderInput {
   const PackageInput &package;
   llvm::ArrayRef<Program> programs;
+  llvm::ArrayRef<StateDesc> states;
   llvm::ArrayRef<ConstantData> constants;
   std::vector<FileRange> codeRanges;   // of all pieces of all images
   std::vector<FileRange> deviceRanges; // of the images' texts

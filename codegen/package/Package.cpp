@@ -8,7 +8,10 @@
 #include "codegen/package/MemoryPlan.h"
 #include "codegen/package/Schedule.h"
 #include "codegen/package/Signature.h"
+#include "codegen/package/Types.h"
 #include "codegen/package/Writer.h"
+#include "runtime/artifact/module_generated.h"
+#include "llvm/ADT/StringSwitch.h"
 #include <thread>
 
 using namespace dl;
@@ -52,9 +55,66 @@ static FailureOr<Program> buildInterface(mlir::func::FuncOp function) {
   return program;
 }
 
+static uint8_t getRole(llvm::StringRef name) {
+  return llvm::StringSwitch<uint8_t>(name)
+      .Case("slot", dlrt::fb::StateRole_Slot)
+      .Case("statistic", dlrt::fb::StateRole_Statistic)
+      .Case("counter", dlrt::fb::StateRole_Counter)
+      .Case("setting", dlrt::fb::StateRole_Setting)
+      .Default(dlrt::fb::StateRole_Parameter);
+}
+
+/// Reads the states that the module declares, if it does.
+static LogicalResult readStates(mlir::ModuleOp module,
+                                std::vector<StateDesc> &states,
+                                Constants &constants) {
+  auto function =
+      module.lookupSymbol<mlir::func::FuncOp>(mlir::dl::kStatesFunction);
+  auto list =
+      function ? function->getAttrOfType<mlir::ArrayAttr>(mlir::dl::kStatesAttr)
+               : mlir::ArrayAttr();
+  if (!list)
+    return success();
+  mlir::OperandRange values = function.front().getTerminator()->getOperands();
+  if (list.size() != values.size())
+    return function.emitError("declares ")
+           << list.size() << " states and has initial values of "
+           << values.size();
+  for (auto [attribute, value] : llvm::zip(list, values)) {
+    auto entry = mlir::dyn_cast<mlir::DictionaryAttr>(attribute);
+    auto name = entry ? entry.getAs<mlir::StringAttr>("name") : nullptr;
+    auto role = entry ? entry.getAs<mlir::StringAttr>("role") : nullptr;
+    auto type = mlir::dyn_cast<mlir::RankedTensorType>(value.getType());
+    if (!name || !role || !type || !type.hasStaticShape() ||
+        !Constants::isConstant(value))
+      return function.emitError("expected a name, a role and a constant for "
+                                "each state, found ")
+             << attribute;
+    FailureOr<int32_t> initial = constants.add(value);
+    if (failed(initial))
+      return failure();
+    StateDesc state{name.str(),
+                    getElementNumber(type.getElementType()),
+                    type.getShape().vec(),
+                    getRole(role),
+                    -1,
+                    *initial};
+    if (auto parameter = entry.getAs<mlir::IntegerAttr>("parameter"))
+      state.parameter = static_cast<int32_t>(parameter.getInt());
+    if (auto order = entry.getAs<mlir::DenseI64ArrayAttr>("order"))
+      for (auto [i, d] : llvm::enumerate(order.asArrayRef())) {
+        state.order.push_back(static_cast<int32_t>(d));
+        state.dims[static_cast<size_t>(d)] = type.getDimSize(i);
+      }
+    states.push_back(std::move(state));
+  }
+  return success();
+}
+
 /// Builds the programs of all entries. Arenas are planned.
 static LogicalResult buildPrograms(const PackageInput &input,
                                    std::vector<Program> &programs,
+                                   std::vector<StateDesc> &states,
                                    Constants &constants) {
   KernelNumbers kernels;
   for (auto [i, name] : llvm::enumerate(input.kernelNames))
@@ -76,6 +136,8 @@ static LogicalResult buildPrograms(const PackageInput &input,
   }
   if (programs.empty())
     return module.emitError("there is no function to be an entry");
+  if (failed(readStates(module, states, constants)))
+    return failure();
   if (!input.reference.empty())
     return success();
   for (Program &program : programs) {
@@ -85,6 +147,8 @@ static LogicalResult buildPrograms(const PackageInput &input,
   std::vector<int32_t> numbers = constants.deduplicate(getThreads(input));
   for (Program &program : programs)
     renumberConstants(program, numbers);
+  for (StateDesc &state : states)
+    state.initial = numbers[state.initial];
   return success();
 }
 
@@ -133,10 +197,14 @@ static LogicalResult writeTo(const PackageInput &input, Output &output,
              << image.cpu << " has " << image.entries.size()
              << " kernels, expected " << input.kernelNames.size();
   std::vector<Program> programs;
+  std::vector<StateDesc> states;
   Constants constants;
-  if (failed(buildPrograms(input, programs, constants)))
+  if (failed(buildPrograms(input, programs, states, constants)))
     return failure();
-  WriterInput writer{input, programs, constants.get(),
+  WriterInput writer{input,
+                     programs,
+                     states,
+                     constants.get(),
                      input.debugInfo && input.reference.empty()
                          ? getDebugInfo(input, programs)
                          : std::string(),
@@ -175,11 +243,15 @@ dl::packageToMemory(const PackageInput &input, llvm::raw_ostream *report) {
 LogicalResult dl::printSchedules(const PackageInput &input,
                                  llvm::raw_ostream &os) {
   std::vector<Program> programs;
+  std::vector<StateDesc> states;
   Constants constants;
-  if (failed(buildPrograms(input, programs, constants)))
+  if (failed(buildPrograms(input, programs, states, constants)))
     return failure();
   for (const Program &program : programs)
     os << "entry " << program.name << "\n" << print(program);
+  for (auto [i, state] : llvm::enumerate(states))
+    os << "state " << i << ": '" << state.name << "', at first constant "
+       << state.initial << "\n";
   for (auto [i, data] : llvm::enumerate(constants.get()))
     os << "constant " << i << ": " << data.bytes << " bytes"
        << (data.splat ? " (splat)" : "") << "\n";

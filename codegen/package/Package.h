@@ -35,7 +35,8 @@ namespace dl {
 ///   kernel is made; all four for the debug information alone;
 /// - `dl.stages` and `dl.temporaries`: of a kernel for a GPU; see
 ///   codegen/gpu/GenerateStages.h. One dispatch becomes as many;
-/// - `dl.in_place`: for each result, the input whose memory it may take, or -1.
+/// - `dl.in_place`: for each result, the input whose memory it may take, or -1;
+///   then, as many again, other choices.
 struct PackageInput {
   mlir::ModuleOp module;
   /// Code for CPU levels, from the least to the most demanding: the runtime

@@ -117,8 +117,8 @@ public:
     for (const CheckDesc &check : program.checks)
       os << "check " << text(check.lhs) << (check.lessEqual ? " <= " : " == ")
          << text(check.rhs) << ": " << check.message << "\n";
-    static const char *const kinds[] = {"input", "output", "constant", "arena",
-                                        "slot"};
+    static const char *const kinds[] = {"input", "output", "constant",
+                                        "arena", "slot",   "state"};
     for (size_t i = 0; i < program.storages.size(); ++i) {
       const Storage &storage = program.storages[i];
       os << "storage " << i << ": " << kinds[static_cast<int>(storage.kind)];

@@ -18,8 +18,15 @@
 namespace dl::package {
 
 /// What a storage is. Inputs and constants are never written; a slot holds the
-/// tensor that a step has found.
-enum class StorageKind : uint8_t { Input, Output, Constant, Arena, Slot };
+/// tensor that a step has found; a state is there before the run and after it.
+enum class StorageKind : uint8_t {
+  Input,
+  Output,
+  Constant,
+  Arena,
+  Slot,
+  State
+};
 
 struct Storage {
   StorageKind kind = StorageKind::Arena;
@@ -68,6 +75,18 @@ struct Result {
   int32_t slot = 0;
   bool isTensor = false;
   TensorDesc type;
+};
+
+/// A state of the module: its initial value is constant `initial`.
+struct StateDesc {
+  std::string name;
+  uint8_t element = 0; // number of the type
+  std::vector<int64_t> dims;
+  uint8_t role = 0; // dlrt::fb::StateRole
+  int32_t parameter = -1;
+  int32_t initial = 0;
+  /// In memory, dimension i is dims[order[i]]; empty: i.
+  std::vector<int32_t> order;
 };
 
 /// One of the program's bodies as a step runs it.

@@ -37,7 +37,14 @@ public:
       return failure();
     types = TypeFormulas(program.formulas, symbols);
     mlir::Block &body = function.getBody().front();
-    return finish(body, llvm::SmallVector<Value>(body.getArguments()));
+    llvm::SmallVector<Value> inputs(body.getArguments());
+    auto states = getStateNumbers(function, mlir::dl::kStateArgumentsAttr);
+    for (int64_t state : llvm::reverse(states)) {
+      Value argument = inputs.pop_back_val();
+      setWhole(argument, addState(state, argument));
+    }
+    return finish(body, inputs,
+                  getStateNumbers(function, mlir::dl::kStateResultsAttr));
   }
 
   /// The program of a region that runs by itself. `captures` are the values
@@ -57,8 +64,20 @@ public:
   }
 
 private:
-  /// Schedules a block whose values from outside are these inputs.
-  FailureOr<Program> finish(mlir::Block &body, llvm::ArrayRef<Value> inputs) {
+  /// The storage of a state of the value's type.
+  int32_t addState(int64_t state, Value value) {
+    auto [entry, inserted] = stateStorages.try_emplace(state, 0);
+    if (inserted)
+      entry->second =
+          program.addStorage(StorageKind::State, static_cast<int32_t>(state),
+                             types.getBytes(getType(value)));
+    return entry->second;
+  }
+
+  /// Schedules a block whose values from outside are these inputs. Its last
+  /// results become these states.
+  FailureOr<Program> finish(mlir::Block &body, llvm::ArrayRef<Value> inputs,
+                            llvm::ArrayRef<int64_t> states = {}) {
     for (auto op : body.getOps<mlir::dl::BindingInterface>())
       unbound.insert(op.getBoundSymbols().begin(), op.getBoundSymbols().end());
     bool hasSlots = llvm::any_of(
@@ -78,7 +97,8 @@ private:
     if (failed(addBlock(body, program.steps)))
       return failure();
     Operation *end = body.getTerminator();
-    for (auto [i, value] : llvm::enumerate(end->getOperands())) {
+    auto outputs = end->getOperands().drop_back(states.size());
+    for (auto [i, value] : llvm::enumerate(outputs)) {
       if (!mlir::isa<RankedTensorType>(value.getType())) {
         program.outputSlots.resize(i, -1);
         program.outputSlots.push_back(slots.lookup(value));
@@ -92,7 +112,40 @@ private:
       addCopy(*view, {output, kNoFormula, {}, view->bytes}, getType(value),
               program.steps);
     }
+    if (failed(
+            storeStates(states, end->getOperands().take_back(states.size()))))
+      return failure();
     return std::move(program);
+  }
+
+  /// Copies the new values of states to where these are. One that is (a part
+  /// of) another state waits in a temporary until that has been written.
+  LogicalResult storeStates(llvm::ArrayRef<int64_t> states,
+                            mlir::ValueRange values) {
+    llvm::SmallVector<View> sources;
+    for (auto [state, value] : llvm::zip(states, values)) {
+      FailureOr<View> view = getView(value);
+      if (failed(view))
+        return failure();
+      int32_t own = addState(state, value);
+      bool isOther = view->storage != own &&
+                     program.storages[view->storage].kind == StorageKind::State;
+      if (isOther) {
+        View temporary{program.addStorage(StorageKind::Arena, 0, view->bytes),
+                       kNoFormula,
+                       {},
+                       view->bytes};
+        addCopy(*view, temporary, getType(value), program.steps);
+        view = temporary;
+      }
+      sources.push_back(*view);
+    }
+    for (auto [state, value, source] : llvm::zip(states, values, sources)) {
+      View target{addState(state, value), kNoFormula, {}, source.bytes};
+      if (!(source == target))
+        addCopy(source, target, getType(value), program.steps);
+    }
+    return success();
   }
 
   static RankedTensorType getType(Value value) {
@@ -404,38 +457,10 @@ private:
     Step step;
     step.kind = Step::Kind::Dispatch;
     step.kernel = kernel->second;
-    if (failed(addArgs(op, step)) || failed(addSizes(op, callee, step)))
+    if (failed(addArgs(op, step)) ||
+        failed(addSizes(op, callee, types, step)) ||
+        failed(addKernelInfo(op, callee, program.formulas, types, step)))
       return failure();
-
-    struct {
-      const char *name;
-      FormulaId &formula;
-    } maps[] = {{"dl.tiles", step.tiles},
-                {"dl.scratch", step.scratch},
-                {"dl.flops", step.flops}};
-    for (auto &[name, formula] : maps) {
-      auto attribute = callee->getAttrOfType<mlir::AffineMapAttr>(name);
-      if (!attribute)
-        continue;
-      mlir::AffineMap map = attribute.getValue();
-      if (map.getNumResults() != 1 || map.getNumSymbols() != 0 ||
-          map.getNumDims() != step.sizes.size())
-        return op->emitOpError("kernel '")
-               << op.getKernel() << "': expected " << name << " to map "
-               << step.sizes.size() << " sizes to one value, found "
-               << attribute;
-      formula = toFormula(map.getResult(0), program.formulas, step.sizes, {});
-    }
-    if (step.tiles == kNoFormula)
-      step.tiles = program.formulas.constant(1);
-    step.reads = getReads(op, callee, step.sizes, program.formulas, types);
-    auto inPlace =
-        callee->getAttrOfType<mlir::DenseI64ArrayAttr>("dl.in_place");
-    for (auto [result, input] : llvm::enumerate(
-             inPlace ? inPlace.asArrayRef() : llvm::ArrayRef<int64_t>()))
-      if (result < op->getNumResults() && input >= 0 &&
-          input < static_cast<int64_t>(op.getInputs().size()))
-        step.inPlace.push_back({result, static_cast<size_t>(input)});
     steps.push_back(std::move(step));
     return success();
   }
@@ -443,45 +468,10 @@ private:
   LogicalResult addStages(mlir::dl::DispatchOp op, Operation *callee,
                           std::vector<Step> &steps) {
     Step whole;
-    if (failed(addArgs(op, whole)) || failed(addSizes(op, callee, whole)))
+    if (failed(addArgs(op, whole)) ||
+        failed(addSizes(op, callee, types, whole)))
       return failure();
     return addStageSteps(op, callee, std::move(whole), kernels, program, steps);
-  }
-
-  /// The sizes that a kernel is given: dynamic dimensions of its tensor
-  /// arguments, then its index arguments.
-  LogicalResult addSizes(mlir::dl::DispatchOp op, Operation *callee,
-                         Step &step) {
-    mlir::FunctionType signature;
-    if (auto attribute = callee->getAttrOfType<mlir::TypeAttr>("dl.signature"))
-      signature = dyn_cast<mlir::FunctionType>(attribute.getValue());
-    else if (auto kernel = dyn_cast<mlir::func::FuncOp>(callee))
-      signature = kernel.getFunctionType();
-    llvm::SmallVector<RankedTensorType> tensors;
-    size_t numIndices = 0;
-    if (signature)
-      for (mlir::Type type : signature.getInputs()) {
-        if (auto tensor = dyn_cast<RankedTensorType>(type))
-          tensors.push_back(tensor);
-        else
-          ++numIndices;
-      }
-    llvm::SmallVector<Value> values(op.getInputs());
-    llvm::append_range(values, op.getResults());
-    bool fits = tensors.size() == values.size() &&
-                numIndices == op.getSizes().getNumResults();
-    for (size_t i = 0; fits && i < values.size(); ++i)
-      fits = tensors[i].getRank() == getType(values[i]).getRank();
-    if (!fits || op.getSizes().getNumDims())
-      return op->emitOpError("does not fit its kernel '")
-             << op.getKernel() << "' of type " << signature;
-    for (auto [tensor, value] : llvm::zip(tensors, values))
-      for (unsigned d = 0; d < tensor.getRank(); ++d)
-        if (tensor.isDynamicDim(d))
-          step.sizes.push_back(types.getDim(getType(value), d));
-    for (AffineExpr size : op.getSizes().getResults())
-      step.sizes.push_back(types.get(size));
-    return success();
   }
 
   //===--------------------------------------------------------------------===//
@@ -586,6 +576,7 @@ private:
   llvm::DenseMap<Value, View> views;
   llvm::DenseMap<Value, int32_t> slots;
   llvm::DenseMap<int32_t, int32_t> constantStorages;
+  llvm::DenseMap<int64_t, int32_t> stateStorages;
   llvm::DenseSet<AffineExpr> checked;
   llvm::DenseSet<int64_t> unbound; // symbols that ops to come bind
   size_t depth = 0;                // loops around the block at hand

@@ -29,6 +29,13 @@ std::string dl::package::getSymbolName(mlir::func::FuncOp function,
   return "s" + std::to_string(symbol);
 }
 
+llvm::ArrayRef<int64_t>
+dl::package::getStateNumbers(mlir::func::FuncOp function,
+                             llvm::StringRef attribute) {
+  auto numbers = function->getAttrOfType<mlir::DenseI64ArrayAttr>(attribute);
+  return numbers ? numbers.asArrayRef() : llvm::ArrayRef<int64_t>();
+}
+
 /// The type of the tensors of a value.
 static mlir::TensorType getTensorsOf(mlir::Type type) {
   if (auto optional = dyn_cast<mlir::dl::OptionalType>(type))
@@ -150,19 +157,24 @@ public:
 
   LogicalResult build() {
     program.name = function.getName().str();
-    inputTypes =
-        getTypes(mlir::dl::kInputTypesAttr, function.getArgumentTypes());
-    outputTypes =
-        getTypes(mlir::dl::kOutputTypesAttr, function.getResultTypes());
+    mlir::TypeRange arguments =
+        mlir::TypeRange(function.getArgumentTypes())
+            .drop_back(getStateNumbers(function, mlir::dl::kStateArgumentsAttr)
+                           .size());
+    mlir::TypeRange results =
+        mlir::TypeRange(function.getResultTypes())
+            .drop_back(
+                getStateNumbers(function, mlir::dl::kStateResultsAttr).size());
+    inputTypes = getTypes(mlir::dl::kInputTypesAttr, arguments);
+    outputTypes = getTypes(mlir::dl::kOutputTypesAttr, results);
     if (failed(checkTypes(inputTypes, "input")) ||
         failed(checkTypes(outputTypes, "output")) ||
-        failed(checkBytes(function.getArgumentTypes(), "input")) ||
-        failed(checkBytes(function.getResultTypes(), "output")))
+        failed(checkBytes(arguments, "input")) ||
+        failed(checkBytes(results, "output")))
       return failure();
-    inputNames = getNames(mlir::dl::kInputNamesAttr, "input",
-                          function.getNumArguments());
-    outputNames = getNames(mlir::dl::kOutputNamesAttr, "output",
-                           function.getNumResults());
+    inputNames = getNames(mlir::dl::kInputNamesAttr, "input", arguments.size());
+    outputNames =
+        getNames(mlir::dl::kOutputNamesAttr, "output", results.size());
     if (failed(bindSymbols()))
       return failure();
     addValues(inputTypes, inputNames, program.inputs);

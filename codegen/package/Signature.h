@@ -30,6 +30,11 @@ mlir::LogicalResult buildSignature(mlir::func::FuncOp function,
                                    Program &program,
                                    std::vector<FormulaId> &values);
 
+/// The numbers of the states that a function's last arguments or results are,
+/// as its attribute (kStateArgumentsAttr or kStateResultsAttr) says.
+llvm::ArrayRef<int64_t> getStateNumbers(mlir::func::FuncOp function,
+                                        llvm::StringRef attribute);
+
 /// The name of a function's symbol.
 std::string getSymbolName(mlir::func::FuncOp function, unsigned symbol);
 

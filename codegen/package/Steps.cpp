@@ -74,11 +74,50 @@ std::vector<int64_t> dl::package::getOperationAttributes(Operation *op) {
 // Dispatches
 //===----------------------------------------------------------------------===//
 
-std::vector<FormulaId> dl::package::getReads(mlir::dl::DispatchOp op,
-                                             Operation *callee,
-                                             llvm::ArrayRef<FormulaId> sizes,
-                                             Formulas &formulas,
-                                             TypeFormulas &types) {
+mlir::LogicalResult dl::package::addSizes(mlir::dl::DispatchOp op,
+                                          Operation *callee,
+                                          TypeFormulas &types, Step &step) {
+  mlir::FunctionType signature;
+  if (auto attribute = callee->getAttrOfType<mlir::TypeAttr>("dl.signature"))
+    signature = dyn_cast<mlir::FunctionType>(attribute.getValue());
+  else if (auto kernel = dyn_cast<mlir::func::FuncOp>(callee))
+    signature = kernel.getFunctionType();
+  llvm::SmallVector<RankedTensorType> tensors;
+  size_t numIndices = 0;
+  if (signature)
+    for (mlir::Type type : signature.getInputs()) {
+      if (auto tensor = dyn_cast<RankedTensorType>(type))
+        tensors.push_back(tensor);
+      else
+        ++numIndices;
+    }
+  llvm::SmallVector<mlir::Value> values(op.getInputs());
+  llvm::append_range(values, op.getResults());
+  bool fits = tensors.size() == values.size() &&
+              numIndices == op.getSizes().getNumResults();
+  for (size_t i = 0; fits && i < values.size(); ++i)
+    fits = tensors[i].getRank() ==
+           cast<RankedTensorType>(values[i].getType()).getRank();
+  if (!fits || op.getSizes().getNumDims())
+    return op->emitOpError("does not fit its kernel '")
+           << op.getKernel() << "' of type " << signature;
+  for (auto [tensor, value] : llvm::zip(tensors, values))
+    for (unsigned d = 0; d < tensor.getRank(); ++d)
+      if (tensor.isDynamicDim(d))
+        step.sizes.push_back(
+            types.getDim(cast<RankedTensorType>(value.getType()), d));
+  for (mlir::AffineExpr size : op.getSizes().getResults())
+    step.sizes.push_back(types.get(size));
+  return mlir::success();
+}
+
+/// Bytes that a dispatch reads of each input, for a kernel with these sizes:
+/// kNoFormula for all. Empty where all are read whole.
+static std::vector<FormulaId> getReads(mlir::dl::DispatchOp op,
+                                       Operation *callee,
+                                       llvm::ArrayRef<FormulaId> sizes,
+                                       Formulas &formulas,
+                                       TypeFormulas &types) {
   auto reads = callee->getAttrOfType<mlir::ArrayAttr>("dl.reads");
   if (!reads)
     return {};
@@ -93,6 +132,42 @@ std::vector<FormulaId> dl::package::getReads(mlir::dl::DispatchOp op,
           toFormula(map.getValue().getResult(0), formulas, sizes, {}));
   }
   return result;
+}
+
+mlir::LogicalResult dl::package::addKernelInfo(mlir::dl::DispatchOp op,
+                                               Operation *callee,
+                                               Formulas &formulas,
+                                               TypeFormulas &types,
+                                               Step &step) {
+  struct {
+    const char *name;
+    FormulaId &formula;
+  } maps[] = {{"dl.tiles", step.tiles},
+              {"dl.scratch", step.scratch},
+              {"dl.flops", step.flops}};
+  for (auto &[name, formula] : maps) {
+    auto attribute = callee->getAttrOfType<mlir::AffineMapAttr>(name);
+    if (!attribute)
+      continue;
+    mlir::AffineMap map = attribute.getValue();
+    if (map.getNumResults() != 1 || map.getNumSymbols() != 0 ||
+        map.getNumDims() != step.sizes.size())
+      return op->emitOpError("kernel '")
+             << op.getKernel() << "': expected " << name << " to map "
+             << step.sizes.size() << " sizes to one value, found " << attribute;
+    formula = toFormula(map.getResult(0), formulas, step.sizes, {});
+  }
+  if (step.tiles == kNoFormula)
+    step.tiles = formulas.constant(1);
+  step.reads = getReads(op, callee, step.sizes, formulas, types);
+  auto inPlace = callee->getAttrOfType<mlir::DenseI64ArrayAttr>("dl.in_place");
+  for (auto [i, input] : llvm::enumerate(inPlace ? inPlace.asArrayRef()
+                                                 : llvm::ArrayRef<int64_t>()))
+    if (op->getNumResults() && input >= 0 &&
+        input < static_cast<int64_t>(op.getInputs().size()))
+      step.inPlace.push_back(
+          {i % op->getNumResults(), static_cast<size_t>(input)});
+  return mlir::success();
 }
 
 //===----------------------------------------------------------------------===//

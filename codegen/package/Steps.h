@@ -22,12 +22,17 @@ int32_t getOperationNumber(mlir::Operation *op);
 /// The integers that the operation takes beside its operands.
 std::vector<int64_t> getOperationAttributes(mlir::Operation *op);
 
-/// Bytes that a dispatch reads of each input, for a kernel with these sizes:
-/// kNoFormula for all. Empty where all are read whole.
-std::vector<FormulaId> getReads(mlir::dl::DispatchOp op,
-                                mlir::Operation *callee,
-                                llvm::ArrayRef<FormulaId> sizes,
-                                Formulas &formulas, TypeFormulas &types);
+/// Adds the sizes that a kernel is given: those of its dynamic dimensions, then
+/// the dispatch's own. Failure is reported.
+mlir::LogicalResult addSizes(mlir::dl::DispatchOp op, mlir::Operation *callee,
+                             TypeFormulas &types, Step &step);
+
+/// Adds to the step of a dispatch what its kernel says of itself, for the
+/// step's sizes: tiles, scratch, FLOPs, what it reads of each input, and which
+/// operands' memory its results may take. Failure is reported.
+mlir::LogicalResult addKernelInfo(mlir::dl::DispatchOp op,
+                                  mlir::Operation *callee, Formulas &formulas,
+                                  TypeFormulas &types, Step &step);
 
 /// Numbers of the kernels by their symbol; of the stages of a GPU's, by theirs.
 using KernelNumbers = llvm::StringMap<int32_t>;

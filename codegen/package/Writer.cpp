@@ -25,6 +25,7 @@ public:
   Writer(const WriterInput &input, Output &output)
       : input(input), output(output), header{input.package,
                                              input.programs,
+                                             input.states,
                                              input.constants,
                                              {},
                                              {},

@@ -16,6 +16,7 @@ namespace dl::package {
 struct WriterInput {
   const PackageInput &package;
   llvm::ArrayRef<Program> programs;
+  llvm::ArrayRef<StateDesc> states;
   llvm::ArrayRef<ConstantData> constants;
   std::string debugInfo;
   unsigned threads;

@@ -218,14 +218,20 @@ static LogicalResult importBitCast(NodeContext &context) {
 
 static LogicalResult importDropout(NodeContext &context) {
   Value x = context.input(0);
-  if (Value training = context.input(2)) {
+  Value training = context.input(2);
+  if (training && !context.isEvaluation()) {
     std::optional<SmallVector<int64_t>> mode = context.intValues(training);
     std::optional<SmallVector<double>> ratio =
         context.floatValues(context.input(1));
     bool dropsNothing = ratio && !ratio->empty() && ratio->front() == 0;
     bool isOff = mode && (mode->empty() || !mode->front());
     if (!isOff && !dropsNothing)
-      return importTrainingDropout(context, x, context.input(1), training);
+      return importTrainingDropout(
+          context, x,
+          ratio && !ratio->empty()
+              ? context.splat(ratio->front(), context.builder.getF32Type())
+              : context.input(1),
+          training);
   }
   SmallVector<Value> results = {x};
   if (context.hasOutput(1))

@@ -27,7 +27,7 @@ GraphImporter::GraphImporter(std::shared_ptr<Model> model,
                              const ImportOptions &options, ModuleOp module)
     : model(std::move(model)), graph(this->model->proto->graph()), rules(rules),
       module(module), context(module.getContext()), builder(context),
-      symbols(options.dims, context), nodes(options.nodes) {
+      symbols(options.dims, context), nodes(options.nodes), mode(options.mode) {
   for (const onnx::TensorProto &tensor : graph.initializer())
     scope.initializers[tensor.name()] = &tensor;
   for (const onnx::ValueInfoProto &info : graph.value_info())
@@ -236,6 +236,8 @@ Value GraphImporter::getValue(StringRef name) {
   auto tensor = scope.initializers.find(name);
   if (tensor == scope.initializers.end())
     return Value();
+  if (Value state = addState(name, *tensor->second))
+    return scope.values[name] = state;
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(&function.front());
   Location loc = NameLoc::get(builder.getStringAttr(name),
@@ -390,6 +392,7 @@ LogicalResult GraphImporter::finish() {
   }
   if (hasErrors || failed(importOutputs()))
     return mlir::failure();
+  addStateResults();
   SmallVector<StringRef> names(symbols.getNames().begin(),
                                symbols.getNames().end());
   function->setAttr(mlir::dl::kSymbolsAttr, builder.getStrArrayAttr(names));

@@ -25,6 +25,8 @@ namespace dl::frontend {
 /// More elements than this are refused: their bytes could not be counted.
 constexpr int64_t kMaxNumElements = int64_t(1) << 48;
 
+struct ImportedStates;
+
 /// The rules of all families.
 RuleTable makeRules();
 
@@ -36,9 +38,24 @@ public:
   /// Builds @main. On failure, diagnostics have been emitted.
   mlir::LogicalResult run();
 
+  /// Calls the function `name`, and makes what it has of states its last
+  /// arguments and results. To be called after run(), for a mode other than
+  /// inference.
+  void takeStates(llvm::StringRef name, ImportedStates &states);
+
   //===------------------------------------------------------------------===//
   // For NodeContext
   //===------------------------------------------------------------------===//
+
+  ImportMode getMode() const { return mode; }
+  /// The initial value of a state; null for any other value.
+  mlir::ElementsAttr getInitialValue(mlir::Value value) const;
+  /// In training, the number of steps before this one, an i64 scalar that is a
+  /// state; null otherwise.
+  mlir::Value getCounter();
+  /// Makes a state a statistic, with this value after a step; null where it
+  /// stays as it is. Does nothing for another value.
+  void setStatistic(mlir::Value state, mlir::Value updated);
 
   /// The value of a name; null for one that a failed node defines.
   mlir::Value getValue(llvm::StringRef name);
@@ -193,6 +210,11 @@ private:
   void poisonOutputs(const onnx::NodeProto &node);
   mlir::Value createPlaceholder(const onnx::TypeProto &type);
   std::vector<onnx::TypeProto> getInputTypes(const onnx::NodeProto &node);
+  /// A new state for an initializer; null where it is to be a constant.
+  mlir::Value addState(llvm::StringRef name, const onnx::TensorProto &tensor);
+  /// Returns, behind the outputs, what states are after a step.
+  void addStateResults();
+  void updateFunctionType();
   mlir::LogicalResult importOutputs();
   mlir::LogicalResult finish();
   mlir::InFlightDiagnostic emitModelError();
@@ -225,6 +247,17 @@ private:
   llvm::SmallVector<mlir::Attribute> checks;
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::AffineExpr>> boundSizes;
   unsigned loopDepth = 0; // loops around what is imported
+
+  ImportMode mode;
+  /// What is an argument because it is a state.
+  struct StateValue {
+    std::string name;
+    mlir::BlockArgument argument;
+    mlir::ElementsAttr initial;
+    std::string role = "parameter"; // as in kStatesAttr
+    mlir::Value updated;
+  };
+  std::vector<StateValue> states;
 
   std::optional<Failure> outcome;
   bool hasErrors = false;

@@ -3,6 +3,7 @@
 
 #include "frontend/import/Import.h"
 #include "frontend/import/GraphImporter.h"
+#include "frontend/import/ImportedStates.h"
 #include "frontend/onnx/MappedFile.h"
 #include "ir/dialect/Locations.h"
 #include "onnx/onnx_pb.h"
@@ -63,29 +64,71 @@ RuleTable frontend::makeRules() {
   return table;
 }
 
-OwningOpRef<ModuleOp> frontend::importModel(StringRef path,
-                                            const ImportOptions &options,
-                                            MLIRContext &context) {
+namespace {
+/// A model's file, ready to be imported.
+struct Source {
+  std::shared_ptr<Model> model;
+  RuleTable rules = makeRules();
+};
+} // namespace
+
+/// Fails with a diagnostic.
+static LogicalResult load(StringRef path, const ImportOptions &options,
+                          MLIRContext &context, Source &source) {
   context.loadDialect<mlir::dl::DlDialect, func::FuncDialect>();
   Location loc = mlir::dl::getFileLoc(path, &context);
   auto model = loadModel(path);
   if (!model) {
     emitError(loc) << llvm::toString(model.takeError());
-    return nullptr;
+    return failure();
   }
   if (options.nodes)
     listNodes((*model)->proto->graph(), *options.nodes);
-  RuleTable rules = makeRules();
   auto hasRule = [&](StringRef domain, StringRef op, int64_t opset) {
-    return rules.find(domain, op, opset) != nullptr;
+    return source.rules.find(domain, op, opset) != nullptr;
   };
   if (llvm::Error error = prepareModel(**model, hasRule)) {
     emitError(loc) << llvm::toString(std::move(error));
-    return nullptr;
+    return failure();
   }
-  OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
-  GraphImporter importer(*model, rules, options, *module);
+  source.model = *model;
+  return success();
+}
+
+OwningOpRef<ModuleOp> frontend::importModel(StringRef path,
+                                            const ImportOptions &options,
+                                            MLIRContext &context) {
+  Source source;
+  if (failed(load(path, options, context, source)))
+    return nullptr;
+  OwningOpRef<ModuleOp> module =
+      ModuleOp::create(mlir::dl::getFileLoc(path, &context));
+  GraphImporter importer(source.model, source.rules, options, *module);
   if (failed(importer.run()))
     return nullptr;
+  return module;
+}
+
+OwningOpRef<ModuleOp>
+frontend::importTrainingModel(StringRef path, const ImportOptions &options,
+                              MLIRContext &context) {
+  Source source;
+  if (failed(load(path, options, context, source)))
+    return nullptr;
+  OwningOpRef<ModuleOp> module =
+      ModuleOp::create(mlir::dl::getFileLoc(path, &context));
+  ImportedStates states;
+  for (auto [mode, name] : {std::pair(ImportMode::Training, "main"),
+                            std::pair(ImportMode::Evaluation, "inference")}) {
+    ImportOptions own = options;
+    own.mode = mode;
+    if (mode != ImportMode::Training)
+      own.nodes = nullptr;
+    GraphImporter importer(source.model, source.rules, own, *module);
+    if (failed(importer.run()))
+      return nullptr;
+    importer.takeStates(name, states);
+  }
+  states.declare(*module);
   return module;
 }

@@ -35,12 +35,22 @@ struct ImportedNode {
   Outcome outcome = Outcome::Skipped;
 };
 
+/// What initializers of floats are, and nodes that do something else when a
+/// model trains.
+enum class ImportMode {
+  Inference, ///< constants; nodes do what their attributes say
+  Training,  ///< states; nodes do what their attributes say
+  Evaluation ///< states; batch normalization uses the running statistics, and
+             ///< nothing is dropped
+};
+
 struct ImportOptions {
   /// Symbolic dimensions of the model's inputs that get a fixed value (>= 0).
   std::vector<std::pair<std::string, int64_t>> dims;
   /// Receives every node of the file, those of nested graphs after the node
   /// that they are in; null where nobody asks.
   std::vector<ImportedNode> *nodes = nullptr;
+  ImportMode mode = ImportMode::Inference;
 };
 
 /// Whether the file's name or first bytes say that it is an ONNX model, binary
@@ -63,6 +73,15 @@ bool isModelFile(llvm::StringRef path);
 mlir::OwningOpRef<mlir::ModuleOp> importModel(llvm::StringRef path,
                                               const ImportOptions &options,
                                               mlir::MLIRContext &context);
+
+/// The same for training: `@main` as ImportMode::Training has it, `@inference`
+/// as ImportMode::Evaluation. Initializers of floats are states (see
+/// kStatesAttr in ir/dialect/Dialect.h): "statistic" where batch normalization
+/// keeps them, which
+/// `@main` then updates, "parameter" otherwise.
+mlir::OwningOpRef<mlir::ModuleOp>
+importTrainingModel(llvm::StringRef path, const ImportOptions &options,
+                    mlir::MLIRContext &context);
 
 } // namespace dl::frontend
 

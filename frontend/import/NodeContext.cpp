@@ -53,6 +53,10 @@ bool NodeContext::hasOutput(size_t i) const {
   return i < numOutputs() && !node.output(i).empty();
 }
 
+Value NodeContext::valueOf(StringRef name) const {
+  return importer.getValue(name);
+}
+
 StringRef NodeContext::opType() const { return node.op_type(); }
 
 //===----------------------------------------------------------------------===//
@@ -181,6 +185,9 @@ std::optional<SmallVector<int64_t>> NodeContext::intValues(Value value) const {
 
 std::optional<SmallVector<double>> NodeContext::floatValues(Value value) const {
   Attribute attribute;
+  if (ElementsAttr initial =
+          value ? importer.getInitialValue(value) : ElementsAttr())
+    return ::dl::frontend::getFloats(initial);
   if (!value || !matchPattern(value, m_Constant(&attribute)))
     return std::nullopt;
   return ::dl::frontend::getFloats(attribute);
@@ -278,6 +285,16 @@ LogicalResult NodeContext::setResults(ValueRange results) {
       return failure();
   }
   return success();
+}
+
+bool NodeContext::isEvaluation() const {
+  return importer.getMode() == ImportMode::Evaluation;
+}
+
+Value NodeContext::getCounter() const { return importer.getCounter(); }
+
+void NodeContext::setStatistic(Value state, Value updated) {
+  importer.setStatistic(state, updated);
 }
 
 LogicalResult NodeContext::setMaps(Value rows, ArrayAttr keys) {

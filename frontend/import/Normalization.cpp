@@ -111,7 +111,9 @@ static LogicalResult importBatchNormalization(NodeContext &context) {
     parameters.push_back(context.input(i));
   auto [scale, bias, mean, variance] =
       std::tie(parameters[0], parameters[1], parameters[2], parameters[3]);
-  bool training = context.getInt("training_mode", 0);
+  bool training =
+      context.getInt("training_mode", 0) && !context.isEvaluation();
+  Value runningMean = mean, runningVariance = variance;
   Type running = NodeContext::elementType(mean);
   Type statistics =
       training
@@ -129,10 +131,13 @@ static LogicalResult importBatchNormalization(NodeContext &context) {
   if (training) {
     TrainingBatchNorm batch = buildTrainingBatchNorm(
         context, context.cast(x, statistics), scale, bias, mean, variance);
+    Value newMean = context.cast(batch.mean, running),
+          newVariance = context.cast(batch.variance, running);
+    context.setStatistic(runningMean, newMean);
+    context.setStatistic(runningVariance, newVariance);
     return context.setResults(
-        {context.reshape(context.cast(batch.result, type), dims),
-         context.cast(batch.mean, running),
-         context.cast(batch.variance, running)});
+        {context.reshape(context.cast(batch.result, type), dims), newMean,
+         newVariance});
   }
   Value inverse =
       math.rsqrt(math.add(variance, context.getFloat("epsilon", 1e-5f)));
@@ -141,7 +146,13 @@ static LogicalResult importBatchNormalization(NodeContext &context) {
   Value result = math.add(
       math.mul(context.cast(x, statistics), asChannels(context, factor, rank)),
       asChannels(context, shift, rank));
-  return context.setResults(context.reshape(context.cast(result, type), dims));
+  context.setStatistic(runningMean, Value());
+  context.setStatistic(runningVariance, Value());
+  result = context.reshape(context.cast(result, type), dims);
+  // With outputs for the running statistics, they stay as they are.
+  if (context.hasOutput(1))
+    return context.setResults({result, runningMean, runningVariance});
+  return context.setResults(result);
 }
 
 //===----------------------------------------------------------------------===//

@@ -1,9 +1,9 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Steps of optimizers (ai.onnx.preview.training): inputs are the rate, the
-// number of updates so far, and lists of tensors, each as long as the list of
-// weights.
+// Training (ai.onnx.preview.training): derivatives, and steps of optimizers,
+// whose inputs are the rate, the number of updates so far, and lists of
+// tensors, each as long as the list of weights.
 
 #include "frontend/import/Arithmetic.h"
 #include "frontend/import/Families.h"
@@ -144,8 +144,43 @@ static LogicalResult importMomentum(NodeContext &context) {
       });
 }
 
+/// Derivatives of `y` by `xs`, names of the graph. The inputs are where they
+/// are taken: values of xs, then of zs, which `y` also follows from.
+static LogicalResult importGradient(NodeContext &context) {
+  auto names = context.getStrings("xs");
+  if (!names || names->empty())
+    return context.invalid("its attribute xs names no tensors");
+  SmallVector<std::string> all = *names;
+  if (auto others = context.getStrings("zs"))
+    llvm::append_range(all, *others);
+  if (all.size() != context.numInputs())
+    return context.invalid("it has " + Twine(context.numInputs()) +
+                           " inputs, expected one for each of xs and zs");
+  std::string target = context.getString("y", "");
+  Value y = context.valueOf(target);
+  if (!y || !isa<RankedTensorType>(y.getType()))
+    return context.invalid("y, '" + target + "', is no tensor before it");
+  SmallVector<Value> variables;
+  for (auto [i, name] : llvm::enumerate(all)) {
+    Value value = context.valueOf(name);
+    if (!value || value != context.input(i))
+      return context.unsupported("derivatives at other values than those of '" +
+                                 name + "' in the graph are not supported");
+    if (i < names->size())
+      variables.push_back(value);
+  }
+  for (Value value : variables)
+    if (!isa<FloatType>(NodeContext::elementType(value)))
+      return context.invalid("one of xs is no tensor of floats");
+  SmallVector<Type> types(ValueRange(variables).getTypes());
+  OperationState state(context.loc, GradientOp::getOperationName());
+  GradientOp::build(context.builder, state, types, y, variables);
+  return context.setResults(context.builder.create(state)->getResults());
+}
+
 void frontend::addOptimizerRules(RuleTable &table) {
   constexpr StringLiteral kDomain = "ai.onnx.preview.training";
+  table.add(kDomain, "Gradient", 1, importGradient);
   table.add(kDomain, "Adagrad", 1, importAdagrad);
   table.add(kDomain, "Adam", 1, importAdam);
   table.add(kDomain, "Momentum", 1, importMomentum);

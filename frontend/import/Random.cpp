@@ -3,8 +3,8 @@
 
 // Operators that draw random numbers. A number is a hash of its position and of
 // a seed, so that it does not depend on threads, and a module draws the same
-// ones in every run. Without an attribute `seed`, the seed is a hash of the
-// node's name.
+// ones in every run; in training, of the number of the step, too. Without an
+// attribute `seed`, the seed is a hash of the node's name.
 
 #include "frontend/import/Arithmetic.h"
 #include "frontend/import/Families.h"
@@ -48,6 +48,12 @@ public:
     x = mix(x);
     x = combine<XorOp>(x, next());
     x = mix(x);
+    if (Value counter = context.getCounter()) {
+      // Each step draws others: the number of the step is hashed, too.
+      x = context.create<XorOp>(
+          x, mix(combine<AddOp>(context.cast(counter, ui32), next())));
+      x = mix(x);
+    }
     Value high = combine<ShrOp>(x, 8);
     Value number = math.mul(context.cast(high, context.builder.getF32Type()),
                             std::ldexp(1.0, -24));

@@ -66,6 +66,9 @@ public:
   /// What an input is that is a map, whose `input` is null; null for others.
   const MapValue *mapInput(size_t i) const;
   bool hasOutput(size_t i) const;
+  /// What a name stands for where the node is, whether it is one of the node's
+  /// inputs or not; null where nothing has it.
+  mlir::Value valueOf(llvm::StringRef name) const;
   llvm::StringRef opType() const;
 
   //===------------------------------------------------------------------===//
@@ -218,6 +221,16 @@ public:
   /// value contradicts the type that the model declares for the output. Of a
   /// node whose steps are computed in f32, rounds results to halves.
   mlir::LogicalResult setResults(mlir::ValueRange values);
+
+  /// Whether a node that does something else when a model trains is to do what
+  /// it does at inference, whatever its attributes say.
+  bool isEvaluation() const;
+  /// In training, the number of steps before this one, an i64 scalar; null
+  /// otherwise.
+  mlir::Value getCounter() const;
+  /// Says that an input, if it is a state, is a statistic, and what it is after
+  /// a step; null where it stays as it is.
+  void setStatistic(mlir::Value state, mlir::Value updated);
 
   /// Computes the node's steps in f32 where its first input is of halves, so
   /// that a result is rounded once.

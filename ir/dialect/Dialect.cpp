@@ -60,6 +60,10 @@ void DlDialect::initialize() {
       >();
   addOperations<
 #define GET_OP_LIST
+#include "ir/dialect/GradientOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
 #include "ir/dialect/MovementOps.cpp.inc"
       >();
   addOperations<

@@ -65,6 +65,21 @@ constexpr llvm::StringLiteral kOutputTypesAttr = "dl.output_types";
 /// (or `a <= b`) is false is refused with the message.
 constexpr llvm::StringLiteral kChecksAttr = "dl.checks";
 
+/// Of a module that trains: function attributes with the numbers of the states
+/// that the last arguments are, and that the last results become, as integer
+/// arrays. Names and types of inputs and outputs do not count these.
+constexpr llvm::StringLiteral kStateArgumentsAttr = "dl.state_arguments";
+constexpr llvm::StringLiteral kStateResultsAttr = "dl.state_results";
+
+/// The private function whose results are the states' initial values, and its
+/// attribute that describes them: an array with, for each, a dictionary
+/// `{name = "...", role = "parameter" | "slot" | "statistic" | "counter" |
+/// "setting"}`, of a slot with `parameter = N : i64`, the state that it is for;
+/// with `order = array<i64: ...>` where dimension i of its values is dimension
+/// order[i] of what others see.
+constexpr llvm::StringLiteral kStatesFunction = "states";
+constexpr llvm::StringLiteral kStatesAttr = "dl.states";
+
 /// Module attribute with the strings that constants, once they are numbers, are
 /// positions in: a string array.
 constexpr llvm::StringLiteral kStringsAttr = "dl.strings";
@@ -107,6 +122,8 @@ class LoopOp;
 #include "ir/dialect/ReductionOps.h.inc"
 #define GET_OP_CLASSES
 #include "ir/dialect/ContractionOps.h.inc"
+#define GET_OP_CLASSES
+#include "ir/dialect/GradientOps.h.inc"
 #define GET_OP_CLASSES
 #include "ir/dialect/HostOps.h.inc"
 #define GET_OP_CLASSES

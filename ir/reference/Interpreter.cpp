@@ -16,6 +16,7 @@ static const RuleTable &getRules() {
     addContractionRules(rules);
     addControlRules(rules);
     addElementwiseRules(rules);
+    addGradientRules(rules);
     addIndexingRules(rules);
     addMovementRules(rules);
     addOrderingRules(rules);

@@ -79,6 +79,7 @@ private:
 void addContractionRules(RuleTable &table);
 void addControlRules(RuleTable &table);
 void addElementwiseRules(RuleTable &table);
+void addGradientRules(RuleTable &table);
 void addIndexingRules(RuleTable &table);
 void addMovementRules(RuleTable &table);
 void addOrderingRules(RuleTable &table);

@@ -3,6 +3,7 @@
 
 // Movement into groups, and the regions that groups become.
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/fuse/Graph.h"
 #include "passes/fuse/Structure.h"
 
@@ -14,7 +15,10 @@ namespace {
 
 class RegionBuilder {
 public:
-  explicit RegionBuilder(Graph &graph) : graph(graph) {}
+  explicit RegionBuilder(Graph &graph) : graph(graph) {
+    auto function = dyn_cast<func::FuncOp>(graph.block.getParentOp());
+    isTraining = function && function->hasAttr(kStateResultsAttr);
+  }
 
   void run() {
     for (Group *group : graph.getGroups())
@@ -32,6 +36,7 @@ public:
   }
 
 private:
+  bool isKeptNarrow(Operation *op, const Group *group);
   bool mayCopy(Operation *op, const Group *group);
   bool reachesMovement(Operation *op, const Group *group);
   void addCopies(Group *group);
@@ -42,6 +47,7 @@ private:
   void place(Operation *op);
 
   Graph &graph;
+  bool isTraining = false; ///< a step, which updates states
   /// Bodies of the groups' regions, until these exist.
   DenseMap<Group *, Block *> bodies;
 };
@@ -52,6 +58,21 @@ private:
 // What is copied
 //===----------------------------------------------------------------------===//
 
+/// Whether a product reads halves that are better stored first: a parameter in
+/// training, which the products of both directions read rounded; rows that do
+/// not lie along what is summed, of which no pairs could be loaded.
+bool RegionBuilder::isKeptNarrow(Operation *op, const Group *group) {
+  if (group->kind != GroupKind::Contraction || !isTraining)
+    return false;
+  if (isFloatRounding(op))
+    return isa<BlockArgument>(op->getOperand(0)) &&
+           graph.getUsers(op).size() > 1;
+  Operation *product = group->ops.front();
+  return permutesLastDim(op) && op->getResult(0) == product->getOperand(0) &&
+         isa<MatmulOp>(product) &&
+         getElementTypeOrSelf(op->getResult(0)).isBF16();
+}
+
 /// Whether the group reads through this movement op rather than its result.
 bool RegionBuilder::mayCopy(Operation *op, const Group *group) {
   if (!graph.isFree(op) || op->getNumResults() != 1)
@@ -59,6 +80,11 @@ bool RegionBuilder::mayCopy(Operation *op, const Group *group) {
   // A reshape outside costs nothing: it is copied to get at what is behind it.
   if (isa<ReshapeOp>(op))
     return isCheapMovement(op) && reachesMovement(op, group);
+  // Each element of a filter's gradient reads nearly all of the input.
+  if (isa<PadOp>(op) && isa<ConvFilterGradientOp>(group->ops.front()))
+    return false;
+  if (isKeptNarrow(op, group))
+    return false;
   // Reductions read their operand several times, along its last dimension.
   if (group->kind == GroupKind::Reduction && permutesLastDim(op))
     return false;

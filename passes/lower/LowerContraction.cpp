@@ -183,11 +183,63 @@ static void create(KernelBuilder &kernel, ConvOp op) {
                        AffineMap::get(loops.size(), 0, filterMap, context)});
 }
 
+/// Of the filter's result dimensions, in the order of its layout, the first
+/// loops; then images and positions, the longest innermost: which of them runs
+/// along memory is all the same to an operand whose channels do.
+static void create(KernelBuilder &kernel, ConvFilterGradientOp op) {
+  RankedTensorType type = getType(op.getResult()),
+                   gradient = getType(op.getGradient());
+  Builder builder(op.getContext());
+  MLIRContext *context = op.getContext();
+  int64_t rank = type.getRank();
+  SmallVector<Loop> loops;
+  for (AffineExpr dim : getDims(type))
+    loops.push_back({dim, false});
+  SmallVector<int64_t> summed{0};
+  for (int64_t i = 0; i + 2 < rank; ++i)
+    summed.push_back(op.getFirstSpatialDim() + i);
+  llvm::stable_sort(summed, [&](int64_t a, int64_t b) {
+    int64_t left = gradient.getDimSize(a), right = gradient.getDimSize(b);
+    return !ShapedType::isDynamic(left) && !ShapedType::isDynamic(right) &&
+           left < right;
+  });
+  SmallVector<AffineExpr> gradientMap(rank), inputMap(rank);
+  for (int64_t d : summed) {
+    gradientMap[d] = builder.getAffineDimExpr(loops.size());
+    loops.push_back({getDim(gradient, d), true});
+  }
+  AffineExpr m = builder.getAffineDimExpr(op.getFilterCountDim()),
+             c = builder.getAffineDimExpr(op.getFilterChannelDim());
+  int64_t channels = type.getDimSize(op.getFilterChannelDim());
+  int64_t perGroup =
+      type.getDimSize(op.getFilterCountDim()) / (int64_t)op.getGroups();
+  gradientMap[op.getChannelDim()] = m;
+  inputMap[0] = gradientMap[0];
+  inputMap[op.getChannelDim()] =
+      op.getGroups() == 1 ? c : m.floorDiv(perGroup) * channels + c;
+  for (int64_t i = 0; i + 2 < rank; ++i) {
+    int64_t d = op.getFirstSpatialDim() + i;
+    AffineExpr k = builder.getAffineDimExpr(op.getFirstWindowDim() + i);
+    inputMap[d] =
+        gradientMap[d] * op.getStrides()[i] + k * op.getDilations()[i];
+  }
+  createSumOfProducts(kernel, op, loops,
+                      {kernel.getTensorView(op.getInput()),
+                       kernel.getTensorView(op.getGradient())},
+                      {AffineMap::get(loops.size(), 0, inputMap, context),
+                       AffineMap::get(loops.size(), 0, gradientMap, context)});
+}
+
 RuleResult mlir::dl::lower::lowerContraction(KernelBuilder &kernel,
                                              Operation *op) {
   if (auto matmul = dyn_cast<MatmulOp>(op))
     return create(kernel, matmul), true;
   if (auto conv = dyn_cast<ConvOp>(op))
     return create(kernel, conv), true;
+  if (auto gradient = dyn_cast<ConvFilterGradientOp>(op)) {
+    if (llvm::any_of(gradient.getPadsLow(), [](int64_t v) { return v != 0; }))
+      return gradient.emitOpError("expected an input that is padded before");
+    return create(kernel, gradient), true;
+  }
   return false;
 }

@@ -186,6 +186,46 @@ struct WeightsToTheLeft : OpRewritePattern<MatmulOp> {
   }
 };
 
+/// The operand of a transpose that exchanges the last two dimensions; null for
+/// other values.
+Value getTransposedMatrix(Value value) {
+  auto transpose = value.getDefiningOp<TransposeOp>();
+  if (!transpose)
+    return {};
+  int64_t rank = transpose.getPermutation().size();
+  SmallVector<int64_t> swap = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  if (rank >= 2)
+    std::swap(swap[rank - 1], swap[rank - 2]);
+  return rank >= 2 && transpose.getPermutation() == ArrayRef<int64_t>(swap)
+             ? transpose.getOperand()
+             : Value();
+}
+
+/// transpose(matmul(transpose(a), b)) -> matmul(transpose(b), a), as gradients
+/// of weights have it that are read transposed: the result is not moved.
+struct TurnedProduct : OpRewritePattern<TransposeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(TransposeOp op,
+                                PatternRewriter &rewriter) const override {
+    Value turned = getTransposedMatrix(op.getResult());
+    auto product = turned ? turned.getDefiningOp<MatmulOp>() : MatmulOp();
+    if (!product || !product->hasOneUse())
+      return rewriter.notifyMatchFailure(op, "no product is transposed");
+    Value left = getTransposedMatrix(product.getLhs());
+    int64_t rank = op.getPermutation().size();
+    if (!left || product.getLhs().getType().getRank() != rank ||
+        product.getRhs().getType().getRank() != rank)
+      return rewriter.notifyMatchFailure(op, "the left operand is not "
+                                             "transposed, or broadcast");
+    Value right = TransposeOp::create(rewriter, op.getLoc(), product.getRhs(),
+                                      op.getPermutation());
+    rewriter.replaceOpWithNewOp<MatmulOp>(op, op.getType(), right, left,
+                                          product.getWide());
+    return success();
+  }
+};
+
 class SimplifyArithmetic
     : public ::dl::impl::SimplifyArithmeticBase<SimplifyArithmetic> {
   using SimplifyArithmeticBase::SimplifyArithmeticBase;
@@ -193,7 +233,7 @@ class SimplifyArithmetic
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<DivisionByPowerOfTwo, ScaleAfterProduct, MergeScales,
-                 WeightsToTheLeft>(&getContext());
+                 TurnedProduct, WeightsToTheLeft>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

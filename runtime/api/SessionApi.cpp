@@ -53,6 +53,8 @@ Status convertOptions(const dlrt_session_options *given,
   options.allocator.allocate = copy.allocator.allocate;
   options.allocator.release = copy.allocator.release;
   options.memoryLimit = copy.memory_limit;
+  if (copy.state)
+    options.states = copy.state->states;
   options.logContext = copy.logger.context;
   options.log = copy.logger.log;
   if (copy.executor.run) {
@@ -121,6 +123,7 @@ dlrt_status dlrt_session_create(dlrt_module *module,
         module->module->findEntry(converted.entry.c_str(), handle->entry));
     DLRT_RETURN_IF_ERROR(
         Session::create(module->module, std::move(converted), handle->session));
+    handle->state.states = handle->session->states();
     dlrt_session_options copy = {};
     if (options && fetch(options, copy).ok())
       handle->session->enableProfile(copy.profile != 0);
@@ -133,6 +136,12 @@ void dlrt_session_destroy(dlrt_session *session) { delete session; }
 
 uint32_t dlrt_session_entry(const dlrt_session *session) {
   return session ? session->entry : 0;
+}
+
+dlrt_state *dlrt_session_state(const dlrt_session *session) {
+  return session && session->state.states
+             ? const_cast<dlrt_state *>(&session->state)
+             : nullptr;
 }
 
 int32_t dlrt_session_threads(const dlrt_session *session) {

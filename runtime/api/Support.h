@@ -8,6 +8,7 @@
 #include "runtime/artifact/Status.h"
 #include "runtime/session/Module.h"
 #include "runtime/session/Session.h"
+#include "runtime/session/States.h"
 
 #include <algorithm>
 #include <cstring>
@@ -19,9 +20,14 @@ struct dlrt_module {
   std::shared_ptr<dlrt::Module> module;
 };
 
+struct dlrt_state {
+  std::shared_ptr<dlrt::States> states;
+};
+
 struct dlrt_session {
   std::unique_ptr<dlrt::Session> session;
   uint32_t entry = 0;
+  dlrt_state state; ///< empty where the entry has none
 };
 
 namespace dlrt::api {

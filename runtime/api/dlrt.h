@@ -353,15 +353,83 @@ DLRT_API dlrt_status dlrt_module_arena(const dlrt_module *module,
                                        int64_t *size, char *text,
                                        size_t text_size, dlrt_error *error);
 
-/* ---- Sessions
- * ---------------------------------------------------------------- */
+/* ---- State
+ * ------------------------------------------------------------------- */
 
-/* Runs one entry of a module. Sessions of one module share its weights and
- * code. */
-typedef struct dlrt_session dlrt_session;
+/* A module that was compiled for training (dl-compile --train) has state:
+ * tensors that outlast a run. Its entries are
+ *   "step"      the model's inputs, then "label" -> "loss": computes the loss
+ * of one batch with the parameters as they are, and then updates parameters,
+ * slots, statistics and the counter in place; "evaluate"  the same inputs ->
+ * "loss", then the model's outputs, as for inference (running statistics, no
+ * dropout); changes no state; "predict"   the model's inputs -> its outputs,
+ * likewise. "loss" is a float32 scalar. Whoever trains creates one dlrt_state,
+ * hands it to the sessions of all three entries in their options, and runs
+ * them:
+ *
+ *   dlrt_state_create(module, NULL, &state, &error);
+ *   options.state = state;
+ *   options.entry = "step";
+ *   dlrt_session_create(module, &options, &session, &error);
+ *   (bind the inputs; for each batch: dlrt_session_run(session, &error))
+ *
+ * A module without state runs as ever. A checkpoint is all states of a
+ * dlrt_state, by name, with dlrt_module_state_signature of the module: what is
+ * read back by dlrt_state_set goes on with the same bits. Trained weights are
+ * the states of role DLRT_STATE_PARAMETER and DLRT_STATE_STATISTIC: each has
+ * the name, the type and the sizes of the ONNX model's initializer. */
+typedef struct dlrt_state dlrt_state;
 
-/* The host's memory for intermediate results, scratch and session-owned
- * outputs. */
+typedef enum dlrt_state_role {
+  DLRT_STATE_PARAMETER = 0, /* is trained */
+  DLRT_STATE_SLOT = 1,      /* what the optimizer keeps for a parameter, as its
+                               momentum; named "PARAMETER.WHAT" */
+  DLRT_STATE_STATISTIC = 2, /* is kept by "step"'s forward pass: the running
+                               mean and variance of batch normalization */
+  DLRT_STATE_COUNTER = 3,   /* int64 scalar "step": updates made so far */
+  DLRT_STATE_SETTING = 4    /* float32 scalar that "step" reads and that a
+                               schedule may set before each: "learning_rate" */
+} dlrt_state_role;
+
+/* Of a state that belongs to no parameter. */
+#define DLRT_NO_PARAMETER UINT32_MAX
+
+/* A state that a module declares: a dense tensor of static sizes. */
+typedef struct dlrt_state_info {
+  size_t struct_size;
+  const char *name; /* no two are equal */
+  dlrt_type type;
+  int32_t rank;
+  const int64_t *dims; /* `rank` sizes */
+  uint64_t bytes;
+  dlrt_state_role role;
+  uint32_t parameter; /* of DLRT_STATE_SLOT, the state that it is kept for; else
+                         DLRT_NO_PARAMETER */
+} dlrt_state_info;
+
+/* The number of states; 0 for a module that does not train. */
+DLRT_API uint32_t dlrt_module_state_count(const dlrt_module *module);
+
+/* Describes state `index`; name and dims live as long as the module. Errors:
+ * INVALID_ARGUMENT. */
+DLRT_API dlrt_status dlrt_module_state(const dlrt_module *module,
+                                       uint32_t index, dlrt_state_info *info,
+                                       dlrt_error *error);
+
+/* Stores the index of the state called `name`. Errors: NOT_FOUND. */
+DLRT_API dlrt_status dlrt_module_find_state(const dlrt_module *module,
+                                            const char *name, uint32_t *index,
+                                            dlrt_error *error);
+
+/* Bytes of all states: what a dlrt_state holds. */
+DLRT_API uint64_t dlrt_module_state_bytes(const dlrt_module *module);
+
+/* A hash of names, types, sizes and roles of all states, in order: equal for
+ * modules that can go on from each other's checkpoints. 0 without states. */
+DLRT_API uint64_t dlrt_module_state_signature(const dlrt_module *module);
+
+/* The host's memory for intermediate results, scratch, outputs of
+ * a session's own, and states. */
 typedef struct dlrt_allocator {
   void *context; /* handed to both functions */
   /* Returns `bytes` bytes at a multiple of `alignment`, or NULL. */
@@ -370,6 +438,43 @@ typedef struct dlrt_allocator {
    * itself. */
   void (*release)(void *context, void *memory, size_t bytes, size_t alignment);
 } dlrt_allocator;
+
+/* Creates the states of a module with their initial values, in memory of the
+ * allocator (copied; NULL: the system's). The caller destroys it; it keeps what
+ * it needs of the module. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY. */
+DLRT_API dlrt_status dlrt_state_create(dlrt_module *module,
+                                       const dlrt_allocator *allocator,
+                                       dlrt_state **state, dlrt_error *error);
+
+/* Gives up a state; NULL is permitted. Sessions that were created with it keep
+ * it alive. */
+DLRT_API void dlrt_state_destroy(dlrt_state *state);
+
+/* Describes state `index`, for reading, for example into a checkpoint: a dense
+ * tensor, aligned to 64 bytes, where it lies; of a state that lies in memory in
+ * another order (filters of convolutions may), a copy. data is valid until the
+ * next call for the same state or until the dlrt_state is destroyed, dims live
+ * as long as the module. The caller neither writes it nor calls this during a
+ * run of a session that uses it. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY. */
+DLRT_API dlrt_status dlrt_state_get(const dlrt_state *state, uint32_t index,
+                                    dlrt_tensor *tensor, dlrt_error *error);
+
+/* Copies `tensor` into state `index`. Later runs read it. Errors:
+ * INVALID_ARGUMENT, MISMATCH (type, rank, sizes or bytes, naming the state and
+ * what was expected), BUSY (a session that uses it runs). */
+DLRT_API dlrt_status dlrt_state_set(dlrt_state *state, uint32_t index,
+                                    const dlrt_tensor *tensor,
+                                    dlrt_error *error);
+
+/* Gives all states their initial values again. Errors: BUSY. */
+DLRT_API dlrt_status dlrt_state_reset(dlrt_state *state, dlrt_error *error);
+
+/* ---- Sessions
+ * ---------------------------------------------------------------- */
+
+/* Runs one entry of a module. Sessions of one module share its weights and
+ * code. */
+typedef struct dlrt_session dlrt_session;
 
 /* The host's threads, in place of the session's own. */
 typedef struct dlrt_executor {
@@ -405,6 +510,9 @@ typedef struct dlrt_session_options {
                             more is refused with OUT_OF_MEMORY before it
                             starts, or, where the run itself finds sizes, at
                             that point */
+  dlrt_state *state;     /* of this module; shared by all sessions that are
+                            given it, one of which runs at a time (BUSY). NULL:
+                            where the entry has state, the session's own */
 } dlrt_session_options;
 
 /* Creates a session; `options` may be NULL and is copied. The caller destroys
@@ -421,6 +529,10 @@ DLRT_API void dlrt_session_destroy(dlrt_session *session);
 
 /* The index of the session's entry in its module. */
 DLRT_API uint32_t dlrt_session_entry(const dlrt_session *session);
+
+/* The session's states, given by its options or its own, which the caller must
+ * not destroy: they live as long as the session. NULL for an entry without. */
+DLRT_API dlrt_state *dlrt_session_state(const dlrt_session *session);
 
 /* The most threads that a run uses, with the caller's. */
 DLRT_API int32_t dlrt_session_threads(const dlrt_session *session);

@@ -113,6 +113,19 @@ struct Tensor {
   }
 };
 
+namespace detail {
+
+inline Tensor toTensor(const dlrt_tensor &found) {
+  Tensor tensor;
+  tensor.type = found.type;
+  tensor.dims.assign(found.dims, found.dims + found.rank);
+  tensor.data = found.data;
+  tensor.bytes = found.bytes;
+  return tensor;
+}
+
+} // namespace detail
+
 /// A declared input or output. A size that depends on symbols is -1. Of a
 /// sequence or an optional, type and sizes are those of its tensors.
 struct Value {
@@ -155,6 +168,16 @@ std::vector<std::map<Key, float>> toMaps(const Value &declared,
       map[key] = *value++;
   return maps;
 }
+
+/// A tensor that outlasts runs, as a module declares it.
+struct StateInfo {
+  std::string name;
+  dlrt_type type = DLRT_NONE;
+  std::vector<int64_t> dims;
+  uint64_t bytes = 0;
+  dlrt_state_role role = DLRT_STATE_PARAMETER;
+  uint32_t parameter = DLRT_NO_PARAMETER;
+};
 
 /// An open module.
 class Module {
@@ -214,6 +237,32 @@ public:
     return found;
   }
 
+  /// The states of a module that trains, in order; none of another.
+  std::vector<StateInfo> states() const {
+    std::vector<StateInfo> result;
+    for (uint32_t i = 0; i < dlrt_module_state_count(get()); ++i) {
+      detail::Sized<dlrt_state_info> info;
+      detail::check(dlrt_module_state, get(), i,
+                    static_cast<dlrt_state_info *>(&info));
+      result.push_back({info.name,
+                        info.type,
+                        {info.dims, info.dims + info.rank},
+                        info.bytes,
+                        info.role,
+                        info.parameter});
+    }
+    return result;
+  }
+  uint32_t findState(const std::string &name) const {
+    uint32_t index = 0;
+    detail::check(dlrt_module_find_state, get(), name.c_str(), &index);
+    return index;
+  }
+  uint64_t stateBytes() const { return dlrt_module_state_bytes(get()); }
+  uint64_t stateSignature() const {
+    return dlrt_module_state_signature(get());
+  }
+
 private:
   explicit Module(dlrt_module *module) : handle(module, dlrt_module_close) {}
 
@@ -262,6 +311,54 @@ private:
   }
 
   std::shared_ptr<dlrt_module> handle;
+};
+
+/// The states of a module that trains (see dlrt.h), for the options of the
+/// sessions that use them. It may go before them.
+class State {
+public:
+  /// The states with their initial values.
+  explicit State(const Module &module)
+      : handle(nullptr, dlrt_state_destroy), module(module) {
+    dlrt_state *state = nullptr;
+    detail::check(dlrt_state_create, module.get(),
+                  static_cast<const dlrt_allocator *>(nullptr), &state);
+    handle.reset(state);
+  }
+
+  dlrt_state *get() const { return handle.get(); }
+
+  /// A state's elements: valid until the next call for the same state.
+  Tensor tensor(uint32_t index) const {
+    detail::Sized<dlrt_tensor> found;
+    detail::check(dlrt_state_get, get(), index,
+                  static_cast<dlrt_tensor *>(&found));
+    return detail::toTensor(found);
+  }
+  Tensor tensor(const std::string &name) const {
+    return tensor(module.findState(name));
+  }
+  /// Copies data of the state's type and size into it.
+  void set(uint32_t index, const Tensor &value) {
+    detail::Sized<dlrt_tensor> tensor;
+    tensor.type = value.type;
+    tensor.rank = static_cast<int32_t>(value.dims.size());
+    tensor.dims = value.dims.data();
+    tensor.data = value.data;
+    tensor.bytes = value.bytes;
+    detail::check(dlrt_state_set, get(), index,
+                  static_cast<const dlrt_tensor *>(&tensor));
+  }
+  /// Sets a state that is a scalar.
+  template <typename T> void set(const std::string &name, T value) {
+    set(module.findState(name),
+        {detail::typeOf<T>(), {}, &value, sizeof(value)});
+  }
+  void reset() { detail::check(dlrt_state_reset, get()); }
+
+private:
+  std::unique_ptr<dlrt_state, void (*)(dlrt_state *)> handle;
+  Module module;
 };
 
 /// Options with their defaults; set the members that matter.
@@ -338,7 +435,7 @@ public:
     detail::Sized<dlrt_tensor> found;
     detail::check(dlrt_session_output, get(), index,
                   static_cast<dlrt_tensor *>(&found));
-    return toTensor(found);
+    return detail::toTensor(found);
   }
   /// How many tensors an output holds; -1 for an optional without a value.
   int64_t outputCount(uint32_t index) const {
@@ -350,7 +447,7 @@ public:
     detail::Sized<dlrt_tensor> found;
     detail::check(dlrt_session_output_tensor, get(), index, element,
                   static_cast<dlrt_tensor *>(&found));
-    return toTensor(found);
+    return detail::toTensor(found);
   }
 
   uint64_t arenaBytes() const { return dlrt_session_arena_bytes(get()); }
@@ -377,15 +474,6 @@ public:
   }
 
 private:
-  static Tensor toTensor(const dlrt_tensor &found) {
-    Tensor tensor;
-    tensor.type = found.type;
-    tensor.dims.assign(found.dims, found.dims + found.rank);
-    tensor.data = found.data;
-    tensor.bytes = found.bytes;
-    return tensor;
-  }
-
   std::unique_ptr<dlrt_session, void (*)(dlrt_session *)> handle;
 };
 

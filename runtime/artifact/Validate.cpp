@@ -133,6 +133,44 @@ Status checkConstant(const fb::Constant &constant, uint64_t fileSize,
   return {};
 }
 
+Status checkState(const fb::Module &module, const fb::State &state,
+                  const std::string &what) {
+  int64_t elements = 1, bytes = 0, single = 0;
+  if (count(state.dims()) > kMaxRank || !isAligned(state.dims()))
+    return bad(what + " has too many dimensions, or misplaced ones");
+  if (state.dims())
+    for (int64_t size : *state.dims())
+      if (size < 0 || !checkedMul(elements, size, elements))
+        return bad(what + " has an impossible size");
+  if (state.element() == fb::ElementType_String ||
+      state.element() == fb::ElementType_None ||
+      !elementBytes(state.element(), elements, bytes) ||
+      !elementBytes(state.element(), 1, single))
+    return bad(what + " has an impossible type");
+  if (state.role() > fb::StateRole_MAX ||
+      (state.role() == fb::StateRole_Slot ? state.parameter() < 0
+                                          : state.parameter() != -1) ||
+      state.parameter() >= count(module.states()))
+    return bad(what + " has no role");
+  if (state.order()) {
+    uint64_t seen = 0;
+    for (int32_t d : *state.order())
+      seen |= d >= 0 && d < count(state.dims()) ? uint64_t(1) << d : 0;
+    if (count(state.order()) != count(state.dims()) ||
+        seen + 1 != uint64_t(1) << count(state.dims()))
+      return bad(what + " has no order");
+  }
+  if (state.initial() < 0 || state.initial() >= count(module.constants()))
+    return bad(what + " has no initial value");
+  const fb::Constant &initial =
+      *module.constants()->Get(static_cast<uint32_t>(state.initial()));
+  int64_t expected = initial.splat() ? single : bytes;
+  if (initial.data()->size() != static_cast<uint64_t>(expected))
+    return bad(what + " has " + std::to_string(bytes) +
+               " bytes, and an initial value of another size");
+  return {};
+}
+
 Status checkExprs(const fb::Entry &entry) {
   int64_t symbols = count(entry.symbols());
   int64_t index = 0;
@@ -301,6 +339,10 @@ Status validateHeader(const fb::Module &module, uint64_t fileSize) {
       DLRT_RETURN_IF_ERROR(checkConstant(
           *constant, fileSize, "constant " + std::to_string(index++)));
   }
+  if (module.states())
+    for (const fb::State *state : *module.states())
+      DLRT_RETURN_IF_ERROR(
+          checkState(module, *state, "state " + quoted(state->name())));
   if (module.cpu())
     for (const fb::CpuCode *code : *module.cpu())
       DLRT_RETURN_IF_ERROR(

@@ -115,6 +115,9 @@ private:
     case fb::BufferKind_Constant:
       limit = count(module.constants());
       break;
+    case fb::BufferKind_State:
+      limit = count(module.states());
+      break;
     case fb::BufferKind_Slot:
       if (buffer.size() < 0 || buffer.size() >= formulas)
         return bad("a slot's buffer has no size");

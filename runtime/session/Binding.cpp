@@ -216,6 +216,9 @@ Status Session::resolve(Binding &binding, uint32_t number) {
         constants[b] = address;
       }
       break;
+    case fb::BufferKind_State:
+      sizes[b] = States::bytesOf(*shared->header().states()->Get(index));
+      break;
     case fb::BufferKind_Slot:
       if (planStages.of(buffer.size()) <= number)
         sizes[b] = values[static_cast<size_t>(buffer.size())];
@@ -371,6 +374,8 @@ void *Session::bufferAddress(uint32_t index) const {
     const TensorRef &tensor = slots[at].tensor;
     return tensor ? const_cast<void *>(tensor->data) : nullptr;
   }
+  if (buffer.kind() == fb::BufferKind_State)
+    return root().stateMemory->data(static_cast<uint32_t>(at));
   if (buffer.kind() == fb::BufferKind_Arena)
     return stages[planStages.of(buffer.size())].arena.data() +
            current->arenaOffsets[index];

@@ -46,10 +46,11 @@ private:
 } // namespace
 
 Session::Session(std::shared_ptr<Module> module, SessionOptions options)
-    : shared(std::move(module)), allocator(options.allocator),
-      memoryLimit(options.memoryLimit), logContext(options.logContext),
-      logFunction(options.log), executor(std::move(options.executor)),
-      strings(shared->header()), scratch(allocator) {}
+    : shared(std::move(module)), stateMemory(std::move(options.states)),
+      allocator(options.allocator), memoryLimit(options.memoryLimit),
+      logContext(options.logContext), logFunction(options.log),
+      executor(std::move(options.executor)), strings(shared->header()),
+      scratch(allocator) {}
 
 Session::Session(Session &parent, const fb::Entry &entry)
     : shared(parent.shared), signature(&entry), code(parent.code),
@@ -73,6 +74,7 @@ Status Session::create(std::shared_ptr<Module> module, SessionOptions options,
         std::make_unique<ThreadPool>(threads > 0 ? threads : availableCpus());
   session->shares =
       std::make_unique<TileShare[]>(size_t(session->executor->concurrency()));
+  DLRT_RETURN_IF_ERROR(session->openStates());
   DLRT_RETURN_IF_ERROR(session->initialize());
   session->log(session->device
                    ? "runs on " + session->device->name()
@@ -365,6 +367,8 @@ Status Session::prepareLocked() {
 Status Session::run() {
   BusyScope scope(busy);
   DLRT_RETURN_IF_ERROR(scope.status());
+  StatesScope states(stateMemory.get());
+  DLRT_RETURN_IF_ERROR(states.status());
   cancelled.store(false, std::memory_order_relaxed);
   DLRT_RETURN_IF_ERROR(prepareLocked());
   return execute();

@@ -9,6 +9,7 @@
 #include "runtime/device/cpu/Executor.h"
 #include "runtime/session/Memory.h"
 #include "runtime/session/Module.h"
+#include "runtime/session/States.h"
 #include "runtime/session/StringTable.h"
 #include "runtime/session/Values.h"
 
@@ -25,6 +26,7 @@ struct SessionOptions {
   int threads = 0;    ///< 0: as many as there are CPUs
   std::unique_ptr<Executor> executor; ///< null: a pool of `threads` threads
   Allocator allocator;
+  std::shared_ptr<States> states; ///< null: the session's own where needed
   uint64_t memoryLimit = 0; ///< bytes that the session may hold; 0: no limit
   void *logContext = nullptr;
   void (*log)(void *context, const char *message) = nullptr;
@@ -91,6 +93,8 @@ public:
   int64_t flops() const;
   /// The value of a symbol; -1 where it is not known (yet).
   int64_t symbolValue(uint32_t index) const;
+  /// Null where the entry has no state.
+  const std::shared_ptr<States> &states() const { return root().stateMemory; }
   bool isPrepared() const { return current != nullptr; }
   int threads() const { return root().executor->concurrency(); }
 
@@ -148,6 +152,7 @@ private:
   Status initialize();
   Status findPlan(const std::string &target);
   Status openDevice(const std::string &target);
+  Status openStates();
   Status bindShapes();
   Status bindStage(uint32_t number);
   Status checkInputs(const Binding &binding) const;
@@ -208,8 +213,9 @@ private:
   std::shared_ptr<Module> shared;
   const fb::Entry *signature = nullptr;
   const fb::Plan *plan = nullptr;
-  const CodeImage *code = nullptr; ///< null for another device than the CPU
-  DeviceModule *device = nullptr;  ///< null for the CPU
+  const CodeImage *code = nullptr;     ///< null for another device than the CPU
+  DeviceModule *device = nullptr;      ///< null for the CPU
+  std::shared_ptr<States> stateMemory; ///< of the root session
   Allocator allocator;
   uint64_t memoryLimit;
   void *logContext;

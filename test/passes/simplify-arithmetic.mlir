@@ -72,3 +72,16 @@ func.func @halves(%q: tensor<8x4xbf16>, %k: tensor<4x8xbf16>) -> tensor<8x8xbf16
   %2 = dl.matmul %1, %k : (tensor<8x4xbf16>, tensor<4x8xbf16>) -> tensor<8x8xbf16>
   return %2 : tensor<8x8xbf16>
 }
+
+// The gradient of weights that are read transposed.
+
+// CHECK-LABEL: func.func @turned
+// CHECK: %[[G:.*]] = dl.transpose %arg1
+// CHECK: %[[R:.*]] = dl.matmul %[[G]], %arg0 : (tensor<5x4xf32>, tensor<4x3xf32>) -> tensor<5x3xf32>
+// CHECK: return %[[R]]
+func.func @turned(%x: tensor<4x3xf32>, %g: tensor<4x5xf32>) -> tensor<5x3xf32> {
+  %0 = dl.transpose %x {permutation = array<i64: 1, 0>} : (tensor<4x3xf32>) -> tensor<3x4xf32>
+  %1 = dl.matmul %0, %g : (tensor<3x4xf32>, tensor<4x5xf32>) -> tensor<3x5xf32>
+  %2 = dl.transpose %1 {permutation = array<i64: 1, 0>} : (tensor<3x5xf32>) -> tensor<5x3xf32>
+  return %2 : tensor<5x3xf32>
+}

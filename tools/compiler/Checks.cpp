@@ -45,6 +45,13 @@ public:
     return success();
   }
 
+  /// State is on the CPU.
+  LogicalResult checkTraining() {
+    if (options.target != Target::Cpu)
+      return fail("--train") << "a module that trains has the target cpu";
+    return success();
+  }
+
   /// Code of one target goes with that target.
   LogicalResult checkDevice() {
     bool isCuda = options.target == Target::Cuda,
@@ -94,6 +101,8 @@ public:
   /// All of them.
   LogicalResult check() {
     if (options.target == Target::Reference && failed(checkReference()))
+      return failure();
+    if (options.pipeline.training && failed(checkTraining()))
       return failure();
     if (failed(checkDevice()))
       return failure();

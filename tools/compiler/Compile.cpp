@@ -146,7 +146,10 @@ private:
       import.dims = options.dims;
       if (options.trace)
         import.nodes = &trace.imported;
-      module = frontend::importModel(options.input, import, context);
+      auto importFile = options.pipeline.training
+                            ? frontend::importTrainingModel
+                            : frontend::importModel;
+      module = importFile(options.input, import, context);
       if (module && options.trace)
         trace.begin(*module);
       return success(bool(module));

@@ -32,6 +32,7 @@ constexpr double kProbeSeconds = 0.3;
 struct Options {
   std::string module;
   std::vector<std::string> inputs;
+  std::string label;
   std::vector<std::string> dims;
   std::string device;
   std::string entry;
@@ -318,6 +319,10 @@ int main(int argc, char **argv) {
       ->type_name("FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--label", options.label,
+                 "of a training module's step: a file with the labels, the "
+                 "last input")
+      ->type_name("FILE");
   app.add_option("--dim", options.dims,
                  "the size of a symbolic dimension of made inputs")
       ->type_name("NAME=SIZE")
@@ -356,6 +361,8 @@ int main(int argc, char **argv) {
                "print one JSON object; times are milliseconds");
   try {
     app.parse(argc, argv);
+    if (!options.label.empty())
+      options.inputs.push_back(options.label);
   } catch (const CLI::ParseError &error) {
     if (error.get_exit_code() == 0) // --help, --version
       return app.exit(error);

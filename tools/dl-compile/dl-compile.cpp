@@ -6,6 +6,7 @@
 #include "frontend/import/Import.h"
 #include "frontend/import/ListOperators.h"
 #include "tools/compiler/Options.h"
+#include "tools/dl-compile/TrainingFlags.h"
 #include "tools/explain/Explain.h"
 #include "tools/quantize/Quantize.h"
 #include "tools/tune/Tune.h"
@@ -140,6 +141,8 @@ struct CommandLine {
       cl::desc("Write a C header: what a module's inputs, outputs and "
                "arena are; with --emit=object, the kernels"),
       cl::value_desc("FILE"), cl::cat(category)};
+
+  TrainingFlags training;
 
   cl::opt<std::string> explain{
       "explain",
@@ -319,6 +322,10 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
     return error;
   options.pipeline.minMultiplications = line.narrowFrom;
   options.pipeline.assumeFinite = line.assumeFinite;
+  auto training = line.training.read();
+  if (!training)
+    return training.takeError();
+  options.pipeline.training = *training;
   for (const std::string &dim : line.dims)
     if (Error error = addDim(dim, options))
       return error;
@@ -442,8 +449,9 @@ int main(int argc, char **argv) {
   // Without the options that LLVM's libraries register for its own tools.
   cl::ResetCommandLineParser();
   CommandLine line;
-  cl::HideUnrelatedOptions({&line.category, &line.quantization, &line.stages,
-                            &line.reports, &line.checks});
+  cl::HideUnrelatedOptions({&line.category, &line.training.category,
+                            &line.quantization, &line.stages, &line.reports,
+                            &line.checks});
   cl::SetVersionPrinter(
       [](raw_ostream &output) { output << getProducer() << "\n"; });
   std::string message;
@@ -459,6 +467,8 @@ int main(int argc, char **argv) {
           "  dl-compile model.onnx -o model.dlm --quantize=int8 "
           "--calibration=samples\n"
           "  dl-compile model.onnx --verify\n"
+          "  dl-compile model.onnx -o model.dlm --train --loss=cross_entropy "
+          "--optimizer=adamw\n"
           "  dl-compile model.onnx --emit=linalg -o -\n"
           "  dl-compile kernel.mlir --emit=object --header=kernel.h -o "
           "kernel.o\n",

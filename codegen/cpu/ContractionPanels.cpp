@@ -1,0 +1,349 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Panels of a contraction's lane side, copied by the kernel itself.
+
+#include "codegen/cpu/Contraction.h"
+#include "codegen/cpu/ContractionRows.h"
+#include "codegen/cpu/TransposeKernel.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::dl::cpu;
+
+//===----------------------------------------------------------------------===//
+// Squares
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// A lane side that lies along its innermost contracted loop, as a transposed
+/// matrix does: read lane by lane, it would be gathered. Squares of as many
+/// lanes as positions are read along memory and transposed in registers; of
+/// bf16 in pairs, positions are pairs.
+class SquarePacker {
+public:
+  SquarePacker(KernelFunction &kernel, const Contraction &contraction,
+               const Position &dims, bool pairs)
+      : kernel(kernel), emitter(kernel.emitter), index(kernel.emitter.index),
+        builder(kernel.builder), loc(kernel.loc), contraction(contraction),
+        dims(dims), pairs(pairs), size(kernel.emitter.width()) {}
+
+  /// Whether the lane side is so.
+  bool match() {
+    linalg::GenericOp op = contraction.op;
+    unsigned inner = contraction.reduced.back();
+    extent = op.getStaticLoopRanges()[inner];
+    Type wanted = pairs ? Type(builder.getBF16Type()) : builder.getF32Type();
+    if (contraction.lanes.size() != 1 || contraction.factorType != wanted ||
+        size < 4 || ShapedType::isDynamic(extent) || extent < size ||
+        (pairs && extent % 2))
+      return false;
+    AffineMap map = op.getMatchingIndexingMap(contraction.laneSide);
+    if (!map.getNumResults() || !map.getResults().back().isFunctionOfDim(inner))
+      return false;
+    access = getLinearAccess(kernel, op, contraction.laneSide);
+    return access && access->liesAlong(inner) &&
+           !access->liesAlong(contraction.lanes.back());
+  }
+
+  void pack(Value panel, Value base, Value first, Value count,
+            int64_t panelWidth) {
+    SmallVector<unsigned> fixed(contraction.batch);
+    llvm::append_range(fixed, contraction.outerLanes);
+    Value start = access->getBase(index, fixed, dims);
+    Value between = access->strides[contraction.lanes.back()];
+    Value width = index.constant(size), one = index.constant(1);
+    Value lastLane = index.sub(index.add(first, count), one);
+    emitLoop(
+        builder, loc, index.constant(0), count, width, {},
+        [&](Value at, ValueRange) -> SmallVector<Value> {
+          ElementEmitter::Scope scope(emitter);
+          // Lanes that do not exist repeat the last one.
+          SmallVector<Value> places;
+          for (int64_t i = 0; i < size; ++i) {
+            Value lane = index.min(
+                index.add(index.add(first, at), index.constant(i)), lastLane);
+            places.push_back(index.add(start, index.mul(lane, between)));
+          }
+          Value target =
+              index.add(base, index.mul(at, index.constant(pairs ? 2 : 1)));
+          packLoops(0, index.constant(0), places, panel, target, panelWidth);
+          return {};
+        });
+  }
+
+private:
+  /// The contracted loops from number `depth` on, of which `row` positions of
+  /// the panel come before.
+  void packLoops(size_t depth, Value row, ArrayRef<Value> places, Value panel,
+                 Value target, int64_t panelWidth) {
+    Value zero = index.constant(0), one = index.constant(1);
+    if (depth + 1 < contraction.reduced.size()) {
+      unsigned d = contraction.reduced[depth];
+      Value count = emitter.loopSize(contraction.op, d);
+      emitLoop(builder, loc, zero, count, one, {},
+               [&](Value i, ValueRange) -> SmallVector<Value> {
+                 ElementEmitter::Scope scope(emitter);
+                 SmallVector<Value> moved;
+                 for (Value place : places)
+                   moved.push_back(
+                       index.add(place, index.mul(i, access->strides[d])));
+                 packLoops(depth + 1, index.add(index.mul(row, count), i),
+                           moved, panel, target, panelWidth);
+                 return {};
+               });
+      return;
+    }
+    int64_t step = size * (pairs ? 2 : 1), whole = extent - extent % step;
+    Value width = index.constant(panelWidth);
+    Value firstRow = index.mul(row, index.constant(extent));
+    auto copy = [&](Value from, int64_t positions) {
+      copySquare(places, from, panel,
+                 index.add(target, index.mul(index.add(firstRow, from), width)),
+                 panelWidth, positions);
+    };
+    emitLoop(builder, loc, zero, index.constant(whole), index.constant(step),
+             {}, [&](Value from, ValueRange) -> SmallVector<Value> {
+               ElementEmitter::Scope scope(emitter);
+               copy(from, step);
+               return {};
+             });
+    if (whole < extent)
+      copy(index.constant(whole), extent - whole);
+  }
+
+  /// `positions` positions of each lane, from `from` on.
+  void copySquare(ArrayRef<Value> places, Value from, Value panel, Value target,
+                  int64_t panelWidth, int64_t positions) {
+    int64_t elements = size * (pairs ? 2 : 1);
+    auto type = VectorType::get({elements}, contraction.factorType);
+    auto words = VectorType::get({size}, builder.getI32Type());
+    Value mask;
+    if (positions < elements)
+      mask = vector::CreateMaskOp::create(
+          builder, loc, VectorType::get({elements}, builder.getI1Type()),
+          ValueRange{index.constant(positions)});
+    Value zero =
+        arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
+    SmallVector<Value> rows;
+    for (Value place : places) {
+      Value at = index.add(place, from);
+      Value row =
+          mask ? Value(vector::MaskedLoadOp::create(builder, loc, type,
+                                                    access->memory,
+                                                    ValueRange{at}, mask, zero))
+               : Value(vector::LoadOp::create(builder, loc, type,
+                                              access->memory, ValueRange{at}));
+      rows.push_back(
+          pairs ? Value(vector::BitCastOp::create(builder, loc, words, row))
+                : row);
+    }
+    transposeSquare(kernel, rows);
+    int64_t together = pairs ? 2 : 1;
+    for (int64_t k = 0; k * together < positions; ++k) {
+      Value row = rows[k];
+      if (pairs)
+        row = vector::BitCastOp::create(builder, loc, type, row);
+      Value at = index.add(target, index.constant(k * together * panelWidth));
+      vector::StoreOp::create(builder, loc, row, panel, ValueRange{at});
+    }
+  }
+
+  KernelFunction &kernel;
+  ElementEmitter &emitter;
+  IndexBuilder &index;
+  OpBuilder &builder;
+  Location loc;
+  const Contraction &contraction;
+  const Position &dims;
+  bool pairs;
+  int64_t size, extent = 0;
+  std::optional<LinearAccess> access;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Lane by lane
+//===----------------------------------------------------------------------===//
+
+/// Whether the lane side's trailing dimensions are the loops of the lanes, so
+/// that all of them lie in memory as one.
+static bool readsLanesAsOne(const Contraction &contraction) {
+  linalg::GenericOp op = contraction.op;
+  if (!isa<BlockArgument>(contraction.laneSide->get()))
+    return false;
+  AffineMap map = op.getMatchingIndexingMap(contraction.laneSide);
+  ArrayRef<AffineExpr> exprs = map.getResults();
+  if (exprs.size() < contraction.lanes.size())
+    return false;
+  for (auto [expr, d] :
+       llvm::zip(exprs.take_back(contraction.lanes.size()), contraction.lanes))
+    if (expr != getAffineDimExpr(d, map.getContext()))
+      return false;
+  for (AffineExpr expr : exprs.drop_back(contraction.lanes.size()))
+    for (unsigned d : contraction.lanes)
+      if (expr.isFunctionOfDim(d))
+        return false;
+  return true;
+}
+
+void mlir::dl::cpu::packPanel(KernelFunction &kernel,
+                              const Contraction &contraction, Position dims,
+                              Value panel, Value base, Value first, Value count,
+                              int64_t vectors, bool pairs) {
+  OpBuilder &builder = kernel.builder;
+  Location loc = kernel.loc;
+  ElementEmitter &emitter = kernel.emitter;
+  IndexBuilder &index = emitter.index;
+  linalg::GenericOp op = contraction.op;
+  int64_t width = emitter.width();
+  AffineMap map = op.getMatchingIndexingMap(contraction.laneSide);
+  Value zero = index.constant(0), one = index.constant(1);
+  Value panelWidth = index.constant(vectors * width);
+
+  SquarePacker squares(kernel, contraction, dims, pairs);
+  if (squares.match())
+    return squares.pack(panel, base, first, count, vectors * width);
+
+  bool isLast = false; // an odd contracted position
+  // Copies the lanes at `dims` to panel position `at` of every row.
+  auto copyColumn = [&](Value at) {
+    std::function<void(size_t, Value)> nest = [&](size_t depth, Value row) {
+      if (depth == contraction.reduced.size()) {
+        auto read = [&] {
+          return emitter.toVector(emitter.read(contraction.laneSide->get(),
+                                               emitter.mapPosition(map, dims)));
+        };
+        Value vector = read(), lane = at;
+        if (pairs) {
+          // Lanes that do not count hold anything: their results are not used.
+          LaneIndex &last = dims[contraction.reduced.back()];
+          last = index.uniform(index.add(last.base, one));
+          Value next =
+              isLast ? arith::ConstantOp::create(
+                           builder, loc, builder.getZeroAttr(vector.getType()))
+                     : read();
+          vector = vector::InterleaveOp::create(builder, loc, vector, next);
+          lane = index.mul(at, index.constant(2));
+        }
+        Value offset =
+            index.add(base, index.add(index.mul(row, panelWidth), lane));
+        if (emitter.mask && !pairs)
+          vector::MaskedStoreOp::create(builder, loc, panel, ValueRange{offset},
+                                        emitter.mask, vector);
+        else
+          vector::StoreOp::create(builder, loc, vector, panel,
+                                  ValueRange{offset});
+        return;
+      }
+      unsigned d = contraction.reduced[depth];
+      Value extent = emitter.loopSize(op, d), step = one, limit = extent, odd;
+      bool isPaired = pairs && depth + 1 == contraction.reduced.size();
+      if (isPaired) {
+        step = index.constant(2);
+        odd = index.rem(extent, step);
+        limit = index.sub(extent, odd);
+      }
+      auto enter = [&](Value i) {
+        ElementEmitter::Scope scope(emitter);
+        dims[d] = index.uniform(i);
+        nest(depth + 1, index.add(index.mul(row, extent), i));
+      };
+      emitLoop(builder, loc, zero, limit, step, {},
+               [&](Value i, ValueRange) -> SmallVector<Value> {
+                 enter(i);
+                 return {};
+               });
+      if (!isPaired || IndexBuilder::getConstant(odd) == 0)
+        return;
+      // The last position is paired with zeros.
+      auto ifOp = scf::IfOp::create(builder, loc, index.less(limit, extent),
+                                    /*withElseRegion=*/false);
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointToStart(ifOp.thenBlock());
+      isLast = true;
+      enter(limit);
+      isLast = false;
+    };
+    emitter.emitByBorder(op, dims, {}, [&]() -> SmallVector<Value> {
+      nest(0, zero);
+      return {};
+    });
+  };
+  // Copies `length` (at most a vector of) lanes, with a mask if they are fewer.
+  auto copyRun = [&](Value at, Value length) {
+    auto known = IndexBuilder::getConstant(length);
+    if (known && *known == width)
+      return copyColumn(at);
+    Value isFull = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                         length, index.constant(width));
+    auto ifOp = scf::IfOp::create(builder, loc, isFull,
+                                  /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(ifOp.thenBlock());
+    {
+      ElementEmitter::Scope scope(emitter);
+      copyColumn(at);
+    }
+    builder.setInsertionPointToStart(ifOp.elseBlock());
+    ElementEmitter::Scope scope(emitter);
+    emitter.mask = vector::CreateMaskOp::create(
+        builder, loc, emitter.vectorType(builder.getI1Type()),
+        ValueRange{length});
+    copyColumn(at);
+    emitter.mask = Value();
+  };
+
+  unsigned last = contraction.lanes.back();
+  Value widthValue = index.constant(width);
+  FlatGroup group;
+  for (unsigned d : contraction.lanes)
+    group.sizes.push_back(emitter.loopSize(op, d));
+  if (contraction.lanes.size() == 1 || readsLanesAsOne(contraction)) {
+    emitLoop(builder, loc, zero, count, widthValue, {},
+             [&](Value at, ValueRange) -> SmallVector<Value> {
+               ElementEmitter::Scope scope(emitter);
+               group.base = index.add(first, at);
+               if (contraction.lanes.size() == 1) {
+                 dims[last] = index.uniform(group.base);
+                 dims[last].stride = 1;
+               } else {
+                 index.flat = &group;
+                 for (auto [i, d] : llvm::enumerate(contraction.lanes)) {
+                   dims[d] = LaneIndex();
+                   dims[d].flatPosition = i;
+                 }
+               }
+               copyRun(at, index.min(widthValue, index.sub(count, at)));
+               index.flat = nullptr;
+               return {};
+             });
+    return;
+  }
+  // Lanes cross the ends of rows: copy run by run, each within one row.
+  SmallVector<Value> sizes = group.sizes;
+  auto loop = scf::WhileOp::create(
+      builder, loc, TypeRange{index.constant(0).getType()}, ValueRange{zero});
+  OpBuilder::InsertionGuard guard(builder);
+  Block *before = builder.createBlock(&loop.getBefore(), {},
+                                      {builder.getIndexType()}, {loc});
+  scf::ConditionOp::create(builder, loc,
+                           index.less(before->getArgument(0), count),
+                           before->getArguments());
+  Block *after = builder.createBlock(&loop.getAfter(), {},
+                                     {builder.getIndexType()}, {loc});
+  Value at = after->getArgument(0);
+  ElementEmitter::Scope scope(emitter);
+  SmallVector<Value> position = kernel.delinearize(index.add(first, at), sizes);
+  for (auto [d, value] : llvm::zip(contraction.lanes, position))
+    dims[d] = index.uniform(value);
+  dims[last].stride = 1;
+  Value length = index.min(index.sub(sizes.back(), position.back()),
+                           index.min(widthValue, index.sub(count, at)));
+  copyRun(at, length);
+  scf::YieldOp::create(builder, loc, ValueRange{index.add(at, length)});
+}

@@ -1,0 +1,337 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "passes/Passes.h"
+#include "passes/differentiate/Gradients.h"
+#include "passes/differentiate/Losses.h"
+#include "passes/differentiate/Optimizers.h"
+#include "passes/differentiate/States.h"
+#include "llvm/Support/Regex.h"
+
+namespace dl {
+#define GEN_PASS_DEF_BUILDTRAINING
+#include "passes/Passes.h.inc"
+} // namespace dl
+
+using namespace ::dl;
+using namespace mlir;
+using namespace mlir::dl;
+
+namespace {
+
+/// What the pass's options say, read.
+struct Plan {
+  ::dl::Loss loss = ::dl::Loss::CrossEntropy;
+  OptimizerOptions optimizer;
+  double rate = 0, smoothing = 0;
+  std::string trainOnly;
+};
+
+class TrainingBuilder {
+public:
+  TrainingBuilder(ModuleOp module, const Plan &plan)
+      : module(module), plan(plan), states(readStates(module)) {}
+
+  LogicalResult run() {
+    auto main = module.lookupSymbol<func::FuncOp>("main");
+    if (!main)
+      return module.emitError("there is no function @main to train");
+    auto inference = module.lookupSymbol<func::FuncOp>("inference");
+    if (!inference)
+      inference = cloneForInference(main);
+    StateFunction step(main), predict(inference);
+    if (failed(buildLoss(step, /*isStep=*/true)))
+      return failure();
+    if (failed(chooseParameters(step, predict)))
+      return failure();
+    addUpdates(step);
+    func::FuncOp copy = inference.clone();
+    module.push_back(copy);
+    StateFunction evaluate(copy);
+    if (failed(buildLoss(evaluate, /*isStep=*/false)))
+      return failure();
+    // The first entry is what a module does where nobody says otherwise.
+    inference.setSymName("predict");
+    evaluate.function.setSymName("evaluate");
+    main.setSymName("step");
+    evaluate.function->moveAfter(inference);
+    main->moveAfter(evaluate.function);
+    writeStates(module, states);
+    return success();
+  }
+
+private:
+  /// The function without what it updates.
+  func::FuncOp cloneForInference(func::FuncOp main) {
+    func::FuncOp copy = main.clone();
+    module.push_back(copy);
+    StateFunction function(copy);
+    SmallVector<Value> outputs(
+        function.end()->getOperands().take_front(function.numOutputs()));
+    SmallVector<StringRef> names = function.getOutputNames();
+    SmallVector<std::string> kept(names.begin(), names.end());
+    function.setResults(
+        outputs, SmallVector<StringRef>(kept.begin(), kept.end()), {}, {});
+    return copy;
+  }
+
+  /// Adds the labels, and the loss of the first output as the first result: the
+  /// only one of a step.
+  LogicalResult buildLoss(StateFunction &function, bool isStep) {
+    if (function.numOutputs() == 0)
+      return function.function.emitError("there is no output to train");
+    Value predictions = function.end()->getOperand(0);
+    auto type = dyn_cast<RankedTensorType>(predictions.getType());
+    RankedTensorType labelType = type ? getLabelType(plan.loss, type) : type;
+    if (!labelType)
+      return function.function.emitError("the loss has no meaning for the "
+                                         "first output, which is ")
+             << predictions.getType();
+    Value label = function.addInput("label", labelType);
+    OpBuilder builder(function.end());
+    Calculus math(builder, NameLoc::get(builder.getStringAttr("loss"),
+                                        function.function.getLoc()));
+    if (hasClassLabels(plan.loss))
+      checkLabels(function, label, getDim(type, getClassDim(type)));
+    Value loss =
+        ::dl::buildLoss(math, plan.loss, predictions, label, plan.smoothing);
+    loss = math.cast(loss, builder.getF32Type());
+    SmallVector<Value> outputs{loss};
+    SmallVector<std::string> names{"loss"};
+    if (!isStep) {
+      llvm::append_range(outputs, function.end()->getOperands().take_front(
+                                      function.numOutputs()));
+      for (StringRef name : function.getOutputNames())
+        names.push_back(name.str());
+    }
+    if (auto types =
+            function.function->getAttrOfType<ArrayAttr>(kOutputTypesAttr)) {
+      SmallVector<Attribute> all{TypeAttr::get(loss.getType())};
+      if (!isStep)
+        llvm::append_range(all, types);
+      function.function->setAttr(kOutputTypesAttr, builder.getArrayAttr(all));
+    }
+    SmallVector<int64_t> kept = function.results;
+    SmallVector<Value> updates(
+        function.end()->getOperands().take_back(kept.size()));
+    function.setResults(outputs,
+                        SmallVector<StringRef>(names.begin(), names.end()),
+                        kept, updates);
+    return success();
+  }
+
+  /// Ends the run where a label is no class. By how far the labels exceed the
+  /// classes becomes the value of a symbol, which none may be: it is negative.
+  static void checkLabels(StateFunction &function, Value label,
+                          AffineExpr classes) {
+    OpBuilder builder = OpBuilder::atBlockBegin(&function.body());
+    Calculus math(builder, label.getLoc());
+    Type i64 = builder.getI64Type();
+    auto scalar = RankedTensorType::get({}, i64);
+    auto reduce = [&](ReduceKind kind) {
+      SmallVector<int64_t> axes =
+          llvm::to_vector(llvm::seq<int64_t>(0, Calculus::rank(label)));
+      return axes.empty() ? label
+                          : math.create<ReduceOp>(kind, label, axes, false);
+    };
+    Value last = math.create<SizesOp>(
+        scalar, SizeValuesAttr::get(builder.getContext(),
+                                    getSymbolMap({simplify(classes - 1)},
+                                                 builder.getContext())));
+    Value zero = math.number(0, i64);
+    SmallVector<Value> bounds{
+        math.min(zero, reduce(ReduceKind::Min)),
+        math.min(zero, math.sub(last, reduce(ReduceKind::Max)))};
+    for (Value &bound : bounds)
+      bound = math.reshape(bound, {math.constant(1)});
+    std::string message;
+    llvm::raw_string_ostream text(message);
+    text << "a label is no class: expected 0 to ";
+    if (auto constant = dyn_cast<AffineConstantExpr>(classes))
+      text << constant.getValue() - 1;
+    else
+      text << "the number of classes less 1";
+    SmallVector<int64_t> symbols{function.addSymbol("label.below"),
+                                 function.addSymbol("label.above")};
+    BindOp::create(builder, label.getLoc(),
+                   math.create<ConcatOp>(bounds, int64_t(0)), symbols, message);
+  }
+
+  /// Finds the parameters on a differentiable path to the loss. The others, and
+  /// those that are not to be trained, become constants.
+  LogicalResult chooseParameters(StateFunction &step, StateFunction &predict) {
+    Value loss = step.end()->getOperand(0);
+    SmallVector<Value> candidates;
+    llvm::Regex pattern(plan.trainOnly);
+    for (auto [i, state] : llvm::enumerate(states))
+      if (state.role == "parameter")
+        if (Value argument = step.getArgument(i))
+          if (plan.trainOnly.empty() || pattern.match(state.name))
+            candidates.push_back(argument);
+    DenseSet<Value> needed = findNeeded(step.end(), loss, candidates);
+    SmallVector<int64_t> numbers;
+    SmallVector<ElementsAttr> constants;
+    SmallVector<State> kept;
+    for (auto [i, state] : llvm::enumerate(states)) {
+      Value argument = step.getArgument(i);
+      bool isKept = state.role != "parameter" ||
+                    (argument && needed.contains(argument) &&
+                     llvm::is_contained(candidates, argument));
+      numbers.push_back(isKept ? static_cast<int64_t>(kept.size()) : -1);
+      constants.push_back(state.initial);
+      if (isKept)
+        kept.push_back(state);
+    }
+    states = kept;
+    step.renumber(numbers, constants);
+    predict.renumber(numbers, constants);
+    if (llvm::none_of(states, [](const State &state) {
+          return state.role == "parameter";
+        }))
+      return step.function.emitError(
+          plan.trainOnly.empty()
+              ? "no parameter is on a differentiable path to the loss"
+              : "no parameter that is to be trained is on a differentiable "
+                "path to the loss");
+    return success();
+  }
+
+  /// The values on a differentiable path from one of the candidates to the
+  /// loss.
+  static DenseSet<Value> findNeeded(Operation *end, Value loss,
+                                    ArrayRef<Value> candidates) {
+    DenseSet<Value> dependents = findDependents(end, candidates);
+    DenseSet<Value> needed;
+    if (dependents.contains(loss))
+      needed.insert(loss);
+    for (Operation *op = end->getPrevNode(); op; op = op->getPrevNode()) {
+      if (llvm::none_of(op->getResults(),
+                        [&](Value v) { return needed.contains(v); }))
+        continue;
+      op->walk([&](Operation *inner) {
+        for (Value operand : inner->getOperands())
+          if (dependents.contains(operand))
+            needed.insert(operand);
+      });
+    }
+    return needed;
+  }
+
+  /// Adds a state with a name that no other has.
+  int64_t addState(const std::string &name, StringRef role, int64_t parameter,
+                   Attribute element, RankedTensorType type) {
+    State state{name, role.str(), parameter,
+                DenseElementsAttr::get(type, element)};
+    while (llvm::any_of(
+        states, [&](const State &other) { return other.name == state.name; }))
+      state.name += "_";
+    states.push_back(state);
+    return static_cast<int64_t>(states.size()) - 1;
+  }
+
+  /// The counter of steps that the model reads, or -1.
+  int64_t findCounter() const {
+    auto *found = llvm::find_if(
+        states, [](const State &state) { return state.role == "counter"; });
+    return found == states.end() ? -1 : found - states.begin();
+  }
+
+  /// Adds the gradients and the updates of all parameters to a step.
+  void addUpdates(StateFunction &step) {
+    OpBuilder builder(step.end());
+    Location loc =
+        NameLoc::get(builder.getStringAttr("update"), step.function.getLoc());
+    Calculus math(builder, loc);
+    Type f32 = builder.getF32Type(), i64 = builder.getI64Type();
+    auto scalar = [](Type type) { return RankedTensorType::get({}, type); };
+    SmallVector<int64_t> parameters;
+    SmallVector<Value> variables;
+    for (auto [i, state] : llvm::enumerate(states))
+      if (state.role == "parameter") {
+        parameters.push_back(i);
+        variables.push_back(step.getArgument(i));
+      }
+    SmallVector<Type> types(ValueRange(variables).getTypes());
+    ValueRange gradients =
+        GradientOp::create(builder, loc, types, step.end()->getOperand(0),
+                           variables)
+            .getResults();
+    SmallVector<int64_t> numbers = step.results;
+    SmallVector<Value> updates(
+        step.end()->getOperands().take_back(numbers.size()));
+    auto update = [&](int64_t state, Value value) {
+      numbers.push_back(state);
+      updates.push_back(value);
+    };
+
+    int64_t counter = findCounter();
+    if (counter < 0)
+      counter = addState("step", "counter", -1, builder.getI64IntegerAttr(0),
+                         scalar(i64));
+    int64_t setting = addState(
+        "learning_rate", "setting", -1,
+        builder.getF32FloatAttr(static_cast<float>(plan.rate)), scalar(f32));
+    Value number = math.add(step.addArgument(counter, scalar(i64), loc), 1);
+    Value rate = step.addArgument(setting, scalar(f32), loc);
+    UpdateFactors factors = buildFactors(math, plan.optimizer, rate, number);
+    update(counter, number);
+    for (auto [i, parameter] : llvm::enumerate(parameters)) {
+      auto type = Calculus::type(variables[i]);
+      auto slotType = withElementType(type, f32);
+      SmallVector<Value> slots;
+      SmallVector<int64_t> slotNumbers;
+      for (StringRef name : getSlots(plan.optimizer)) {
+        slotNumbers.push_back(
+            addState(states[parameter].name + "." + name.str(), "slot",
+                     parameter, builder.getF32FloatAttr(0), slotType));
+        slots.push_back(step.addArgument(slotNumbers.back(), slotType, loc));
+      }
+      // Where its time goes shows under the parameter's name.
+      Calculus at(
+          builder,
+          NameLoc::get(builder.getStringAttr(states[parameter].name), loc));
+      Updated updated = buildUpdate(at, plan.optimizer, factors, variables[i],
+                                    gradients[i], slots);
+      update(parameter, updated.parameter);
+      for (auto [slot, value] : llvm::zip(slotNumbers, updated.slots))
+        update(slot, value);
+    }
+    step.setResults({step.end()->getOperand(0)}, {"loss"}, numbers, updates);
+  }
+
+  ModuleOp module;
+  const Plan &plan;
+  SmallVector<State> states;
+};
+
+class BuildTraining : public ::dl::impl::BuildTrainingBase<BuildTraining> {
+  using BuildTrainingBase::BuildTrainingBase;
+
+  void runOnOperation() override {
+    Plan plan;
+    auto lossKind = parseLoss(loss);
+    auto kind = parseOptimizer(optimizer);
+    if (!lossKind || !kind) {
+      getOperation().emitError("unknown ")
+          << (lossKind ? "optimizer '" + optimizer : "loss '" + loss) << "'";
+      return signalPassFailure();
+    }
+    plan.loss = *lossKind;
+    plan.optimizer = {*kind, momentum, nesterov, beta1,
+                      beta2, alpha,    epsilon,  weightDecay};
+    plan.rate = rate;
+    plan.smoothing = smoothing;
+    plan.trainOnly = trainOnly;
+    std::string reason;
+    if (!plan.trainOnly.empty() &&
+        !llvm::Regex(plan.trainOnly).isValid(reason)) {
+      getOperation().emitError("'")
+          << plan.trainOnly << "' is no regular expression: " << reason;
+      return signalPassFailure();
+    }
+    if (failed(TrainingBuilder(getOperation(), plan).run()))
+      signalPassFailure();
+  }
+};
+
+} // namespace

@@ -1,0 +1,167 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "passes/differentiate/Gradients.h"
+#include "ir/dialect/Locations.h"
+#include "passes/differentiate/Rules.h"
+
+using namespace mlir;
+using namespace mlir::dl;
+
+namespace dl {
+
+static const GradientRules &getRules() {
+  static const GradientRules rules = [] {
+    GradientRules table;
+    addContractionGradients(table);
+    addElementwiseGradients(table);
+    addIndexingGradients(table);
+    addMovementGradients(table);
+    addReductionGradients(table);
+    return table;
+  }();
+  return rules;
+}
+
+/// Whether an op's results do not change with small changes of its operands.
+static bool isConstantAlmostEverywhere(Operation *op) {
+  return isa<CeilOp, FloorOp, RoundOp, SignOp>(op);
+}
+
+/// The values that an op uses, those in its regions included.
+static SmallVector<Value> getUsedValues(Operation *op) {
+  SmallVector<Value> values(op->getOperands());
+  if (op->getNumRegions())
+    op->walk([&](Operation *inner) {
+      if (inner != op)
+        llvm::append_range(values, inner->getOperands());
+    });
+  return values;
+}
+
+DenseSet<Value> findDependents(Operation *end, ValueRange variables) {
+  DenseSet<Value> dependents(variables.begin(), variables.end());
+  for (Operation &op : *end->getBlock()) {
+    if (&op == end)
+      break;
+    if (isConstantAlmostEverywhere(&op) ||
+        llvm::none_of(getUsedValues(&op),
+                      [&](Value v) { return dependents.contains(v); }))
+      continue;
+    for (Value result : op.getResults())
+      if (Calculus::isFloat(result))
+        dependents.insert(result);
+  }
+  return dependents;
+}
+
+namespace {
+
+class Expansion {
+public:
+  explicit Expansion(GradientOp op)
+      : op(op), builder(op), dependents(findDependents(op, op.getVariables())) {
+  }
+
+  LogicalResult run() {
+    Calculus math(builder, op.getLoc());
+    Value value = op.getValue();
+    if (dependents.contains(value))
+      gradients[value] = math.splat(1, Calculus::type(value));
+    for (Operation *at = op->getPrevNode(); at; at = at->getPrevNode())
+      if (failed(visit(at)))
+        return failure();
+    SmallVector<Value> results;
+    for (Value variable : op.getVariables()) {
+      Value gradient = gradients.lookup(variable);
+      results.push_back(gradient ? gradient
+                                 : math.zeros(Calculus::type(variable)));
+    }
+    op->replaceAllUsesWith(results);
+    op->erase();
+    return success();
+  }
+
+private:
+  /// Adds to the gradients of an op's operands, where its results have some.
+  LogicalResult visit(Operation *at) {
+    SmallVector<Value> given;
+    for (Value result : at->getResults())
+      given.push_back(gradients.lookup(result));
+    if (llvm::none_of(given, [](Value v) { return bool(v); }) ||
+        llvm::none_of(getUsedValues(at),
+                      [&](Value v) { return dependents.contains(v); }))
+      return success();
+    // What it is the gradient of tells where its time goes.
+    auto isActive = [&](Value operand) { return dependents.contains(operand); };
+    auto receive = [&](Value operand, Value gradient) {
+      Value &sum = gradients[operand];
+      sum = sum ? Calculus(builder, at->getLoc()).add(sum, gradient) : gradient;
+      reachedBy.try_emplace(operand, at);
+    };
+    GradientContext context(builder, at->getLoc(), given, isActive, receive);
+    const GradientRule *rule = getRules().lookup(at);
+    return rule && succeeded((*rule)(at, context)) ? success() : report(at);
+  }
+
+  /// Where an op stands in the model, in few words.
+  static std::string describe(Operation *at) {
+    if (auto name = at->getLoc()->findInstanceOf<NameLoc>())
+      return "'" + name.getName().str() + "'";
+    std::string where = describeLocation(at->getLoc());
+    return where.empty() ? at->getName().getStringRef().str() : where;
+  }
+
+  /// Says that an op has no gradient, with the ops from the value down to a
+  /// variable.
+  LogicalResult report(Operation *at) {
+    SmallVector<std::string> path;
+    for (Operation *next = at; next;) {
+      Operation *user = nullptr;
+      for (Value result : next->getResults())
+        if (Operation *by = reachedBy.lookup(result))
+          user = by;
+      if (user)
+        path.insert(path.begin(), describe(user));
+      next = user;
+    }
+    for (Operation *next = at; next;) {
+      path.push_back(describe(next));
+      Value from;
+      for (Value value : getUsedValues(next))
+        if (dependents.contains(value))
+          from = value;
+      next = from && !llvm::is_contained(op.getVariables(), from)
+                 ? from.getDefiningOp()
+                 : nullptr;
+      if (from && !next)
+        path.push_back(describeVariable(from));
+    }
+    // A node may have become several ops.
+    path.erase(llvm::unique(path), path.end());
+    InFlightDiagnostic diagnostic = emitError(at->getLoc());
+    diagnostic << "'" << at->getName() << "' has no gradient; the way to it: ";
+    llvm::interleave(
+        path, [&](const std::string &step) { diagnostic << step; },
+        [&] { diagnostic << " <- "; });
+    return diagnostic;
+  }
+
+  static std::string describeVariable(Value variable) {
+    if (auto name = variable.getLoc()->findInstanceOf<NameLoc>())
+      return "'" + name.getName().str() + "'";
+    return "the variable";
+  }
+
+  GradientOp op;
+  OpBuilder builder;
+  DenseSet<Value> dependents;
+  DenseMap<Value, Value> gradients;
+  DenseMap<Value, Operation *> reachedBy; // the op that a gradient came from
+};
+
+} // namespace
+
+LogicalResult expandGradient(GradientOp op) { return Expansion(op).run(); }
+
+} // namespace dl

@@ -1,0 +1,29 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Derivatives by reverse accumulation (A. Griewank and A. Walther, "Evaluating
+// Derivatives", 2008): from the value back, each op adds to the gradients of
+// its operands what those of its results say.
+
+#ifndef DL_PASSES_DIFFERENTIATE_GRADIENTS_H
+#define DL_PASSES_DIFFERENTIATE_GRADIENTS_H
+
+#include "ir/dialect/Dialect.h"
+#include "llvm/ADT/DenseSet.h"
+
+namespace dl {
+
+/// The values of a block before `end` that depend on one of the variables by a
+/// differentiable path: through floats, and not through an op whose results are
+/// constant where they have a derivative. The variables are among them.
+llvm::DenseSet<mlir::Value> findDependents(mlir::Operation *end,
+                                           mlir::ValueRange variables);
+
+/// Replaces a dl.gradient with ops that compute it. Fails, with a diagnostic
+/// that names it and the way from the value to a variable, at an op without a
+/// gradient.
+mlir::LogicalResult expandGradient(mlir::dl::GradientOp op);
+
+} // namespace dl
+
+#endif // DL_PASSES_DIFFERENTIATE_GRADIENTS_H

@@ -1,0 +1,259 @@
+# Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Trains small networks by dl-train and compares the losses with those of gradient descent on central differences.
+
+    training.py BIN SCRATCH
+
+The networks run in float64 by ONNX's reference evaluator; optimizers are written out here, after their papers.
+"""
+import json
+import sys
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from driver import call
+
+STEPS = 4
+FLOAT, DOUBLE, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.INT64
+
+
+class Network:
+    """A graph of nodes over inputs and parameters, its one result a matrix of logits or of predictions."""
+
+    def __init__(self, name, nodes, x, y, parameters, statistics=(), loss="cross_entropy"):
+        self.name, self.nodes, self.x, self.y, self.loss = name, nodes, x, y, loss
+        self.parameters, self.statistics = parameters, dict(statistics)
+
+    def model(self, dtype):
+        """The model with floats of that type."""
+        cast = lambda array: array.astype(dtype) if array.dtype.kind == "f" else array
+        element = {np.float32: FLOAT, np.float64: DOUBLE}[dtype]
+        tensors = {**self.parameters, **self.statistics}
+        graph = helper.make_graph(
+            self.nodes, "g",
+            [helper.make_tensor_value_info("x", element if self.x.dtype.kind == "f" else INT64, self.x.shape)],
+            [helper.make_tensor_value_info("out", element, None)],
+            [numpy_helper.from_array(cast(array), name) for name, array in tensors.items()])
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+    def evaluator(self):
+        """A function of parameters that gives the loss in float64."""
+        model = self.model(np.float64)
+        names = list(self.parameters)
+        for name in names:
+            array = self.parameters[name]
+            model.graph.input.append(helper.make_tensor_value_info(name, DOUBLE, array.shape))
+        kept = [t for t in model.graph.initializer if t.name not in names]
+        del model.graph.initializer[:]
+        model.graph.initializer.extend(kept)
+        session = ReferenceEvaluator(model)
+        x = self.x.astype(np.float64) if self.x.dtype.kind == "f" else self.x
+        return lambda parameters: LOSSES[self.loss](session.run(["out"], {"x": x, **parameters})[0], self.y)
+
+
+def cross_entropy(logits, labels):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    logarithms = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return -np.take_along_axis(logarithms, np.expand_dims(labels, 1), axis=1).mean()
+
+
+LOSSES = {"cross_entropy": cross_entropy, "mse": lambda p, y: ((p - y) ** 2).mean(),
+          "l1": lambda p, y: np.abs(p - y).mean(),
+          "huber": lambda p, y: np.where(np.abs(p - y) < 1, (p - y) ** 2 / 2, np.abs(p - y) - 0.5).mean()}
+
+
+def differentiate(function, parameters, step=1e-6):
+    """Central differences of each parameter."""
+    gradients = {}
+    for name, array in parameters.items():
+        gradient = np.zeros_like(array)
+        for at in np.ndindex(array.shape):
+            old = array[at]
+            array[at] = old + step
+            above = function(parameters)
+            array[at] = old - step
+            gradient[at] = (above - function(parameters)) / (2 * step)
+            array[at] = old
+        gradients[name] = gradient
+    return gradients
+
+
+# Each takes the flags' numbers, the parameter p, its gradient g, its slots (a dict, empty at first) and the number of
+# the update from 1 on, and returns the next p.
+
+def sgd(o, p, g, slots, n):
+    g = g + o.get("weight-decay", 0) * p
+    m = slots["m"] = o.get("momentum", 0) * slots.get("m", 0) + g
+    return p - o["lr"] * (g + o["momentum"] * m if "nesterov" in o else m)
+
+
+def adam_step(o, g, slots, n):
+    b1, b2 = o.get("betas", (0.9, 0.999))
+    m = slots["m"] = b1 * slots.get("m", 0) + (1 - b1) * g
+    v = slots["v"] = b2 * slots.get("v", 0) + (1 - b2) * g * g
+    return m / (1 - b1 ** n) / (np.sqrt(v / (1 - b2 ** n)) + 1e-8)
+
+
+def adam(o, p, g, slots, n):
+    return p - o["lr"] * adam_step(o, g + o.get("weight-decay", 0) * p, slots, n)
+
+
+def adamw(o, p, g, slots, n):
+    return p * (1 - o["lr"] * o.get("weight-decay", 0)) - o["lr"] * adam_step(o, g, slots, n)
+
+
+def lamb(o, p, g, slots, n):
+    step = adam_step(o, g, slots, n) + o.get("weight-decay", 0) * p
+    weight, length = np.linalg.norm(p), np.linalg.norm(step)
+    return p - o["lr"] * (weight / length if weight > 0 and length > 0 else 1) * step
+
+
+def adagrad(o, p, g, slots, n):
+    v = slots["v"] = slots.get("v", 0) + g * g
+    return p - o["lr"] * g / (np.sqrt(v) + 1e-8)
+
+
+def rmsprop(o, p, g, slots, n):
+    v = slots["v"] = 0.99 * slots.get("v", 0) + 0.01 * g * g
+    m = slots["m"] = o.get("momentum", 0) * slots.get("m", 0) + g / (np.sqrt(v) + 1e-8)
+    return p - o["lr"] * m
+
+
+def lion(o, p, g, slots, n):
+    b1, b2 = o.get("betas", (0.9, 0.999))
+    m = slots.get("m", 0)
+    slots["m"] = b2 * m + (1 - b2) * g
+    return p - o["lr"] * (np.sign(b1 * m + (1 - b1) * g) + o.get("weight-decay", 0) * p)
+
+
+OPTIMIZERS = {"sgd": sgd, "adam": adam, "adamw": adamw, "lamb": lamb, "adagrad": adagrad, "rmsprop": rmsprop, "lion": lion}
+
+
+def expected_losses(network, optimizer, options):
+    function = network.evaluator()
+    parameters = {name: array.astype(np.float64) for name, array in network.parameters.items()}
+    slots = {name: {} for name in parameters}
+    losses = []
+    for n in range(1, STEPS + 1):
+        losses.append(function(parameters))
+        gradients = differentiate(function, parameters)
+        for name in parameters:
+            parameters[name] = OPTIMIZERS[optimizer](options, parameters[name], gradients[name], slots[name], n)
+    return losses
+
+
+def found_losses(bin, scratch, network, optimizer, options):
+    base = f"{scratch}/{network.name}"
+    onnx.save(network.model(np.float32), f"{base}.onnx")
+    np.save(f"{base}_x.npy", network.x)
+    np.save(f"{base}_y.npy", network.y)
+    flags = [f"--{name}" if value is True else
+             f"--{name}={','.join(map(str, value)) if isinstance(value, tuple) else value}" for name, value in options.items()]
+    call(f"{bin}/dl-compile", f"{base}.onnx", "--train", f"--loss={network.loss}", f"--optimizer={optimizer}", *flags, "-o", f"{base}.dlm")
+    call(f"{bin}/dl-train", f"{base}.dlm", f"--input={base}_x.npy", f"--label={base}_y.npy", "--full-batch", "--no-shuffle",
+         f"--steps={STEPS}", f"--log={base}.jsonl")
+    return [row["loss"] for row in map(json.loads, open(f"{base}.jsonl"))]
+
+
+def node(op, inputs, output, **attributes):
+    return helper.make_node(op, inputs, output if isinstance(output, list) else [output], name=f"{op}_{output}", **attributes)
+
+
+def networks():
+    r = np.random.default_rng(7)
+    real = lambda *shape: r.standard_normal(shape).astype(np.float32)
+    small = lambda *shape: real(*shape) * np.float32(0.4)
+
+    def perceptron(name, loss, y):
+        return Network(name, [node("Gemm", ["x", "w1", "b1"], "h", transB=1), node("Tanh", ["h"], "t"),
+                              node("Gemm", ["t", "w2", "b2"], "out")],
+                       real(6, 4), y, {"w1": small(5, 4), "b1": small(5), "w2": small(5, 3), "b2": small(3)}, loss=loss)
+
+    labels = r.integers(0, 3, 6)
+    result = {loss: perceptron(loss, loss, real(6, 3)) for loss in ("mse", "l1", "huber")}
+    result["perceptron"] = perceptron("perceptron", "cross_entropy", labels)
+    result["image"] = Network(
+        "image",
+        [node("Conv", ["x", "k1", "c1"], "a", pads=[1, 1, 1, 1], strides=[2, 1]),
+         node("BatchNormalization", ["a", "scale", "shift", "mean", "variance"], ["n", "mean_", "variance_"], training_mode=1),
+         node("Relu", ["n"], "r"), node("MaxPool", ["r"], "p", kernel_shape=[2, 3], strides=[1, 2], pads=[0, 1, 0, 1]),
+         node("Conv", ["p", "k2"], "s", group=2), node("Relu", ["s"], "u"), node("GlobalAveragePool", ["u"], "v"),
+         node("Flatten", ["v"], "f"), node("MatMul", ["f", "w"], "out")],
+        real(3, 2, 7, 6), r.integers(0, 3, 3),
+        {"k1": small(4, 2, 3, 3), "c1": small(4), "scale": 1 + small(4), "shift": small(4), "k2": small(4, 2, 2, 2), "w": small(4, 3)},
+        {"mean": np.zeros(4, np.float32), "variance": np.ones(4, np.float32)})
+    result["text"] = Network(
+        "text",
+        [node("Constant", [], "mask_", value=numpy_helper.from_array(np.triu(np.full((4, 4), -30, np.float32), 1))),
+         node("CastLike", ["mask_", "table"], "mask"),
+         node("Gather", ["table", "x"], "e"), node("LayerNormalization", ["e", "scale", "shift"], "n"),
+         node("MatMul", ["n", "q"], "query"), node("MatMul", ["n", "k"], "key"),
+         node("Transpose", ["key"], "turned", perm=[0, 2, 1]), node("MatMul", ["query", "turned"], "raw"),
+         node("Add", ["raw", "mask"], "scores"), node("Softmax", ["scores"], "weights"), node("MatMul", ["weights", "n"], "mixed"),
+         node("Add", ["mixed", "e"], "sum"), node("MatMul", ["sum", "w"], "logits"), node("Transpose", ["logits"], "out", perm=[0, 2, 1])],
+        r.integers(0, 5, (2, 4)), r.integers(0, 5, (2, 4)),
+        {"table": real(5, 3), "scale": 1 + small(3), "shift": small(3), "q": small(3, 3), "k": small(3, 3), "w": small(3, 5)})
+    return result
+
+
+CASES = [("perceptron", "sgd", {"lr": 0.5}), ("perceptron", "sgd", {"lr": 0.2, "momentum": 0.9, "weight-decay": 0.01}),
+         ("perceptron", "sgd", {"lr": 0.2, "momentum": 0.9, "nesterov": True}),
+         ("perceptron", "adam", {"lr": 0.1, "betas": (0.8, 0.99), "weight-decay": 0.1}),
+         ("perceptron", "adamw", {"lr": 0.1, "weight-decay": 0.1}), ("perceptron", "lamb", {"lr": 0.1, "weight-decay": 0.1}),
+         ("perceptron", "adagrad", {"lr": 0.1}), ("perceptron", "rmsprop", {"lr": 0.05, "momentum": 0.5}),
+         ("perceptron", "lion", {"lr": 0.05, "betas": (0.9, 0.99), "weight-decay": 0.1}),
+         ("mse", "sgd", {"lr": 0.2}), ("l1", "sgd", {"lr": 0.2}), ("huber", "sgd", {"lr": 0.2}),
+         ("image", "sgd", {"lr": 0.5}), ("text", "sgd", {"lr": 0.5})]
+
+
+def check_dropout(bin, scratch):
+    """Half of 3000 elements are dropped and the others doubled: others in each step, the same in each run, none in evaluation."""
+    train, ratio = numpy_helper.from_array(np.array(True), "train"), numpy_helper.from_array(np.array(0.5, np.float32), "ratio")
+    ones = np.ones((3, 1000), np.float32)
+    network = Network("dropout", [
+        node("Constant", [], "train", value=train), node("Constant", [], "ratio", value=ratio), node("Mul", ["x", "w"], "h"),
+        node("Dropout", ["h", "ratio", "train"], "out")], ones, 0 * ones, {"w": np.ones(1000, np.float32)}, loss="mse")
+    runs = [found_losses(bin, scratch, network, "sgd", {"lr": 0}) for _ in range(2)]
+    call(f"{bin}/dl-run", f"{scratch}/dropout.dlm", "--entry=evaluate", f"--input={scratch}/dropout_x.npy",
+         f"--input={scratch}/dropout_y.npy", f"--output-dir={scratch}/dropout")
+    good = (runs[0] == runs[1] and len(set(runs[0])) == STEPS and all(1.8 < loss < 2.2 for loss in runs[0])
+            and np.load(f"{scratch}/dropout/output_0.npy") == 1)
+    print("dropout: " + ("good" if good else f"BAD, {runs}"))
+
+
+def write_bad(bin, scratch):
+    """What is to be refused: inputs, a model with an op without a gradient, a module that does not train."""
+    good = np.load(f"{scratch}/perceptron_y.npy")
+    for name, label in (("above", 3), ("below", -1)):
+        np.save(f"{scratch}/{name}.npy", np.where(np.arange(len(good)) == 2, label, good))
+    x = np.load(f"{scratch}/perceptron_x.npy")
+    x[1, 1] = np.nan
+    np.save(f"{scratch}/nan.npy", x)
+    indices = numpy_helper.from_array(np.zeros((1, 3), np.int64), "i")
+    updates = numpy_helper.from_array(np.zeros((1, 3), np.float32), "u")
+    onnx.save(Network("refused", [
+        node("Constant", [], "i", value=indices), node("Constant", [], "u", value=updates),
+        helper.make_node("MatMul", ["x", "w"], ["h"], name="mixing"),
+        helper.make_node("ScatterElements", ["h", "i", "u"], ["out"], name="hardest", reduction="max")],
+        x, x, {"w": np.ones((4, 3), np.float32)}).model(np.float32), f"{scratch}/refused.onnx")
+    call(f"{bin}/dl-compile", f"{scratch}/perceptron.onnx", "-o", f"{scratch}/plain.dlm")
+
+
+def main():
+    bin, scratch = sys.argv[1:]
+    known = networks()
+    for name, optimizer, options in CASES:
+        want = expected_losses(known[name], optimizer, options)
+        found = found_losses(bin, scratch, known[name], optimizer, options)
+        error = max(abs(f - w) / max(abs(w), 0.1) for f, w in zip(found, want))
+        good = len(found) == STEPS and error < 2e-5
+        print(f"{name} {optimizer} {options}: {'good' if good else 'BAD'}, error {error:.1e}" + ("" if good else f", {found} for {want}"))
+    check_dropout(bin, scratch)
+    write_bad(bin, scratch)
+
+
+if __name__ == "__main__":
+    main()

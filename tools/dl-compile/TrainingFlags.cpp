@@ -1,0 +1,114 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "tools/dl-compile/TrainingFlags.h"
+
+#include "passes/differentiate/Losses.h"
+#include "passes/differentiate/Optimizers.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/Twine.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Regex.h"
+#include <cmath>
+
+using namespace llvm;
+
+namespace dl::tools {
+
+static Error fail(const Twine &what) { return createStringError(what); }
+
+/// Takes a flag's number into `value`, which is at least `low` and less than
+/// `high`.
+static Error take(const cl::opt<double> &flag, double low, double high,
+                  double &value) {
+  if (!flag.getNumOccurrences())
+    return Error::success();
+  value = flag;
+  if (value >= low && value < high)
+    return Error::success();
+  return fail("--" + flag.ArgStr + ": expected a number of at least " +
+              formatv("{0}", low).str() +
+              (high < HUGE_VAL ? " and less than " + formatv("{0}", high).str()
+                               : std::string()) +
+              ", found " + formatv("{0}", value).str());
+}
+
+static Error takeBetas(const cl::opt<std::string> &flag,
+                       TrainingOptions &options) {
+  if (!flag.getNumOccurrences())
+    return Error::success();
+  auto [first, second] = StringRef(flag).split(',');
+  auto isDecay = [](StringRef text, double &value) {
+    return !text.getAsDouble(value) && value >= 0 && value < 1;
+  };
+  if (isDecay(first, options.beta1) && isDecay(second, options.beta2))
+    return Error::success();
+  return fail("--betas: expected two numbers of at least 0 and less than 1, "
+              "X,Y, found '" +
+              flag + "'");
+}
+
+static Error takeNames(const TrainingFlags &flags, TrainingOptions &options) {
+  if (flags.loss.getNumOccurrences())
+    options.loss = flags.loss;
+  if (flags.optimizer.getNumOccurrences())
+    options.optimizer = flags.optimizer;
+  options.trainOnly = flags.trainOnly;
+  options.nesterov = flags.nesterov;
+  if (!parseLoss(options.loss))
+    return fail("--loss: unknown loss '" + options.loss +
+                "'; known: cross_entropy, nll, mse, l1, huber, bce, "
+                "bce_logits, kl");
+  if (!parseOptimizer(options.optimizer))
+    return fail("--optimizer: unknown optimizer '" + options.optimizer +
+                "'; known: sgd, adam, adamw, adagrad, rmsprop, lamb, lion");
+  std::string reason;
+  if (!options.trainOnly.empty() && !Regex(options.trainOnly).isValid(reason))
+    return fail("--train-only: '" + options.trainOnly +
+                "' is no regular expression: " + reason);
+  return Error::success();
+}
+
+Expected<std::optional<TrainingOptions>> TrainingFlags::read() const {
+  if (!train) {
+    for (const cl::Option *flag :
+         {static_cast<const cl::Option *>(&loss),
+          static_cast<const cl::Option *>(&optimizer),
+          static_cast<const cl::Option *>(&smoothing),
+          static_cast<const cl::Option *>(&rate),
+          static_cast<const cl::Option *>(&momentum),
+          static_cast<const cl::Option *>(&nesterov),
+          static_cast<const cl::Option *>(&betas),
+          static_cast<const cl::Option *>(&alpha),
+          static_cast<const cl::Option *>(&epsilon),
+          static_cast<const cl::Option *>(&weightDecay),
+          static_cast<const cl::Option *>(&trainOnly)})
+      if (flag->getNumOccurrences())
+        return fail("--" + flag->ArgStr + ": expected --train, too");
+    return std::nullopt;
+  }
+  TrainingOptions options;
+  if (Error error = takeNames(*this, options))
+    return error;
+  if (Error error = takeBetas(betas, options))
+    return error;
+  struct Number {
+    const cl::opt<double> *flag;
+    double high;
+    double *value;
+  };
+  for (auto [flag, high, value] :
+       {Number{&smoothing, 1, &options.smoothing},
+        Number{&rate, HUGE_VAL, &options.rate},
+        Number{&momentum, 1, &options.momentum},
+        Number{&alpha, 1, &options.alpha},
+        Number{&epsilon, HUGE_VAL, &options.epsilon},
+        Number{&weightDecay, HUGE_VAL, &options.weightDecay}})
+    if (Error error = take(*flag, 0, high, *value))
+      return error;
+  if (options.nesterov && options.momentum == 0)
+    return fail("--nesterov: expected --momentum above 0, too");
+  return options;
+}
+
+} // namespace dl::tools

@@ -1,0 +1,81 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The flags that make a training module of a model.
+
+#ifndef DL_TOOLS_DL_COMPILE_TRAININGFLAGS_H
+#define DL_TOOLS_DL_COMPILE_TRAININGFLAGS_H
+
+#include "passes/Pipeline.h"
+
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Error.h"
+#include <optional>
+
+namespace dl::tools {
+
+/// Registers the flags; to be made before the command line is parsed.
+struct TrainingFlags {
+  llvm::cl::OptionCategory category{"Training"};
+
+  llvm::cl::opt<bool> train{
+      "train",
+      llvm::cl::desc("Write a module that trains the model: its entries are "
+                     "step, evaluate and predict"),
+      llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> loss{
+      "loss",
+      llvm::cl::desc("What the first output is trained for: cross_entropy "
+                     "(default), nll, mse, l1, huber, bce, bce_logits or kl"),
+      llvm::cl::value_desc("NAME"), llvm::cl::cat(category)};
+  llvm::cl::opt<double> smoothing{
+      "label-smoothing",
+      llvm::cl::desc("Of cross_entropy and nll: the share of the target that "
+                     "all classes get alike (default 0)"),
+      llvm::cl::value_desc("X"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> optimizer{
+      "optimizer",
+      llvm::cl::desc("sgd (default), adam, adamw, adagrad, rmsprop, lamb or "
+                     "lion"),
+      llvm::cl::value_desc("NAME"), llvm::cl::cat(category)};
+  llvm::cl::opt<double> rate{
+      "lr", llvm::cl::desc("The learning rate at first (default 0.001)"),
+      llvm::cl::value_desc("X"), llvm::cl::cat(category)};
+  llvm::cl::opt<double> momentum{
+      "momentum", llvm::cl::desc("Of sgd and rmsprop (default 0)"),
+      llvm::cl::value_desc("X"), llvm::cl::cat(category)};
+  llvm::cl::opt<bool> nesterov{"nesterov",
+                               llvm::cl::desc("Of sgd: Nesterov's momentum"),
+                               llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> betas{
+      "betas",
+      llvm::cl::desc("Of adam, adamw, lamb and lion: the decay of means and of "
+                     "squares (default 0.9,0.999)"),
+      llvm::cl::value_desc("X,Y"), llvm::cl::cat(category)};
+  llvm::cl::opt<double> alpha{
+      "alpha",
+      llvm::cl::desc("Of rmsprop: the decay of squares (default 0.99)"),
+      llvm::cl::value_desc("X"), llvm::cl::cat(category)};
+  llvm::cl::opt<double> epsilon{
+      "eps", llvm::cl::desc("Added to the roots of squares (default 1e-8)"),
+      llvm::cl::value_desc("X"), llvm::cl::cat(category)};
+  llvm::cl::opt<double> weightDecay{
+      "weight-decay",
+      llvm::cl::desc("The decay of parameters (default 0): added to gradients "
+                     "times the parameter; of adamw, lamb and lion apart from "
+                     "them"),
+      llvm::cl::value_desc("X"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> trainOnly{
+      "train-only",
+      llvm::cl::desc("Train the parameters whose names have a match of this "
+                     "regular expression; the others stay as they are"),
+      llvm::cl::value_desc("REGEX"), llvm::cl::cat(category)};
+
+  /// What the flags say; nothing without --train. An error reads
+  /// "--NAME: WHAT".
+  llvm::Expected<std::optional<TrainingOptions>> read() const;
+};
+
+} // namespace dl::tools
+
+#endif // DL_TOOLS_DL_COMPILE_TRAININGFLAGS_H
