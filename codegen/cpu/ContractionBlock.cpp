@@ -202,6 +202,19 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
                                         ValueRange{at});
         });
   };
+  // In training, a sum of many products is one of sums: what rounding adds
+  // grows with the root of their number.
+  bool isApart = kernel.source->hasAttr("dl.precise") && !hasPairs();
+  auto addApart = [&](ValueRange carried,
+                      function_ref<SmallVector<Value>(ValueRange)> sum) {
+    SmallVector<Value> zeros(
+        carried.size(),
+        arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type)));
+    SmallVector<Value> parts = sum(zeros);
+    for (auto [part, before] : llvm::zip(parts, carried))
+      part = arith::AddFOp::create(builder, loc, before, part);
+    return parts;
+  };
   // Unrolled steps in this piece, and where it starts in a panel.
   Value stepCount = countSteps(firstOuter, endOuter, unroll * stepSize);
   Value pieceStart = index.mul(firstOuter, reduced.front().laneStride);
@@ -223,26 +236,47 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
           builder, loc, lower, upper, index.constant(1), carried,
           [&](Value k, ValueRange inner) {
             Value before = index.add(steps, index.sub(k, lower));
-            return nest(level + 1, rowOf(k), laneOf(k),
-                        index.mul(before, reduced[level + 1].extent), inner);
+            auto sum = [&](ValueRange start) {
+              return nest(level + 1, rowOf(k), laneOf(k),
+                          index.mul(before, reduced[level + 1].extent), start);
+            };
+            return isApart && level + 2 == reduced.size() ? addApart(inner, sum)
+                                                          : sum(inner);
           });
     Value unrolledSize = index.constant(unroll * stepSize);
     Value length = index.sub(upper, lower);
     Value limit =
         index.add(lower, index.sub(length, index.rem(length, unrolledSize)));
+    auto emitUnrolled = [&](Value start, Value end, ValueRange before) {
+      return emitLoop(builder, loc, start, end, unrolledSize, before,
+                      [&](Value k, ValueRange inner) {
+                        Value step = index.add(steps, index.sub(k, lower));
+                        prefetchNextPanel(slot, pieceStart,
+                                          index.div(step, unrolledSize),
+                                          stepCount);
+                        SmallVector<Value> next(inner);
+                        for (int64_t u = 0; u < unroll; ++u) {
+                          Value at = index.add(k, index.constant(u * stepSize));
+                          emitStep(rowOf(at), laneOf(at), next);
+                        }
+                        return next;
+                      });
+    };
+    constexpr int64_t kApart = 64; // unrolled steps
+    auto knownLength = IndexBuilder::getConstant(length);
+    bool isLong = isApart && knownLength &&
+                  *knownLength >= 2 * kApart * unroll * stepSize;
+    Value piece = index.constant(kApart * unroll * stepSize);
     SmallVector<Value> values =
-        emitLoop(builder, loc, lower, limit, unrolledSize, carried,
-                 [&](Value k, ValueRange inner) {
-                   Value step = index.add(steps, index.sub(k, lower));
-                   prefetchNextPanel(slot, pieceStart,
-                                     index.div(step, unrolledSize), stepCount);
-                   SmallVector<Value> next(inner);
-                   for (int64_t u = 0; u < unroll; ++u) {
-                     Value at = index.add(k, index.constant(u * stepSize));
-                     emitStep(rowOf(at), laneOf(at), next);
-                   }
-                   return next;
-                 });
+        isLong
+            ? emitLoop(builder, loc, lower, limit, piece, carried,
+                       [&](Value start, ValueRange inner) {
+                         Value end = index.min(index.add(start, piece), limit);
+                         return addApart(inner, [&](ValueRange zeros) {
+                           return emitUnrolled(start, end, zeros);
+                         });
+                       })
+            : emitUnrolled(lower, limit, carried);
     auto known = IndexBuilder::getConstant(length);
     if (known) {
       int64_t unrolled = unroll * stepSize;

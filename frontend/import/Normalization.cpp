@@ -111,8 +111,7 @@ static LogicalResult importBatchNormalization(NodeContext &context) {
     parameters.push_back(context.input(i));
   auto [scale, bias, mean, variance] =
       std::tie(parameters[0], parameters[1], parameters[2], parameters[3]);
-  bool training =
-      context.getInt("training_mode", 0) && !context.isEvaluation();
+  bool training = context.getInt("training_mode", 0) && !context.isEvaluation();
   Value runningMean = mean, runningVariance = variance;
   Type running = NodeContext::elementType(mean);
   Type statistics =

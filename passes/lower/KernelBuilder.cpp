@@ -100,6 +100,10 @@ LogicalResult KernelBuilder::run() {
                                   FunctionType::get(context, {}, {}));
   function.setPrivate();
   function->setAttr("dl.kernel", builder.getUnitAttr());
+  // A gradient may turn by a sign that rounding has changed before.
+  if (auto step = group->getParentOfType<func::FuncOp>();
+      step && step->hasAttr(kStateResultsAttr))
+    function->setAttr("dl.precise", builder.getUnitAttr());
   entry = function.addEntryBlock();
   builder.setInsertionPointToStart(entry);
   addCaptures();
