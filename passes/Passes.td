@@ -188,7 +188,8 @@ def FoldConstants : Pass<"dl-fold-constants"> {
     result is much larger than the operands. Reshaped and transposed constants
     stay: their elements are put in order while the module is written. A slice whose
     elements lie together in a stored constant becomes a constant over the same
-    memory.
+    memory. With `keep-quantized`, large constants of 8-bit integers are not made wider:
+    IntegerProducts takes them as they are.
 
     Example:
     ```mlir
@@ -200,6 +201,10 @@ def FoldConstants : Pass<"dl-fold-constants"> {
     %b = dl.constant dense<[2.71828175, 7.38905621]> : tensor<2xf32>
     ```
   }];
+  let options = [
+    Option<"keepQuantized", "keep-quantized", "bool", /*default=*/"false",
+           "leave large constants of 8-bit integers as they are">
+  ];
 }
 
 def SkipZeroRows : Pass<"dl-skip-zero-rows", "::mlir::func::FuncOp"> {
@@ -259,6 +264,94 @@ def SimplifyArithmetic : Pass<"dl-simplify-arithmetic"> {
     ```mlir
     %c = dl.constant dense<1.25e-01> : tensor<f32>
     %0 = dl.mul %x, %c : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    ```
+  }];
+}
+
+def IntegerProducts : Pass<"dl-integer-products"> {
+  let summary = "multiply quantized values as integers";
+  let description = [{
+    A product or convolution of values that are dequantized from 8-bit integers,
+    `(q - zero point) * scale`, becomes one of the integers, whose sums in i32 are exact
+    (`wide`), and one multiplication of each sum. Movement between dequantization and
+    product is done to the integers. What the zero points add is subtracted from the
+    sums: of constants it is computed here, of others by a reduction. Around an image
+    is its zero point. Constants of ui8 are stored as si8, less 128, so that products
+    are those that CPUs have instructions for. A convolution in groups stays in f32, of
+    integers, exactly.
+
+    Dequantization moves below what only moves or compares elements, and away where
+    the same quantization follows.
+
+    Example:
+    ```mlir
+    %c = dl.constant dense<0.5> : tensor<f32>
+    %d = dl.constant dense<0.25> : tensor<f32>
+    %w = dl.constant dense_resource<w> : tensor<8x16xi8>
+    %0 = dl.cast %x : (tensor<4x8xui8>) -> tensor<4x8xi32>
+    %1 = dl.cast %0 : (tensor<4x8xi32>) -> tensor<4x8xf32>
+    %2 = dl.mul %1, %c : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
+    %3 = dl.cast %w : (tensor<8x16xi8>) -> tensor<8x16xi32>
+    %4 = dl.cast %3 : (tensor<8x16xi32>) -> tensor<8x16xf32>
+    %5 = dl.mul %4, %d : (tensor<8x16xf32>, tensor<f32>) -> tensor<8x16xf32>
+    %6 = dl.matmul %2, %5 : (tensor<4x8xf32>, tensor<8x16xf32>) -> tensor<4x16xf32>
+    ```
+    becomes
+    ```mlir
+    %e = dl.constant dense<0.125> : tensor<f32>
+    %w = dl.constant dense_resource<w> : tensor<8x16xi8>
+    %0 = dl.matmul %x, %w {wide} : (tensor<4x8xui8>, tensor<8x16xi8>) -> tensor<4x16xi32>
+    %1 = dl.cast %0 : (tensor<4x16xi32>) -> tensor<4x16xf32>
+    %6 = dl.mul %1, %e : (tensor<4x16xf32>, tensor<f32>) -> tensor<4x16xf32>
+    ```
+  }];
+}
+
+def TabulateBytes : Pass<"dl-tabulate-bytes"> {
+  let summary = "look up functions of a byte";
+  let description = [{
+    What is computed element by element from one tensor of 8-bit integers and numbers,
+    and is itself one of 8-bit integers, becomes a look-up in a table of 256 elements,
+    if that is less work. Quantized models have activations in this form: each step is
+    dequantized, computed and quantized again.
+
+    Example:
+    ```mlir
+    %0 = dl.cast %x : (tensor<4xui8>) -> tensor<4xf32>
+    %1 = dl.mul %0, %s : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    %2 = dl.tanh %1 : (tensor<4xf32>) -> tensor<4xf32>
+    %3 = dl.mul %2, %c : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    %4 = dl.cast %3 : (tensor<4xf32>) -> tensor<4xi8>
+    ```
+    becomes
+    ```mlir
+    %4 = dl.gather %table, %x {axis = 0 : i64} : (tensor<256xi8>, tensor<4xui8>) -> tensor<4xi8>
+    ```
+  }];
+}
+
+def Requantize : Pass<"dl-requantize"> {
+  let summary = "quantize by one multiplication";
+  let description = [{
+    A division by a constant before a rounding (`dl.round`), as quantization has it,
+    becomes a multiplication by the reciprocal. It goes into the constants of what
+    makes the value, where nothing else reads that: scales, bias, limits. The quotient
+    differs in the last place at most, before it is rounded. What a model is given is
+    divided. Limits before the rounding become limits after it.
+
+    Example:
+    ```mlir
+    %c = dl.constant dense<0.5> : tensor<f32>
+    %d = dl.constant dense<0.25> : tensor<f32>
+    %0 = dl.mul %x, %c : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    %1 = dl.div %0, %d : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    %2 = dl.round %1 : (tensor<4xf32>) -> tensor<4xf32>
+    ```
+    becomes
+    ```mlir
+    %c = dl.constant dense<2.0> : tensor<f32>
+    %1 = dl.mul %x, %c : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    %2 = dl.round %1 : (tensor<4xf32>) -> tensor<4xf32>
     ```
   }];
 }

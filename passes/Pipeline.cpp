@@ -100,7 +100,9 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createDecomposeConvTranspose());
   manager.addPass(createExpandWindowScatter());
   manager.addPass(createCanonicalizerPass());
-  manager.addPass(createFoldConstants());
+  FoldConstantsOptions folding;
+  folding.keepQuantized = true;
+  manager.addPass(createFoldConstants(folding));
   if (options.skipZeroRows) {
     SkipZeroRowsOptions routing;
     routing.assumeFinite = options.assumeFinite;
@@ -109,10 +111,15 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createChannelsLast());
   manager.addPass(createFilterGradients());
   manager.addPass(createPlaceStates());
+  manager.addPass(createIntegerProducts());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createFoldConstants());
   manager.addPass(createSinkTransposes());
   manager.addPass(createPointwiseConvToMatmul());
   manager.addPass(createSinkReshapes());
   manager.addPass(createSimplifyArithmetic());
+  manager.addPass(createTabulateBytes());
+  manager.addPass(createRequantize());
   if (options.precision == Precision::BF16) {
     ReducePrecisionOptions rounding;
     rounding.minMultiplications = options.minMultiplications;

@@ -24,7 +24,8 @@ static bool hasShape(Value tensor, Value other) {
 
 std::optional<Attention> Attention::match(func::FuncOp source) {
   SmallVector<Contraction, 0> found = findContractions(source);
-  if (found.size() != 2 || found[0].factorType != found[1].factorType)
+  if (found.size() != 2 || found[0].factorType != found[1].factorType ||
+      found[0].isInteger())
     return std::nullopt;
   if (dependsOn(found[0].rowSide->get(), found[1].op))
     std::swap(found[0], found[1]);
@@ -184,7 +185,7 @@ LogicalResult AttentionEmitter::run() {
                  packPanel(kernel, scores, dims, keys, index.mul(first, depth),
                            first,
                            index.min(panelWidth, index.sub(columns, first)),
-                           vectors, usesTiles);
+                           vectors, /*group=*/usesTiles ? 2 : 1);
                  return {};
                });
     if (!values)

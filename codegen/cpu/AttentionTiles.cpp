@@ -153,7 +153,7 @@ void AttentionEmitter::packValues(const Position &at) {
              packPanel(kernel, mix, dims, values,
                        index.mul(first, paddedColumns), first,
                        index.min(width, index.sub(lanes, first)), mixVectors,
-                       /*pairs=*/mixTiles.has_value());
+                       /*group=*/mixTiles ? 2 : 1);
              return {};
            });
 }

@@ -82,7 +82,9 @@ ChoiceStore::ChoiceStore(const CacheOptions &options,
     stream << " " << target.cpu << " " << target.featureString();
   stream << " " << machine.vectorLanes << " " << machine.vectorRegisters << " "
          << machine.l1Bytes << " " << machine.l2Bytes << " "
-         << static_cast<int>(machine.narrowProducts);
+         << static_cast<int>(machine.narrowProducts) << "."
+         << static_cast<int>(machine.byteProducts) << "."
+         << machine.permutesBytes;
 }
 
 std::string ChoiceStore::getKey(mlir::func::FuncOp source) const {

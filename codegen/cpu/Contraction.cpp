@@ -15,6 +15,45 @@ using namespace mlir::dl::cpu;
 // Structure
 //===----------------------------------------------------------------------===//
 
+namespace {
+/// The arguments of a body `accumulator + a * b`, and whether they are extended
+/// without a sign.
+struct Factors {
+  BlockArgument a, b;
+  bool isUnsignedA, isUnsignedB;
+};
+} // namespace
+
+/// The factors where the body is `accumulator + a * b` in i32, a and b extended
+/// from i8.
+static std::optional<Factors> getByteFactors(linalg::GenericOp op) {
+  auto add = op.getBody()
+                 ->getTerminator()
+                 ->getOperand(0)
+                 .getDefiningOp<arith::AddIOp>();
+  if (!add || !add.getType().isInteger(32))
+    return std::nullopt;
+  Value accumulator = op.getRegionOutputArgs().front();
+  Value product = add.getLhs() == accumulator   ? add.getRhs()
+                  : add.getRhs() == accumulator ? add.getLhs()
+                                                : Value();
+  auto mul = product ? product.getDefiningOp<arith::MulIOp>() : nullptr;
+  if (!mul)
+    return std::nullopt;
+  auto getArgument = [&](Value factor) {
+    Operation *extension = factor.getDefiningOp();
+    return isa_and_nonnull<arith::ExtUIOp, arith::ExtSIOp>(extension)
+               ? dyn_cast<BlockArgument>(extension->getOperand(0))
+               : BlockArgument();
+  };
+  BlockArgument a = getArgument(mul.getLhs()), b = getArgument(mul.getRhs());
+  if (!a || !b || a == b || !a.getType().isInteger(8) ||
+      !b.getType().isInteger(8))
+    return std::nullopt;
+  return Factors{a, b, isa<arith::ExtUIOp>(mul.getLhs().getDefiningOp()),
+                 isa<arith::ExtUIOp>(mul.getRhs().getDefiningOp())};
+}
+
 /// The type of a and b where the body is `accumulator + a * b` in float32, a
 /// and b perhaps extended; null for others.
 static Type getFactorType(linalg::GenericOp op) {
@@ -47,6 +86,10 @@ static Type getFactorType(linalg::GenericOp op) {
 
 std::optional<Contraction> Contraction::match(linalg::GenericOp op) {
   Type factorType = isReduction(op) ? getFactorType(op) : Type();
+  std::optional<Factors> bytes;
+  if (!factorType && isReduction(op) && op.getNumDpsInits() == 1 &&
+      (bytes = getByteFactors(op)))
+    factorType = bytes->a.getType();
   if (!factorType)
     return std::nullopt;
   // The operands of the product; a pooling-like shape operand is not read.
@@ -70,6 +113,12 @@ std::optional<Contraction> Contraction::match(linalg::GenericOp op) {
   result.factorType = factorType;
   result.laneSide = inFirst ? factors[0] : factors[1];
   result.rowSide = inFirst ? factors[1] : factors[0];
+  result.sumType = op.getRegionOutputArgs().front().getType();
+  if (bytes) {
+    bool isLaneA = op.getMatchingBlockArgument(result.laneSide) == bytes->a;
+    result.hasUnsignedLanes = isLaneA ? bytes->isUnsignedA : bytes->isUnsignedB;
+    result.hasUnsignedRows = isLaneA ? bytes->isUnsignedB : bytes->isUnsignedA;
+  }
   SmallVector<unsigned> order;
   for (AffineExpr expr : out.getResults())
     order.push_back(cast<AffineDimExpr>(expr).getPosition());
@@ -265,10 +314,11 @@ mlir::dl::cpu::emitBlock(KernelFunction &kernel, int64_t rows, int64_t vectors,
       });
 }
 
-void mlir::dl::cpu::emitBlockStep(KernelFunction &kernel,
-                                  SmallVectorImpl<Value> &sums, int64_t vectors,
-                                  function_ref<Value(int64_t)> readRow,
-                                  function_ref<Value(int64_t)> readLanes) {
+void mlir::dl::cpu::emitBlockStep(
+    KernelFunction &kernel, SmallVectorImpl<Value> &sums, int64_t vectors,
+    function_ref<Value(int64_t)> readRow,
+    function_ref<Value(int64_t)> readLanes,
+    function_ref<Value(Value, Value, Value)> multiply) {
   OpBuilder &builder = kernel.builder;
   Location loc = kernel.loc;
   VectorType type = kernel.emitter.vectorType(builder.getF32Type());
@@ -282,18 +332,19 @@ void mlir::dl::cpu::emitBlockStep(KernelFunction &kernel,
     lanes.push_back(readLanes(j));
   auto given = cast<VectorType>(lanes.front().getType());
   bool pairs = given.getNumElements() != type.getNumElements();
-  if (!pairs)
+  if (!pairs && !multiply)
     for (Value &vector : lanes)
       vector = extend(vector, type);
   for (int64_t i = 0, rows = sums.size() / vectors; i < rows; ++i) {
     Value row = readRow(i);
-    if (!pairs)
+    if (!pairs && !multiply)
       row = vector::BroadcastOp::create(builder, loc, type,
                                         extend(row, type.getElementType()));
     for (int64_t j = 0; j < vectors; ++j) {
       Value &sum = sums[i * vectors + j];
       sum =
-          pairs
+          multiply ? multiply(sum, row, lanes[j])
+          : pairs
               ? Value(x86vector::DotBF16Op::create(builder, loc, type, sum, row,
                                                    lanes[j]))
               : Value(vector::FMAOp::create(builder, loc, row, lanes[j], sum));

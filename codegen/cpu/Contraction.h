@@ -19,7 +19,9 @@ namespace mlir::dl::cpu {
 /// The roles of a contraction's loops.
 struct Contraction {
   linalg::GenericOp op;
-  Type factorType; // of both operands: f32, or a narrower float
+  Type factorType; // of both operands: f32, a narrower float, or i8
+  Type sumType;    // f32, or i32 for i8
+  bool hasUnsignedRows = false, hasUnsignedLanes = false; // of i8
   OpOperand *rowSide = nullptr, *laneSide = nullptr;
   SmallVector<unsigned> batch;      // in both operands (or in none)
   SmallVector<unsigned> rows;       // in the row side alone
@@ -28,10 +30,11 @@ struct Contraction {
   SmallVector<unsigned> reduced;    // contracted
 
   /// The structure of an operation, if it is a float32 sum of products, of
-  /// float32 or narrower floats, whose result's last dimension belongs to one
-  /// operand alone.
+  /// float32 or narrower floats, or an i32 sum of products of bytes, whose
+  /// result's last dimension belongs to one operand alone.
   static std::optional<Contraction> match(linalg::GenericOp op);
 
+  bool isInteger() const { return factorType.isInteger(); }
   int64_t factorBytes() const { return factorType.getIntOrFloatBitWidth() / 8; }
 
   /// The operand as an argument of the kernel that is constant in every call
@@ -77,10 +80,13 @@ constexpr int64_t kStreamAhead = 16 << 10;
 /// One contracted position of a block: adds to `sums`, rows x vectors
 /// accumulators, row by row, element `readRow(i)` times vector `readLanes(j)`.
 /// Factors narrower than float32 are extended, but vectors of twice as many
-/// bf16, pairs of contracted positions, which are multiplied as they are.
-void emitBlockStep(KernelFunction &kernel, SmallVectorImpl<Value> &sums,
-                   int64_t vectors, function_ref<Value(int64_t)> readRow,
-                   function_ref<Value(int64_t)> readLanes);
+/// bf16, pairs of contracted positions, which are multiplied as they are. With
+/// `multiply`, what is read is given to it.
+void emitBlockStep(
+    KernelFunction &kernel, SmallVectorImpl<Value> &sums, int64_t vectors,
+    function_ref<Value(int64_t)> readRow,
+    function_ref<Value(int64_t)> readLanes,
+    function_ref<Value(Value sum, Value row, Value lanes)> multiply = nullptr);
 
 /// Fetches `lines` cache lines of `memory` from element `at` on, for reading.
 void emitPrefetch(KernelFunction &kernel, Value memory, Value at,
@@ -93,12 +99,12 @@ void storeBlock(KernelFunction &kernel, Value memory, ArrayRef<Value> block,
 
 /// Copies the lane side of one panel (`vectors` vectors of lanes from flat
 /// position `first`, of which `count` are valid) to element `base` of `panel`:
-/// for each contracted position, one row of vectors; with `pairs`, for each two
-/// of the innermost loop, a row of pairs. `dims` holds
-/// the positions of the other loops.
+/// for each contracted position, one row of vectors; with a `group` of 2 or 4,
+/// for each so many of the innermost loop, a row of them side by side. `dims`
+/// holds the positions of the other loops.
 void packPanel(KernelFunction &kernel, const Contraction &contraction,
                Position dims, Value panel, Value base, Value first, Value count,
-               int64_t vectors, bool pairs = false);
+               int64_t vectors, int64_t group = 1);
 
 /// Rows of the last two row loops as one: row `v` is position `v / pitch` of
 /// the outer loop, from `lower` on, and `v % pitch` of the inner one, if that

@@ -5,6 +5,7 @@
 
 #include "codegen/cpu/ContractionEmitter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -12,20 +13,70 @@
 using namespace mlir;
 using namespace mlir::dl::cpu;
 
-/// Two bf16 from `at` on, for all lanes.
-Value ContractionEmitter::emitPair(Value memory, Value at) {
-  auto pair = VectorType::get({2}, c.factorType);
-  Type word = builder.getI32Type();
-  Value loaded =
-      vector::LoadOp::create(builder, loc, pair, memory, ValueRange{at});
+/// Bytes as integers of `type`'s elements.
+static Value extendBytes(OpBuilder &builder, Location loc, Type type,
+                         Value bytes, bool isUnsigned) {
+  if (isUnsigned)
+    return arith::ExtUIOp::create(builder, loc, type, bytes);
+  return arith::ExtSIOp::create(builder, loc, type, bytes);
+}
+
+/// Four bytes, or two bf16, from `at` on, for all lanes; two bytes as pairs of
+/// i16; one as i32.
+Value ContractionEmitter::readGroup(Value memory, Value at) {
+  Type word = builder.getI32Type(), element = c.factorType;
+  Value loaded;
+  if (!hasGroups()) {
+    loaded = memref::LoadOp::create(builder, loc, memory, ValueRange{at});
+    Value scalar = extendBytes(builder, loc, word, loaded, c.hasUnsignedRows);
+    return vector::BroadcastOp::create(builder, loc, emitter.vectorType(word),
+                                       scalar);
+  }
+  auto type = VectorType::get({getGroup()}, element);
+  loaded = vector::LoadOp::create(builder, loc, type, memory, ValueRange{at});
+  if (c.isInteger() && products == NarrowProducts::Pairs) {
+    element = builder.getI16Type();
+    loaded = extendBytes(builder, loc, type.clone(element), loaded,
+                         c.hasUnsignedRows);
+  }
   Value bits = vector::BitCastOp::create(builder, loc,
                                          VectorType::get({1}, word), loaded);
   Value scalar = vector::ExtractOp::create(builder, loc, bits, 0);
   Value lanes = vector::BroadcastOp::create(builder, loc,
                                             emitter.vectorType(word), scalar);
   return vector::BitCastOp::create(
-      builder, loc, VectorType::get({2 * emitter.width()}, c.factorType),
+      builder, loc, VectorType::get({getGroup() * emitter.width()}, element),
       lanes);
+}
+
+Value ContractionEmitter::readLanes(Value at, VectorType type) {
+  Value loaded =
+      vector::LoadOp::create(builder, loc, type, panel, ValueRange{at});
+  if (!c.isInteger() || products == NarrowProducts::Quads)
+    return loaded;
+  Type element = hasGroups() ? Type(builder.getI16Type()) : c.sumType;
+  return extendBytes(builder, loc, type.clone(element), loaded,
+                     c.hasUnsignedLanes);
+}
+
+Value ContractionEmitter::multiplyBytes(Value sum, Value row, Value lanes) {
+  Type type = sum.getType();
+  bool isWide = emitter.width() == 16;
+  auto call = [&](StringRef name, ValueRange operands) {
+    return LLVM::CallIntrinsicOp::create(builder, loc, type,
+                                         builder.getStringAttr(name), operands)
+        .getResult(0);
+  };
+  if (products == NarrowProducts::Quads)
+    return call(isWide ? "llvm.x86.avx512.vpdpbusd.512"
+                       : "llvm.x86.avx512.vpdpbusd.256",
+                {sum, row, lanes});
+  Value product =
+      hasGroups() ? call(isWide ? "llvm.x86.avx512.pmaddw.d.512"
+                                : "llvm.x86.avx2.pmadd.wd",
+                         {row, lanes})
+                  : arith::MulIOp::create(builder, loc, row, lanes).getResult();
+  return arith::AddIOp::create(builder, loc, sum, product);
 }
 
 void ContractionEmitter::emitRowBlocks(const Position &dims, BlockBody body) {
@@ -174,33 +225,37 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
                                                 Value firstOuter,
                                                 Value endOuter) {
   int64_t vectors = block.vectors;
-  VectorType type = emitter.vectorType(builder.getF32Type());
+  VectorType type = emitter.vectorType(c.sumType);
   SmallVector<Value> sums(start);
   if (sums.empty())
     sums.assign(height * vectors, arith::ConstantOp::create(
                                       builder, loc, builder.getZeroAttr(type)));
   BlockRows from = getBlockRows(dims, row);
   Value rowMemory = from.memory, rowStep = from.between;
-  // A step takes a position, or a pair of them.
-  int64_t stepSize = hasPairs() ? 2 : 1;
+  // A step takes a position, or a group of them.
+  int64_t stepSize = getGroup();
   auto laneType = VectorType::get({emitter.width() * stepSize}, c.factorType);
 
+  auto multiply = [&](Value sum, Value row, Value lanes) {
+    return multiplyBytes(sum, row, lanes);
+  };
   auto emitStep = [&](Value rowAt, Value laneAt, SmallVector<Value> &values) {
     emitBlockStep(
         kernel, values, vectors,
         [&](int64_t i) -> Value {
           Value at = index.add(rowAt, index.mul(rowStep, index.constant(i)));
-          if (hasPairs())
-            return emitPair(rowMemory, at);
+          if (hasGroups() || c.isInteger())
+            return readGroup(rowMemory, at);
           return memref::LoadOp::create(builder, loc, rowMemory,
                                         ValueRange{at});
         },
         [&](int64_t j) -> Value {
           Value at =
               index.add(laneAt, index.constant(j * laneType.getNumElements()));
-          return vector::LoadOp::create(builder, loc, laneType, panel,
-                                        ValueRange{at});
-        });
+          return readLanes(at, laneType);
+        },
+        c.isInteger() ? function_ref<Value(Value, Value, Value)>(multiply)
+                      : nullptr);
   };
   // In training, a sum of many products is one of sums: what rounding adds
   // grows with the root of their number.

@@ -23,13 +23,16 @@ public:
 
 private:
   /// Asks for an operand with its blocked dimension split and innermost, then,
-  /// if `paired` is a loop, pairs of its positions.
+  /// if `paired` is a loop, groups of its positions.
   Value pack(OpOperand *operand, ArrayRef<unsigned> order, unsigned blocked,
              int64_t tile, int paired = -1);
   /// How products are made, by what the rows' memory allows.
   NarrowProducts chooseProducts();
-  /// Whether a panel has pairs of contracted positions side by side.
-  bool hasPairs() { return products != NarrowProducts::Extend; }
+  /// Whether a panel has groups of contracted positions side by side, and how
+  /// many in each.
+  bool hasGroups() { return products != NarrowProducts::Extend; }
+  int64_t getGroup() { return getGroup(products); }
+  int64_t getGroup(NarrowProducts how);
   bool hasTiles() { return products == NarrowProducts::Tiles; }
   /// The extent of a contracted loop in a panel.
   Value getPanelExtent(unsigned d);
@@ -81,7 +84,12 @@ private:
   void emitTileResults(const Position &dims, Value row, Value valid,
                        Value memory, Value place);
   BlockSize chooseTileBlock();
-  Value emitPair(Value memory, Value at);
+  TileFactors getTileFactors();
+  // One step of a block: the group of a row from `at` on, for all lanes, a
+  // vector of a panel, and their products added to a sum.
+  Value readGroup(Value memory, Value at);
+  Value readLanes(Value at, VectorType type);
+  Value multiplyBytes(Value sum, Value row, Value lanes);
   /// Steps of so many contracted positions in positions [firstOuter, endOuter)
   /// of the outermost loop.
   Value countSteps(Value firstOuter, Value endOuter, int64_t positions);
@@ -123,6 +131,7 @@ private:
   SmallVector<ReducedLoop> reduced;
   std::optional<TileRegisters> tiles;
   bool hasWholeBlocks = false; // every block has all of its rows
+  bool mustStage = false;      // rows are copied, for groups to be whole
 
   // Of the tile at hand.
   Value panel, panelBase, first, count, rowBase, rowsInTile;

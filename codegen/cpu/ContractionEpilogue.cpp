@@ -116,7 +116,7 @@ void Epilogue::emitRows(Value memory, Value rows, Value start, bool masked) {
                    at = index.add(start, at);
                  return vector::LoadOp::create(
                      kernel.builder, kernel.loc,
-                     emitter.vectorType(kernel.builder.getF32Type()), memory,
+                     emitter.vectorType(contraction.sumType), memory,
                      ValueRange{at});
                });
              return {};

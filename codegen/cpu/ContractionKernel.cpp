@@ -88,18 +88,17 @@ LogicalResult ContractionEmitter::run() {
   if (c.lanes.size() == 1)
     packedLanes =
         pack(c.laneSide, ordered(c.outerLanes, c.lanes.back()), c.lanes.back(),
-             panelWidth(), hasPairs() ? (int)c.reduced.back() : -1);
-  if (rowLoop >= 0 && !hasPairs())
+             panelWidth(), hasGroups() ? (int)c.reduced.back() : -1);
+  if (rowLoop >= 0 && !hasGroups())
     packedRows = pack(c.rowSide,
                       ordered(ArrayRef<unsigned>(c.rows).drop_back(), rowLoop),
                       rowLoop, block.rows);
   chooseDepth();
   chooseRange();
-  Type f32 = builder.getF32Type();
   // A block of tiles may yet become the largest.
   int64_t blockRows = hasTiles() ? 2 * kTileRows : block.rows;
-  blockScratch =
-      kernel.allocateScratch(f32, index.constant(blockRows * panelWidth()));
+  blockScratch = kernel.allocateScratch(
+      c.sumType, index.constant(blockRows * panelWidth()));
   if (!packedLanes)
     panelScratch = kernel.allocateScratch(
         c.factorType, index.mul(depth, index.constant(panelWidth())));
@@ -127,7 +126,7 @@ LogicalResult ContractionEmitter::run() {
       rowsInTile = index.mul(rowsInTile, extent);
     }
     sumScratch = kernel.allocateScratch(
-        f32,
+        c.sumType,
         index.mul(rowsInTile, index.constant(panelsInTile * panelWidth())));
   }
   choosePrefetch();
@@ -268,7 +267,7 @@ void ContractionEmitter::emitTile(const Position &dims, Value item) {
   enterPanel(dims, item);
   if (!packedLanes)
     packPanel(kernel, c, dims, panelScratch, zero, first, count, block.vectors,
-              hasPairs());
+              getGroup());
   emitRowBlocks(dims, [&](const Position &at, Value row, int64_t height,
                           Value valid, Value slot) {
     if (hasTiles()) {
@@ -285,7 +284,7 @@ void ContractionEmitter::emitTile(const Position &dims, Value item) {
 void ContractionEmitter::emitDeepTile(const Position &dims, Value firstPanel,
                                       Value endPanel) {
   Value zero = index.constant(0), one = index.constant(1);
-  VectorType type = emitter.vectorType(builder.getF32Type());
+  VectorType type = emitter.vectorType(c.sumType);
   int64_t width = emitter.width();
   auto placeOf = [&](Value slot, int64_t i) {
     return index.add(index.mul(slot, index.constant(panelWidth())),
@@ -316,7 +315,7 @@ void ContractionEmitter::emitDeepTile(const Position &dims, Value firstPanel,
   if (!packedLanes) {
     enterPanel(dims, firstPanel);
     packPanel(kernel, c, dims, panelScratch, zero, first, count, block.vectors,
-              hasPairs());
+              getGroup());
   }
   Value cleared =
       arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));

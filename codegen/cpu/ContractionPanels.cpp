@@ -191,10 +191,23 @@ static bool readsLanesAsOne(const Contraction &contraction) {
   return true;
 }
 
+/// The elements of two or four vectors in turn; of one, itself.
+static Value interleaveAll(OpBuilder &builder, Location loc,
+                           ArrayRef<Value> vectors) {
+  if (vectors.size() == 1)
+    return vectors.front();
+  SmallVector<Value> even, odd;
+  for (auto [i, vector] : llvm::enumerate(vectors))
+    (i % 2 ? odd : even).push_back(vector);
+  return vector::InterleaveOp::create(builder, loc,
+                                      interleaveAll(builder, loc, even),
+                                      interleaveAll(builder, loc, odd));
+}
+
 void mlir::dl::cpu::packPanel(KernelFunction &kernel,
                               const Contraction &contraction, Position dims,
                               Value panel, Value base, Value first, Value count,
-                              int64_t vectors, bool pairs) {
+                              int64_t vectors, int64_t group) {
   OpBuilder &builder = kernel.builder;
   Location loc = kernel.loc;
   ElementEmitter &emitter = kernel.emitter;
@@ -204,35 +217,41 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
   AffineMap map = op.getMatchingIndexingMap(contraction.laneSide);
   Value zero = index.constant(0), one = index.constant(1);
   Value panelWidth = index.constant(vectors * width);
+  if (group <= 2) {
+    SquarePacker squares(kernel, contraction, dims, /*pairs=*/group == 2);
+    if (squares.match())
+      return squares.pack(panel, base, first, count, vectors * width);
+  }
 
-  SquarePacker squares(kernel, contraction, dims, pairs);
-  if (squares.match())
-    return squares.pack(panel, base, first, count, vectors * width);
-
-  bool isLast = false; // an odd contracted position
+  int64_t left = 0; // contracted positions in the last group; 0: another one
   // Copies the lanes at `dims` to panel position `at` of every row.
   auto copyColumn = [&](Value at) {
     std::function<void(size_t, Value)> nest = [&](size_t depth, Value row) {
       if (depth == contraction.reduced.size()) {
-        auto read = [&] {
+        auto readLanes = [&] {
           return emitter.toVector(emitter.read(contraction.laneSide->get(),
                                                emitter.mapPosition(map, dims)));
         };
-        Value vector = read(), lane = at;
-        if (pairs) {
+        SmallVector<Value> read{readLanes()};
+        Value lane = at;
+        if (group > 1) {
           // Lanes that do not count hold anything: their results are not used.
           LaneIndex &last = dims[contraction.reduced.back()];
-          last = index.uniform(index.add(last.base, one));
-          Value next =
-              isLast ? arith::ConstantOp::create(
-                           builder, loc, builder.getZeroAttr(vector.getType()))
-                     : read();
-          vector = vector::InterleaveOp::create(builder, loc, vector, next);
-          lane = index.mul(at, index.constant(2));
+          for (int64_t g = 1; g < group; ++g) {
+            last = index.uniform(index.add(last.base, one));
+            read.push_back(
+                left && g >= left
+                    ? Value(arith::ConstantOp::create(
+                          builder, loc,
+                          builder.getZeroAttr(read.front().getType())))
+                    : readLanes());
+          }
+          lane = index.mul(at, index.constant(group));
         }
+        Value vector = interleaveAll(builder, loc, read);
         Value offset =
             index.add(base, index.add(index.mul(row, panelWidth), lane));
-        if (emitter.mask && !pairs)
+        if (emitter.mask && group == 1)
           vector::MaskedStoreOp::create(builder, loc, panel, ValueRange{offset},
                                         emitter.mask, vector);
         else
@@ -242,9 +261,9 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
       }
       unsigned d = contraction.reduced[depth];
       Value extent = emitter.loopSize(op, d), step = one, limit = extent, odd;
-      bool isPaired = pairs && depth + 1 == contraction.reduced.size();
+      bool isPaired = group > 1 && depth + 1 == contraction.reduced.size();
       if (isPaired) {
-        step = index.constant(2);
+        step = index.constant(group);
         odd = index.rem(extent, step);
         limit = index.sub(extent, odd);
       }
@@ -260,14 +279,14 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
                });
       if (!isPaired || IndexBuilder::getConstant(odd) == 0)
         return;
-      // The last position is paired with zeros.
+      // The last positions are followed by zeros.
       auto ifOp = scf::IfOp::create(builder, loc, index.less(limit, extent),
                                     /*withElseRegion=*/false);
       OpBuilder::InsertionGuard guard(builder);
       builder.setInsertionPointToStart(ifOp.thenBlock());
-      isLast = true;
+      left = IndexBuilder::getConstant(odd).value_or(1);
       enter(limit);
-      isLast = false;
+      left = 0;
     };
     emitter.emitByBorder(op, dims, {}, [&]() -> SmallVector<Value> {
       nest(0, zero);
@@ -300,19 +319,19 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
 
   unsigned last = contraction.lanes.back();
   Value widthValue = index.constant(width);
-  FlatGroup group;
+  FlatGroup flat;
   for (unsigned d : contraction.lanes)
-    group.sizes.push_back(emitter.loopSize(op, d));
+    flat.sizes.push_back(emitter.loopSize(op, d));
   if (contraction.lanes.size() == 1 || readsLanesAsOne(contraction)) {
     emitLoop(builder, loc, zero, count, widthValue, {},
              [&](Value at, ValueRange) -> SmallVector<Value> {
                ElementEmitter::Scope scope(emitter);
-               group.base = index.add(first, at);
+               flat.base = index.add(first, at);
                if (contraction.lanes.size() == 1) {
-                 dims[last] = index.uniform(group.base);
+                 dims[last] = index.uniform(flat.base);
                  dims[last].stride = 1;
                } else {
-                 index.flat = &group;
+                 index.flat = &flat;
                  for (auto [i, d] : llvm::enumerate(contraction.lanes)) {
                    dims[d] = LaneIndex();
                    dims[d].flatPosition = i;
@@ -325,7 +344,7 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
     return;
   }
   // Lanes cross the ends of rows: copy run by run, each within one row.
-  SmallVector<Value> sizes = group.sizes;
+  SmallVector<Value> sizes = flat.sizes;
   auto loop = scf::WhileOp::create(
       builder, loc, TypeRange{index.constant(0).getType()}, ValueRange{zero});
   OpBuilder::InsertionGuard guard(builder);

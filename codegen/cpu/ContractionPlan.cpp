@@ -56,7 +56,7 @@ Value ContractionEmitter::pack(OpOperand *operand, ArrayRef<unsigned> order,
       inner.front() = *position;
     if ((int)d == paired) {
       inner.push_back(*position);
-      tiles.push_back(2);
+      tiles.push_back(getGroup());
     }
   }
   if (inner.front() < 0 || permutation.size() != map.getNumResults())
@@ -65,32 +65,59 @@ Value ContractionEmitter::pack(OpOperand *operand, ArrayRef<unsigned> order,
 }
 
 NarrowProducts ContractionEmitter::chooseProducts() {
-  NarrowProducts possible = kernel.machine.narrowProducts;
-  if (possible == NarrowProducts::Extend || !c.factorType.isBF16() ||
-      emitter.width() != 16)
+  NarrowProducts possible = c.factorType.isBF16()
+                                ? kernel.machine.narrowProducts
+                            : c.isInteger() ? kernel.machine.byteProducts
+                                            : NarrowProducts::Extend;
+  // Vectors of four are products of u8 and s8 alone.
+  if (possible == NarrowProducts::Quads &&
+      (!c.hasUnsignedRows || c.hasUnsignedLanes))
+    possible = NarrowProducts::Pairs;
+  bool fitsVectors =
+      emitter.width() == 16 || (c.isInteger() && emitter.width() == 8 &&
+                                possible != NarrowProducts::Tiles);
+  if (possible == NarrowProducts::Extend || !fitsVectors)
     return NarrowProducts::Extend;
-  // Pairs of contracted positions, and runs of them, lie together in a row.
+  // Groups of contracted positions, and runs of them, lie together in a row.
   unsigned last = c.reduced.back();
-  int64_t extent = staticExtent({last});
+  int64_t extent = staticExtent({last}), group = getGroup(possible);
   if (ShapedType::isDynamic(extent))
     return NarrowProducts::Extend;
   bool isPacked =
       c.lanes.size() == 1 && Contraction::getConstantArgument(op, c.laneSide);
-  if (auto linear = getLinearAccess(kernel, op, c.rowSide))
-    return extent % 2 == 0 && linear->liesAlong(last) ? possible
-                                                      : NarrowProducts::Extend;
-  return StagedOperand::liesAlong(op, c.rowSide, last) &&
-                 (isPacked || extent % 2 == 0)
-             ? possible
-             : NarrowProducts::Extend;
+  if (auto linear = getLinearAccess(kernel, op, c.rowSide)) {
+    if (extent % group == 0 && linear->liesAlong(last))
+      return possible;
+    // Bytes gain enough for a copy of the rows.
+    if (!c.isInteger())
+      return NarrowProducts::Extend;
+  }
+  if (!StagedOperand::liesAlong(op, c.rowSide, last) ||
+      (!isPacked && extent % group))
+    return NarrowProducts::Extend;
+  mustStage = true;
+  return possible;
+}
+
+int64_t ContractionEmitter::getGroup(NarrowProducts how) {
+  switch (how) {
+  case NarrowProducts::Extend:
+    return 1;
+  case NarrowProducts::Pairs:
+    return 2;
+  case NarrowProducts::Quads:
+    return 4;
+  case NarrowProducts::Tiles:
+    return 4 / c.factorBytes();
+  }
 }
 
 Value ContractionEmitter::getPanelExtent(unsigned d) {
   Value extent = emitter.loopSize(op, d);
-  if (!hasPairs() || d != c.reduced.back())
+  if (!hasGroups() || d != c.reduced.back())
     return extent;
-  Value two = index.constant(2);
-  return index.mul(index.ceilDiv(extent, two), two);
+  Value group = index.constant(getGroup());
+  return index.mul(index.ceilDiv(extent, group), group);
 }
 
 //===----------------------------------------------------------------------===//
@@ -218,8 +245,10 @@ void ContractionEmitter::chooseDepth() {
   if (!depthStep)
     return;
   if (c.reduced.size() == 1)
-    depthStep = llvm::alignTo(
-        depthStep, hasTiles() ? kTileDepth : 2 * std::max(unroll, kUnroll));
+    depthStep =
+        llvm::alignTo(depthStep, hasTiles() ? kTileRowBytes / c.factorBytes()
+                                            : std::max<int64_t>(getGroup(), 2) *
+                                                  std::max(unroll, kUnroll));
   if (depthStep >= outer) {
     depthStep = 0;
     return;
@@ -248,8 +277,7 @@ void ContractionEmitter::choosePrefetch() {
       ShapedType::isDynamic(rowCount)
           ? 16
           : std::max<int64_t>(1, llvm::divideCeil(rowCount, block.rows));
-  int64_t stepDepth =
-      hasTiles() ? tiles->getDepth() : unroll * (hasPairs() ? 2 : 1);
+  int64_t stepDepth = hasTiles() ? tiles->getDepth() : unroll * getGroup();
   int64_t lines =
       llvm::divideCeil(stepDepth * panelWidth() * c.factorBytes(), kLineBytes);
   hasSingleBlock = blocks == 1;
@@ -267,7 +295,8 @@ void ContractionEmitter::choosePrefetch() {
 void ContractionEmitter::prepareRows() {
   if (packedRows)
     return;
-  rows = getLinearAccess(kernel, op, c.rowSide);
+  if (!mustStage)
+    rows = getLinearAccess(kernel, op, c.rowSide);
   if (rows)
     return;
   if (!StagedOperand::isPossible(op, c.rowSide)) {
@@ -281,8 +310,8 @@ void ContractionEmitter::prepareRows() {
     extent[d] = index.constant(1);
   if (range)
     extent[rangeLoop] = index.constant(range);
-  staged.emplace(kernel, op, c.rowSide, extent, hasPairs());
-  if (hasPairs() && staticExtent({c.reduced.back()}) % 2)
+  staged.emplace(kernel, op, c.rowSide, extent, getGroup());
+  if (hasGroups() && staticExtent({c.reduced.back()}) % getGroup())
     staged->clear();
   rows = staged->access;
 }

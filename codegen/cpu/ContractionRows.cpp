@@ -178,7 +178,7 @@ static SmallVector<Value> getSizesRead(IndexBuilder &index,
 
 StagedOperand::StagedOperand(KernelFunction &kernel, linalg::GenericOp op,
                              OpOperand *operand, ArrayRef<Value> extent,
-                             bool pairs)
+                             int64_t group)
     : kernel(kernel), op(op), operand(operand) {
   IndexBuilder &index = kernel.emitter.index;
   buffer.sizes = getSizesRead(index, op, operand, extent);
@@ -187,9 +187,9 @@ StagedOperand::StagedOperand(KernelFunction &kernel, linalg::GenericOp op,
   for (size_t d = buffer.sizes.size(); d-- > 0;) {
     buffer.strides[d] = stride;
     Value size = buffer.sizes[d];
-    if (pairs && d + 1 == buffer.sizes.size())
-      size =
-          index.mul(index.ceilDiv(size, index.constant(2)), index.constant(2));
+    if (group > 1 && d + 1 == buffer.sizes.size())
+      size = index.mul(index.ceilDiv(size, index.constant(group)),
+                       index.constant(group));
     stride = index.mul(stride, size);
   }
   elements = stride;

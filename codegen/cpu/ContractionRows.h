@@ -50,11 +50,10 @@ public:
   static bool liesAlong(linalg::GenericOp op, OpOperand *operand,
                         unsigned loop);
 
-  /// Reserves scratch for boxes of `extent`. With `pairs`, the last dimension
-  /// has an even number of elements, the added one being zero, which clear()
-  /// sees to.
+  /// Reserves scratch for boxes of `extent`. The last dimension has a multiple
+  /// of `group` elements, the added ones being zero, which clear() sees to.
   StagedOperand(KernelFunction &kernel, linalg::GenericOp op,
-                OpOperand *operand, ArrayRef<Value> extent, bool pairs = false);
+                OpOperand *operand, ArrayRef<Value> extent, int64_t group = 1);
 
   /// Fills the scratch with zeros.
   void clear();

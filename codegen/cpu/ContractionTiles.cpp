@@ -57,6 +57,13 @@ void ContractionEmitter::flattenRows() {
   flatSlots = count * llvm::alignTo(pitch, block.rows);
 }
 
+TileFactors ContractionEmitter::getTileFactors() {
+  if (!c.isInteger())
+    return {};
+  return {1, c.hasUnsignedRows ? (c.hasUnsignedLanes ? "tdpbuud" : "tdpbusd")
+                               : (c.hasUnsignedLanes ? "tdpbsud" : "tdpbssd")};
+}
+
 void ContractionEmitter::prepareTiles() {
   int64_t count = block.rows;
   if (rowLoop < 0) {
@@ -68,7 +75,7 @@ void ContractionEmitter::prepareTiles() {
   }
   tiles.emplace(kernel, count, block.vectors,
                 *IndexBuilder::getConstant(reduced.back().extent),
-                depthStep && reduced.size() == 1);
+                depthStep && reduced.size() == 1, getTileFactors());
   hasWholeBlocks = rowLoop < 0;
   if (rowLoop >= 0 && flat.outerLoop < 0) {
     int64_t extent = staticExtent({(unsigned)rowLoop});

@@ -268,6 +268,15 @@ SmallVector<Element> ElementEmitter::emitBody(linalg::GenericOp op,
         values[indexOp.getResult()] = indexElement(dims[indexOp.getDim()]);
         positions[indexOp.getResult()] = dims[indexOp.getDim()];
       } else if (auto extract = dyn_cast<tensor::ExtractOp>(inner)) {
+        if (auto byte = extract.getIndices().size() == 1
+                            ? extract.getIndices()[0]
+                                  .getDefiningOp<arith::IndexCastUIOp>()
+                            : arith::IndexCastUIOp())
+          if (Element found = lookUp(extract.getTensor(), get(byte.getIn()));
+              found.value) {
+            values[extract.getResult()] = found;
+            continue;
+          }
         Position at;
         for (Value i : extract.getIndices())
           at.push_back(positions.count(i) ? positions[i] : toIndex(get(i)));

@@ -152,6 +152,8 @@ public:
   IRMapping scalars;
   /// Lanes that count (vector<Wxi1>), or null for all.
   Value mask;
+  /// Whether the CPU permutes bytes across a vector (AVX512-VBMI).
+  bool permutesBytes = false;
 
   IndexBuilder index;
   OpBuilder &builder;
@@ -165,6 +167,9 @@ private:
   };
 
   Element compute(Value tensor, ArrayRef<LaneIndex> position);
+  /// Elements of a table of all bytes by permutations of registers; a null
+  /// value where this is no such table, or the CPU does not.
+  Element lookUp(Value table, Element byte);
   Element readGeneric(linalg::GenericOp op, unsigned result,
                       ArrayRef<LaneIndex> position);
   Element readList(tensor::FromElementsOp op, ArrayRef<LaneIndex> position);

@@ -5,6 +5,7 @@
 
 #include "codegen/cpu/ElementEmitter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -146,6 +147,13 @@ Value ElementEmitter::toByte(const Element &element) {
                          builder, loc, typeOf(builder.getI8Type()), value));
 }
 
+/// Whether a mask lets the first lane through alone. LLVM 22 stores all bytes
+/// of an element of such a mask that is truncated before.
+static bool isFirstLane(Value mask) {
+  auto op = mask.getDefiningOp<vector::CreateMaskOp>();
+  return op && IndexBuilder::getConstant(op.getOperand(0)) == 1;
+}
+
 void ElementEmitter::write(const Buffer &buffer, ArrayRef<LaneIndex> position,
                            Element element) {
   LaneIndex offset = linearize(index, buffer, position);
@@ -160,7 +168,11 @@ void ElementEmitter::write(const Buffer &buffer, ArrayRef<LaneIndex> position,
   }
   Value vector = toVector(element);
   if (!offset.lanes && offset.stride == 1) {
-    if (mask)
+    if (mask && isFirstLane(mask))
+      memref::StoreOp::create(
+          builder, loc, vector::ExtractOp::create(builder, loc, vector, 0),
+          buffer.memory, ValueRange{offset.base});
+    else if (mask)
       vector::MaskedStoreOp::create(builder, loc, buffer.memory,
                                     ValueRange{offset.base}, mask, vector);
     else
@@ -203,4 +215,44 @@ void ElementEmitter::emitLanes(Value lower, Value upper,
       builder, loc, vectorType(builder.getI1Type()), ValueRange{rest});
   body(limit);
   mask = Value();
+}
+
+Element ElementEmitter::lookUp(Value table, Element byte) {
+  constexpr int64_t kValues = 256, kBytes = 64; // of a register
+  auto type = cast<RankedTensorType>(table.getType());
+  auto buffer = buffers.find(table);
+  if (!permutesBytes || !byte.isVector || buffer == buffers.end() ||
+      width() > kBytes || type.getRank() != 1 ||
+      type.getDimSize(0) != kValues || !type.getElementType().isInteger(8) ||
+      !getElementTypeOrSelf(byte.value.getType()).isInteger(8) ||
+      buffer->second.offset)
+    return {};
+  auto whole = VectorType::get({kBytes}, builder.getI8Type());
+  auto resize = [&](Value vector, int64_t size) -> Value {
+    SmallVector<int64_t> lanes;
+    for (int64_t i = 0; i < size; ++i)
+      lanes.push_back(i < width() ? i : vector::ShuffleOp::kPoisonIndex);
+    return vector::ShuffleOp::create(builder, loc, vector, vector, lanes);
+  };
+  Value at = resize(byte.value, kBytes);
+  // Seven bits choose among two registers, the eighth between two such pairs.
+  auto choose = [&](int64_t half) -> Value {
+    auto load = [&](int64_t part) -> Value {
+      return vector::LoadOp::create(
+          builder, loc, whole, buffer->second.memory,
+          ValueRange{index.constant((2 * half + part) * kBytes)});
+    };
+    return LLVM::CallIntrinsicOp::create(
+               builder, loc, whole,
+               builder.getStringAttr("llvm.x86.avx512.vpermi2var.qi.512"),
+               ValueRange{load(0), at, load(1)})
+        .getResult(0);
+  };
+  Value low = choose(0), high = choose(1);
+  Value zero =
+      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(whole));
+  Value isHigh =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, at, zero);
+  Value found = arith::SelectOp::create(builder, loc, isHigh, high, low);
+  return {resize(found, width()), true};
 }

@@ -4,8 +4,10 @@
 #include "codegen/cpu/Lowering.h"
 #include "codegen/cpu/MathExpansion.h"
 #include "codegen/cpu/RewriteOps.h"
+#include "codegen/cpu/RoundToInteger.h"
 
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
@@ -77,7 +79,7 @@ public:
     return "expand math functions, and types that the CPU does not compute in";
   }
   void getDependentDialects(DialectRegistry &registry) const override {
-    registry.insert<arith::ArithDialect, math::MathDialect,
+    registry.insert<arith::ArithDialect, LLVM::LLVMDialect, math::MathDialect,
                     vector::VectorDialect, x86vector::X86VectorDialect>();
   }
 
@@ -85,6 +87,7 @@ public:
     RewritePatternSet patterns(context);
     populateMathExpansionPatterns(patterns, hasScaling);
     arith::populateCeilFloorDivExpandOpsPatterns(patterns);
+    populateRoundToIntegerPatterns(patterns);
     patterns
         .add<CompareAndSelect<arith::MaximumFOp, arith::CmpFPredicate::OGT>,
              CompareAndSelect<arith::MinimumFOp, arith::CmpFPredicate::OLT>>(
@@ -107,8 +110,8 @@ public:
 private:
   static bool isExpanded(Operation *op) {
     return isa<math::MathDialect>(op->getDialect()) ||
-           isa<arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp>(
-               op) ||
+           isa<arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp,
+               arith::FPToSIOp>(op) ||
            passesOverNaN(op);
   }
 

@@ -35,6 +35,7 @@ static const Generator &chooseGenerator(func::FuncOp source,
   static const Generator attention{"attention", emitAttentionKernel},
       winograd{"winograd", emitWinogradKernel},
       contraction{"contraction", emitContractionKernel},
+      blockMatmul{"block_matmul", emitBlockMatmulKernel},
       window{"window", emitWindowKernel},
       transpose{"transpose", emitTransposeKernel}, tree{"tree", emitTreeKernel},
       fourier{"fourier", emitFourierKernel}, loop{"loop", emitLoopKernel};
@@ -42,6 +43,7 @@ static const Generator &chooseGenerator(func::FuncOp source,
          : isAttentionKernel(source)                 ? attention
          : isWinogradKernel(source, machine, choice) ? winograd
          : isContractionKernel(source)               ? contraction
+         : isBlockMatmulKernel(source)               ? blockMatmul
          : isWindowKernel(source)                    ? window
          : isTransposeKernel(source, machine)        ? transpose
          : isTreeKernel(source, machine)             ? tree
@@ -112,6 +114,8 @@ struct GenerateKernelsPass
     lanes = machine.vectorLanes;
     registers = machine.vectorRegisters;
     products = machine.narrowProducts;
+    bytes = machine.byteProducts;
+    permutes = machine.permutesBytes;
   }
 
   StringRef getArgument() const override { return "cpu-generate-kernels"; }
@@ -128,6 +132,8 @@ struct GenerateKernelsPass
     machine.vectorLanes = lanes;
     machine.vectorRegisters = registers;
     machine.narrowProducts = products;
+    machine.byteProducts = bytes;
+    machine.permutesBytes = permutes;
     ChoiceHooks hooks;
     std::string error;
     std::optional<KernelChoice> forced = parseChoice(choice, error);
@@ -153,6 +159,18 @@ struct GenerateKernelsPass
           clEnumValN(NarrowProducts::Extend, "extend", "in f32"),
           clEnumValN(NarrowProducts::Pairs, "pairs", "by AVX512-BF16"),
           clEnumValN(NarrowProducts::Tiles, "tiles", "by AMX"))};
+  Option<NarrowProducts> bytes{
+      *this, "bytes", llvm::cl::desc("how products of bytes are made"),
+      llvm::cl::init(NarrowProducts::Extend),
+      llvm::cl::values(
+          clEnumValN(NarrowProducts::Extend, "extend", "in i32"),
+          clEnumValN(NarrowProducts::Pairs, "pairs", "in pairs, by AVX2"),
+          clEnumValN(NarrowProducts::Quads, "quads", "by VNNI"),
+          clEnumValN(NarrowProducts::Tiles, "tiles", "by AMX-INT8"))};
+  Option<bool> permutes{
+      *this, "permutes",
+      llvm::cl::desc("look up bytes by permutations (AVX512-VBMI)"),
+      llvm::cl::init(false)};
   Option<std::string> choice{
       *this, "choice",
       llvm::cl::desc("decisions about every kernel, where they are legal: "

@@ -16,9 +16,11 @@ class Pass;
 
 namespace mlir::dl::cpu {
 
-/// How products of bf16 are made: in f32; by instructions that add pairs of
-/// products to an f32 (AVX512-BF16); or by tile registers (AMX).
-enum class NarrowProducts { Extend, Pairs, Tiles };
+/// How products of narrow factors are made: in the type of the sums; by
+/// instructions that add pairs of products (of bf16: AVX512-BF16; of bytes,
+/// extended to 16 bits: AVX2 and AVX512-BW) or four (u8 times s8: AVX-VNNI and
+/// AVX512-VNNI) to a sum; or by tile registers (AMX).
+enum class NarrowProducts { Extend, Pairs, Quads, Tiles };
 
 /// Properties of the machine that strategies choose by.
 struct MachineModel {
@@ -26,7 +28,9 @@ struct MachineModel {
   int64_t vectorRegisters = 32;
   int64_t l1Bytes = 32 << 10; // data cache of a core
   int64_t l2Bytes = 1 << 20;  // cache of a core
-  NarrowProducts narrowProducts = NarrowProducts::Extend;
+  NarrowProducts narrowProducts = NarrowProducts::Extend; // of bf16
+  NarrowProducts byteProducts = NarrowProducts::Extend;
+  bool permutesBytes = false; // AVX512-VBMI
 };
 
 /// Generates every `dl.kernel` function on tensors of a module; failure is

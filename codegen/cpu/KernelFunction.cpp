@@ -22,6 +22,7 @@ KernelFunction::KernelFunction(func::FuncOp source, const MachineModel &machine,
     : source(source), machine(machine), choice(choice),
       builder(source.getContext()), loc(source.getLoc()),
       emitter(builder, loc, machine.vectorLanes) {
+  emitter.permutesBytes = machine.permutesBytes;
   MLIRContext *context = source.getContext();
   Type pointer = LLVM::LLVMPointerType::get(context);
   Type indexType = builder.getIndexType();
@@ -294,11 +295,13 @@ LogicalResult KernelFunction::packOperands() {
       if (pack.transformed)
         operand.set(dl::WinogradFilterOp::create(
             at, op.getLoc(), pack.transformed, operand.get(), pack.stride));
-      operand.set(
-          dl::PackOp::create(at, op.getLoc(), pack.type, operand.get(),
-                             at.getDenseI64ArrayAttr(pack.outerPermutation),
-                             at.getDenseI64ArrayAttr(pack.innerDimensions),
-                             at.getDenseI64ArrayAttr(pack.tiles)));
+      // Kernels have no unsigned types.
+      Type element = getElementTypeOrSelf(operand.get().getType());
+      operand.set(dl::PackOp::create(
+          at, op.getLoc(), pack.type.clone(element), operand.get(),
+          at.getDenseI64ArrayAttr(pack.outerPermutation),
+          at.getDenseI64ArrayAttr(pack.innerDimensions),
+          at.getDenseI64ArrayAttr(pack.tiles)));
     }
     argument.setType(pack.type);
   }

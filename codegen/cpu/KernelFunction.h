@@ -125,9 +125,11 @@ LogicalResult emitWinogradKernel(KernelFunction &kernel);
 LogicalResult emitTransposeKernel(KernelFunction &kernel);
 LogicalResult emitTreeKernel(KernelFunction &kernel);
 LogicalResult emitFourierKernel(KernelFunction &kernel);
+LogicalResult emitBlockMatmulKernel(KernelFunction &kernel);
 
 /// Whether the source function has the form that the strategy is for.
 bool isContractionKernel(func::FuncOp source);
+bool isBlockMatmulKernel(func::FuncOp source);
 bool isAttentionKernel(func::FuncOp source);
 bool isWindowKernel(func::FuncOp source);
 bool isTransposeKernel(func::FuncOp source, const MachineModel &machine);

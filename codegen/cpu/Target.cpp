@@ -17,37 +17,18 @@ namespace dl::cpu {
 // What generated code profits from. Features that only hold special
 // instructions (encryption) are left out, so that the runtime has less to
 // check. Sorted.
-static constexpr StringLiteral kUsedFeatures[] = {"amx-bf16",
-                                                  "amx-tile",
-                                                  "avx",
-                                                  "avx2",
-                                                  "avx512bf16",
-                                                  "avx512bitalg",
-                                                  "avx512bw",
-                                                  "avx512cd",
-                                                  "avx512dq",
-                                                  "avx512f",
-                                                  "avx512fp16",
-                                                  "avx512ifma",
-                                                  "avx512vbmi",
-                                                  "avx512vbmi2",
-                                                  "avx512vl",
-                                                  "avx512vnni",
-                                                  "avx512vpopcntdq",
-                                                  "avxneconvert",
-                                                  "avxvnni",
-                                                  "avxvnniint8",
-                                                  "bmi",
-                                                  "bmi2",
-                                                  "f16c",
-                                                  "fma",
-                                                  "lzcnt",
-                                                  "movbe",
-                                                  "popcnt",
-                                                  "sse3",
-                                                  "sse4.1",
-                                                  "sse4.2",
-                                                  "ssse3"};
+static constexpr StringLiteral kUsedFeatures[] = {
+    "amx-bf16",     "amx-int8",   "amx-tile",
+    "avx",          "avx2",       "avx512bf16",
+    "avx512bitalg", "avx512bw",   "avx512cd",
+    "avx512dq",     "avx512f",    "avx512fp16",
+    "avx512ifma",   "avx512vbmi", "avx512vbmi2",
+    "avx512vl",     "avx512vnni", "avx512vpopcntdq",
+    "avxneconvert", "avxvnni",    "avxvnniint8",
+    "bmi",          "bmi2",       "f16c",
+    "fma",          "lzcnt",      "movbe",
+    "popcnt",       "sse3",       "sse4.1",
+    "sse4.2",       "ssse3"};
 
 bool CpuTarget::has(StringRef feature) const {
   return llvm::is_contained(features, feature);

@@ -11,21 +11,24 @@
 using namespace mlir;
 using namespace mlir::dl::cpu;
 
-constexpr int64_t kConfigBytes = 64, kRowBytes = 64;
+constexpr int64_t kConfigBytes = 64, kRowBytes = kTileRowBytes;
 /// Where a configuration holds the registers' bytes in a row, and their rows.
 constexpr int64_t kWidthsAt = 16, kRowsAt = 48;
 /// Registers 0 to 3 hold sums, the others factors.
 constexpr int kFactors = 4;
 
 TileRegisters::TileRegisters(KernelFunction &kernel, int64_t rows,
-                             int64_t laneTiles, int64_t run, bool isDivided)
+                             int64_t laneTiles, int64_t run, bool isDivided,
+                             TileFactors factors)
     : kernel(kernel), builder(kernel.builder), index(kernel.emitter.index),
-      loc(kernel.loc), rowTiles(llvm::divideCeil(rows, kTileRows)),
-      laneTiles(laneTiles), fullRows(std::min(rows, kTileRows)) {
-  depth = run ? std::min(run, kTileDepth) : kTileDepth;
+      loc(kernel.loc), factors(factors),
+      rowTiles(llvm::divideCeil(rows, kTileRows)), laneTiles(laneTiles),
+      fullRows(std::min(rows, kTileRows)) {
+  int64_t most = factors.getDepth();
+  depth = run ? std::min(run, most) : most;
   lastDepth = run % depth;
-  if (lastDepth && !isDivided && hasEqualSteps(run)) {
-    depth = run / (int64_t)llvm::divideCeil(run, kTileDepth);
+  if (lastDepth && !isDivided && hasEqualSteps(run, factors)) {
+    depth = run / (int64_t)llvm::divideCeil(run, most);
     lastDepth = 0;
   }
   config = createConfig();
@@ -33,9 +36,9 @@ TileRegisters::TileRegisters(KernelFunction &kernel, int64_t rows,
     partConfig = createConfig();
 }
 
-bool TileRegisters::hasEqualSteps(int64_t run) {
-  int64_t steps = llvm::divideCeil(run, kTileDepth);
-  return run > 0 && run % (2 * steps) == 0;
+bool TileRegisters::hasEqualSteps(int64_t run, TileFactors factors) {
+  int64_t steps = llvm::divideCeil(run, factors.getDepth());
+  return run > 0 && run % (factors.getGroup() * steps) == 0;
 }
 
 //===----------------------------------------------------------------------===//
@@ -86,8 +89,8 @@ Value TileRegisters::createConfig() {
     int64_t size = i && lastDepth ? lastDepth : depth;
     int rowTile = kFactors + (lastDepth ? 2 * i : i);
     int laneTile = lastDepth ? rowTile + 1 : rowTile + 2;
-    set(rowTile, fullRows, 2 * size);
-    set(laneTile, size / 2, kRowBytes);
+    set(rowTile, fullRows, factors.bytes * size);
+    set(laneTile, size / factors.getGroup(), kRowBytes);
   }
   auto type = VectorType::get({kConfigBytes}, builder.getI8Type());
   Value value = arith::ConstantOp::create(
@@ -111,8 +114,9 @@ void TileRegisters::release() { call("tilerelease", {}); }
 
 void TileRegisters::emitStep(int64_t rowTiles, const TileOperands &operands,
                              Value rowAt, Value laneAt, bool isLast) {
-  Value rowStride = toBytes(operands.rowStep, 2);
-  Value laneStride = toBytes(index.constant(laneTiles * 2 * kTileRows), 2);
+  int64_t lanes = factors.getGroup() * kTileRows; // factors in a row
+  Value rowStride = toBytes(operands.rowStep, factors.bytes);
+  Value laneStride = toBytes(index.constant(laneTiles * lanes), factors.bytes);
   auto load = [&](int tile, Value memory, Value at, Value stride) {
     call("tileloadd64", {number(tile), pointerTo(memory, at), stride});
   };
@@ -121,11 +125,11 @@ void TileRegisters::emitStep(int64_t rowTiles, const TileOperands &operands,
     load(tile, operands.rows, index.add(rowAt, offset), rowStride);
   };
   auto loadLanes = [&](int tile, int64_t j) {
-    load(tile, operands.panel,
-         index.add(laneAt, index.constant(j * 2 * kTileRows)), laneStride);
+    load(tile, operands.panel, index.add(laneAt, index.constant(j * lanes)),
+         laneStride);
   };
   auto multiply = [&](int sum, int rows, int lanes) {
-    call("tdpbf16ps", {number(sum), number(rows), number(lanes)});
+    call(factors.instruction, {number(sum), number(rows), number(lanes)});
   };
   if (!lastDepth) {
     for (int64_t r = 0; r < rowTiles; ++r)

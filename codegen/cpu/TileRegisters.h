@@ -1,10 +1,11 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Products of blocks in tile registers (AMX): factors of bf16, sums in f32. A
-// register holds up to 16 rows of 64 bytes. A block is up to 2 x 2 registers of
-// sums, 16 rows and 16 lanes each; a step multiplies up to 32 contracted
-// positions of rows with as many of lanes, in pairs.
+// Products of blocks in tile registers (AMX): factors of bf16, sums in f32, or
+// factors of a byte, sums in i32. A register holds up to 16 rows of 64 bytes. A
+// block is up to 2 x 2 registers of sums, 16 rows and 16 lanes each; a step
+// multiplies up to 32 (64) contracted positions of rows with as many of lanes,
+// in pairs (fours).
 //
 // Registers are named by number, so that LLVM neither allocates them nor
 // configures them. See "Intel Architecture Instruction Set Extensions
@@ -24,18 +25,29 @@ struct ReducedLoop {
   Value extent, rowStride, laneStride;
 };
 
-/// Rows of a register, and bf16 in a row.
-constexpr int64_t kTileRows = 16, kTileDepth = 32;
+/// Rows of a register, bytes of a row, and bf16 in one.
+constexpr int64_t kTileRows = 16, kTileRowBytes = 64, kTileDepth = 32;
+
+/// What is multiplied: bytes of a factor, and the instruction.
+struct TileFactors {
+  int64_t bytes = 2;
+  StringRef instruction = "tdpbf16ps";
+
+  /// Factors that lie in the place of a sum.
+  int64_t getGroup() const { return 4 / bytes; }
+  /// Contracted positions in a row of a register.
+  int64_t getDepth() const { return kTileRowBytes / bytes; }
+};
 
 /// Where the operands of a block's product lie; positions and strides are in
 /// elements.
 struct TileOperands {
-  /// Rows of bf16: element `base` of `rows` is the first one's first, `step`
+  /// Rows of factors: element `base` of `rows` is the first one's first, `step`
   /// are from one to the next; the innermost loop goes along them one by one.
   Value rows, rowBase, rowStep;
-  /// A panel: for each pair of contracted positions, the lanes' pairs.
+  /// A panel: for each group of contracted positions, the lanes' groups.
   Value panel, panelBase;
-  /// Sums of f32, from element `sumBase` on, `sumStep` from one row to the
+  /// Sums, from element `sumBase` on, `sumStep` from one row to the
   /// next. With `accumulates`, they start from what is there.
   Value sums, sumBase, sumStep;
   bool accumulates = false;
@@ -49,14 +61,14 @@ struct TileOperands {
 class TileRegisters {
 public:
   /// Blocks of `rows` (at most 32) rows and `laneTiles` registers of lanes. The
-  /// innermost contracted loop has `run` positions, an even number; with
+  /// innermost contracted loop has `run` positions, whole groups; with
   /// `isDivided`, it may begin and end at any multiple of a step. 0 for a run
   /// means that it has whole steps, as many as are asked for at run time.
   TileRegisters(KernelFunction &kernel, int64_t rows, int64_t laneTiles,
-                int64_t run, bool isDivided = false);
+                int64_t run, bool isDivided = false, TileFactors factors = {});
 
   /// Whether a run divides into steps of one size.
-  static bool hasEqualSteps(int64_t run);
+  static bool hasEqualSteps(int64_t run, TileFactors factors = {});
 
   int64_t getDepth() const { return depth; }
 
@@ -85,6 +97,7 @@ private:
   OpBuilder &builder;
   IndexBuilder &index;
   Location loc;
+  TileFactors factors;
   int64_t rowTiles, laneTiles, fullRows;
   int64_t depth, lastDepth = 0; // positions of a step, of the last one
   Value config, partConfig;

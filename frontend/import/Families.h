@@ -24,6 +24,7 @@ void addRegionRules(RuleTable &table);
 void addSamplingRules(RuleTable &table);
 /// Contraction.
 void addConvolutionRules(RuleTable &table);
+void addContribQuantizationRules(RuleTable &table);
 void addDeterminantRules(RuleTable &table);
 void addEinsumRules(RuleTable &table);
 void addMelWeightRules(RuleTable &table);

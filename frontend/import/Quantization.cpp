@@ -3,6 +3,7 @@
 
 // Conversion to and from 8 and 16-bit integers, and products of them in i32.
 
+#include "frontend/import/Quantization.h"
 #include "frontend/import/Arithmetic.h"
 #include "frontend/import/Families.h"
 #include "frontend/import/Matmul.h"
@@ -55,11 +56,8 @@ static Value spread(NodeContext &context, Value parameter, Value x,
                                   axis);
 }
 
-/// round(value / scale) + zero point, within the range of an integer or narrow
-/// float type. `value` and `scale` are floats; the zero point may be null. The
-/// quotient is one of `precision`.
-static Value quantize(NodeContext &context, Value value, Value scale,
-                      Value zeroPoint, Type target, Type precision) {
+Value frontend::quantize(NodeContext &context, Value value, Value scale,
+                         Value zeroPoint, Type target, Type precision) {
   Arithmetic math(context);
   Type f32 = context.builder.getF32Type();
   Value result = math.div(context.cast(value, f32), context.cast(scale, f32));
@@ -101,7 +99,7 @@ static Type getQuantizedType(NodeContext &context, Type type) {
   return Type();
 }
 
-static LogicalResult importQuantizeLinear(NodeContext &context) {
+LogicalResult frontend::importQuantizeLinear(NodeContext &context) {
   Value x = context.input(0), zeroPoint = context.input(2);
   Type type = context.builder.getIntegerType(8, /*isSigned=*/false);
   if (int64_t given = context.getInt("output_dtype", 0))
@@ -130,8 +128,7 @@ static LogicalResult importQuantizeLinear(NodeContext &context) {
       quantize(context, x, scale, zeroPoint, type, precision));
 }
 
-/// value - zero point, in i32.
-static Value center(NodeContext &context, Value value, Value zeroPoint) {
+Value frontend::center(NodeContext &context, Value value, Value zeroPoint) {
   Type i32 = context.builder.getI32Type();
   value = context.cast(value, i32);
   return zeroPoint
@@ -139,7 +136,15 @@ static Value center(NodeContext &context, Value value, Value zeroPoint) {
              : value;
 }
 
-static LogicalResult importDequantizeLinear(NodeContext &context) {
+Value frontend::dequantize(NodeContext &context, Value value, Value scale,
+                           Value zeroPoint) {
+  Type f32 = context.builder.getF32Type();
+  return Arithmetic(context).mul(
+      context.cast(center(context, value, zeroPoint), f32),
+      context.cast(scale, f32));
+}
+
+LogicalResult frontend::importDequantizeLinear(NodeContext &context) {
   Arithmetic math(context);
   Value x = context.input(0), zeroPoint = context.input(2);
   Type type = NodeContext::elementType(context.input(1));
@@ -245,4 +250,5 @@ void frontend::addQuantizationRules(RuleTable &table) {
   };
   for (auto [op, rule] : rules)
     table.add(op, rule);
+  addContribQuantizationRules(table);
 }

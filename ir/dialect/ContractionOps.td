@@ -12,14 +12,15 @@ def Dl_MatmulOp : Dl_PureOp<"matmul", "Contraction", [Dl_InferTypes]> {
     `result[.., m, n] = sum over k of lhs[.., m, k] * rhs[.., k, n]`; the leading
     dimensions are broadcast as in `dl.add`. Float products are summed in at least
     the precision of f32. With `wide`, products of a narrower type than f32 give
-    their f32 sums as they are.
+    their f32 sums as they are, and products of 8-bit integers, of any signs, their
+    sums in i32, exact as long as these do not overflow.
 
     Constraints:
     - (C1) the operands have rank 2 or more
-    - (C2) the operands have one element type
+    - (C2) the operands have one element type, or with `wide` both 8-bit integers
     - (C3) the contracted dimensions agree
     - (C4) the leading dimensions broadcast
-    - (C5) with `wide`, the operands are floats narrower than f32
+    - (C5) with `wide`, the operands are floats narrower than f32 or 8-bit integers
 
     Example: `%r = dl.matmul %a, %b : (tensor<8x2x3xf32>, tensor<3x4xf32>) -> tensor<8x2x4xf32>`
   }];
@@ -27,6 +28,38 @@ def Dl_MatmulOp : Dl_PureOp<"matmul", "Contraction", [Dl_InferTypes]> {
                    UnitAttr:$wide);
   let results = (outs Dl_Tensor:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
+}
+
+def Dl_BlockMatmulOp : Dl_PureOp<"block_matmul", "Contraction", [Dl_InferTypes]> {
+  let summary = "products with a matrix of few bits an element, with a scale for each block";
+  let description = [{
+    `result[.., m, n] = sum over k of lhs[.., m, k] * w[n, k]`, where `w[n, k] =
+    (q[n, k] - zero_points[n, b]) * scales[n, b]` and b is the block that k stands in.
+    `weights` is [N, blocks, bytes]: a byte holds `8 / bits` unsigned values q, the
+    first one in its lowest bits, so that a block has `bytes * 8 / bits` of them; the
+    last block may reach beyond K. A single zero point is that of all blocks.
+
+    Constraints:
+    - (C1) `lhs` is f32, of rank 2 or more
+    - (C2) `weights` is a static tensor of ui8, of rank 3
+    - (C3) `bits` is 2, 4 or 8
+    - (C4) `scales` is f32, [N, blocks]
+    - (C5) `zero_points` is ui8, of rank 0 or [N, blocks]
+    - (C6) K is static, and needs all of the blocks
+
+    Example: `%r = dl.block_matmul %x, %w, %s, %z {bits = 4 : i64} : (tensor<1x64xf32>, tensor<48x2x16xui8>, tensor<48x2xf32>, tensor<ui8>) -> tensor<1x48xf32>`
+  }];
+  let arguments = (ins Dl_NumberTensor:$lhs, Dl_NumberTensor:$weights,
+                   Dl_NumberTensor:$scales, Dl_NumberTensor:$zero_points,
+                   I64Attr:$bits);
+  let results = (outs Dl_Tensor:$result);
+  let assemblyFormat = "$lhs `,` $weights `,` $scales `,` $zero_points attr-dict `:` functional-type(operands, results)";
+  let extraClassDeclaration = [{
+    /// The contracted positions of a block.
+    int64_t getBlockSize() {
+      return getWeights().getType().getDimSize(2) * 8 / (int64_t)getBits();
+    }
+  }];
 }
 
 def Dl_ConvOp : Dl_PureOp<"conv", "Contraction", [Dl_InferTypes]> {
@@ -37,19 +70,20 @@ def Dl_ConvOp : Dl_PureOp<"conv", "Contraction", [Dl_InferTypes]> {
     zero. Channel group g of the result reads channel group g of the input. With
     `channels_last`, the input is [N, spatial.., C], `filter` [window.., C / groups,
     M], the result [N, spatial.., M]; below, C and M stand for these dimensions.
-    With `wide`, the result is f32, the sums as they are, as in `dl.matmul`.
+    With `wide`, the result is f32 or i32, the sums as they are, as in `dl.matmul`.
     Size of a spatial dimension:
     `(size + low + high - (window - 1) * dilation - 1) / stride + 1`, rounded down.
 
     Constraints:
     - (C1) `input` and `filter` have one rank of 3 or more
-    - (C2) `input` and `filter` have one element type
+    - (C2) `input` and `filter` have one element type, or with `wide` both 8-bit
+      integers
     - (C3) `strides` and `dilations` are positive, `pads_low` and `pads_high` not
       negative, with a value for each spatial dimension
     - (C4) `groups` is positive and divides M
     - (C5) C is `groups` times the channels of `filter`
     - (C6) a window, with its dilation, is not larger than the padded input
-    - (C7) with `wide`, the operands are floats narrower than f32
+    - (C7) with `wide`, the operands are floats narrower than f32 or 8-bit integers
 
     Example: `%r = dl.conv %x, %w {strides = array<i64: 1, 1>, pads_low = array<i64: 1, 1>, pads_high = array<i64: 1, 1>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x3x8x8xf32>, tensor<16x3x3x3xf32>) -> tensor<1x16x8x8xf32>`
   }];

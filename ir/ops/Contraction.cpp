@@ -9,17 +9,25 @@ using namespace mlir::dl;
 #define GET_OP_CLASSES
 #include "ir/dialect/ContractionOps.cpp.inc"
 
-/// The element type of the sums of products of `type`: f32 if `wide`. Null, and
-/// reported as constraint `code`, where that is no wider type.
+/// Whether operands of these element types are multiplied with one another.
+static bool haveFactors(Type a, Type b, bool wide) {
+  return a == b || (wide && isa<IntegerType>(a) && isa<IntegerType>(b) &&
+                    a.getIntOrFloatBitWidth() == b.getIntOrFloatBitWidth());
+}
+
+/// The element type of the sums of products of `type`: f32 or i32 if `wide`.
+/// Null, and reported as constraint `code`, where that is no wider type.
 static Type inferSumType(Reporter &report, StringRef code, Type type,
                          bool wide) {
   if (!wide)
     return type;
+  if (isa<IntegerType>(type) && type.getIntOrFloatBitWidth() == 8)
+    return IntegerType::get(type.getContext(), 32);
   auto narrow = dyn_cast<FloatType>(type);
   if (!narrow || narrow.getWidth() >= 32) {
     (void)report.fail(code,
                       " expected operands of a float type narrower than "
-                      "f32, found ",
+                      "f32 or of 8-bit integers, found ",
                       type);
     return {};
   }
@@ -40,7 +48,8 @@ LogicalResult MatmulOp::inferReturnTypes(MLIRContext *,
   if (lhs.getRank() < 2 || rhs.getRank() < 2)
     return report.fail("(C1) expected operands of rank 2 or more, found ", lhs,
                        " and ", rhs);
-  if (lhs.getElementType() != rhs.getElementType())
+  if (!haveFactors(lhs.getElementType(), rhs.getElementType(),
+                   adaptor.getWide()))
     return report.fail("(C2) expected one element type, found ",
                        lhs.getElementType(), " and ", rhs.getElementType());
   auto a = getKnownDims(report, adaptor.getLhs());
@@ -67,6 +76,53 @@ LogicalResult MatmulOp::inferReturnTypes(MLIRContext *,
 }
 
 //===----------------------------------------------------------------------===//
+// BlockMatmulOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult BlockMatmulOp::inferReturnTypes(MLIRContext *,
+                                              std::optional<Location> location,
+                                              Adaptor adaptor,
+                                              SmallVectorImpl<Type> &types) {
+  Reporter report(location, getOperationName());
+  RankedTensorType lhs = typeOf(adaptor.getLhs()),
+                   weights = typeOf(adaptor.getWeights()),
+                   scales = typeOf(adaptor.getScales()),
+                   zeroPoints = typeOf(adaptor.getZeroPoints());
+  if (lhs.getRank() < 2 || !lhs.getElementType().isF32())
+    return report.fail("(C1) expected lhs of f32 of rank 2 or more, found ",
+                       lhs);
+  if (weights.getRank() != 3 ||
+      !weights.getElementType().isUnsignedInteger(8) ||
+      !weights.hasStaticShape())
+    return report.fail("(C2) expected static weights of ui8 of rank 3, found ",
+                       weights);
+  int64_t bits = adaptor.getBits();
+  if (bits != 2 && bits != 4 && bits != 8)
+    return report.fail("(C3) expected 2, 4 or 8 bits, found ", bits);
+  ArrayRef<int64_t> blocks = weights.getShape().take_front(2);
+  if (!scales.getElementType().isF32() || scales.getShape() != blocks)
+    return report.fail("(C4) expected scales of f32 for each block of ",
+                       weights, ", found ", scales);
+  if (!zeroPoints.getElementType().isUnsignedInteger(8) ||
+      (zeroPoints.getRank() != 0 && zeroPoints.getShape() != blocks))
+    return report.fail("(C5) expected zero points of ui8, one or one for each "
+                       "block of ",
+                       weights, ", found ", zeroPoints);
+  int64_t depth = lhs.getShape().back(),
+          size = weights.getDimSize(2) * 8 / bits;
+  if (ShapedType::isDynamic(depth) || size == 0 ||
+      llvm::divideCeil(depth, size) != static_cast<uint64_t>(blocks[1]))
+    return report.fail("(C6) expected ", blocks[1], " blocks of ", size,
+                       " contracted positions, found ", lhs);
+  auto dims = getKnownDims(report, adaptor.getLhs());
+  if (failed(dims))
+    return failure();
+  dims->back() = getAffineConstantExpr(blocks[0], lhs.getContext());
+  types.push_back(getTensorType(*dims, lhs.getElementType()));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // ConvOp
 //===----------------------------------------------------------------------===//
 
@@ -80,7 +136,8 @@ LogicalResult ConvOp::inferReturnTypes(MLIRContext *,
   if (input.getRank() < 3 || filter.getRank() != input.getRank())
     return report.fail("(C1) expected one rank of 3 or more, found ", input,
                        " and ", filter);
-  if (input.getElementType() != filter.getElementType())
+  if (!haveFactors(input.getElementType(), filter.getElementType(),
+                   adaptor.getWide()))
     return report.fail("(C2) expected one element type, found ",
                        input.getElementType(), " and ",
                        filter.getElementType());

@@ -84,6 +84,45 @@ static FailureOr<Tensor> matmul(MatmulOp op, const Arguments &arguments) {
 }
 
 //===----------------------------------------------------------------------===//
+// BlockMatmulOp
+//===----------------------------------------------------------------------===//
+
+/// The matrix that the weights stand for, [K, N].
+static std::vector<double> expandBlocks(BlockMatmulOp op,
+                                        const Arguments &arguments, int64_t k) {
+  std::vector<int64_t> bytes = arguments[1].load<int64_t>(),
+                       zeroPoints = arguments[3].load<int64_t>();
+  std::vector<double> scales = arguments[2].load<double>();
+  int64_t n = arguments[1].getDimSize(0), blocks = arguments[1].getDimSize(1),
+          width = arguments[1].getDimSize(2), bits = op.getBits(),
+          size = op.getBlockSize();
+  std::vector<double> matrix(k * n);
+  for (int64_t j = 0; j < n; ++j)
+    for (int64_t i = 0; i < k; ++i) {
+      int64_t block = j * blocks + i / size, bit = i % size * bits;
+      int64_t q =
+          (bytes[block * width + bit / 8] >> bit % 8) & ((1 << bits) - 1);
+      int64_t zero = zeroPoints[zeroPoints.size() == 1 ? 0 : block];
+      matrix[i * n + j] = static_cast<double>(q - zero) * scales[block];
+    }
+  return matrix;
+}
+
+static FailureOr<Tensor> blockMatmul(BlockMatmulOp op,
+                                     const Arguments &arguments) {
+  const Tensor &lhs = arguments[0];
+  int64_t k = lhs.getShape().back(), n = arguments[1].getDimSize(0);
+  Shape shape(lhs.getShape());
+  shape.back() = n;
+  std::vector<double> a = lhs.load<double>(),
+                      b = expandBlocks(op, arguments, k),
+                      results(getNumElements(shape));
+  int64_t m = getNumElements(ArrayRef(shape).drop_back());
+  multiplyMatrices(a.data(), b.data(), results.data(), m, n, k);
+  return Tensor::store<double>(op.getType().getElementType(), shape, results);
+}
+
+//===----------------------------------------------------------------------===//
 // ConvOp, ConvTransposeOp
 //===----------------------------------------------------------------------===//
 
@@ -261,6 +300,7 @@ static FailureOr<Tensor> convTranspose(ConvTransposeOp op,
 
 void mlir::dl::reference::addContractionRules(RuleTable &table) {
   table.add(matmul);
+  table.add(blockMatmul);
   table.add(conv);
   table.add(convTranspose);
 }

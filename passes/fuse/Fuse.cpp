@@ -63,15 +63,51 @@ private:
     return true;
   }
 
+  /// Adds the steps of dequantizing what the group makes that lead to `value`.
+  void addSteps(Value value, Group *group, SmallVector<Operation *> &steps) {
+    SmallVector<Operation *> found;
+    Operation *op = value.getDefiningOp();
+    for (; op && isDequantization(op) && graph.isFree(op) &&
+           !llvm::is_contained(steps, op);
+         op = op->getOperand(0).getDefiningOp())
+      found.push_back(op);
+    if (op && graph.getGroup(op) == group)
+      steps.append(found.rbegin(), found.rend());
+  }
+
+  /// Takes in an op that reads what the group makes, with the dequantization
+  /// that may stand before it, if `accepts` it.
+  bool tryJoinReader(Group *group, Operation *op,
+                     function_ref<bool(Operation *)> accepts) {
+    SmallVector<Operation *> steps, joined;
+    while (op && isDequantization(op)) {
+      steps.push_back(op);
+      op = getOnlyUser(op);
+    }
+    if (!op || isCheapMovement(op) || !accepts(op))
+      return false;
+    // What else it reads may be dequantized from the group's bytes, too.
+    for (Value operand : op->getOperands())
+      addSteps(operand, group, steps);
+    steps.push_back(op);
+    while (joined.size() < steps.size() && tryJoin(group, steps[joined.size()]))
+      joined.push_back(steps[joined.size()]);
+    if (joined.size() == steps.size())
+      return true;
+    for (Operation *step : llvm::reverse(joined))
+      graph.leave(group, step);
+    return false;
+  }
+
   /// Takes in elementwise ops of the dimensions of `type` that follow the
   /// group.
   void addFollowing(Group *group, Type type) {
     for (size_t i = 0; i < group->ops.size(); ++i)
       for (Operation *user : graph.getUsers(group->ops[i]))
-        if (getKind(user) == FusionKind::Elementwise &&
-            !isCheapMovement(user) &&
-            haveEqualDims(user->getResult(0).getType(), type))
-          tryJoin(group, user);
+        tryJoinReader(group, user, [&](Operation *op) {
+          return getKind(op) == FusionKind::Elementwise &&
+                 haveEqualDims(op->getResult(0).getType(), type);
+        });
   }
 
   /// The only user of the op, or null.
@@ -154,8 +190,9 @@ private:
     for (size_t i = 0; i < group->ops.size(); ++i) {
       Operation *member = group->ops[i];
       for (Operation *user : graph.getUsers(member))
-        if (graph.isFree(user) && belongs(user, /*follows=*/true))
-          tryJoin(group, user);
+        tryJoinReader(group, user, [&](Operation *reader) {
+          return graph.isFree(reader) && belongs(reader, /*follows=*/true);
+        });
       for (Value operand : member->getOperands())
         if (Operation *producer = operand.getDefiningOp();
             producer && graph.isFree(producer) &&
@@ -176,8 +213,7 @@ private:
     for (size_t i = 0; i < group->ops.size(); ++i) {
       Operation *member = group->ops[i];
       for (Operation *user : graph.getUsers(member))
-        if (belongs(user))
-          tryJoin(group, user);
+        tryJoinReader(group, user, belongs);
       for (Value operand : member->getOperands()) {
         Operation *producer = operand.getDefiningOp();
         if (!producer || !graph.isFree(producer))
@@ -236,6 +272,21 @@ static void storeSizes(Block &block) {
   }
 }
 
+/// Gives each reader of dequantized bytes its own dequantization, so that a
+/// kernel takes it in or reads through it.
+static void separateDequantization(Block &block) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block))) {
+    if (!isDequantization(&op))
+      continue;
+    for (OpOperand &use : llvm::make_early_inc_range(op.getUses())) {
+      if (op.hasOneUse() || use.getOwner()->getBlock() != &block)
+        continue;
+      OpBuilder builder(use.getOwner());
+      use.set(builder.clone(op)->getResult(0));
+    }
+  }
+}
+
 class Fuse : public ::dl::impl::FuseBase<Fuse> {
   using FuseBase::FuseBase;
 
@@ -251,6 +302,7 @@ class Fuse : public ::dl::impl::FuseBase<Fuse> {
     });
     for (Block *block : blocks) {
       storeSizes(*block);
+      separateDequantization(*block);
       Fuser(*block).run();
     }
   }

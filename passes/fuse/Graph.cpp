@@ -73,6 +73,11 @@ void Graph::join(Group *group, Operation *op) {
   groupOf[op] = group;
 }
 
+void Graph::leave(Group *group, Operation *op) {
+  group->ops.remove(op);
+  groupOf.erase(op);
+}
+
 void Graph::merge(Group *into, Group *from) {
   for (Operation *op : from->ops)
     join(into, op);

@@ -63,6 +63,8 @@ public:
   /// through other ops.
   bool mayJoin(Group *group, Operation *op) const;
   void join(Group *group, Operation *op);
+  /// Takes back the op that joined last.
+  void leave(Group *group, Operation *op);
 
   /// Whether two groups may become one, likewise.
   bool mayMerge(Group *a, Group *b) const;

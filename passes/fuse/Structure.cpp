@@ -13,7 +13,20 @@ static RankedTensorType typeOf(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
+/// Whether an op looks up bytes in a table of all their values.
+static bool looksUpBytes(Operation *op) {
+  constexpr int64_t kValues = 256;
+  auto gather = dyn_cast<GatherOp>(op);
+  if (!gather)
+    return false;
+  RankedTensorType table = gather.getOperand().getType();
+  return table.getRank() == 1 && table.getDimSize(0) == kValues &&
+         gather.getIndices().getType().getElementType().isUnsignedInteger(8);
+}
+
 FusionKind mlir::dl::fuse::getKind(Operation *op) {
+  if (looksUpBytes(op))
+    return FusionKind::Elementwise;
   auto interface = dyn_cast<FusionInterface>(op);
   return interface ? interface.getFusionKind() : FusionKind::Opaque;
 }
@@ -77,7 +90,7 @@ bool mlir::dl::fuse::isPlainProduct(Operation *op) {
 }
 
 bool mlir::dl::fuse::isIndirect(Operation *op) {
-  return isa<GatherOp, GatherElementsOp, GatherNdOp>(op);
+  return isa<GatherOp, GatherElementsOp, GatherNdOp>(op) && !looksUpBytes(op);
 }
 
 bool mlir::dl::fuse::readsMemory(Operation *op) {
@@ -108,8 +121,29 @@ bool mlir::dl::fuse::isFloatRounding(Operation *op) {
   return from == 32 && to == 16;
 }
 
+/// Whether so many steps, at most, lead from a byte to the op's result.
+static bool isDequantization(Operation *op, int steps) {
+  if (!op || steps == 0)
+    return false;
+  if (auto conversion = dyn_cast<CastOp>(op)) {
+    auto from =
+        dyn_cast<IntegerType>(getElementTypeOrSelf(conversion.getOperand()));
+    Type to = getElementTypeOrSelf(conversion.getType());
+    return from && from.getWidth() == 8 && to.isF32();
+  }
+  return isa<SubOp, MulOp>(op) &&
+         op->getOperand(0).getType() == op->getResult(0).getType() &&
+         isa_and_nonnull<ConstantOp>(op->getOperand(1).getDefiningOp()) &&
+         isDequantization(op->getOperand(0).getDefiningOp(), steps - 1);
+}
+
+bool mlir::dl::fuse::isDequantization(Operation *op) {
+  constexpr int kSteps = 3; // conversion, difference, product
+  return ::isDequantization(op, kSteps);
+}
+
 bool mlir::dl::fuse::isCheapMovement(Operation *op) {
-  if (isFloatExtension(op))
+  if (isFloatExtension(op) || isDequantization(op))
     return true;
   if (auto reshape = dyn_cast<ReshapeOp>(op))
     return isExpansion(reshape);

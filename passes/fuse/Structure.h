@@ -31,14 +31,19 @@ bool normalizesAlong(Operation *op, int64_t axis);
 /// leading dimension broadcast.
 bool isPlainProduct(Operation *op);
 
-/// Whether an op costs no more than index arithmetic, or the extension of a
-/// float, for each element that is read through it.
+/// Whether an op costs no more than index arithmetic, the extension of a float
+/// or dequantization, for each element that is read through it.
 bool isCheapMovement(Operation *op);
 
 /// Whether an op extends floats to a wider type, or rounds them to a narrower
 /// one. Such casts cost less than memory: kernels store the narrow side.
 bool isFloatExtension(Operation *op);
 bool isFloatRounding(Operation *op);
+
+/// Whether an op is a step of dequantizing stored bytes, `(q - c) * s` with
+/// constants: that costs less than the memory of a wider type. Kernels store
+/// the bytes.
+bool isDequantization(Operation *op);
 
 /// Whether a movement op reads positions that other tensors hold.
 bool isIndirect(Operation *op);

@@ -3,6 +3,7 @@
 
 // Matrix products and convolutions: linalg.generic with a sum of products.
 
+#include "passes/lower/BlockMatmulForm.h"
 #include "passes/lower/KernelBuilder.h"
 
 using namespace mlir;
@@ -38,7 +39,8 @@ static void createSumOfProducts(KernelBuilder &kernel, Operation *op,
   }
   SmallVector<AffineExpr> dims = getDims(getType(stored));
   Type elementType = getType(result).getElementType();
-  Type operandType = getType(op->getOperand(0)).getElementType();
+  Type lhsType = getType(op->getOperand(0)).getElementType(),
+       rhsType = getType(op->getOperand(1)).getElementType();
   Type sumType = getAccumulatorType(elementType);
   Value destination = kernel.getDestination(stored);
   Value target = sumType == elementType
@@ -48,8 +50,8 @@ static void createSumOfProducts(KernelBuilder &kernel, Operation *op,
       kernel.createFill(loc, getNeutral(ReduceKind::Sum, sumType), target);
   auto body = [&](OpBuilder &b, Location at, ValueRange inputs,
                   ValueRange accumulators) -> SmallVector<Value> {
-    Value x = createScalarCast(b, at, inputs[0], operandType, sumType, true);
-    Value y = createScalarCast(b, at, inputs[1], operandType, sumType, true);
+    Value x = createScalarCast(b, at, inputs[0], lhsType, sumType, true);
+    Value y = createScalarCast(b, at, inputs[1], rhsType, sumType, true);
     Value product = createCombine(b, at, ReduceKind::Prod, sumType, x, y);
     return {createCombine(b, at, ReduceKind::Sum, sumType, accumulators[0],
                           product)};
@@ -230,9 +232,94 @@ static void create(KernelBuilder &kernel, ConvFilterGradientOp op) {
                        AffineMap::get(loops.size(), 0, gradientMap, context)});
 }
 
+/// The rows with zeros behind, so that they have `size` contracted positions.
+static View createWholeBlocks(KernelBuilder &kernel, BlockMatmulOp op,
+                              int64_t size) {
+  RankedTensorType type = op.getLhs().getType();
+  int64_t depth = type.getShape().back();
+  if (depth == size)
+    return kernel.getTensorView(op.getLhs());
+  OpBuilder &builder = kernel.builder;
+  SmallVector<OpFoldResult> low(type.getRank(), builder.getIndexAttr(0)),
+      high(low);
+  high.back() = builder.getIndexAttr(size - depth);
+  SmallVector<int64_t> shape(type.getShape());
+  shape.back() = size;
+  Value zero = arith::ConstantOp::create(
+      builder, op.getLoc(), builder.getZeroAttr(type.getElementType()));
+  View view;
+  view.tensor = tensor::PadOp::create(
+      builder, op.getLoc(), RankedTensorType::get(shape, type.getElementType()),
+      kernel.getTensor(op.getLhs()), low, high, zero);
+  view.map = builder.getMultiDimIdentityMap(type.getRank());
+  return view;
+}
+
+static void create(KernelBuilder &kernel, BlockMatmulOp op) {
+  RankedTensorType type = getType(op.getResult());
+  ArrayRef<int64_t> weights = op.getWeights().getType().getShape();
+  OpBuilder &builder = kernel.builder;
+  MLIRContext *context = op.getContext();
+  int64_t rank = type.getRank(), bits = op.getBits(), inByte = 8 / bits;
+  SmallVector<Loop> loops;
+  SmallVector<AffineExpr> exprs;
+  for (AffineExpr dim : getDims(type))
+    loops.push_back({dim, false});
+  for (int64_t size : {weights[1], weights[2], inByte})
+    loops.push_back({builder.getAffineConstantExpr(size), true});
+  for (unsigned d = 0; d < loops.size(); ++d)
+    exprs.push_back(builder.getAffineDimExpr(d));
+  AffineExpr n = exprs[rank - 1], block = exprs[rank], byte = exprs[rank + 1];
+  unsigned part = rank + 2;
+  auto getMap = [&](ArrayRef<AffineExpr> results) {
+    return AffineMap::get(loops.size(), 0, results, context);
+  };
+  SmallVector<AffineExpr> row(exprs.begin(), exprs.begin() + rank - 1);
+  row.push_back(block * op.getBlockSize() + byte * inByte + exprs[part]);
+  bool hasZeroPoints = op.getZeroPoints().getType().getRank() != 0;
+  View rows = createWholeBlocks(kernel, op, weights[1] * op.getBlockSize());
+  Type f32 = builder.getF32Type(), i32 = builder.getI32Type();
+  auto body = [&](OpBuilder &b, Location at, ValueRange inputs,
+                  ValueRange accumulators) -> SmallVector<Value> {
+    auto number = [&](int64_t value) -> Value {
+      return arith::ConstantOp::create(b, at, b.getI32IntegerAttr(value));
+    };
+    Value q = arith::ExtUIOp::create(b, at, i32, inputs[1]);
+    Value shift = arith::IndexCastOp::create(
+        b, at, i32, linalg::IndexOp::create(b, at, part));
+    shift = arith::MulIOp::create(b, at, shift, number(bits));
+    q = arith::ShRUIOp::create(b, at, q, shift);
+    q = arith::AndIOp::create(b, at, q, number((1 << bits) - 1));
+    Value zero = arith::ExtUIOp::create(b, at, i32, inputs[3]);
+    q = arith::SubIOp::create(b, at, q, zero);
+    Value weight = arith::SIToFPOp::create(b, at, f32, q);
+    weight = arith::MulFOp::create(b, at, weight, inputs[2]);
+    Value product = arith::MulFOp::create(b, at, inputs[0], weight);
+    return {arith::AddFOp::create(b, at, accumulators[0], product)};
+  };
+  Location loc = op.getLoc();
+  Value init = kernel.createFill(loc, builder.getF32FloatAttr(0),
+                                 kernel.getDestination(op.getResult()));
+  auto generic = kernel.createGeneric(
+      loc, loops,
+      {rows, kernel.getTensorView(op.getWeights()),
+       kernel.getTensorView(op.getScales()),
+       kernel.getView(op.getZeroPoints())},
+      {getMap(row), getMap({n, block, byte}), getMap({n, block}),
+       hasZeroPoints ? getMap({n, block}) : getMap({})},
+      init, getMap(ArrayRef(exprs).take_front(rank)), body);
+  BlockMatmulForm form{bits};
+  if (View point = kernel.getView(op.getZeroPoints()); point.splat)
+    form.zeroPoint = cast<IntegerAttr>(point.splat).getValue().getZExtValue();
+  setBlockMatmulForm(generic, form);
+  kernel.setTensor(op.getResult(), generic.getResult(0));
+}
+
 RuleResult mlir::dl::lower::lowerContraction(KernelBuilder &kernel,
                                              Operation *op) {
   if (auto matmul = dyn_cast<MatmulOp>(op))
+    return create(kernel, matmul), true;
+  if (auto matmul = dyn_cast<BlockMatmulOp>(op))
     return create(kernel, matmul), true;
   if (auto conv = dyn_cast<ConvOp>(op))
     return create(kernel, conv), true;

@@ -5,6 +5,8 @@
 
 #include "passes/lower/KernelBuilder.h"
 
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+
 using namespace mlir;
 using namespace mlir::dl;
 using namespace mlir::dl::lower;
@@ -17,6 +19,11 @@ static RankedTensorType getType(Value value) {
 /// are clamped, so that nothing outside of the operand is ever read.
 static Value createPosition(OpBuilder &b, Location loc, Value index,
                             bool isUnsigned, Value size) {
+  // No byte is beyond a table of all bytes.
+  constexpr int64_t kValues = 256;
+  if (isUnsigned && index.getType().isInteger(8) &&
+      getConstantIntValue(size) == kValues)
+    return arith::IndexCastUIOp::create(b, loc, b.getIndexType(), index);
   Value position =
       isUnsigned
           ? Value(arith::IndexCastUIOp::create(b, loc, b.getIndexType(), index))

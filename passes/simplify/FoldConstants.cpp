@@ -49,6 +49,20 @@ static bool isWorthFolding(Operation *op) {
   return true;
 }
 
+/// Whether an op makes a large constant of 8-bit integers wider, as
+/// dequantization does.
+static bool widensQuantized(Operation *op) {
+  constexpr int64_t kLarge = 64;
+  auto conversion = dyn_cast<CastOp>(op);
+  if (!conversion)
+    return false;
+  Type from = getElementTypeOrSelf(conversion.getOperand());
+  return isa<IntegerType>(from) && from.getIntOrFloatBitWidth() == 8 &&
+         getElementTypeOrSelf(conversion.getType()).getIntOrFloatBitWidth() >
+             8 &&
+         getCount(conversion.getType()) > kLarge;
+}
+
 /// One element where all are equal.
 static DenseElementsAttr shorten(DenseElementsAttr elements) {
   if (elements.isSplat() || elements.empty())
@@ -161,7 +175,7 @@ class FoldConstants : public ::dl::impl::FoldConstantsBase<FoldConstants> {
           slice.erase();
           continue;
         }
-      if (isWorthFolding(op))
+      if (isWorthFolding(op) && !(keepQuantized && widensQuantized(op)))
         fold(op);
     }
   }

@@ -38,7 +38,8 @@ struct Convert : OpRewritePattern<ConvOp> {
         !llvm::all_of(op.getPadsHigh(), isZero))
       return rewriter.notifyMatchFailure(op, "more than one position is read");
     Location loc = op.getLoc();
-    Type element = inputType.getElementType();
+    Type element = inputType.getElementType(),
+         filterElement = filterType.getElementType();
     MLIRContext *context = op.getContext();
     SmallVector<AffineExpr> dims = getDims(inputType);
     if (op.getChannelsLast()) {
@@ -51,7 +52,7 @@ struct Convert : OpRewritePattern<ConvOp> {
           rewriter, loc, getTensorType({simplify(rows), c}, element),
           op.getInput());
       Value filter = ReshapeOp::create(
-          rewriter, loc, getTensorType({c, m}, element), op.getFilter());
+          rewriter, loc, getTensorType({c, m}, filterElement), op.getFilter());
       Value product =
           MatmulOp::create(rewriter, loc, input, filter, op.getWide());
       rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), product);
@@ -64,7 +65,7 @@ struct Convert : OpRewritePattern<ConvOp> {
     AffineExpr n = dims[0], c = dims[1], m = getDim(filterType, 0);
 
     Value filter = ReshapeOp::create(
-        rewriter, loc, getTensorType({m, c}, element), op.getFilter());
+        rewriter, loc, getTensorType({m, c}, filterElement), op.getFilter());
     Value product;
     if (positions == 1) {
       Value input = ReshapeOp::create(

@@ -70,3 +70,40 @@ func.func @maximum(%a: vector<16xf32>, %b: vector<16xf32>) -> vector<16xf32> {
   %1 = arith.maximumf %0, %a fastmath<nsz> : vector<16xf32>
   return %1 : vector<16xf32>
 }
+
+// Quantization rounds by the CPU's conversion, between limits less the zero point.
+// CHECK-LABEL: func.func @quantize
+// CHECK-DAG: %[[LOW:.*]] = arith.constant dense<-1.000000e+01> : vector<16xf32>
+// CHECK-DAG: %[[HIGH:.*]] = arith.constant dense<2.450000e+02> : vector<16xf32>
+// CHECK-DAG: %[[POINT:.*]] = arith.constant dense<10> : vector<16xi32>
+// CHECK: arith.cmpf ogt, %[[LOW]]
+// CHECK: arith.cmpf olt, %[[HIGH]]
+// CHECK: %[[R:.*]] = llvm.intr.lrint
+// CHECK: %[[I:.*]] = arith.addi %[[R]], %[[POINT]]
+// CHECK: arith.trunci %[[I]]
+func.func @quantize(%a: vector<16xf32>) -> vector<16xi8> {
+  %z = arith.constant dense<10.0> : vector<16xf32>
+  %low = arith.constant dense<0.0> : vector<16xf32>
+  %high = arith.constant dense<255.0> : vector<16xf32>
+  %0 = math.roundeven %a : vector<16xf32>
+  %1 = arith.addf %0, %z : vector<16xf32>
+  %2 = arith.maximumf %1, %low : vector<16xf32>
+  %3 = arith.minimumf %2, %high : vector<16xf32>
+  %4 = arith.fptosi %3 : vector<16xf32> to vector<16xi32>
+  %5 = arith.trunci %4 : vector<16xi32> to vector<16xi8>
+  return %5 : vector<16xi8>
+}
+
+// Between limits that are no integers, or that may be beyond i32, it does not.
+// CHECK-LABEL: func.func @no_quantization
+// CHECK: math.roundeven
+// CHECK: arith.fptosi
+func.func @no_quantization(%a: vector<16xf32>) -> vector<16xi32> {
+  %low = arith.constant dense<0.5> : vector<16xf32>
+  %high = arith.constant dense<255.0> : vector<16xf32>
+  %0 = math.roundeven %a : vector<16xf32>
+  %1 = arith.maximumf %0, %low : vector<16xf32>
+  %2 = arith.minimumf %1, %high : vector<16xf32>
+  %3 = arith.fptosi %2 : vector<16xf32> to vector<16xi32>
+  return %3 : vector<16xi32>
+}

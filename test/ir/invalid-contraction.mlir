@@ -201,7 +201,7 @@ func.func @conv_transpose_9(%x: tensor<1x4x8x8xf32>, %w: tensor<4x6x2x2xf32>) {
 // -----
 
 func.func @wide_matmul(%a: tensor<2x3xf32>, %b: tensor<3x4xf32>) {
-  // expected-error @+2 {{(C5) expected operands of a float type narrower than f32, found 'f32'}}
+  // expected-error @+2 {{(C5) expected operands of a float type narrower than f32 or of 8-bit integers, found 'f32'}}
   // expected-error @+1 {{failed to infer returned types}}
   %0 = dl.matmul %a, %b {wide} : (tensor<2x3xf32>, tensor<3x4xf32>) -> tensor<2x4xf32>
   return
@@ -210,8 +210,71 @@ func.func @wide_matmul(%a: tensor<2x3xf32>, %b: tensor<3x4xf32>) {
 // -----
 
 func.func @wide_conv(%x: tensor<1x4x8xi32>, %w: tensor<4x4x3xi32>) {
-  // expected-error @+2 {{(C7) expected operands of a float type narrower than f32, found 'i32'}}
+  // expected-error @+2 {{(C7) expected operands of a float type narrower than f32 or of 8-bit integers, found 'i32'}}
   // expected-error @+1 {{failed to infer returned types}}
   %0 = dl.conv %x, %w {wide, strides = array<i64: 1>, pads_low = array<i64: 0>, pads_high = array<i64: 0>, dilations = array<i64: 1>} : (tensor<1x4x8xi32>, tensor<4x4x3xi32>) -> tensor<1x4x6xi32>
+  return
+}
+
+// -----
+
+func.func @bytes(%a: tensor<2x3xui8>, %b: tensor<3x4xi8>) {
+  // expected-error @+2 {{(C2) expected one element type, found 'ui8' and 'i8'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.matmul %a, %b : (tensor<2x3xui8>, tensor<3x4xi8>) -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @block_matmul_1(%x: tensor<64xf32>, %w: tensor<48x2x16xui8>, %s: tensor<48x2xf32>, %z: tensor<ui8>) {
+  // expected-error @+2 {{(C1) expected lhs of f32 of rank 2 or more, found 'tensor<64xf32>'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.block_matmul %x, %w, %s, %z {bits = 4 : i64} : (tensor<64xf32>, tensor<48x2x16xui8>, tensor<48x2xf32>, tensor<ui8>) -> tensor<48xf32>
+  return
+}
+
+// -----
+
+func.func @block_matmul_2(%x: tensor<1x64xf32>, %w: tensor<48x32xui8>, %s: tensor<48x2xf32>, %z: tensor<ui8>) {
+  // expected-error @+2 {{(C2) expected static weights of ui8 of rank 3, found 'tensor<48x32xui8>'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.block_matmul %x, %w, %s, %z {bits = 4 : i64} : (tensor<1x64xf32>, tensor<48x32xui8>, tensor<48x2xf32>, tensor<ui8>) -> tensor<1x48xf32>
+  return
+}
+
+// -----
+
+func.func @block_matmul_3(%x: tensor<1x64xf32>, %w: tensor<48x2x16xui8>, %s: tensor<48x2xf32>, %z: tensor<ui8>) {
+  // expected-error @+2 {{(C3) expected 2, 4 or 8 bits, found 3}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.block_matmul %x, %w, %s, %z {bits = 3 : i64} : (tensor<1x64xf32>, tensor<48x2x16xui8>, tensor<48x2xf32>, tensor<ui8>) -> tensor<1x48xf32>
+  return
+}
+
+// -----
+
+func.func @block_matmul_4(%x: tensor<1x64xf32>, %w: tensor<48x2x16xui8>, %s: tensor<48x3xf32>, %z: tensor<ui8>) {
+  // expected-error @+2 {{(C4) expected scales of f32 for each block of 'tensor<48x2x16xui8>', found 'tensor<48x3xf32>'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.block_matmul %x, %w, %s, %z {bits = 4 : i64} : (tensor<1x64xf32>, tensor<48x2x16xui8>, tensor<48x3xf32>, tensor<ui8>) -> tensor<1x48xf32>
+  return
+}
+
+// -----
+
+func.func @block_matmul_5(%x: tensor<1x64xf32>, %w: tensor<48x2x16xui8>, %s: tensor<48x2xf32>, %z: tensor<48xui8>) {
+  // expected-error @+2 {{(C5) expected zero points of ui8, one or one for each block of 'tensor<48x2x16xui8>', found 'tensor<48xui8>'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.block_matmul %x, %w, %s, %z {bits = 4 : i64} : (tensor<1x64xf32>, tensor<48x2x16xui8>, tensor<48x2xf32>, tensor<48xui8>) -> tensor<1x48xf32>
+  return
+}
+
+// -----
+
+func.func @block_matmul_6(%x: tensor<1x65xf32>, %w: tensor<48x2x16xui8>, %s: tensor<48x2xf32>, %z: tensor<ui8>) {
+  // expected-error @+2 {{(C6) expected 2 blocks of 32 contracted positions, found 'tensor<1x65xf32>'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.block_matmul %x, %w, %s, %z {bits = 4 : i64} : (tensor<1x65xf32>, tensor<48x2x16xui8>, tensor<48x2xf32>, tensor<ui8>) -> tensor<1x48xf32>
   return
 }

@@ -92,3 +92,29 @@ func.func @scan(%h: tensor<4xf32>, %x: tensor<9x4xf32>) -> (tensor<4xf32>, tenso
   } : (tensor<4xf32>, tensor<9x4xf32>) -> (tensor<4xf32>, tensor<9x4xf32>)
   return %0, %1 : tensor<4xf32>, tensor<9x4xf32>
 }
+
+// -----
+
+// Bytes are stored; each kernel that reads them dequantizes them.
+
+// CHECK-LABEL: func.func @bytes
+// CHECK: %[[Q:.*]] = dl.fused {
+// CHECK: dl.yield {{.*}} : tensor<4x8xui8>
+// CHECK: dl.fused {
+// CHECK-NEXT: dl.cast %[[Q]]
+// CHECK-NEXT: dl.mul
+// CHECK-NEXT: dl.transpose
+// CHECK: dl.fused {
+// CHECK-NEXT: dl.cast %[[Q]]
+// CHECK-NEXT: dl.mul
+// CHECK-NEXT: dl.softmax
+func.func @bytes(%x: tensor<4x8xf32>, %i: tensor<2xi64>) -> (tensor<8x4xf32>, tensor<4x8xf32>) {
+  %s = dl.constant dense<0.1> : tensor<f32>
+  %0 = dl.exp %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %1 = dl.cast %0 : (tensor<4x8xf32>) -> tensor<4x8xui8>
+  %2 = dl.cast %1 : (tensor<4x8xui8>) -> tensor<4x8xf32>
+  %3 = dl.mul %2, %s : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
+  %4 = dl.transpose %3 {permutation = array<i64: 1, 0>} : (tensor<4x8xf32>) -> tensor<8x4xf32>
+  %5 = dl.softmax %3 {axis = 0 : i64} : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %4, %5 : tensor<8x4xf32>, tensor<4x8xf32>
+}

@@ -239,6 +239,15 @@ private:
       machine.narrowProducts = NarrowProducts::Tiles;
     else if (allHave("avx512bf16") && allHave("avx512vl"))
       machine.narrowProducts = NarrowProducts::Pairs;
+    bool isWide = machine.vectorLanes == 16;
+    if (allHave("amx-int8") && allHave("amx-tile") && allHave("avx512bw"))
+      machine.byteProducts = NarrowProducts::Tiles;
+    else if (isWide ? allHave("avx512vnni") && allHave("avx512bw")
+                    : allHave("avxvnni"))
+      machine.byteProducts = NarrowProducts::Quads;
+    else if (isWide ? allHave("avx512bw") : allHave("avx2"))
+      machine.byteProducts = NarrowProducts::Pairs;
+    machine.permutesBytes = isWide && allHave("avx512vbmi");
     return machine;
   }
 

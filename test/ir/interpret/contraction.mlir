@@ -35,6 +35,30 @@ func.func @conv_wide() -> tensor<1x1x1xf32> {
   return %r : tensor<1x1x1xf32>
 }
 
+// 255 is a ui8, -128 an i8; their products' sums are i32.
+// CHECK{LITERAL}: bytes: dense<[[-32892], [-254]]> : tensor<2x1xi32>
+// CHECK{LITERAL}: bytes: dense<-32130> : tensor<1x1x1xi32>
+func.func @bytes() -> (tensor<2x1xi32>, tensor<1x1x1xi32>) {
+  %a = dl.constant dense<[[255, 2], [1, 1]]> : tensor<2x2xui8>
+  %b = dl.constant dense<[[-128], [-126]]> : tensor<2x1xi8>
+  %x = dl.constant dense<[[[255, 2]]]> : tensor<1x1x2xui8>
+  %v = dl.constant dense<[[[-126, 0]]]> : tensor<1x1x2xi8>
+  %r = dl.matmul %a, %b {wide} : (tensor<2x2xui8>, tensor<2x1xi8>) -> tensor<2x1xi32>
+  %s = dl.conv %x, %v {wide, strides = array<i64: 1>, pads_low = array<i64: 0>, pads_high = array<i64: 0>, dilations = array<i64: 1>} : (tensor<1x1x2xui8>, tensor<1x1x2xi8>) -> tensor<1x1x1xi32>
+  return %r, %s : tensor<2x1xi32>, tensor<1x1x1xi32>
+}
+
+// Weights [[1, 0, 3], [-1, 2, -2]], of four bits with a zero point of 8, by 0.5 and 2; the last block has one of two.
+// CHECK{LITERAL}: block_matmul: dense<[[2.000000e+01, -6.000000e+00]]> : tensor<1x2xf32>
+func.func @block_matmul() -> tensor<1x2xf32> {
+  %x = dl.constant dense<[[4.0, 2.0, 3.0]]> : tensor<1x3xf32>
+  %w = dl.constant dense<[[[0x89], [0x0B]], [[0xA7], [0x06]]]> : tensor<2x2x1xui8>
+  %s = dl.constant dense<[[0.5, 2.0], [2.0, 1.0]]> : tensor<2x2xf32>
+  %z = dl.constant dense<8> : tensor<ui8>
+  %r = dl.block_matmul %x, %w, %s, %z {bits = 4 : i64} : (tensor<1x3xf32>, tensor<2x2x1xui8>, tensor<2x2xf32>, tensor<ui8>) -> tensor<1x2xf32>
+  return %r : tensor<1x2xf32>
+}
+
 // CHECK{LITERAL}: conv: dense<[[[[4, 6, 4], [7, 10, 7], [7, 8, 4]]]]> : tensor<1x1x3x3xi32>
 // CHECK{LITERAL}: conv: dense<7> : tensor<1x1x1x1xi32>
 func.func @conv() -> (tensor<1x1x3x3xi32>, tensor<1x1x1x1xi32>) {

@@ -1,0 +1,33 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// RUN: dl-opt %s --dl-lower "-cpu-generate-kernels" -split-input-file | FileCheck %s
+// RUN: dl-opt %s --dl-lower "-cpu-generate-kernels=lanes=8 registers=16" -split-input-file | FileCheck %s --check-prefix=NARROW
+
+// One row: 32 weights of a block lie in four words of each lane. A permutation of a
+// table makes them f32; sums of a block are multiplied by its scale.
+
+// CHECK-LABEL: func.func @row
+// CHECK: dl.pack %{{.*}} {inner_dims = array<i64: 0, 2>, inner_tiles = array<i64: 64, 4>, outer_perm = array<i64: 0, 1, 2>} : (tensor<64x2x16xui8>) -> tensor<1x2x4x64x4xui8>
+// CHECK: dl.pack %{{.*}} {inner_dims = array<i64: 0>, inner_tiles = array<i64: 64>, outer_perm = array<i64: 0, 1>} : (tensor<64x2xf32>) -> tensor<1x2x64xf32>
+// CHECK-LABEL: func.func private @block_matmul
+// CHECK: memref.prefetch
+// CHECK: vector.load {{.*}} vector<64xi8>
+// CHECK: llvm.call_intrinsic "llvm.x86.avx512.permvar.sf.512"
+// CHECK: vector.fma
+
+// NARROW-LABEL: func.func private @block_matmul
+// NARROW: arith.andi {{.*}} vector<8xi32>
+// NARROW: arith.sitofp
+// NARROW: vector.fma
+func.func @row(%x: tensor<1x64xf32>) -> tensor<1x64xf32> {
+  %w = dl.constant dense_resource<w> : tensor<64x2x16xui8>
+  %s = dl.constant dense_resource<s> : tensor<64x2xf32>
+  %z = dl.constant dense<8> : tensor<ui8>
+  %0 = dl.fused {
+    %1 = dl.block_matmul %x, %w, %s, %z {bits = 4 : i64} : (tensor<1x64xf32>, tensor<64x2x16xui8>, tensor<64x2xf32>, tensor<ui8>) -> tensor<1x64xf32>
+    dl.yield %1 : tensor<1x64xf32>
+  } : tensor<1x64xf32>
+  return %0 : tensor<1x64xf32>
+}
+{-# dialect_resources: { builtin: { w: "0x0400000000000000", s: "0x0400000000000000" } } #-}

@@ -1,0 +1,73 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// RUN: dl-opt --dl-requantize --canonicalize %s | FileCheck %s
+
+// The division goes into the scale and the bias, and below the maximum.
+
+// CHECK-LABEL: func.func @scaled
+// CHECK-DAG: %[[S:.*]] = dl.constant dense<2.000000e+00> : tensor<f32>
+// CHECK-DAG: %[[B:.*]] = dl.constant dense<[4.000000e+00, 8.000000e+00]> : tensor<2xf32>
+// CHECK: %[[F:.*]] = dl.exp
+// CHECK: %[[M:.*]] = dl.mul %[[F]], %[[S]]
+// CHECK: %[[A:.*]] = dl.add %[[M]], %[[B]]
+// CHECK: dl.round %[[A]]
+func.func @scaled(%x: tensor<4x2xf32>) -> tensor<4x2xf32> {
+  %s = dl.constant dense<0.5> : tensor<f32>
+  %b = dl.constant dense<[1.0, 2.0]> : tensor<2xf32>
+  %d = dl.constant dense<0.25> : tensor<f32>
+  %0 = dl.exp %x : (tensor<4x2xf32>) -> tensor<4x2xf32>
+  %1 = dl.mul %0, %s : (tensor<4x2xf32>, tensor<f32>) -> tensor<4x2xf32>
+  %2 = dl.add %1, %b : (tensor<4x2xf32>, tensor<2xf32>) -> tensor<4x2xf32>
+  %3 = dl.div %2, %d : (tensor<4x2xf32>, tensor<f32>) -> tensor<4x2xf32>
+  %4 = dl.round %3 : (tensor<4x2xf32>) -> tensor<4x2xf32>
+  return %4 : tensor<4x2xf32>
+}
+
+// Where something else reads the value, one multiplication is added.
+
+// CHECK-LABEL: func.func @read_twice
+// CHECK-DAG: %[[R:.*]] = dl.constant dense<4.000000e+00> : tensor<f32>
+// CHECK: %[[M:.*]] = dl.mul
+// CHECK: %[[Q:.*]] = dl.mul %[[M]], %[[R]]
+// CHECK: dl.round %[[Q]]
+func.func @read_twice(%x: tensor<4x2xf32>) -> (tensor<4x2xf32>, tensor<4x2xf32>) {
+  %s = dl.constant dense<0.5> : tensor<f32>
+  %d = dl.constant dense<0.25> : tensor<f32>
+  %0 = dl.mul %x, %s : (tensor<4x2xf32>, tensor<f32>) -> tensor<4x2xf32>
+  %1 = dl.div %0, %d : (tensor<4x2xf32>, tensor<f32>) -> tensor<4x2xf32>
+  %2 = dl.round %1 : (tensor<4x2xf32>) -> tensor<4x2xf32>
+  return %0, %2 : tensor<4x2xf32>, tensor<4x2xf32>
+}
+
+// What the model is given is divided, and so is what is not rounded.
+
+// CHECK-LABEL: func.func @given
+// CHECK: dl.div
+// CHECK: dl.div
+func.func @given(%x: tensor<4x2xf32>) -> (tensor<4x2xf32>, tensor<4x2xf32>) {
+  %d = dl.constant dense<0.3> : tensor<f32>
+  %0 = dl.div %x, %d : (tensor<4x2xf32>, tensor<f32>) -> tensor<4x2xf32>
+  %1 = dl.round %0 : (tensor<4x2xf32>) -> tensor<4x2xf32>
+  %2 = dl.exp %x : (tensor<4x2xf32>) -> tensor<4x2xf32>
+  %3 = dl.div %2, %d : (tensor<4x2xf32>, tensor<f32>) -> tensor<4x2xf32>
+  return %1, %3 : tensor<4x2xf32>, tensor<4x2xf32>
+}
+
+// A rectifier before the rounding is the higher of both limits: 0 and 3 give 10.
+
+// CHECK-LABEL: func.func @limits
+// CHECK-DAG: %[[L:.*]] = dl.constant dense<1.000000e+01> : tensor<f32>
+// CHECK: %[[R:.*]] = dl.round
+// CHECK: %[[Z:.*]] = dl.add %[[R]]
+// CHECK: dl.max %[[Z]], %[[L]]
+func.func @limits(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %zero = dl.constant dense<0.0> : tensor<f32>
+  %z = dl.constant dense<10.0> : tensor<f32>
+  %low = dl.constant dense<3.0> : tensor<f32>
+  %0 = dl.max %x, %zero : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %1 = dl.round %0 : (tensor<4xf32>) -> tensor<4xf32>
+  %2 = dl.add %1, %z : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %3 = dl.max %2, %low : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  return %3 : tensor<4xf32>
+}
