@@ -148,6 +148,20 @@ std::optional<Contraction> Contraction::match(linalg::GenericOp op) {
     } else {
       ++i;
     }
+  // Blocks of few rows reuse little of a panel: rather images side by side than
+  // the columns of tiny ones.
+  constexpr int64_t kFewRows = 4;
+  if (factorType.isF32() && result.rows.size() > 1) {
+    auto extentOf = [&](unsigned d) {
+      return ShapedType::isDynamic(ranges[d]) ? 0 : ranges[d];
+    };
+    auto *most = llvm::max_element(result.rows, [&](unsigned a, unsigned b) {
+      return extentOf(a) < extentOf(b);
+    });
+    int64_t last = extentOf(result.rows.back());
+    if (last > 0 && last <= kFewRows && extentOf(*most) >= 2 * last)
+      std::rotate(most, most + 1, result.rows.end());
+  }
   llvm::sort(result.batch);
   op.getReductionDims(result.reduced);
   return result;

@@ -317,7 +317,7 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
                         return next;
                       });
     };
-    constexpr int64_t kApart = 64; // unrolled steps
+    constexpr int64_t kApart = 16; // unrolled steps
     auto knownLength = IndexBuilder::getConstant(length);
     bool isLong = isApart && knownLength &&
                   *knownLength >= 2 * kApart * unroll * stepSize;

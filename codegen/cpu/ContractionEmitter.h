@@ -46,6 +46,7 @@ private:
   BlockSize takeBlock(BlockSize preferred);
   bool takeRange(int64_t unit, function_ref<int64_t(int64_t)> bytesOf);
   void report();
+  bool areRowsApart();
   void prepareRows();
   void findReducedLoops();
   /// The number of a packed block among those of the leading loops.

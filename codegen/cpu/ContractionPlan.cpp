@@ -292,12 +292,27 @@ void ContractionEmitter::choosePrefetch() {
 // The row side
 //===----------------------------------------------------------------------===//
 
+/// Whether contracted positions lie so far apart, as in the transposed rows of
+/// a weight's gradient, that each is on a page of its own, and those of one
+/// block of rows fall to few sets of the cache.
+bool ContractionEmitter::areRowsApart() {
+  constexpr int64_t kFarBytes = 1024;
+  auto stride = IndexBuilder::getConstant(rows->strides[c.reduced.back()]);
+  int64_t extent = staticExtent({c.reduced.back()});
+  int64_t lanes = staticExtent(c.lanes);
+  return kernel.source->hasAttr("dl.precise") && c.reduced.size() == 1 &&
+         rowLoop >= 0 && stride && *stride * c.factorBytes() >= kFarBytes &&
+         !ShapedType::isDynamic(extent) && extent >= 64 &&
+         !ShapedType::isDynamic(lanes) && lanes > panelWidth() &&
+         StagedOperand::isPossible(op, c.rowSide);
+}
+
 void ContractionEmitter::prepareRows() {
   if (packedRows)
     return;
   if (!mustStage)
     rows = getLinearAccess(kernel, op, c.rowSide);
-  if (rows)
+  if (rows && !areRowsApart())
     return;
   if (!StagedOperand::isPossible(op, c.rowSide)) {
     emitter.fail(op, "the row side's indices are no sums");

@@ -24,7 +24,10 @@ namespace {
 
 class Fuser {
 public:
-  explicit Fuser(Block &block) : graph(block) {}
+  explicit Fuser(Block &block) : graph(block) {
+    auto function = dyn_cast<func::FuncOp>(block.getParentOp());
+    isTraining = function && function->hasAttr(kStateResultsAttr);
+  }
 
   void run() {
     // Later contractions first: what follows several belongs to the last.
@@ -110,6 +113,21 @@ private:
         });
   }
 
+  /// Takes in elementwise ops that only the group reads: of a gradient's
+  /// contraction, what the update makes of an optimizer's slots.
+  void addPreceding(Group *group, Type type) {
+    for (size_t i = 1; i < group->ops.size(); ++i)
+      for (Value operand : group->ops[i]->getOperands()) {
+        Operation *producer = operand.getDefiningOp();
+        if (producer && graph.isNode(producer) &&
+            getKind(producer) == FusionKind::Elementwise &&
+            !isCheapMovement(producer) &&
+            haveEqualDims(producer->getResult(0).getType(), type) &&
+            graph.isUsedOnlyIn(producer, group))
+          tryJoin(group, producer);
+      }
+  }
+
   /// The only user of the op, or null.
   Operation *getOnlyUser(Operation *op) {
     ArrayRef<Operation *> users = graph.getUsers(op);
@@ -124,6 +142,8 @@ private:
         user && permutesOuterDims(user) && tryJoin(group, user))
       last = user;
     addFollowing(group, last->getResult(0).getType());
+    if (isTraining)
+      addPreceding(group, last->getResult(0).getType());
   }
 
   /// scores -> normalization of rows -> product with another tensor.
@@ -252,6 +272,7 @@ private:
   }
 
   Graph graph;
+  bool isTraining = false; // a step, which updates states
 };
 
 /// Sizes that an op reads from memory are written there by a kernel, as the
