@@ -259,7 +259,7 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
   };
   // In training, a sum of many products is one of sums: what rounding adds
   // grows with the root of their number.
-  bool isApart = kernel.source->hasAttr("dl.precise") && !hasPairs();
+  bool isApart = kernel.source->hasAttr("dl.precise") && !hasGroups();
   auto addApart = [&](ValueRange carried,
                       function_ref<SmallVector<Value>(ValueRange)> sum) {
     SmallVector<Value> zeros(
@@ -317,11 +317,12 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
                         return next;
                       });
     };
-    constexpr int64_t kApart = 16; // unrolled steps
+    // Unrolled steps: fewer in convolutions, which follow each other by dozens.
+    const int64_t apart = reduced.size() > 1 ? 16 : 64;
     auto knownLength = IndexBuilder::getConstant(length);
-    bool isLong = isApart && knownLength &&
-                  *knownLength >= 2 * kApart * unroll * stepSize;
-    Value piece = index.constant(kApart * unroll * stepSize);
+    bool isLong =
+        isApart && knownLength && *knownLength >= 2 * apart * unroll * stepSize;
+    Value piece = index.constant(apart * unroll * stepSize);
     SmallVector<Value> values =
         isLong
             ? emitLoop(builder, loc, lower, limit, piece, carried,
