@@ -130,13 +130,12 @@ static LogicalResult importBatchNormalization(NodeContext &context) {
   if (training) {
     TrainingBatchNorm batch = buildTrainingBatchNorm(
         context, context.cast(x, statistics), scale, bias, mean, variance);
+    Value result = context.reshape(context.cast(batch.result, type), dims);
     Value newMean = context.cast(batch.mean, running),
           newVariance = context.cast(batch.variance, running);
     context.setStatistic(runningMean, newMean);
     context.setStatistic(runningVariance, newVariance);
-    return context.setResults(
-        {context.reshape(context.cast(batch.result, type), dims), newMean,
-         newVariance});
+    return context.setResults({result, newMean, newVariance});
   }
   Value inverse =
       math.rsqrt(math.add(variance, context.getFloat("epsilon", 1e-5f)));
