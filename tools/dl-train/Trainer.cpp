@@ -5,13 +5,17 @@
 
 #include "tools/values/Inputs.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 using dl::values::Failure;
+using dl::values::Value;
 
 namespace dl::train {
 
-static constexpr const char *kStep = "step";
+static constexpr const char *kStep = "step", *kEvaluate = "evaluate",
+                            *kLearningRate = "learning_rate";
 
 static runtime::Module openTraining(const std::string &path) {
   runtime::Module module = runtime::Module::open(path);
@@ -32,25 +36,109 @@ static runtime::Session openSession(const runtime::Module &module,
 
 Trainer::Trainer(const std::string &path, int threads)
     : path(path), trained(openTraining(path)), states(trained),
-      stepSession(openSession(trained, states, kStep, threads)) {}
+      stepSession(openSession(trained, states, kStep, threads)),
+      threads(threads) {}
 
-void Trainer::load(const std::vector<std::string> &inputs,
-                   const std::string &label) {
+Data Trainer::read(const std::vector<std::string> &inputs,
+                   const std::string &label) const {
   std::vector<std::string> files = inputs;
   files.push_back(label);
-  uint32_t entry = trained.findEntry(kStep);
-  data = values::readInputs(path, kStep, trained.inputs(entry), files);
-  values::bindInputs(stepSession, data,
-                     values::listFiles(trained.inputs(entry), files));
+  return Data(values::readInputs(path, kStep,
+                                 trained.inputs(trained.findEntry(kStep)),
+                                 files),
+              files);
 }
 
-float Trainer::step() {
+std::optional<int64_t> Trainer::fixedBatch() const {
+  for (const runtime::Value &input : trained.inputs(trained.findEntry(kStep)))
+    if (!input.sizes.empty() && input.sizes[0] >= 0)
+      return input.sizes[0];
+  return std::nullopt;
+}
+
+float Trainer::step(const std::vector<Value> &batch) {
+  values::bindInputs(stepSession, batch, {});
   stepSession.run();
+  ++steps;
   float loss = *static_cast<const float *>(stepSession.output(0).data);
   if (!std::isfinite(loss))
-    throw Failure(path, "the loss is " + std::to_string(loss) +
-                            " before this step's update");
+    throw Failure(path, "the loss is " + std::to_string(loss) + " in step " +
+                            std::to_string(steps) + ", before its update");
   return loss;
+}
+
+/// How many labels the largest of `scores` [.., classes] stands at.
+template <typename Label>
+static int64_t countRight(const runtime::Tensor &scores, const Value &labels) {
+  auto classes = static_cast<size_t>(scores.dims.back());
+  const auto *score = static_cast<const float *>(scores.data);
+  const auto *label = reinterpret_cast<const Label *>(labels.data.data());
+  int64_t right = 0;
+  for (size_t i = 0; i < labels.data.size() / sizeof(Label); ++i) {
+    const float *row = score + i * classes;
+    right += std::max_element(row, row + classes) - row ==
+             static_cast<std::ptrdiff_t>(label[i]);
+  }
+  return right;
+}
+
+/// Whether labels are classes: integers, one for each row of the scores.
+static bool areClasses(const runtime::Tensor &scores, const Value &labels) {
+  std::vector<int64_t> rows = scores.dims;
+  if (rows.empty() || rows.back() < 1 || scores.type != DLRT_FLOAT32 ||
+      (labels.type != DLRT_INT64 && labels.type != DLRT_INT32))
+    return false;
+  rows.pop_back();
+  return rows == labels.dims;
+}
+
+Evaluation Trainer::evaluate(const Data &data, int64_t batch) {
+  if (!evaluateSession)
+    evaluateSession.emplace(
+        openSession(trained, states, kEvaluate, threads));
+  std::vector<int64_t> numbers(static_cast<size_t>(data.size()));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  bool isFixed = fixedBatch().has_value();
+  std::vector<Value> part;
+  Evaluation result;
+  int64_t examples = 0, labels = 0, right = 0;
+  bool hasClasses = true;
+  for (int64_t at = 0; at < data.size(); at += batch) {
+    int64_t amount = std::min(batch, data.size() - at);
+    if (isFixed && amount < batch)
+      break;
+    data.gather(numbers.data() + at, amount, part);
+    values::bindInputs(*evaluateSession, part, {});
+    evaluateSession->run();
+    result.loss +=
+        double(*static_cast<const float *>(evaluateSession->output(0).data)) *
+        double(amount);
+    examples += amount;
+    runtime::Tensor scores = evaluateSession->output(1);
+    const Value &label = part.back();
+    hasClasses = hasClasses && areClasses(scores, label);
+    if (!hasClasses)
+      continue;
+    bool isLong = label.type == DLRT_INT64;
+    right += isLong ? countRight<int64_t>(scores, label)
+                    : countRight<int32_t>(scores, label);
+    labels += static_cast<int64_t>(label.data.size() / (isLong ? 8 : 4));
+  }
+  if (examples == 0)
+    throw Failure(path, "the data for evaluation does not fill a batch of " +
+                            std::to_string(batch));
+  result.loss /= double(examples);
+  if (hasClasses)
+    result.accuracy = double(right) / double(labels);
+  return result;
+}
+
+double Trainer::learningRate() const {
+  return *static_cast<const float *>(states.tensor(kLearningRate).data);
+}
+
+void Trainer::setLearningRate(double rate) {
+  states.set(kLearningRate, static_cast<float>(rate));
 }
 
 } // namespace dl::train

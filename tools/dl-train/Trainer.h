@@ -7,12 +7,21 @@
 #define DL_TOOLS_DL_TRAIN_TRAINER_H
 
 #include "runtime/api/dlrt.hpp"
-#include "tools/values/Value.h"
+#include "tools/dl-train/Data.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace dl::train {
+
+/// Means over examples.
+struct Evaluation {
+  double loss = 0;
+  /// The share of labels that the first output is largest at; nothing where the
+  /// labels are no classes.
+  std::optional<double> accuracy;
+};
 
 class Trainer {
 public:
@@ -21,20 +30,33 @@ public:
   Trainer(const std::string &path, int threads);
 
   /// Reads the data of the step's inputs and of the label, one file each.
-  void load(const std::vector<std::string> &inputs, const std::string &label);
+  Data read(const std::vector<std::string> &inputs,
+            const std::string &label) const;
 
-  /// Computes the loss of all data, then updates the state.
-  float step();
+  /// The examples that each step takes, where the module has that fixed.
+  std::optional<int64_t> fixedBatch() const;
+
+  /// Computes the loss of a batch, which must stay until the next call, then
+  /// updates the state. Throws a Failure for a loss that is not finite.
+  float step(const std::vector<values::Value> &batch);
+
+  /// Computes loss and accuracy of all data, in batches of `batch`; where the
+  /// module fixes the batch, examples that fill none are left out.
+  Evaluation evaluate(const Data &data, int64_t batch);
 
   const runtime::Module &module() const { return trained; }
   runtime::State &state() { return states; }
+  double learningRate() const;
+  void setLearningRate(double rate);
 
 private:
   std::string path;
   runtime::Module trained;
   runtime::State states;
   runtime::Session stepSession;
-  std::vector<values::Value> data;
+  std::optional<runtime::Session> evaluateSession;
+  int threads;
+  int64_t steps = 0;
 };
 
 } // namespace dl::train

@@ -3,83 +3,154 @@
 //
 // Trains a module that dl-compile --train has made.
 
-#include "tools/dl-train/Trainer.h"
-#include "tools/values/Files.h"
+#include "runtime/api/dlrt.h"
+#include "tools/dl-train/Training.h"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
-using namespace dl;
-using dl::values::Failure;
+using dl::train::Options;
+using dl::train::Schedule;
 
-namespace {
-
-struct Options {
-  std::string module;
-  std::vector<std::string> inputs;
-  std::string label;
-  std::string log;
-  int64_t steps = 1;
-  int threads = 0;
-  bool fullBatch = false, noShuffle = false;
-};
-
-void runTraining(const Options &options) {
-  dl::train::Trainer trainer(options.module, options.threads);
-  trainer.load(options.inputs, options.label);
-  std::string log;
-  for (int64_t step = 1; step <= options.steps; ++step) {
-    float loss = trainer.step();
-    printf("step %lld: loss %.6g\n", static_cast<long long>(step),
-           static_cast<double>(loss));
-    log += nlohmann::ordered_json{{"step", step}, {"loss", loss}}.dump() + "\n";
-  }
-  if (!options.log.empty()) {
-    values::NewFiles files;
-    files.add(options.log, log, nullptr, 0);
-    files.commit();
-  }
-  if (fflush(stdout) != 0)
-    throw Failure("standard output", "cannot write");
+static void addDataOptions(CLI::App &app, Options &options) {
+  auto addFiles = [&](const char *name, std::vector<std::string> &files,
+                      const char *help) {
+    return app.add_option(name, files, help)
+        ->type_name("FILE")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->group("Data");
+  };
+  auto addFile = [&](const char *name, std::string &file, const char *help) {
+    return app.add_option(name, file, help)->type_name("FILE")->group("Data");
+  };
+  addFiles("--input", options.inputs,
+           "a file with the data of the next input, .npy or .pb: examples in "
+           "its first dimension")
+      ->required();
+  addFile("--label", options.label, "a file with the labels")->required();
+  addFiles("--validation-input", options.validationInputs,
+           "the same for validation, after each epoch");
+  addFile("--validation-label", options.validationLabel,
+          "the labels for validation");
+  app.add_option("--validation-split", options.validationSplit,
+                 "validate on this share of the data, the last examples")
+      ->type_name("SHARE")
+      ->check(CLI::Range(0.0, 1.0))
+      ->group("Data");
+  addFiles("--test-input", options.testInputs,
+           "the same for a test at the end");
+  addFile("--test-label", options.testLabel, "the labels for the test");
+  app.add_option("--batch", options.batch,
+                 "examples in a step; default: what the module fixes, or 32")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->group("Data");
+  app.add_flag("--full-batch", options.fullBatch, "all data is one batch")
+      ->group("Data");
+  app.add_flag("--no-shuffle", options.noShuffle,
+               "take the data in the order of the files")
+      ->group("Data");
+  app.add_option("--seed", options.seed,
+                 "what the order of the examples follows from; default: 0")
+      ->type_name("N")
+      ->group("Data");
 }
 
-} // namespace
-
-int main(int argc, char **argv) {
-  Options options;
-  CLI::App app("Trains a module that dl-compile --train has made.", "dl-train");
-  app.footer("Example:\n"
-             "  dl-train model.dlm --input=x.npy --label=y.npy --full-batch "
-             "--steps=10 --no-shuffle --log=log.jsonl");
-  app.set_version_flag("--version", std::string("dl-train ") + dlrt_version());
-  app.add_option("module", options.module, "the module file (.dlm)")
-      ->required();
-  app.add_option("--input", options.inputs,
-                 "a file with the data of the next input, .npy or .pb")
-      ->type_name("FILE")
-      ->required()
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--label", options.label, "a file with the labels")
-      ->type_name("FILE")
-      ->required();
-  app.add_option("--steps", options.steps, "how many steps; default: 1")
+static void addTrainingOptions(CLI::App &app, Options &options) {
+  const std::map<std::string, Schedule::Kind> kinds = {
+      {"constant", Schedule::Kind::Constant},
+      {"step", Schedule::Kind::Step},
+      {"cosine", Schedule::Kind::Cosine},
+      {"one-cycle", Schedule::Kind::OneCycle}};
+  app.add_option("--steps", options.steps,
+                 "stop after so many steps; default: 1, or as --epochs says")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
-  app.add_flag("--full-batch", options.fullBatch, "all data is one batch")
-      ->required();
-  app.add_flag("--no-shuffle", options.noShuffle,
-               "take the data in the order of the files");
+  app.add_option("--epochs", options.epochs, "go through the data N times")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--lr", options.schedule.rate,
+                 "the learning rate; default: the module's")
+      ->type_name("X")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--schedule", options.schedule.kind,
+                 "constant (default), step, cosine or one-cycle, over all "
+                 "steps")
+      ->type_name("KIND")
+      ->transform(CLI::CheckedTransformer(kinds).description(""));
+  app.add_option("--schedule-every", options.schedule.every,
+                 "of the schedule step: steps between two changes")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--schedule-factor", options.schedule.factor,
+                 "of the schedule step; default: 0.1")
+      ->type_name("X")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--warmup", options.schedule.warmup,
+                 "let the learning rate rise over the first N steps")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--early-stopping", options.patience,
+                 "end after N epochs without a lower validation loss, and take "
+                 "the weights of the lowest")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
   app.add_option("--threads", options.threads,
                  "threads to use; default: the CPUs that affinity and control "
                  "group allow")
       ->type_name("N")
       ->check(CLI::Range(1, 65536));
-  app.add_option("--log", options.log,
-                 "write the loss of each step, before its update, as lines of "
-                 "JSON")
+}
+
+static void addOutputOptions(CLI::App &app, Options &options) {
+  auto add = [&](const char *name, std::string &file, const char *type,
+                 const char *help) {
+    app.add_option(name, file, help)->type_name(type)->group("Output");
+  };
+  add("--checkpoint", options.checkpoint, "FILE",
+      "write all states here after each epoch, at the end, and when the "
+      "training is interrupted; FILE.best has those of the lowest validation "
+      "loss");
+  app.add_option("--checkpoint-every", options.checkpointEvery,
+                 "write them after every N steps, too")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->group("Output");
+  app.add_flag("--resume", options.resume,
+               "go on from the checkpoint, where there is one")
+      ->group("Output");
+  add("--log", options.log, "FILE",
+      "write lines of JSON: the loss of each step, before its update, and what "
+      "validation finds");
+  add("--tensorboard", options.events, "FOLDER",
+      "write the same as an event file for TensorBoard");
+  add("--plot", options.plot, "FILE", "draw the curves, as SVG");
+  app.add_flag("--quiet", options.quiet, "show no progress")->group("Output");
+}
+
+int main(int argc, char **argv) {
+  Options options;
+  CLI::App app("Trains a module that dl-compile --train has made.", "dl-train");
+  app.footer("Examples:\n"
+             "  dl-train model.dlm --input=x.npy --label=y.npy --epochs=20 "
+             "--batch=64 --validation-split=0.1 \\\n"
+             "      --schedule=one-cycle --early-stopping=5 "
+             "--checkpoint=model.ckpt --plot=curves.svg\n"
+             "  dl-train model.dlm --config=training.toml --resume\n"
+             "  dl-train model.dlm --input=x.npy --label=y.npy --full-batch "
+             "--steps=10 --no-shuffle --log=log.jsonl\n"
+             "An interrupt (Ctrl-C) ends the training after the step at hand, "
+             "with a checkpoint and exit status 130.");
+  app.set_version_flag("--version", std::string("dl-train ") + dlrt_version());
+  app.add_option("module", options.module, "the module file (.dlm)")
+      ->required();
+  app.set_config("--config", "",
+                 "read options from a TOML file: batch = 64, epochs = 20, ..")
       ->type_name("FILE");
+  addDataOptions(app, options);
+  addTrainingOptions(app, options);
+  addOutputOptions(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
@@ -89,8 +160,7 @@ int main(int argc, char **argv) {
     return 1;
   }
   try {
-    runTraining(options);
-    return 0;
+    return dl::train::train(options);
   } catch (const std::exception &error) {
     fprintf(stderr, "error: %s\n", error.what());
     return 1;
