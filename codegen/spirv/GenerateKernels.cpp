@@ -190,13 +190,14 @@ void VulkanEntry::emitShare(mlir::dl::cpu::IndexBuilder &index,
 std::unique_ptr<TileEmitter>
 VulkanEntry::makeTile(StageFunction &stage,
                       const mlir::dl::cpu::Contraction &contraction) {
-  TileShape shape = RegisterTile::chooseShape(contraction, workgroupSize);
+  TileShape shape = RegisterTile::chooseShape(contraction, target);
   workgroupSize = shape.getInvocations();
   function->setAttr(
       spirv::getEntryPointABIAttrName(),
       spirv::getEntryPointABIAttr(function.getContext(),
                                   {static_cast<int32_t>(workgroupSize), 1, 1}));
-  return std::make_unique<RegisterTile>(stage, contraction, shape);
+  return std::make_unique<RegisterTile>(stage, contraction, shape,
+                                        target.broadcasts);
 }
 
 /// A buffer that is too large for a binding is taken in parts.
@@ -312,7 +313,8 @@ LogicalResult generateKernels(ModuleOp module, const SpirvTarget &target) {
       {Capability::Shader, Capability::Int8, Capability::Int16,
        Capability::Int64, Capability::Float16, Capability::Float64,
        Capability::StorageBuffer8BitAccess,
-       Capability::StorageBuffer16BitAccess},
+       Capability::StorageBuffer16BitAccess, Capability::GroupNonUniform,
+       Capability::GroupNonUniformBallot},
       {Extension::SPV_KHR_storage_buffer_storage_class,
        Extension::SPV_KHR_8bit_storage, Extension::SPV_KHR_16bit_storage},
       context);
@@ -340,6 +342,7 @@ struct GenerateKernelsPass
   explicit GenerateKernelsPass(const SpirvTarget &target) {
     workgroupSize = target.workgroupSize;
     pushConstantBytes = target.pushConstantBytes;
+    broadcasts = target.broadcasts;
   }
 
   StringRef getArgument() const override { return "spirv-generate-kernels"; }
@@ -354,6 +357,7 @@ struct GenerateKernelsPass
     SpirvTarget target;
     target.workgroupSize = workgroupSize;
     target.pushConstantBytes = pushConstantBytes;
+    target.broadcasts = broadcasts;
     if (failed(generateKernels(getOperation(), target)))
       signalPassFailure();
   }
@@ -364,6 +368,10 @@ struct GenerateKernelsPass
   Option<int64_t> pushConstantBytes{
       *this, "push-constant-bytes",
       llvm::cl::desc("bytes that push constants hold"), llvm::cl::init(128)};
+  Option<bool> broadcasts{
+      *this, "broadcasts",
+      llvm::cl::desc("invocations of a subgroup hand each other values"),
+      llvm::cl::init(true)};
 };
 
 } // namespace

@@ -6,6 +6,7 @@
 #ifndef DL_CODEGEN_SPIRV_GENERATEKERNELS_H
 #define DL_CODEGEN_SPIRV_GENERATEKERNELS_H
 
+#include "codegen/spirv/Target.h"
 #include "mlir/IR/BuiltinOps.h"
 #include <memory>
 
@@ -14,14 +15,6 @@ class Pass;
 } // namespace mlir
 
 namespace dl::spirv {
-
-/// What the code may ask of a device; the defaults hold for every Vulkan
-/// device.
-struct SpirvTarget {
-  int64_t workgroupSize = 64;      ///< invocations, at most 128
-  int64_t pushConstantBytes = 128; ///< for the sizes of dynamic dimensions
-  int64_t bufferBytes = 1 << 27;   ///< of a binding
-};
 
 /// Generates every `dl.kernel` function on tensors of a module as stages (see
 /// codegen/gpu/GenerateStages.h): functions of the new gpu.module @kernels.

@@ -6,6 +6,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
 
 using namespace mlir;
 using namespace ::dl::spirv;
@@ -15,22 +16,41 @@ using mlir::dl::cpu::Contraction;
 using mlir::dl::cpu::ElementEmitter;
 using mlir::dl::cpu::Position;
 
+/// Invocations that read rows for each other: no more than the fewest that run
+/// in lockstep on a device with broadcasts.
+static constexpr int64_t kSharing = 8;
+
 TileShape RegisterTile::chooseShape(const Contraction &contraction,
-                                    int64_t invocations) {
-  constexpr int64_t kLeast = 8, kRows = 16, kColumns = 2, kDepth = 4;
+                                    const SpirvTarget &target) {
+  constexpr int64_t kProducts = 64, kDepth = 4;
+  int64_t invocations = target.workgroupSize;
   SmallVector<unsigned> columnLoops(contraction.outerLanes);
   llvm::append_range(columnLoops, contraction.lanes);
   int64_t rows = gpucode::getStaticSize(contraction.op, contraction.rows),
           columns = gpucode::getStaticSize(contraction.op, columnLoops);
   if (!ShapedType::isDynamic(columns))
-    while (invocations > kLeast && invocations / 2 >= columns)
+    while (invocations > kSharing && invocations / 2 >= columns)
       invocations /= 2;
-  int64_t own =
-      ShapedType::isDynamic(columns) || columns >= kColumns * invocations
-          ? kColumns
-          : 1;
-  int64_t ownRows = ShapedType::isDynamic(rows) ? kRows : std::min(rows, kRows);
-  return {ownRows, invocations * own, ownRows, own, kDepth, /*resident=*/1};
+  // Drivers take their time to compile a large tile.
+  constexpr int64_t kMany = int64_t(1) << 24, kSmallRows = 16,
+                    kSmallColumns = 2;
+  int64_t steps = gpucode::getStaticSize(contraction.op, contraction.reduced),
+          batches = gpucode::getStaticSize(contraction.op, contraction.batch);
+  bool isSmall = !llvm::is_contained({rows, columns, steps, batches},
+                                     ShapedType::kDynamic) &&
+                 double(rows) * columns * steps * batches < kMany;
+  int64_t mostRows =
+      isSmall ? std::min(kSmallRows, target.tileRows) : target.tileRows;
+  int64_t own = isSmall ? std::min(kSmallColumns, target.tileColumns)
+                        : target.tileColumns;
+  while (!ShapedType::isDynamic(columns) && own > 1 &&
+         columns < own * invocations)
+    own /= 2;
+  int64_t ownRows =
+      ShapedType::isDynamic(rows) ? mostRows : std::min(rows, mostRows);
+  // A loop of many products is not unrolled: drivers compile it whole.
+  int64_t depth = std::clamp<int64_t>(kProducts / (ownRows * own), 1, kDepth);
+  return {ownRows, invocations * own, ownRows, own, depth, /*resident=*/1};
 }
 
 /// The rows from one on: what `setPositions` says of the first, then one after
@@ -60,12 +80,55 @@ void RegisterTile::findRows(Value first) {
   }
 }
 
+void RegisterTile::findSharedRows(Value first) {
+  sharedRows.clear();
+  if (!broadcasts || shape.ownRows == 1)
+    return;
+  Value lane = gpu::LaneIdOp::create(builder, loc, IntegerAttr());
+  Value own = index.add(first, index.rem(lane, constant(kSharing)));
+  Value last = index.sub(rows, constant(1));
+  for (int64_t i = 0; i < shape.ownRows; i += kSharing) {
+    Position at = tileDims;
+    setPositions(at, contraction.rows,
+                 index.min(index.add(own, constant(i)), last));
+    sharedRows.push_back(at);
+  }
+}
+
+/// The row side's element of each row.
+SmallVector<Value>
+RegisterTile::readRows(function_ref<Value(const Position &)> read) {
+  SmallVector<Value> factors;
+  if (sharedRows.empty()) {
+    for (const Position &row : rowDims)
+      factors.push_back(read(row));
+    return factors;
+  }
+  for (const Position &shared : sharedRows) {
+    Value mine = read(shared);
+    for (int64_t i = 0; i < kSharing && factors.size() < size_t(shape.ownRows);
+         ++i) {
+      Value from = mlir::spirv::ConstantOp::create(
+          builder, loc, builder.getI32Type(), builder.getI32IntegerAttr(i));
+      factors.push_back(mlir::spirv::GroupNonUniformBroadcastOp::create(
+          builder, loc, mine.getType(), mlir::spirv::Scope::Subgroup, mine,
+          from));
+    }
+  }
+  return factors;
+}
+
 void RegisterTile::findColumns(Value first) {
   columnDims.clear();
   isColumn.clear();
+  // Invocations in lockstep have all columns of some lines of the cache.
+  Value block = index.div(invocation, constant(kSharing)),
+        inBlock = index.rem(invocation, constant(kSharing));
+  Value own =
+      index.add(index.add(first, inBlock),
+                index.mul(block, constant(kSharing * shape.ownColumns)));
   for (int64_t j = 0; j < shape.ownColumns; ++j) {
-    Value column = index.add(index.add(first, invocation),
-                             constant(j * shape.getInvocations()));
+    Value column = index.add(own, constant(j * kSharing));
     isColumn.push_back(index.less(column, columns));
     Position at = tileDims;
     // Past the end the last one, whose positions exist.
@@ -100,12 +163,13 @@ SmallVector<Value> RegisterTile::addProducts(unsigned loop, Position dims,
     SmallVector<Value> next, lanes;
     for (const Position &column : columnDims)
       lanes.push_back(read(contraction.laneSide, column, columnLoops));
-    for (const Position &row : rowDims) {
-      Value factor = read(contraction.rowSide, row, contraction.rows);
+    auto readRow = [&](const Position &row) {
+      return read(contraction.rowSide, row, contraction.rows);
+    };
+    for (Value factor : readRows(readRow))
       for (Value lane : lanes)
         next.push_back(
             math::FmaOp::create(builder, loc, factor, lane, sums[next.size()]));
-    }
     return next;
   }
   unsigned d = reduced[loop];
@@ -179,7 +243,10 @@ Value RegisterTile::emit(Value result, const Buffer &buffer) {
         setPositions(tileDims, contraction.batch, index.div(tile, perBatch));
         Value inBatch = index.rem(tile, perBatch);
         // Neighbouring workgroups share columns, which stay in the cache.
-        findRows(index.mul(index.rem(inBatch, rowTiles), constant(shape.rows)));
+        Value firstRow =
+            index.mul(index.rem(inBatch, rowTiles), constant(shape.rows));
+        findRows(firstRow);
+        findSharedRows(firstRow);
         findColumns(
             index.mul(index.div(inBatch, rowTiles), constant(shape.columns)));
         SmallVector<Value> sums(countSums(), zero);

@@ -5,30 +5,36 @@
 //
 // Each invocation of a workgroup keeps all rows of the tile for a few columns
 // in registers. Neighbouring invocations have neighbouring columns, and all of
-// a workgroup read the same elements of the row side: one load for as many
-// invocations as the device runs in lockstep.
+// a workgroup need the same elements of the row side: where the target has
+// broadcasts, eight neighbours read one each and hand it to the others.
 
 #ifndef DL_CODEGEN_SPIRV_REGISTERTILE_H
 #define DL_CODEGEN_SPIRV_REGISTERTILE_H
 
 #include "codegen/gpu/TileEmitter.h"
+#include "codegen/spirv/Target.h"
 
 namespace dl::spirv {
 
 class RegisterTile : public gpucode::TileEmitter {
 public:
-  /// The tile for a contraction, by at most `invocations` of a workgroup.
   static gpucode::TileShape
   chooseShape(const mlir::dl::cpu::Contraction &contraction,
-              int64_t invocations);
+              const SpirvTarget &target);
 
-  using TileEmitter::TileEmitter;
+  RegisterTile(gpucode::StageFunction &stage,
+               const mlir::dl::cpu::Contraction &contraction,
+               const gpucode::TileShape &shape, bool broadcasts)
+      : TileEmitter(stage, contraction, shape), broadcasts(broadcasts) {}
 
   mlir::Value emit(mlir::Value result,
                    const mlir::dl::cpu::Buffer &buffer) override;
 
 private:
   void findRows(mlir::Value first);
+  void findSharedRows(mlir::Value first);
+  llvm::SmallVector<mlir::Value> readRows(
+      llvm::function_ref<mlir::Value(const mlir::dl::cpu::Position &)> read);
   void findColumns(mlir::Value first);
   llvm::SmallVector<mlir::Value> addProducts(unsigned loop,
                                              mlir::dl::cpu::Position dims,
@@ -40,6 +46,9 @@ private:
   /// whether they lie inside.
   llvm::SmallVector<mlir::dl::cpu::Position, 0> rowDims, columnDims;
   llvm::SmallVector<mlir::Value> isRow, isColumn;
+  /// With broadcasts, the row that this invocation reads of each eight.
+  llvm::SmallVector<mlir::dl::cpu::Position, 0> sharedRows;
+  bool broadcasts;
 };
 
 } // namespace dl::spirv

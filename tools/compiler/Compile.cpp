@@ -442,7 +442,7 @@ private:
     auto scope = timing.nest("Kernel generation");
     if (options.target == Target::Vulkan) {
       progress("compiling kernels for vulkan");
-      return emitSpirv(*module, spirv::SpirvTarget(), image);
+      return emitSpirv(*module, options.vulkan, image);
     }
     auto functions = ptx::generateKernels(*module, options.cuda);
     if (failed(functions))

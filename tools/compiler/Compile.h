@@ -9,6 +9,7 @@
 #include "codegen/cpu/Cache.h"
 #include "codegen/cpu/Target.h"
 #include "codegen/ptx/Target.h"
+#include "codegen/spirv/Target.h"
 #include "passes/Pipeline.h"
 #include "tools/compiler/Variants.h"
 #include "tools/explain/Trace.h"
@@ -42,7 +43,8 @@ struct CompileOptions {
   std::string output;
   EmitKind emit = EmitKind::Module;
   Target target = Target::Cpu;
-  ptx::PtxTarget cuda; ///< of Target::Cuda
+  ptx::PtxTarget cuda;       ///< of Target::Cuda
+  spirv::SpirvTarget vulkan; ///< of Target::Vulkan
   /// The last phase to run: what it leaves is printed as IR.
   std::optional<Phase> stopAfter;
   PipelineOptions pipeline;

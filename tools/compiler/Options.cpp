@@ -21,17 +21,27 @@ Error setEmit(StringRef text, CompileOptions &options) {
 Error setTarget(StringRef text, CompileOptions &options) {
   auto [name, detail] = text.split(':');
   bool isCuda = name == "cuda", isDetailed = text.contains(':');
-  bool isKnown = name == "cpu" || name == "vulkan" || name == "reference";
-  if ((!isKnown && !isCuda) || (isDetailed && !isCuda))
+  bool isVulkan = name == "vulkan";
+  bool isKnown = name == "cpu" || name == "reference";
+  if ((!isKnown || isDetailed) && !isCuda && !isVulkan)
     return fail("--target: unknown target '" + text +
-                "'; known: cpu, cuda, cuda:sm_XX, vulkan, reference");
-  options.target = isCuda             ? Target::Cuda
-                   : name == "vulkan" ? Target::Vulkan
-                   : name == "cpu"    ? Target::Cpu
-                                      : Target::Reference;
+                "'; known: cpu, cuda, cuda:sm_XX, vulkan, vulkan:NAME, "
+                "reference");
+  options.target = isCuda          ? Target::Cuda
+                   : isVulkan      ? Target::Vulkan
+                   : name == "cpu" ? Target::Cpu
+                                   : Target::Reference;
   options.pipeline.skipZeroRows = options.target == Target::Cpu;
   if (!isDetailed)
     return Error::success();
+  if (isVulkan) {
+    std::optional<spirv::SpirvTarget> device = spirv::parseTarget(detail);
+    if (!device)
+      return fail("--target: '" + detail +
+                  "' is no kind of Vulkan device; known: generic, basic");
+    options.vulkan = *device;
+    return Error::success();
+  }
   std::optional<ptx::PtxTarget> arch = ptx::parseTarget(detail);
   if (!arch)
     return fail("--target: '" + detail +

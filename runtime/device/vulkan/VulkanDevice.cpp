@@ -206,6 +206,8 @@ static Status chooseDevice(VulkanState &state) {
   state.name = state.properties.deviceName;
   VkPhysicalDeviceDriverProperties driver = {};
   driver.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES;
+  state.subgroups.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES;
+  driver.pNext = &state.subgroups;
   VkPhysicalDeviceProperties2 all = {};
   all.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2;
   all.pNext = &driver;

@@ -47,6 +47,8 @@ static Status checkCapability(const VulkanState &state, uint32_t capability) {
       {11, "Int64", state.features.shaderInt64},
       {22, "Int16", state.features.shaderInt16},
       {39, "Int8", state.features12.shaderInt8},
+      {61, "GroupNonUniform", state.has(VK_SUBGROUP_FEATURE_BASIC_BIT)},
+      {64, "GroupNonUniformBallot", state.has(VK_SUBGROUP_FEATURE_BALLOT_BIT)},
       {4433, "StorageBuffer16BitAccess",
        state.features16.storageBuffer16BitAccess},
       {4448, "StorageBuffer8BitAccess",

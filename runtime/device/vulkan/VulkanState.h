@@ -83,11 +83,21 @@ struct VulkanState {
   VkPhysicalDevice16BitStorageFeatures features16 = {};
   std::string name;
   VkDriverId driver = {};
+  VkPhysicalDeviceSubgroupProperties subgroups = {};
   uint32_t queueFamily = 0;
   VkDevice device = VK_NULL_HANDLE;
   VkQueue queue = VK_NULL_HANDLE;
   VkCommandPool commandPool = VK_NULL_HANDLE;
   VkCommandBuffer commands = VK_NULL_HANDLE;
+
+  /// Whether subgroups of kernels, of as many invocations as these count on,
+  /// have such operations.
+  bool has(VkSubgroupFeatureFlagBits operations) const {
+    constexpr uint32_t kLeast = 8;
+    return subgroups.subgroupSize >= kLeast &&
+           (subgroups.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
+           (subgroups.supportedOperations & operations);
+  }
 
   VulkanState() = default;
   VulkanState(const VulkanState &) = delete;

@@ -4,15 +4,15 @@
 // maximum and sum; exponentials are computed where they are added up and where they
 // are multiplied. SpirvTest.cpp runs it.
 
-// Products go by tiles of 16 rows and 128 or, as the result has no more, 8 columns;
+// Products go by tiles of 32 rows and 256 or, as the result has no more, 8 columns;
 // a row's maximum and sum are each of 32 invocations, whose steps may be divided among
 // dispatches.
 
-// CHECK-DAG: [[SCORES:#.*]] = affine_map<()[s0, s1, s2, s3] -> ((((s0 + 15) floordiv 16) * ((s1 + 127) floordiv 128)) * 64)>
+// CHECK-DAG: [[SCORES:#.*]] = affine_map<()[s0, s1, s2, s3] -> ((((s0 + 31) floordiv 32) * ((s1 + 255) floordiv 256)) * 64)>
 // CHECK-DAG: [[ROWS:#.*]] = affine_map<()[s0, s1, s2, s3] -> (((s0 + 1) floordiv 2) * 64)>
 // CHECK-DAG: [[ONCE:#.*]] = affine_map<()[s0, s1, s2, s3] -> (2)>
 // CHECK-DAG: [[STEPS:#.*]] = affine_map<()[s0, s1, s2, s3] -> ((s0 + 31) floordiv 32)>
-// CHECK-DAG: [[RESULT:#.*]] = affine_map<()[s0, s1, s2, s3] -> (((s0 + 15) floordiv 16) * 8)>
+// CHECK-DAG: [[RESULT:#.*]] = affine_map<()[s0, s1, s2, s3] -> (((s0 + 31) floordiv 32) * 8)>
 // CHECK: dl.stages = [{{{[^{]*}}elements = [[SCORES]]
 // CHECK-SAME: elements = [[ROWS]], {{[^{]*}} iterations = [[ONCE]], trips = [[STEPS]], workgroup = 64
 // CHECK-SAME: elements = [[ROWS]], {{[^{]*}} iterations = [[ONCE]], trips = [[STEPS]], workgroup = 64

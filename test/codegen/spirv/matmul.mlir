@@ -2,17 +2,21 @@
 // RUN: dl-opt %s -spirv-lower-kernels | FileCheck %s --check-prefix=SPIRV
 
 // A matrix product with bias and rectifier is one stage: an invocation keeps the
-// sums of 16 rows in registers, and does what follows before it stores them. A step
-// of its loop has four products of each; a test that ends the loop counts, too.
+// sums of 32 rows in registers, and does what follows before it stores them. Eight
+// neighbours read a row's element each, and hand it to the others. A step of the loop
+// has two products of each sum; a test that ends the loop counts, too.
 // SpirvTest.cpp runs it.
 
-// CHECK: [[ELEMENTS:#.*]] = affine_map<()[s0, s1] -> (((s0 + 15) floordiv 16) * 64)>
-// CHECK: [[ITERATIONS:#.*]] = affine_map<()[s0, s1] -> (17)>
+// CHECK: [[ELEMENTS:#.*]] = affine_map<()[s0, s1] -> (((s0 + 31) floordiv 32) * 64)>
+// CHECK: [[ITERATIONS:#.*]] = affine_map<()[s0, s1] -> (33)>
 // CHECK: func.func private @dense({{.*}}) -> tensor<?x37xf32>
 // CHECK-SAME: dl.stages = [{alignment = 64 : i64, buffers = array<i64: 0, 1, 2, 3>, elements = [[ELEMENTS]], entry = "dense.0", iterations = [[ITERATIONS]], workgroup = 64 : i64}]
 // CHECK-SAME: dl.temporaries = []
 // CHECK: gpu.func @dense.0({{.*}}: memref<2xi32, #spirv.storage_class<PushConstant>>) kernel
-// CHECK: scf.for {{.*}} step %c4 iter_args
+// CHECK: scf.for {{.*}} step %c2 iter_args
+// CHECK: memref.load %arg1
+// CHECK: [[OWN:%.*]] = memref.load %arg0
+// CHECK: spirv.GroupNonUniformBroadcast <Subgroup> [[OWN]]
 // CHECK-COUNT-64: math.fma
 // CHECK-NOT: math.fma
 // CHECK: scf.yield
@@ -23,9 +27,9 @@
 // CHECK-NOT: scf.for
 // CHECK-NOT: gpu.func
 
-// The sizes come as push constants, which have no binding; nothing but what every
-// Vulkan device can do is asked for.
-// SPIRV: spirv.module {{.*}} requires #spirv.vce<v1.0, [Shader, Matrix], [SPV_KHR_storage_buffer_storage_class]>
+// The sizes come as push constants, which have no binding; nothing but what GPUs have
+// is asked for.
+// SPIRV: spirv.module {{.*}} requires #spirv.vce<v1.3, [Shader, GroupNonUniformBallot, Matrix, GroupNonUniform], [SPV_KHR_storage_buffer_storage_class]>
 // SPIRV: spirv.GlobalVariable @dense.0_arg_3 bind(0, 3) : {{.*}}StorageBuffer>
 // SPIRV: spirv.GlobalVariable @dense.0_arg_4 : {{.*}}PushConstant>
 // SPIRV: spirv.EntryPoint "GLCompute" @dense.0

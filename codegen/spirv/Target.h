@@ -1,0 +1,34 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// What kernels may ask of a Vulkan device.
+
+#ifndef DL_CODEGEN_SPIRV_TARGET_H
+#define DL_CODEGEN_SPIRV_TARGET_H
+
+#include "llvm/ADT/StringRef.h"
+#include <cstdint>
+#include <optional>
+
+namespace dl::spirv {
+
+/// What the code may ask of a device; the defaults hold for every Vulkan device
+/// that has GPUs' usual subgroups.
+struct SpirvTarget {
+  int64_t workgroupSize = 64;      ///< invocations, at most 128
+  int64_t pushConstantBytes = 128; ///< for the sizes of dynamic dimensions
+  int64_t bufferBytes = 1 << 27;   ///< of a binding
+  /// Whether invocations of a subgroup, of which there are eight at least, hand
+  /// each other values.
+  bool broadcasts = true;
+  /// Rows and columns of a matrix product that an invocation keeps at most.
+  int64_t tileRows = 32, tileColumns = 4;
+};
+
+/// The target called "generic" or "basic" (a device without broadcasts);
+/// nothing for other names.
+std::optional<SpirvTarget> parseTarget(llvm::StringRef name);
+
+} // namespace dl::spirv
+
+#endif // DL_CODEGEN_SPIRV_TARGET_H
