@@ -70,7 +70,7 @@ public:
     }
     // The last first: what it is a function of may then have no other use.
     for (Value value : llvm::reverse(functions))
-      if (!value.use_empty())
+      if (!erased.contains(value) && !value.use_empty())
         tabulate(value);
   }
 
@@ -134,8 +134,10 @@ private:
     Value found = GatherOp::create(builder, loc, constant, origin, 0);
     value.replaceAllUsesWith(found);
     for (Operation *step : llvm::reverse(steps))
-      if (step->use_empty())
+      if (step->use_empty()) {
+        erased.insert(step->getResult(0));
         step->erase();
+      }
   }
 
   /// The value for each byte, by its bits as an unsigned number.
@@ -185,6 +187,7 @@ private:
 
   Block &block;
   DenseMap<Value, Value> origins;
+  DenseSet<Value> erased;
 };
 
 class TabulateBytes : public ::dl::impl::TabulateBytesBase<TabulateBytes> {

@@ -1,7 +1,7 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// RUN: dl-opt --dl-tabulate-bytes --canonicalize %s | FileCheck %s
+// RUN: dl-opt --dl-tabulate-bytes --canonicalize -mlir-elide-elementsattrs-if-larger=300 -mlir-elide-resource-strings-if-larger=3000 %s | FileCheck %s
 
 // 127 times the hyperbolic tangent, of 0, 1, 2, and, for the last bytes, -2 and -1 where
 // they are signed.
