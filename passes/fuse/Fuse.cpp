@@ -196,6 +196,14 @@ private:
     auto full = cast<RankedTensorType>(op->getOperand(0).getType());
     Group *group = graph.createGroup(GroupKind::Reduction, op);
     auto belongs = [&](Operation *other, bool follows) {
+      // Bytes are read again rather than computed again: what made them may be
+      // reductions themselves.
+      if (Operation *producer = other->getNumOperands()
+                                    ? other->getOperand(0).getDefiningOp()
+                                    : nullptr;
+          producer && getKind(other) == FusionKind::Reduction &&
+          isDequantization(producer))
+        return false;
       if (getKind(other) == FusionKind::Reduction) {
         std::optional<SmallVector<int64_t>> otherAxes = getReducedAxes(other);
         return otherAxes && *otherAxes == *axes &&

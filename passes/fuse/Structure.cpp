@@ -129,7 +129,8 @@ static bool isDequantization(Operation *op, int steps) {
     auto from =
         dyn_cast<IntegerType>(getElementTypeOrSelf(conversion.getOperand()));
     Type to = getElementTypeOrSelf(conversion.getType());
-    return from && from.getWidth() == 8 && to.isF32();
+    return from && from.getWidth() == 8 &&
+           (to.isF32() || to.isSignlessInteger(32));
   }
   return isa<SubOp, MulOp>(op) &&
          op->getOperand(0).getType() == op->getResult(0).getType() &&
