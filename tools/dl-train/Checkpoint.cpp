@@ -64,7 +64,8 @@ public:
     isKept = true;
     // The folder, so that the new name outlasts a loss of power.
     size_t slash = path.rfind('/');
-    std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    std::string folder =
+        slash == std::string::npos ? "." : path.substr(0, slash + 1);
     int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory >= 0) {
       ::fsync(directory);

@@ -14,8 +14,8 @@ using Curve = std::vector<std::pair<int64_t, double>>;
 
 constexpr double kWidth = 760, kHeight = 260, kLeft = 70, kTop = 34,
                  kRight = 150, kBottom = 36;
-constexpr const char *kColours[] = {"#1f77b4", "#d62728", "#2ca02c", "#9467bd",
-                                    "#ff7f0e", "#17becf"};
+constexpr const char *kColours[] = {"#1f77b4", "#d62728", "#2ca02c",
+                                    "#9467bd", "#ff7f0e", "#17becf"};
 
 std::string toText(double number) {
   char text[32];
@@ -94,8 +94,8 @@ private:
   }
   static std::string text(double x, double y, const char *anchor,
                           const std::string &what) {
-    return "<text x='" + toText(x) + "' y='" + toText(y) +
-           "' text-anchor='" + anchor + "'>" + what + "</text>\n";
+    return "<text x='" + toText(x) + "' y='" + toText(y) + "' text-anchor='" +
+           anchor + "'>" + what + "</text>\n";
   }
 
   std::vector<std::pair<std::string, const Curve *>> curves;

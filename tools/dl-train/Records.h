@@ -46,9 +46,9 @@ private:
 
 /// Curves over steps, those whose names contain "loss" in one panel and others
 /// in another below, as SVG.
-std::string drawCurves(
-    const std::map<std::string, std::vector<std::pair<int64_t, double>>>
-        &curves);
+std::string
+drawCurves(const std::map<std::string, std::vector<std::pair<int64_t, double>>>
+               &curves);
 
 } // namespace dl::train
 

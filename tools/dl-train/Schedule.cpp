@@ -10,7 +10,8 @@ namespace dl::train {
 
 /// From `first` to `last` along half a cosine.
 static double anneal(double first, double last, double share) {
-  return last + (first - last) * (1 + std::cos(M_PI * std::min(share, 1.0))) / 2;
+  return last +
+         (first - last) * (1 + std::cos(M_PI * std::min(share, 1.0))) / 2;
 }
 
 double Schedule::at(int64_t step) const {
@@ -29,9 +30,9 @@ double Schedule::at(int64_t step) const {
   case Kind::OneCycle: {
     constexpr double kRise = 0.3, kFirst = 1 / 25.0, kLast = 1 / 250000.0;
     double share = done / whole;
-    return share < kRise ? anneal(rate * kFirst, rate, share / kRise)
-                         : anneal(rate, rate * kLast,
-                                  (share - kRise) / (1 - kRise));
+    return share < kRise
+               ? anneal(rate * kFirst, rate, share / kRise)
+               : anneal(rate, rate * kLast, (share - kRise) / (1 - kRise));
   }
   }
   return rate;

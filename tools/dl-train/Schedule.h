@@ -14,13 +14,13 @@ namespace dl::train {
 struct Schedule {
   enum class Kind {
     Constant,
-    Step,     ///< times `factor` every `every` steps
-    Cosine,   ///< half a cosine down to zero at the last step (I. Loshchilov, F.
-              ///< Hutter, "SGDR", 2017)
+    Step,   ///< times `factor` every `every` steps
+    Cosine, ///< half a cosine down to zero at the last step (I. Loshchilov, F.
+            ///< Hutter, "SGDR", 2017)
     OneCycle, ///< up from 1/25 over the first 30 %, then a cosine down to
               ///< nearly zero (L. Smith, "Super-Convergence", 2018)
   } kind = Kind::Constant;
-  double rate = 0; ///< the highest
+  double rate = 0;    ///< the highest
   int64_t warmup = 0; ///< steps of a linear rise, at the beginning
   int64_t every = 0;
   double factor = 0.1;

@@ -43,9 +43,8 @@ Data Trainer::read(const std::vector<std::string> &inputs,
                    const std::string &label) const {
   std::vector<std::string> files = inputs;
   files.push_back(label);
-  return Data(values::readInputs(path, kStep,
-                                 trained.inputs(trained.findEntry(kStep)),
-                                 files),
+  return Data(values::readInputs(
+                  path, kStep, trained.inputs(trained.findEntry(kStep)), files),
               files);
 }
 
@@ -94,8 +93,7 @@ static bool areClasses(const runtime::Tensor &scores, const Value &labels) {
 
 Evaluation Trainer::evaluate(const Data &data, int64_t batch) {
   if (!evaluateSession)
-    evaluateSession.emplace(
-        openSession(trained, states, kEvaluate, threads));
+    evaluateSession.emplace(openSession(trained, states, kEvaluate, threads));
   std::vector<int64_t> numbers(static_cast<size_t>(data.size()));
   std::iota(numbers.begin(), numbers.end(), 0);
   bool isFixed = fixedBatch().has_value();

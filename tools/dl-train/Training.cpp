@@ -102,8 +102,7 @@ private:
             : fixed           ? *fixed
                               : std::min(kDefaultBatch, data.size());
     if (fixed && batch != *fixed)
-      throw Failure(options.module, "its steps take " +
-                                        std::to_string(*fixed) +
+      throw Failure(options.module, "its steps take " + std::to_string(*fixed) +
                                         " examples, not " +
                                         std::to_string(batch));
     if (batch > data.size())
@@ -112,8 +111,8 @@ private:
                         " examples for training, a step takes " +
                         std::to_string(batch));
     // What fills no batch is left out of an epoch; the order changes.
-    stepsInEpoch = fixed ? data.size() / batch
-                         : (data.size() + batch - 1) / batch;
+    stepsInEpoch =
+        fixed ? data.size() / batch : (data.size() + batch - 1) / batch;
     lastStep = options.epochs ? options.epochs * stepsInEpoch
                               : std::max<int64_t>(options.steps, 1);
     if (options.epochs && options.steps)
@@ -129,8 +128,8 @@ private:
   bool resume() {
     if (!options.resume || access(options.checkpoint.c_str(), F_OK) != 0)
       return false;
-    progress = loadCheckpoint(options.checkpoint, trainer.module(),
-                              trainer.state());
+    progress =
+        loadCheckpoint(options.checkpoint, trainer.module(), trainer.state());
     if (progress.seed != options.seed)
       throw Failure("--seed", "the checkpoint was made with " +
                                   std::to_string(progress.seed));
@@ -240,8 +239,8 @@ private:
     }
     std::vector<runtime::StateInfo> infos = trainer.module().states();
     for (uint32_t i = 0; i < best.size(); ++i)
-      trainer.state().set(i, {infos[i].type, infos[i].dims, best[i].data(),
-                              best[i].size()});
+      trainer.state().set(
+          i, {infos[i].type, infos[i].dims, best[i].data(), best[i].size()});
   }
 
   void save() {

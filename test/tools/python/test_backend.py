@@ -43,15 +43,14 @@ class BackendTest(unittest.TestCase):
         self.assertEqual((int(counts[2]), done.returncode), (0, 0), done.stdout)
         self.assertEqual(int(counts[1]), len(CASES))
 
-    def test_refusals_are_counted(self):
-        """What is no dense tensor is refused by name, apart from the count of passes."""
+    def test_cases_are_counted(self):
         done = subprocess.run(
             [sys.executable, "-m", "dl.backend.test", "--isolate", "--filter", "^test_(abs|gradient_of_add)$"],
             capture_output=True,
             text=True,
         )
-        self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stdout, r"test_gradient_of_add: model\.onnx: .*Gradient.*\n1 refused\n1 passed, 1 failed")
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout, r"2 passed, 0 failed")
 
     def test_model(self):
         images, labels = support.digits()
