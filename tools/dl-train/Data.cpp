@@ -19,7 +19,7 @@ Data::Data(std::vector<Value> tensors, const std::vector<std::string> &files)
       throw Failure(files[i], "it has no dimension for the examples");
     if (i == 0)
       count = all[i].dims[0];
-    if (all[i].dims[0] != count)
+    if (count > 0 && (all[i].dims[0] == 0 || all[i].dims[0] % count != 0))
       throw Failure(files[i], "it has " + std::to_string(all[i].dims[0]) +
                                   " examples, but " + files[0] + " has " +
                                   std::to_string(count));
@@ -36,7 +36,7 @@ void Data::gather(const int64_t *numbers, int64_t amount,
     size_t bytes = from.data.size() / static_cast<size_t>(count);
     batch[i].type = from.type;
     batch[i].dims = from.dims;
-    batch[i].dims[0] = amount;
+    batch[i].dims[0] = amount * (from.dims[0] / count);
     batch[i].data.resize(bytes * static_cast<size_t>(amount));
     for (int64_t k = 0; k < amount; ++k)
       std::memcpy(batch[i].data.data() + static_cast<size_t>(k) * bytes,

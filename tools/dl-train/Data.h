@@ -13,12 +13,13 @@
 namespace dl::train {
 
 /// Tensors [examples, ..], one for each input of a module's "step": the model's
-/// inputs, then the labels.
+/// inputs, then the labels. A tensor may have several rows for each example of
+/// the first, one after the other: labels of all positions of a text.
 class Data {
 public:
   Data() = default;
-  /// Throws a Failure, located at `files[i]`, where a tensor has another number
-  /// of examples than the first, or none.
+  /// Throws a Failure, located at `files[i]`, where a tensor has no multiple
+  /// of the first one's number of examples, or none.
   Data(std::vector<values::Value> tensors,
        const std::vector<std::string> &files);
 
