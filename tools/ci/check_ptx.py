@@ -5,8 +5,8 @@
 
     check_ptx.py --bin BUILD/bin MODEL.onnx... [--arch sm_80,sm_90a] [--jobs 2]
 
-Each model is compiled in float32 and bf16. ptxas must accept the text for each
-architecture, without a byte of spill. Prints a line for each that fails, then
+Each model is compiled in float32 and bf16 for each architecture. ptxas must accept the
+text, without a byte of spill. Prints a line for each that fails, then
 'N passed, N failed'. Needs ptxas: from PATH, a CUDA toolkit, or PyPI's
 nvidia-cuda-nvcc.
 """
@@ -35,12 +35,12 @@ def check(assembler, binaries, model, precision, archs):
     """What is wrong with a model's PTX, or an empty text."""
     with tempfile.TemporaryDirectory() as folder:
         text = os.path.join(folder, "model.ptx")
-        command = [os.path.join(binaries, "dl-compile"), model, "--target=cuda", "--emit=ptx",
-                   "--precision=" + precision, "-o", text]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            return done.stderr.strip().splitlines()[0]
         for arch in archs:
+            command = [os.path.join(binaries, "dl-compile"), model, "--target=cuda:" + arch, "--emit=ptx",
+                       "--precision=" + precision, "-o", text]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                return done.stderr.strip().splitlines()[0]
             command = [assembler, "-arch=" + arch, "-v", text, "-o", os.path.join(folder, "model.cubin")]
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:

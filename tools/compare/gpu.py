@@ -8,8 +8,8 @@
 Products of bf16 and float32 are timed by the kernel's time in a profile, in rounds that
 alternate with torch.matmul where PyTorch can be imported. Each FOLDER holds model.onnx
 and input_<i>.npy; its outputs on the device, in float32 and bf16, are compared with the
-CPU's by the largest magnitude, and whole calls timed. Where compute-sanitizer is found, a
-small model runs under memcheck and racecheck. The table goes to the standard output,
+CPU's by the largest magnitude, and whole calls timed. Where compute-sanitizer is found, small
+products run under memcheck and racecheck. The table goes to the standard output,
 all figures to FILE. Without a device there is one line that says so, and exit status 1.
 """
 import argparse
@@ -34,7 +34,7 @@ ROUNDS = 5
 
 class Tools:
     def __init__(self, binaries, folder):
-        self.binaries, self.folder = binaries, folder
+        self.binaries, self.folder, self.target = binaries, folder, "cuda"
 
     def call(self, name, *arguments):
         done = subprocess.run([os.path.join(self.binaries, name), *arguments], capture_output=True, text=True)
@@ -47,6 +47,16 @@ class Tools:
 
     def has_device(self):
         return any(line.startswith("cuda") for line in self.call("dl-run", "--list-devices").splitlines())
+
+    def choose_target(self):
+        """The target for the first device, by what nvidia-smi says of it."""
+        try:
+            command = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
+            found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[0]
+        except (OSError, subprocess.CalledProcessError, IndexError):
+            return "cuda"
+        capability = int(found.replace(".", ""))
+        return f"cuda:sm_{capability}" + ("a" if capability >= 90 else "")
 
 
 def time_product(tools, module):
@@ -91,7 +101,7 @@ def products(tools):
             source, module = tools.path("product.mlir"), tools.path("product.dlm")
             with open(source, "w") as file:
                 file.write(PRODUCT.format(n=size, t=kind))
-            tools.call("dl-compile", source, "--target=cuda", "-o", module)
+            tools.call("dl-compile", source, "--target=" + tools.target, "-o", module)
             peer = make_peer(size, kind)
             ours, theirs = float("inf"), float("inf")
             for _ in range(ROUNDS):
@@ -126,7 +136,7 @@ def models(tools, folders):
         model, row = os.path.join(folder, "model.onnx"), {"model": os.path.basename(os.path.normpath(folder))}
         expected, _ = run_model(tools, model, folder, "cpu", "f32")
         for precision in ("f32", "bf16"):
-            found, milliseconds = run_model(tools, model, folder, "cuda", precision)
+            found, milliseconds = run_model(tools, model, folder, tools.target, precision)
             error = max(
                 float(np.abs(a - b).max() / max(np.abs(b).max(), 1e-30)) if b.size else 0.0
                 for a, b in zip(found, expected)
@@ -142,21 +152,17 @@ def sanitize(tools):
     checker = shutil.which("compute-sanitizer")
     if not checker:
         return {}
-    source, module = tools.path("small.mlir"), tools.path("small.dlm")
-    with open(source, "w") as file:
-        file.write(PRODUCT.format(n=200, t="f32"))
-    tools.call("dl-compile", source, "--target=cuda", "-o", module)
-    arguments = []
-    for i in range(2):
-        path = tools.path(f"small_{i}.npy")
-        np.save(path, np.random.default_rng(i).standard_normal((200, 200)).astype(np.float32))
-        arguments.append("--input=" + path)
     found = {}
-    for tool in ("memcheck", "racecheck"):
-        command = [checker, "--tool", tool, os.path.join(tools.binaries, "dl-run"), module, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True)
-        found[tool] = done.stdout.strip().splitlines()[-1]
-        print(f"{tool}: {found[tool]}", flush=True)
+    for kind in ("f32", "bf16"):
+        source, module = tools.path("small.mlir"), tools.path("small.dlm")
+        with open(source, "w") as file:
+            file.write(PRODUCT.format(n=200, t=kind))
+        tools.call("dl-compile", source, "--target=" + tools.target, "-o", module)
+        for tool in ("memcheck", "racecheck"):
+            command = [checker, "--tool", tool, os.path.join(tools.binaries, "dl-bench"), module, "--seconds=0"]
+            done = subprocess.run(command, capture_output=True, text=True)
+            found[f"{tool} {kind}"] = done.stdout.strip().splitlines()[-1]
+            print(f"{tool} {kind}: {found[f'{tool} {kind}']}", flush=True)
     return found
 
 
@@ -164,12 +170,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", required=True)
     parser.add_argument("--models", nargs="*", default=[])
+    parser.add_argument("--target", help="such as cuda:sm_80; default: the device's own architecture")
     parser.add_argument("--json")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         tools = Tools(args.bin, folder)
         if not tools.has_device():
             sys.exit("error: cuda: this machine has no CUDA device or no driver for one")
+        tools.target = args.target or tools.choose_target()
         try:
             figures = {"products": products(tools), "models": models(tools, args.models), "sanitizer": sanitize(tools)}
         except RuntimeError as error:
