@@ -104,8 +104,8 @@ public:
       signalPassFailure();
   }
 
-  // The CPU's instructions.
-  bool hasRounding = false, hasScaling = false;
+  // The target's instructions.
+  bool hasRounding = false, hasScaling = false, convertsBFloat16 = false;
 
 private:
   static bool isExpanded(Operation *op) {
@@ -174,7 +174,8 @@ private:
     RewritePatternSet patterns(&getContext());
     if (hasRounding)
       patterns.add<RoundByInstruction>(&getContext(), /*benefit=*/2);
-    arith::populateExpandBFloat16Patterns(patterns);
+    if (!convertsBFloat16)
+      arith::populateExpandBFloat16Patterns(patterns);
     arith::populateExpandF8E8M0Patterns(patterns);
     arith::populateExpandF4E2M1Patterns(patterns);
     return applyPatternsGreedily(getOperation(), std::move(patterns));
@@ -186,10 +187,12 @@ private:
 } // namespace
 
 std::unique_ptr<Pass> createExpandArithmeticPass(bool hasRounding,
-                                                 bool hasScaling) {
+                                                 bool hasScaling,
+                                                 bool convertsBFloat16) {
   auto pass = std::make_unique<ExpandArithmetic>();
   pass->hasRounding = hasRounding;
   pass->hasScaling = hasScaling;
+  pass->convertsBFloat16 = convertsBFloat16;
   return pass;
 }
 

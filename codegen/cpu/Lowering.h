@@ -40,9 +40,11 @@ std::unique_ptr<mlir::Pass> createLowerVectorsPass();
 
 /// Expands math functions, types and arithmetic that the CPU does not have.
 /// With `hasRounding`, it has an instruction that rounds f32 to bf16, with
-/// `hasScaling`, one for x * 2^n.
-std::unique_ptr<mlir::Pass> createExpandArithmeticPass(bool hasRounding = false,
-                                                       bool hasScaling = false);
+/// `hasScaling`, one for x * 2^n, and with `convertsBFloat16`, what converts
+/// between both as IEEE 754 has it.
+std::unique_ptr<mlir::Pass>
+createExpandArithmeticPass(bool hasRounding = false, bool hasScaling = false,
+                           bool convertsBFloat16 = false);
 
 /// Converts what is left to the LLVM dialect; an index has `indexBits` bits.
 std::unique_ptr<mlir::Pass>

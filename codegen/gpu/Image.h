@@ -12,6 +12,22 @@
 
 namespace dl::gpucode {
 
+/// `scale` times some of the launch's sizes.
+struct SizeProduct {
+  int64_t scale = 1;
+  std::vector<unsigned> sizes;
+};
+
+/// A tensor in memory, for the copy engine of sm_90; dimensions from the
+/// innermost on.
+struct TensorMap {
+  unsigned arg = 0;    ///< the buffer
+  bool isBF16 = false; ///< otherwise f16
+  std::vector<SizeProduct> extents;
+  std::vector<SizeProduct> strides; ///< bytes; of all but the innermost
+  std::vector<int64_t> box;         ///< elements that are copied at once
+};
+
 /// How a kernel is launched.
 struct DeviceKernel {
   std::string entry;  ///< of a stage, as `dl.stages` names it
@@ -20,6 +36,9 @@ struct DeviceKernel {
   unsigned sizes = 0; ///< 32-bit integers after them
   int64_t threads = 0;
   int64_t sharedBytes = 0; ///< dynamic shared memory
+  /// No more workgroups are launched than there are processors.
+  bool isPersistent = false;
+  std::vector<TensorMap> maps; ///< parameters after the sizes
 };
 
 struct DeviceImage {

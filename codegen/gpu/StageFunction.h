@@ -71,6 +71,10 @@ public:
   /// The bytes of a tensor as a formula; null where it is none.
   mlir::AffineMap getBytesOf(mlir::Value tensor);
 
+  /// A value as a formula of the kernel's sizes, which are symbols; null where
+  /// it is none.
+  mlir::AffineExpr toExpr(mlir::Value value);
+
   mlir::Operation *function;
   EntryBuilder &entry;
   mlir::dl::cpu::ElementEmitter emitter;
@@ -88,7 +92,6 @@ private:
   mlir::dl::cpu::Position getPosition(mlir::Value linear,
                                       llvm::ArrayRef<mlir::Value> extents);
   void emitStatement(const mlir::dl::cpu::Store &store, mlir::Value column);
-  mlir::AffineExpr toExpr(mlir::Value value);
   mlir::AffineMap toMap(mlir::Value value);
 
   mlir::func::FuncOp kernel;

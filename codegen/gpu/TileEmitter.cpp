@@ -232,6 +232,30 @@ void TileEmitter::finishTile(ArrayRef<Value> values, Value result,
   }
 }
 
+SmallVector<Value> TileEmitter::addPieces(ArrayRef<Value> start) {
+  Value zero = constant(0), one = constant(1);
+  SmallVector<Value> a = fetch(left, zero), b = fetch(right, zero);
+  gpu::BarrierOp::create(builder, loc); // the last tile is stored
+  store(left, a, zero);
+  store(right, b, zero);
+  gpu::BarrierOp::create(builder, loc);
+  Value pieces = index.ceilDiv(depth, constant(shape.depth));
+  return mlir::dl::cpu::emitLoop(
+      builder, loc, zero, pieces, one, start,
+      [&](Value piece, ValueRange carried) {
+        ElementEmitter::Scope inner(emitter);
+        Value half = index.rem(piece, constant(2));
+        Value other = index.sub(one, half);
+        Value next = index.mul(index.add(piece, one), constant(shape.depth));
+        SmallVector<Value> a = fetch(left, next), b = fetch(right, next);
+        SmallVector<Value> added = multiply(llvm::to_vector(carried), half);
+        store(left, a, other);
+        store(right, b, other);
+        gpu::BarrierOp::create(builder, loc);
+        return added;
+      });
+}
+
 Value TileEmitter::emit(Value result, const Buffer &buffer) {
   columnLoops = contraction.outerLanes;
   llvm::append_range(columnLoops, contraction.lanes);
@@ -250,7 +274,6 @@ Value TileEmitter::emit(Value result, const Buffer &buffer) {
   entry.setResident(shape.resident);
   invocation = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
   findPlace();
-  Value zero = constant(0), one = constant(1);
   Value sumStart =
       arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
   entry.emitShare(
@@ -264,29 +287,8 @@ Value TileEmitter::emit(Value result, const Buffer &buffer) {
             index.mul(index.rem(inBatch, rowTiles), constant(shape.rows));
         right.first =
             index.mul(index.div(inBatch, rowTiles), constant(shape.columns));
-        SmallVector<Value> a = fetch(left, zero), b = fetch(right, zero);
-        gpu::BarrierOp::create(builder, loc); // the last tile is stored
-        store(left, a, zero);
-        store(right, b, zero);
-        gpu::BarrierOp::create(builder, loc);
-        SmallVector<Value> values(countSums(), sumStart);
-        Value pieces = index.ceilDiv(depth, constant(shape.depth));
-        values = mlir::dl::cpu::emitLoop(
-            builder, loc, zero, pieces, one, values,
-            [&](Value piece, ValueRange carried) {
-              ElementEmitter::Scope inner(emitter);
-              Value half = index.rem(piece, constant(2));
-              Value other = index.sub(one, half);
-              Value next =
-                  index.mul(index.add(piece, one), constant(shape.depth));
-              SmallVector<Value> a = fetch(left, next), b = fetch(right, next);
-              SmallVector<Value> added =
-                  multiply(llvm::to_vector(carried), half);
-              store(left, a, other);
-              store(right, b, other);
-              gpu::BarrierOp::create(builder, loc);
-              return added;
-            });
+        SmallVector<Value> values =
+            addPieces(SmallVector<Value>(countSums(), sumStart));
         finishTile(values, result, buffer);
       });
   return tiles;

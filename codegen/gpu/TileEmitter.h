@@ -55,6 +55,9 @@ protected:
   /// Adds the products of a piece.
   virtual llvm::SmallVector<mlir::Value>
   multiply(llvm::ArrayRef<mlir::Value> values, mlir::Value half);
+  /// Adds the products of all pieces of a tile.
+  virtual llvm::SmallVector<mlir::Value>
+  addPieces(llvm::ArrayRef<mlir::Value> start);
   /// A tile is stored in so many passes over its rows.
   virtual int64_t countPasses() const;
   /// Puts a pass's sums into the shared memory, row by row.
@@ -86,15 +89,16 @@ protected:
   mlir::Value sums;                 ///< shared memory
   mlir::dl::cpu::Position tileDims; ///< of the batch
 
-private:
   Side makeSide(mlir::OpOperand *operand, llvm::ArrayRef<unsigned> loops,
                 int64_t lines);
-  void finishTile(llvm::ArrayRef<mlir::Value> values, mlir::Value result,
-                  const mlir::dl::cpu::Buffer &buffer);
-  mlir::Value loadShared(mlir::Value memory, mlir::Value at);
   int64_t countShare(const Side &side) const {
     return side.lines * shape.depth / shape.getInvocations();
   }
+
+private:
+  void finishTile(llvm::ArrayRef<mlir::Value> values, mlir::Value result,
+                  const mlir::dl::cpu::Buffer &buffer);
+  mlir::Value loadShared(mlir::Value memory, mlir::Value at);
 
   mlir::Value ownRow, ownColumn;
 };

@@ -276,6 +276,34 @@ addCpuCode(flatbuffers::FlatBufferBuilder &builder, const HeaderInput &input) {
   return result;
 }
 
+static Offset<flatbuffers::Vector<Offset<fb::MapExtent>>>
+addExtents(flatbuffers::FlatBufferBuilder &builder,
+           const std::vector<dl::gpucode::SizeProduct> &extents) {
+  std::vector<Offset<fb::MapExtent>> result;
+  for (const dl::gpucode::SizeProduct &extent : extents) {
+    std::vector<int32_t> sizes(extent.sizes.begin(), extent.sizes.end());
+    result.push_back(fb::CreateMapExtent(builder, extent.scale,
+                                         builder.CreateVector(sizes)));
+  }
+  return builder.CreateVector(result);
+}
+
+static std::vector<Offset<fb::TensorMap>>
+addTensorMaps(flatbuffers::FlatBufferBuilder &builder,
+              const std::vector<dl::gpucode::TensorMap> &maps) {
+  std::vector<Offset<fb::TensorMap>> result;
+  for (const dl::gpucode::TensorMap &map : maps) {
+    auto extents = addExtents(builder, map.extents);
+    auto strides = addExtents(builder, map.strides);
+    std::vector<int32_t> box(map.box.begin(), map.box.end());
+    result.push_back(fb::CreateTensorMap(
+        builder, static_cast<int32_t>(map.arg),
+        map.isBF16 ? fb::ElementType_BF16 : fb::ElementType_F16, extents,
+        strides, builder.CreateVector(box)));
+  }
+  return result;
+}
+
 static std::vector<Offset<fb::DeviceCode>>
 addDeviceCode(flatbuffers::FlatBufferBuilder &builder,
               const HeaderInput &input) {
@@ -283,13 +311,17 @@ addDeviceCode(flatbuffers::FlatBufferBuilder &builder,
   for (auto [range, image] :
        llvm::zip(input.deviceRanges, input.package.deviceImages)) {
     std::vector<Offset<fb::DeviceKernel>> kernels;
-    for (const dl::gpucode::DeviceKernel &kernel : image.kernels)
-      kernels.push_back(
-          fb::CreateDeviceKernel(builder, builder.CreateString(kernel.name),
-                                 static_cast<int32_t>(kernel.threads),
-                                 static_cast<int32_t>(kernel.sharedBytes),
-                                 static_cast<int32_t>(kernel.args),
-                                 static_cast<int32_t>(kernel.sizes)));
+    for (const dl::gpucode::DeviceKernel &kernel : image.kernels) {
+      auto name = builder.CreateString(kernel.name);
+      Offset<flatbuffers::Vector<Offset<fb::TensorMap>>> maps;
+      if (!kernel.maps.empty())
+        maps = builder.CreateVector(addTensorMaps(builder, kernel.maps));
+      kernels.push_back(fb::CreateDeviceKernel(
+          builder, name, static_cast<int32_t>(kernel.threads),
+          static_cast<int32_t>(kernel.sharedBytes),
+          static_cast<int32_t>(kernel.args), static_cast<int32_t>(kernel.sizes),
+          maps, kernel.isPersistent));
+    }
     auto kernelVector = builder.CreateVector(kernels);
     auto target = builder.CreateString(image.target);
     Offset<flatbuffers::String> arch;

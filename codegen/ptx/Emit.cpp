@@ -4,6 +4,7 @@
 #include "codegen/ptx/Emit.h"
 #include "codegen/ptx/GenerateKernels.h"
 #include "codegen/ptx/Lowering.h"
+#include "codegen/ptx/TensorMaps.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -61,13 +62,53 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
       .run(module, modules);
 }
 
-/// Counts a kernel's arguments, before the function is lowered.
+/// A product of constants and sizes.
+static gpucode::SizeProduct toExtent(AffineExpr expr) {
+  gpucode::SizeProduct extent;
+  SmallVector<AffineExpr> factors = {expr};
+  while (!factors.empty()) {
+    AffineExpr factor = factors.pop_back_val();
+    if (auto product = dyn_cast<AffineBinaryOpExpr>(factor))
+      factors.append({product.getLHS(), product.getRHS()});
+    else if (auto constant = dyn_cast<AffineConstantExpr>(factor))
+      extent.scale *= constant.getValue();
+    else
+      extent.sizes.push_back(cast<AffineSymbolExpr>(factor).getPosition());
+  }
+  llvm::sort(extent.sizes);
+  return extent;
+}
+
+static gpucode::TensorMap toTensorMap(DictionaryAttr about) {
+  gpucode::TensorMap map;
+  map.arg = static_cast<unsigned>(about.getAs<IntegerAttr>("arg").getInt());
+  map.isBF16 = about.getAs<TypeAttr>("element").getValue().isBF16();
+  for (AffineExpr expr :
+       about.getAs<AffineMapAttr>("extents").getValue().getResults())
+    map.extents.push_back(toExtent(expr));
+  for (AffineExpr expr :
+       about.getAs<AffineMapAttr>("strides").getValue().getResults())
+    map.strides.push_back(toExtent(expr));
+  llvm::append_range(map.box,
+                     about.getAs<DenseI64ArrayAttr>("box").asArrayRef());
+  return map;
+}
+
+/// How a kernel is launched, before the function is lowered.
 static gpucode::DeviceKernel describe(func::FuncOp function,
                                       const PtxTarget &target) {
   gpucode::DeviceKernel kernel;
   kernel.threads = target.workgroupSize;
+  if (auto threads = function->getAttrOfType<IntegerAttr>(kPersistentName)) {
+    kernel.threads = threads.getInt();
+    kernel.isPersistent = true;
+  }
+  if (auto maps = function->getAttrOfType<ArrayAttr>(kTensorMapsName))
+    for (auto map : maps.getAsRange<DictionaryAttr>())
+      kernel.maps.push_back(toTensorMap(map));
   for (Type type : function.getArgumentTypes())
     ++(isa<LLVM::LLVMPointerType>(type) ? kernel.args : kernel.sizes);
+  kernel.args -= kernel.maps.size();
   function.setPublic();
   return kernel;
 }
@@ -88,6 +129,27 @@ static void addShared(func::FuncOp function, StringRef name) {
       op.setGlobalName(variable.getSymName());
   });
   function->removeAttr(kSharedName);
+}
+
+/// Gives a function the shared memory that a launch brings; returns its bytes.
+static int64_t addDynamicShared(func::FuncOp function, StringRef name) {
+  auto bytes = function->getAttrOfType<IntegerAttr>(kDynamicSharedName);
+  if (!bytes)
+    return 0;
+  // Boxes with a swizzle begin at multiples of this.
+  constexpr unsigned kSharedSpace = 3, kAlignment = 1024;
+  OpBuilder builder(function);
+  auto variable = LLVM::GlobalOp::create(
+      builder, function.getLoc(),
+      LLVM::LLVMArrayType::get(builder.getI8Type(), 0), /*isConstant=*/false,
+      LLVM::Linkage::External, (name + "_dynamic").str(), Attribute(),
+      kAlignment, kSharedSpace);
+  function.walk([&](LLVM::AddressOfOp op) {
+    if (op.getGlobalName() == kDynamicSharedName)
+      op.setGlobalName(variable.getSymName());
+  });
+  function->removeAttr(kDynamicSharedName);
+  return bytes.getInt();
 }
 
 /// PTX's names have letters, digits and underscores; the number tells names
@@ -111,6 +173,7 @@ LogicalResult emitPtx(ModuleOp functions, const PtxTarget &target,
     kernel.name = getPtxName(kernel.entry, result.kernels.size());
     function.setSymName(kernel.name);
     addShared(function, kernel.name);
+    kernel.sharedBytes = addDynamicShared(function, kernel.name);
     result.kernels.push_back(std::move(kernel));
   }
   PassManager manager(functions.getContext(), ModuleOp::getOperationName());
@@ -122,10 +185,19 @@ LogicalResult emitPtx(ModuleOp functions, const PtxTarget &target,
       function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), resident);
     function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
                       UnitAttr::get(functions.getContext()));
+    auto threads = function->removeAttr(kPersistentName);
     function->setAttr(
         NVVM::NVVMDialect::getReqntidAttrName(),
-        DenseI32ArrayAttr::get(functions.getContext(),
-                               {static_cast<int32_t>(target.workgroupSize)}));
+        DenseI32ArrayAttr::get(
+            functions.getContext(),
+            {static_cast<int32_t>(threads ? cast<IntegerAttr>(threads).getInt()
+                                          : target.workgroupSize)}));
+    function->removeAttr(kTensorMapsName);
+    // Tensor maps stay where the launch has put them.
+    for (unsigned i = 0; i < function.getNumArguments(); ++i)
+      if (function.getArgAttr(i, LLVM::LLVMDialect::getByValAttrName()))
+        function.setArgAttr(i, NVVM::NVVMDialect::getGridConstantAttrName(),
+                            UnitAttr::get(functions.getContext()));
   }
   std::string error;
   std::unique_ptr<llvm::TargetMachine> machine = createMachine(target, error);

@@ -7,6 +7,7 @@
 #include "codegen/gpu/GenerateStages.h"
 #include "codegen/gpu/StageFunction.h"
 #include "codegen/ptx/TensorTile.h"
+#include "codegen/ptx/WarpgroupTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -25,8 +26,8 @@ static constexpr unsigned kSharedSpace = 3;
 
 namespace {
 
-/// Pointers in order, then the sizes.
-class CudaEntry : public EntryBuilder {
+/// Pointers in order, then the sizes, then tensor maps.
+class CudaEntry : public EntryBuilder, public CudaParameters {
 public:
   explicit CudaEntry(const PtxTarget &target) : target(target) {}
 
@@ -44,6 +45,8 @@ public:
     for (RankedTensorType tensor : tensors)
       elements.push_back(tensor.getElementType());
     memories.assign(tensors.size(), Value());
+    maps.clear();
+    copied.clear();
     return function;
   }
   Value getMemory(OpBuilder &builder, Location loc, unsigned number) override {
@@ -72,16 +75,24 @@ public:
   makeTile(StageFunction &stage,
            const mlir::dl::cpu::Contraction &contraction) override;
   int64_t getAlignment() const override { return alignment; }
+  Value addTensorMap(const OperandMap &map, ArrayRef<int64_t> box) override;
+  Value getDynamicShared(int64_t bytes) override;
+  void setPersistent(int64_t threads) override;
+  Value takeSource(Value vector) override;
   int64_t getWorkgroupSize() const override { return target.workgroupSize; }
 
 private:
   Value getSharedPointer(OpBuilder &builder, Location loc, int64_t offset,
                          int64_t bytes);
-  void alignLoads();
+  void alignAccesses();
+  void describeMaps(ArrayRef<int64_t> taken);
   bool isRead(unsigned number) const {
+    if (llvm::is_contained(llvm::make_first_range(maps), number) ||
+        llvm::is_contained(copied, number))
+      return true;
     return memories[number] &&
            llvm::any_of(memories[number].getUsers(), [](Operation *user) {
-             return !isa<memref::StoreOp>(user);
+             return !isa<memref::StoreOp, vector::StoreOp>(user);
            });
   }
 
@@ -89,6 +100,10 @@ private:
   func::FuncOp function;
   SmallVector<Type> elements;
   SmallVector<Value> memories;
+  /// The buffers that have tensor maps, and what the attribute says of them;
+  /// their parameters are the last ones.
+  SmallVector<std::pair<unsigned, DictionaryAttr>> maps;
+  SmallVector<unsigned> copied; ///< buffers that are read by copies
   int64_t alignment = 1;
 };
 
@@ -114,18 +129,82 @@ Value CudaEntry::getShared(OpBuilder &builder, Location loc, Type type,
       kIndexBits, kSharedSpace);
 }
 
+/// An argument after all others until the function ends.
+Value CudaEntry::addTensorMap(const OperandMap &map, ArrayRef<int64_t> box) {
+  unsigned number = llvm::find(memories, map.memory) - memories.begin();
+  Builder builder(function.getContext());
+  SmallVector<AffineExpr> extents, strides;
+  for (const MapDimension &dimension : map.dimensions) {
+    extents.push_back(dimension.extent);
+    strides.push_back(dimension.strideBytes);
+  }
+  unsigned sizes =
+      function.getBody().front().getNumArguments() - elements.size();
+  auto toMap = [&](ArrayRef<AffineExpr> exprs) {
+    return AffineMapAttr::get(
+        AffineMap::get(0, sizes, exprs, builder.getContext()));
+  };
+  maps.push_back(
+      {number,
+       builder.getDictionaryAttr(
+           {builder.getNamedAttr("box", builder.getDenseI64ArrayAttr(box)),
+            builder.getNamedAttr("element", TypeAttr::get(map.elementType)),
+            builder.getNamedAttr("extents", toMap(extents)),
+            builder.getNamedAttr("strides",
+                                 toMap(ArrayRef(strides).drop_front()))})});
+  return function.getBody().front().addArgument(
+      LLVM::LLVMPointerType::get(builder.getContext()), function.getLoc());
+}
+
+Value CudaEntry::getDynamicShared(int64_t bytes) {
+  OpBuilder builder(function.getContext());
+  builder.setInsertionPointToStart(&function.getBody().front());
+  function->setAttr(kDynamicSharedName, builder.getI64IntegerAttr(bytes));
+  return LLVM::AddressOfOp::create(
+      builder, function.getLoc(),
+      LLVM::LLVMPointerType::get(builder.getContext(), kSharedSpace),
+      kDynamicSharedName);
+}
+
+void CudaEntry::setPersistent(int64_t threads) {
+  Builder builder(function.getContext());
+  function->setAttr(kPersistentName, builder.getI64IntegerAttr(threads));
+}
+
+/// The maps' parameters are theirs by value, and say what the launch must know.
+void CudaEntry::describeMaps(ArrayRef<int64_t> taken) {
+  if (maps.empty())
+    return;
+  Builder builder(function.getContext());
+  constexpr int64_t kBytes = 128, kAlignment = 64;
+  SmallVector<Attribute> described;
+  unsigned argument = function.getNumArguments() - maps.size();
+  for (auto &[number, about] : maps) {
+    NamedAttrList all(about);
+    all.set("arg", builder.getI64IntegerAttr(
+                       llvm::find(taken, int64_t(number)) - taken.begin()));
+    described.push_back(all.getDictionary(builder.getContext()));
+    function.setArgAttr(
+        argument, LLVM::LLVMDialect::getByValAttrName(),
+        TypeAttr::get(LLVM::LLVMArrayType::get(builder.getI8Type(), kBytes)));
+    function.setArgAttr(argument, LLVM::LLVMDialect::getAlignAttrName(),
+                        builder.getI64IntegerAttr(kAlignment));
+    ++argument;
+  }
+  function->setAttr(kTensorMapsName, builder.getArrayAttr(described));
+}
+
 std::unique_ptr<TileEmitter>
 CudaEntry::makeTile(StageFunction &stage,
                     const mlir::dl::cpu::Contraction &contraction) {
+  constexpr unsigned kHopper = 90;
+  if (target.capability == kHopper && target.isSpecial)
+    if (auto tile = WarpgroupTile::make(stage, contraction, *this))
+      return tile;
   constexpr unsigned kFirstCapability = 80;
   if (target.capability < kFirstCapability || !TensorTile::fits(contraction))
     return EntryBuilder::makeTile(stage, contraction);
-  OpBuilder &builder = stage.emitter.builder;
-  Location loc = stage.emitter.loc;
-  return std::make_unique<TensorTile>(
-      stage, contraction, [this, &builder, loc](int64_t offset, int64_t bytes) {
-        return getSharedPointer(builder, loc, offset, bytes);
-      });
+  return std::make_unique<TensorTile>(stage, contraction, *this);
 }
 
 /// Whether a position is a multiple of `divisor` for certain.
@@ -152,20 +231,55 @@ static bool isMultiple(Value value, int64_t divisor) {
   return false;
 }
 
-/// Vectors that begin at multiples of their size are loaded at once, which
-/// buffers that begin there allow.
-void CudaEntry::alignLoads() {
-  constexpr int64_t kMostBytes = 16; // of one load
-  alignment = 1;
-  function.walk([&](vector::LoadOp load) {
-    auto type = cast<VectorType>(load.getType());
+Value CudaEntry::takeSource(Value vector) {
+  constexpr int64_t kBytes = 16;
+  constexpr unsigned kGlobalSpace = 1;
+  auto load = vector.getDefiningOp<vector::LoadOp>();
+  if (!load || !vector.use_empty())
+    return {};
+  auto memory = llvm::find(memories, load.getBase());
+  VectorType type = load.getVectorType();
+  Value at = load.getIndices().front();
+  if (memory == memories.end() ||
+      type.getNumElements() * type.getElementTypeBitWidth() != 8 * kBytes ||
+      !isMultiple(at, type.getNumElements()))
+    return {};
+  unsigned number = memory - memories.begin();
+  if (!llvm::is_contained(copied, number))
+    copied.push_back(number);
+  OpBuilder builder(load);
+  Location loc = load.getLoc();
+  Type global = LLVM::LLVMPointerType::get(builder.getContext(), kGlobalSpace);
+  Value base = LLVM::AddrSpaceCastOp::create(builder, loc, global,
+                                             function.getArgument(number));
+  Value offset =
+      arith::IndexCastOp::create(builder, loc, builder.getI32Type(), at);
+  Value source =
+      LLVM::GEPOp::create(builder, loc, global, type.getElementType(), base,
+                          ArrayRef<LLVM::GEPArg>{offset});
+  load.erase();
+  return source;
+}
+
+/// Vectors that begin at multiples of their size are loaded and stored at once,
+/// which buffers that begin there allow.
+void CudaEntry::alignAccesses() {
+  constexpr int64_t kMostBytes = 16; // of one access
+  alignment = maps.empty() && copied.empty() ? 1 : kMostBytes;
+  auto align = [&](auto access, VectorType type) {
     int64_t bytes = type.getNumElements() *
                     type.getElementType().getIntOrFloatBitWidth() / 8;
-    if (!llvm::isPowerOf2_64(bytes) || load.getAlignment() ||
-        !isMultiple(load.getIndices().front(), type.getNumElements()))
+    if (!llvm::isPowerOf2_64(bytes) || access.getAlignment() ||
+        !isMultiple(access.getIndices().front(), type.getNumElements()))
       return;
-    load.setAlignment(std::min(bytes, kMostBytes));
+    access.setAlignment(std::min(bytes, kMostBytes));
     alignment = std::max(alignment, std::min(bytes, kMostBytes));
+  };
+  function.walk([&](Operation *op) {
+    if (auto load = dyn_cast<vector::LoadOp>(op))
+      align(load, load.getVectorType());
+    if (auto store = dyn_cast<vector::StoreOp>(op))
+      align(store, store.getVectorType());
   });
 }
 
@@ -174,25 +288,27 @@ void CudaEntry::alignLoads() {
 SmallVector<int64_t> CudaEntry::end(OpBuilder &builder, Location loc,
                                     unsigned written, bool keeps) {
   func::ReturnOp::create(builder, loc);
-  alignLoads();
+  alignAccesses();
   Block &block = function.getBody().front();
   SmallVector<int64_t> taken;
   SmallVector<Type> types;
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
-  unsigned count = elements.size(), sizes = block.getNumArguments() - count;
+  unsigned count = elements.size(),
+           sizes = block.getNumArguments() - count - maps.size();
   for (unsigned i = 0; i < count; ++i)
     if (i == written ? keeps || isRead(i) : isRead(i))
       taken.push_back(i);
   taken.push_back(written);
   types.append(taken.size(), pointer);
   types.append(sizes, builder.getIntegerType(kIndexBits));
+  types.append(maps.size(), pointer);
   // New arguments after the old ones, which then go.
   unsigned old = block.getNumArguments();
   for (Type type : types)
     block.addArgument(type, loc);
   for (auto [i, number] : llvm::enumerate(taken))
     block.getArgument(number).replaceAllUsesWith(block.getArgument(old + i));
-  for (unsigned i = 0; i < sizes; ++i)
+  for (unsigned i = 0, e = sizes + maps.size(); i < e; ++i)
     block.getArgument(count + i).replaceAllUsesWith(
         block.getArgument(old + taken.size() + i));
   // Descriptors of buffers that are not taken.
@@ -201,6 +317,7 @@ SmallVector<int64_t> CudaEntry::end(OpBuilder &builder, Location loc,
       block.getArgument(i).replaceAllUsesWith(block.getArgument(old));
   block.eraseArguments(0, old);
   function.setFunctionType(builder.getFunctionType(types, {}));
+  describeMaps(taken);
   return taken;
 }
 

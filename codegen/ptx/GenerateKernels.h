@@ -21,13 +21,21 @@ constexpr unsigned kIndexBits = 32;
 /// llvm.mlir.addressof names by the same text until the code is emitted.
 constexpr llvm::StringLiteral kSharedName = "dl.shared";
 
+/// On a function: the bytes of the shared memory that a launch gives it, which
+/// llvm.mlir.addressof names by the same text until the code is emitted.
+constexpr llvm::StringLiteral kDynamicSharedName = "dl.dynamic_shared";
+
+/// On a function of which no more workgroups are launched than there are
+/// processors: its threads.
+constexpr llvm::StringLiteral kPersistentName = "dl.persistent";
+
 /// On a function: how many of its workgroups a processor should hold at once.
 constexpr llvm::StringLiteral kResidentName = "dl.resident";
 
 /// Generates the `dl.kernel` functions on tensors of `module` as stages (see
 /// codegen/gpu/GenerateStages.h), functions of a new module: pointers, then
-/// sizes of 32 bits. Of a generated kernel, a declaration is left that
-/// describes it. Failure is reported.
+/// sizes of 32 bits, then tensor maps (see TensorMaps.h). Of a generated
+/// kernel, a declaration is left that describes it. Failure is reported.
 mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>
 generateKernels(mlir::ModuleOp module, const PtxTarget &target);
 

@@ -5,6 +5,7 @@
 #include "codegen/cpu/Lowering.h"
 #include "codegen/ptx/GenerateKernels.h"
 
+#include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
 #include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -70,10 +71,12 @@ struct ConvertGroups : PassWrapper<ConvertGroups, OperationPass<ModuleOp>> {
 
 void ::dl::ptx::addLoweringPasses(OpPassManager &manager) {
   manager.addPass(std::make_unique<ConvertGroups>());
-  manager.addPass(cpu::createExpandArithmeticPass());
+  manager.addPass(cpu::createExpandArithmeticPass(
+      /*hasRounding=*/false, /*hasScaling=*/false, /*convertsBFloat16=*/true));
   manager.addPass(createCSEPass());
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(cpu::createConvertKernelsToLLVMPass(kIndexBits));
+  manager.addPass(createConvertNVVMToLLVMPass());
   manager.addPass(createReconcileUnrealizedCastsPass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());

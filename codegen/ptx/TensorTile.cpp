@@ -4,6 +4,7 @@
 #include "codegen/ptx/TensorTile.h"
 #include "codegen/ptx/GenerateKernels.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -22,6 +23,10 @@ using mlir::dl::cpu::Position;
 static constexpr int64_t kWidth = 8;
 /// One mma.sync: 16 rows, 8 columns, 16 contracted positions.
 static constexpr int64_t kRows = 16, kColumns = 8, kDepth = 16;
+/// Pieces of the operands in shared memory.
+static constexpr int64_t kStages = 4;
+/// The address space of shared memory.
+static constexpr unsigned kSharedSpace = 3;
 /// Warps of a workgroup, across rows and columns.
 static constexpr int64_t kWarpsDown = 2, kWarpsAcross = 4, kWarp = 32;
 
@@ -77,9 +82,10 @@ static TileShape chooseShape(const Contraction &contraction) {
 }
 
 TensorTile::TensorTile(::dl::gpucode::StageFunction &stage,
-                       const Contraction &contraction, SharedPointer getPointer)
+                       const Contraction &contraction,
+                       CudaParameters &parameters)
     : TileEmitter(stage, contraction, chooseShape(contraction)),
-      getPointer(std::move(getPointer)), wide(builder, loc, kWidth) {}
+      parameters(parameters), wide(builder, loc, kWidth) {}
 
 //===----------------------------------------------------------------------===//
 // Shared memory
@@ -94,17 +100,22 @@ void TensorTile::layOut() {
     int64_t length = side->alongDepth ? shape.depth : side->lines;
     int64_t count = side->alongDepth ? side->lines : shape.depth;
     side->pitch = length + kWidth;
-    size = 2 * count * side->pitch * contraction.factorBytes();
+    size = kStages * count * side->pitch * contraction.factorBytes();
   }
   constexpr int64_t kSumBytes = 4;
   int64_t total = std::max(bytes[0] + bytes[1],
                            kSumBytes * shape.rows / kWarpsDown * shape.columns);
-  left.memory = entry.getShared(builder, loc, contraction.factorType, 0, total);
-  right.memory =
-      entry.getShared(builder, loc, contraction.factorType, bytes[0], total);
-  sums = entry.getShared(builder, loc, builder.getF32Type(), 0, total);
-  leftPointer = getPointer(0, total);
-  rightPointer = getPointer(bytes[0], total);
+  leftPointer = parameters.getDynamicShared(total);
+  rightPointer = LLVM::GEPOp::create(
+      builder, loc, leftPointer.getType(), builder.getI8Type(), leftPointer,
+      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(bytes[0])});
+  auto toMemory = [&](Value pointer, Type type) {
+    return mlir::dl::cpu::makeMemory(builder, loc, pointer, type, kIndexBits,
+                                     kSharedSpace);
+  };
+  left.memory = toMemory(leftPointer, contraction.factorType);
+  right.memory = toMemory(rightPointer, contraction.factorType);
+  sums = toMemory(leftPointer, builder.getF32Type());
   wide.buffers = emitter.buffers;
   wide.scalars = emitter.scalars;
 }
@@ -131,43 +142,111 @@ std::pair<Value, Value> TensorTile::getShare(const Side &side, int64_t number) {
   return side.alongDepth ? std::pair(outer, inner) : std::pair(inner, outer);
 }
 
-SmallVector<Value> TensorTile::fetch(const Side &side, Value start) {
-  SmallVector<Value> values;
+Value TensorTile::readShare(const Side &side, Value line, Value k) {
+  Position dims = getOperandDims(side, line, k, side.alongDepth ? 1 : kWidth,
+                                 side.alongDepth ? kWidth : 1);
+  unsigned inner =
+      side.alongDepth ? contraction.reduced.back() : side.loops.back();
+  dims[inner].stride = 1;
+  return wide.toVector(wide.read(
+      side.operand->get(),
+      wide.mapPosition(op.getMatchingIndexingMap(side.operand), dims)));
+}
+
+/// The element of a side's memory where a share of a stage begins.
+Value TensorTile::getOffset(const Side &side, int64_t number, Value stage) {
+  int64_t rowCount = side.alongDepth ? side.lines : shape.depth;
+  auto [line, at] = getShare(side, number);
+  auto [row, column] =
+      side.alongDepth ? std::pair(line, at) : std::pair(at, line);
+  Value place = index.add(index.mul(row, constant(side.pitch)), column);
+  return index.add(index.mul(stage, constant(side.pitch * rowCount)), place);
+}
+
+/// Of a share beyond the contracted positions nothing is read: zeros are.
+SmallVector<Value> TensorTile::copy(const Side &side, Value start,
+                                    Value stage) {
+  constexpr int32_t kBytes = 16;
+  SmallVector<Value> rest;
   Type type = VectorType::get({kWidth}, contraction.factorType);
-  Value zero =
-      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
+  Type i32 = builder.getI32Type();
   for (int64_t i = 0; i < countShare(side); ++i) {
     auto [line, at] = getShare(side, i);
     ElementEmitter::Scope scope(emitter);
     ElementEmitter::Scope wideScope(wide);
     Value k = index.add(start, at);
-    Position dims = getOperandDims(side, line, k, side.alongDepth ? 1 : kWidth,
-                                   side.alongDepth ? kWidth : 1);
-    unsigned inner =
-        side.alongDepth ? contraction.reduced.back() : side.loops.back();
-    dims[inner].stride = 1;
-    mlir::dl::cpu::Element element = wide.read(
-        side.operand->get(),
-        wide.mapPosition(op.getMatchingIndexingMap(side.operand), dims));
-    values.push_back(arith::SelectOp::create(builder, loc, index.less(k, depth),
-                                             wide.toVector(element), zero));
+    Value value = readShare(side, line, k);
+    Value isInside = index.less(k, depth);
+    Value source = parameters.takeSource(value);
+    if (!source) {
+      Value zero =
+          arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
+      rest.push_back(
+          arith::SelectOp::create(builder, loc, isInside, value, zero));
+      continue;
+    }
+    rest.push_back(Value());
+    auto toInt = [&](int32_t number) {
+      return arith::ConstantOp::create(builder, loc,
+                                       builder.getI32IntegerAttr(number));
+    };
+    Value base = &side == &left ? leftPointer : rightPointer;
+    Value offset = arith::IndexCastOp::create(builder, loc, i32,
+                                              getOffset(side, i, stage));
+    Value to = LLVM::GEPOp::create(builder, loc, base.getType(),
+                                   contraction.factorType, base,
+                                   ArrayRef<LLVM::GEPArg>{offset});
+    NVVM::CpAsyncOp::create(builder, loc, to, source, kBytes,
+                            NVVM::LoadCacheModifierKind::CG,
+                            arith::SelectOp::create(builder, loc, isInside,
+                                                    toInt(kBytes), toInt(0)));
   }
-  return values;
+  return rest;
 }
 
-void TensorTile::store(const Side &side, ArrayRef<Value> values, Value half) {
-  int64_t rowCount = side.alongDepth ? side.lines : shape.depth;
-  Value base = index.mul(half, constant(side.pitch * rowCount));
-  for (auto [i, value] : llvm::enumerate(values)) {
-    auto [line, at] = getShare(side, i);
-    auto [row, column] =
-        side.alongDepth ? std::pair(line, at) : std::pair(at, line);
-    Value place = index.add(index.mul(row, constant(side.pitch)), column);
-    vector::StoreOp::create(
-        builder, loc, value, side.memory, ValueRange{index.add(base, place)},
-        /*nontemporal=*/false,
-        llvm::MaybeAlign(kWidth * contraction.factorBytes()));
+void TensorTile::store(const Side &side, ArrayRef<Value> values, Value stage) {
+  for (size_t i = 0; i < values.size(); ++i)
+    if (values[i])
+      vector::StoreOp::create(
+          builder, loc, values[i], side.memory,
+          ValueRange{getOffset(side, static_cast<int64_t>(i), stage)},
+          /*nontemporal=*/false,
+          llvm::MaybeAlign(kWidth * contraction.factorBytes()));
+}
+
+/// A barrier in each step says that the step's piece is there, and that all
+/// have multiplied the one whose place the next copies take. What cannot be
+/// copied is read before a piece is multiplied and stored after it.
+SmallVector<Value> TensorTile::addPieces(ArrayRef<Value> start) {
+  Value zero = constant(0), one = constant(1), ring = constant(kStages);
+  gpu::BarrierOp::create(builder, loc); // the last tile is stored
+  for (int64_t i = 0; i < kStages - 1; ++i) {
+    Value at = constant(i * shape.depth), stage = constant(i);
+    for (Side *side : {&left, &right})
+      store(*side, copy(*side, at, stage), stage);
+    NVVM::CpAsyncCommitGroupOp::create(builder, loc);
   }
+  Value pieces = index.ceilDiv(depth, constant(shape.depth));
+  SmallVector<Value> values = mlir::dl::cpu::emitLoop(
+      builder, loc, zero, pieces, one, start,
+      [&](Value piece, ValueRange carried) {
+        ElementEmitter::Scope scope(emitter);
+        NVVM::CpAsyncWaitGroupOp::create(builder, loc, kStages - 2);
+        gpu::BarrierOp::create(builder, loc);
+        Value next = index.add(piece, constant(kStages - 1));
+        Value stage = index.rem(next, ring);
+        Value at = index.mul(next, constant(shape.depth));
+        SmallVector<Value> a = copy(left, at, stage),
+                           b = copy(right, at, stage);
+        NVVM::CpAsyncCommitGroupOp::create(builder, loc);
+        SmallVector<Value> added =
+            multiply(llvm::to_vector(carried), index.rem(piece, ring));
+        store(left, a, stage);
+        store(right, b, stage);
+        return added;
+      });
+  NVVM::CpAsyncWaitGroupOp::create(builder, loc, 0);
+  return values;
 }
 
 //===----------------------------------------------------------------------===//

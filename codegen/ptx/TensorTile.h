@@ -7,19 +7,17 @@
 #define DL_CODEGEN_PTX_TENSORTILE_H
 
 #include "codegen/gpu/TileEmitter.h"
-#include <functional>
+#include "codegen/ptx/CudaParameters.h"
 
 namespace dl::ptx {
-
-/// Makes a pointer to a byte of the function's shared memory, of so many bytes
-/// in all.
-using SharedPointer = std::function<mlir::Value(int64_t offset, int64_t bytes)>;
 
 /// Tiles of products of f16 or bf16 with float32 sums, by mma.sync.m16n8k16
 /// (sm_80 and later): eight warps, two by four, each with its part of the tile
 /// in registers. Operands are read eight neighbours at a time and go from the
 /// shared memory to the registers by ldmatrix, which transposes where
-/// neighbours are rows or columns.
+/// neighbours are rows or columns. Pieces of the operands lie in a ring of
+/// stages: while one is multiplied, the next ones are on their way, by cp.async
+/// where an operand lies in memory as it is.
 class TensorTile : public gpucode::TileEmitter {
 public:
   /// Whether a contraction has the types for it, and neighbours in eights.
@@ -27,17 +25,17 @@ public:
 
   TensorTile(gpucode::StageFunction &stage,
              const mlir::dl::cpu::Contraction &contraction,
-             SharedPointer getPointer);
+             CudaParameters &parameters);
 
 protected:
   void layOut() override;
   void findPlace() override;
-  llvm::SmallVector<mlir::Value> fetch(const gpucode::Side &side,
-                                       mlir::Value start) override;
   void store(const gpucode::Side &side, llvm::ArrayRef<mlir::Value> values,
-             mlir::Value half) override;
+             mlir::Value stage) override;
   llvm::SmallVector<mlir::Value> multiply(llvm::ArrayRef<mlir::Value> values,
                                           mlir::Value half) override;
+  llvm::SmallVector<mlir::Value>
+  addPieces(llvm::ArrayRef<mlir::Value> start) override;
   int64_t countPasses() const override;
   void storeSums(llvm::ArrayRef<mlir::Value> values, int64_t pass) override;
 
@@ -50,7 +48,16 @@ private:
                                               mlir::Value line, int64_t k,
                                               bool linesFirst);
 
-  SharedPointer getPointer;
+  /// Copies this invocation's share of a piece into a stage, as far as it can
+  /// be copied; returns the rest, null where there is none.
+  llvm::SmallVector<mlir::Value> copy(const gpucode::Side &side,
+                                      mlir::Value start, mlir::Value stage);
+  mlir::Value readShare(const gpucode::Side &side, mlir::Value line,
+                        mlir::Value k);
+  mlir::Value getOffset(const gpucode::Side &side, int64_t number,
+                        mlir::Value stage);
+
+  CudaParameters &parameters;
   mlir::dl::cpu::ElementEmitter wide;
   mlir::Value warpRow, warpColumn, lane;
   mlir::Value leftPointer, rightPointer;

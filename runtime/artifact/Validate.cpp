@@ -87,16 +87,56 @@ Status checkCpuCode(const fb::CpuCode &code, int64_t kernels,
   return {};
 }
 
+bool areExtents(
+    const flatbuffers::Vector<flatbuffers::Offset<fb::MapExtent>> *extents,
+    int32_t sizes) {
+  if (extents)
+    for (const fb::MapExtent *extent : *extents) {
+      if (extent->scale() < 1)
+        return false;
+      if (extent->sizes())
+        for (int32_t size : *extent->sizes())
+          if (size < 0 || size >= sizes)
+            return false;
+    }
+  return true;
+}
+
+bool isTensorMap(const fb::TensorMap &map, const fb::DeviceKernel &kernel) {
+  constexpr int32_t kMostRank = 5, kLongestBox = 256;
+  int32_t rank = count(map.extents());
+  if (map.arg() < 0 || map.arg() >= kernel.args() || rank < 2 ||
+      rank > kMostRank || count(map.strides()) != rank - 1 ||
+      count(map.box()) != rank ||
+      (map.element() != fb::ElementType_F16 &&
+       map.element() != fb::ElementType_BF16))
+    return false;
+  for (int32_t size : *map.box())
+    if (size < 1 || size > kLongestBox)
+      return false;
+  return areExtents(map.extents(), kernel.sizes()) &&
+         areExtents(map.strides(), kernel.sizes());
+}
+
+bool isWellFormed(const fb::DeviceKernel &kernel) {
+  constexpr int32_t kMaxThreads = 1024;
+  if (kernel.threads() < 1 || kernel.threads() > kMaxThreads ||
+      kernel.shared_bytes() < 0 || kernel.args() < 0 || kernel.sizes() < 0)
+    return false;
+  if (kernel.maps())
+    for (const fb::TensorMap *map : *kernel.maps())
+      if (!isTensorMap(*map, kernel))
+        return false;
+  return true;
+}
+
 Status checkDeviceCode(const fb::DeviceCode &code, uint64_t fileSize) {
   std::string what = "code for " + codeName(code);
   DLRT_RETURN_IF_ERROR(
       checkSegment(*code.code(), kSegmentAlignment, fileSize, what));
-  constexpr int32_t kMaxThreads = 1024;
   if (code.kernels())
     for (const fb::DeviceKernel *kernel : *code.kernels())
-      if (kernel->threads() < 1 || kernel->threads() > kMaxThreads ||
-          kernel->shared_bytes() < 0 || kernel->args() < 0 ||
-          kernel->sizes() < 0)
+      if (!isWellFormed(*kernel))
         return bad("kernel " + quoted(kernel->name()) + " of " + what +
                    " is not well formed");
   return {};

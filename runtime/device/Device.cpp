@@ -10,6 +10,19 @@
 
 namespace dlrt {
 
+Status DeviceQueue::beginTiming() {
+  timingStart = std::chrono::steady_clock::now();
+  return {};
+}
+
+Status DeviceQueue::endTiming(int64_t &nanoseconds) {
+  DLRT_RETURN_IF_ERROR(wait());
+  nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                    std::chrono::steady_clock::now() - timingStart)
+                    .count();
+  return {};
+}
+
 Status DeviceModule::constant(uint32_t index, const void *data, size_t bytes,
                               void *&address) {
   std::lock_guard<std::mutex> lock(mutex);

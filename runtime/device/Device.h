@@ -10,6 +10,7 @@
 #include "runtime/artifact/Artifact.h"
 #include "runtime/session/Memory.h"
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -54,6 +55,11 @@ public:
   /// Waits until everything is done.
   virtual Status wait() = 0;
 
+  /// The time that the device takes for what comes between these, by its own
+  /// clock where it has one. `endTiming` waits.
+  virtual Status beginTiming();
+  virtual Status endTiming(int64_t &nanoseconds);
+
   /// Commands that were recorded, to be run again as they are.
   class Recording {
   public:
@@ -63,6 +69,9 @@ public:
   virtual Status beginRecording() = 0;
   virtual Status endRecording(std::unique_ptr<Recording> &result) = 0;
   virtual Status replay(Recording &recording) = 0;
+
+private:
+  std::chrono::steady_clock::time_point timingStart;
 };
 
 /// A module's code and constants on a device, shared by its sessions. Safe for

@@ -99,6 +99,23 @@ TEST_F(Device, RunsAChainAsARecordedGraph) {
   EXPECT_EQ(calls("cuLaunchKernel") - launched, 6);
 }
 
+TEST_F(Device, ProfilesByItsOwnClock) {
+  ModuleBuilder builder;
+  buildChain(builder, iota(64));
+  forCuda(builder);
+  Module module = open(builder);
+  SessionOptions options = cuda();
+  options.profile = 1;
+  Session session(module, options);
+  std::vector<float> x = iota(64);
+  session.bindInput(0, x.data(), {64});
+  session.run();
+  std::vector<dlrt_profile_event> events = session.profile();
+  ASSERT_EQ(events.size(), 3u);
+  for (const dlrt_profile_event &event : events)
+    EXPECT_EQ(event.duration_ns, 3000);
+}
+
 TEST_F(Device, SharesConstantsBetweenSessions) {
   ModuleBuilder builder;
   buildChain(builder, iota(64));
@@ -247,6 +264,68 @@ TEST_F(Device, TakesTheMostSpecialCode) {
   }
 }
 
+/// The kernel "map", which is persistent, of a tensor of N rows of 64 halves.
+void addMap(ModuleBuilder &builder) {
+  fb::DeviceKernelT &kernel = *builder.module.devices[0]->kernels[0];
+  kernel.name = "map";
+  kernel.persistent = true;
+  auto map = std::make_unique<fb::TensorMapT>();
+  map->element = fb::ElementType_BF16;
+  map->box = {64, 128};
+  auto extent = [](int64_t scale, std::vector<int32_t> sizes) {
+    auto result = std::make_unique<fb::MapExtentT>();
+    result->scale = scale;
+    result->sizes = std::move(sizes);
+    return result;
+  };
+  map->extents.push_back(extent(64, {}));
+  map->extents.push_back(extent(1, {0}));
+  map->strides.push_back(extent(128, {}));
+  kernel.maps.push_back(std::move(map));
+}
+
+/// One dispatch of kernel 0, in N workgroups, whose result is nine floats.
+void buildMap(ModuleBuilder &builder) {
+  int n = builder.symbol("N", 0, 0), nine = builder.constant(9);
+  int x = builder.input("x", fb::ElementType_F32, {n});
+  int y = builder.output("y", fb::ElementType_F32, {nine});
+  builder.dispatch(0, {x, y}, n, {n});
+}
+
+TEST_F(Device, DescribesTensorsForTheCopyEngine) {
+  ModuleBuilder builder;
+  buildMap(builder);
+  forCuda(builder);
+  addMap(builder);
+  Module module = open(builder);
+  Session session(module, cuda());
+  // There are seven processors.
+  for (auto [n, groups] : {std::pair(3, 3.f), std::pair(100, 7.f)}) {
+    std::vector<float> x = iota(static_cast<size_t>(n));
+    session.bindInput(0, x.data(), {n});
+    session.run();
+    EXPECT_EQ(
+        result<float>(session),
+        (std::vector<float>{1, 9, 2, 64, float(n), 128, 64, 128, groups}));
+  }
+}
+
+TEST_F(Device, ReportsTensorsThatTheCopyEngineCannotDescribe) {
+  ModuleBuilder builder;
+  buildMap(builder);
+  forCuda(builder);
+  addMap(builder);
+  builder.module.devices[0]->kernels[0]->maps[0]->strides[0]->scale = int64_t(1)
+                                                                      << 41;
+  Module module = open(builder);
+  Session session(module, cuda());
+  std::vector<float> x = iota(3);
+  session.bindInput(0, x.data(), {3});
+  EXPECT_NE(errorOf(DLRT_UNSUPPORTED, [&] { session.run(); })
+                .find("too large for the copy engine"),
+            std::string::npos);
+}
+
 TEST_F(Device, RefusesDamagedPlans) {
   auto messageOf = [&](auto change) {
     ModuleBuilder builder;
@@ -268,6 +347,17 @@ TEST_F(Device, RefusesDamagedPlans) {
               builder.module.devices[0]->kernels[0]->threads = 0;
             }).find("kernel 'double' of code for sm_80 is not well formed"),
             std::string::npos);
+  for (auto damage :
+       {+[](fb::TensorMapT &map) { map.arg = 2; },
+        +[](fb::TensorMapT &map) { map.strides.clear(); },
+        +[](fb::TensorMapT &map) { map.box[1] = 257; },
+        +[](fb::TensorMapT &map) { map.extents[0]->scale = 0; },
+        +[](fb::TensorMapT &map) { map.extents[1]->sizes = {1}; }})
+    EXPECT_NE(messageOf([&](ModuleBuilder &builder) {
+                addMap(builder);
+                damage(*builder.module.devices[0]->kernels[0]->maps[0]);
+              }).find("kernel 'map' of code for sm_80 is not well formed"),
+              std::string::npos);
 }
 
 } // namespace

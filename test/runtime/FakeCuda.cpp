@@ -28,6 +28,7 @@ struct Call {
   std::string kernel;
   std::vector<uint64_t> args;
   std::vector<int32_t> sizes;
+  std::vector<uint64_t> map; // of the kernel "map"
 };
 
 struct Copy {
@@ -83,6 +84,11 @@ void run(const Command &command) {
     for (int32_t i = 0; i < call.sizes[0]; ++i)
       toHost<float>(call.args[2])[i] =
           toHost<float>(call.args[0])[i] + toHost<float>(call.args[1])[i];
+  // Of its tensor map: whether it lies at the first argument, and all numbers.
+  if (call.kernel == "map")
+    for (size_t i = 0; i < call.map.size(); ++i)
+      toHost<float>(call.args[1])[i] =
+          static_cast<float>(i ? call.map[i] : call.map[0] == call.args[0]);
 }
 
 int submit(Stream *stream, const Command &command) {
@@ -121,11 +127,12 @@ FAKE int cuDeviceGetName(char *name, int length, int) {
   return kOk;
 }
 FAKE int cuDeviceGetAttribute(int *value, int attribute, int) {
-  constexpr int kMajor = 75, kMinor = 76, kShared = 97;
-  *value = attribute == kMajor    ? 9
-           : attribute == kMinor  ? 0
-           : attribute == kShared ? 227 << 10
-                                  : 0;
+  constexpr int kMajor = 75, kMinor = 76, kShared = 97, kProcessors = 16;
+  *value = attribute == kMajor        ? 9
+           : attribute == kMinor      ? 0
+           : attribute == kShared     ? 227 << 10
+           : attribute == kProcessors ? 7
+                                      : 0;
   return kOk;
 }
 FAKE int cuDevicePrimaryCtxRetain(void **context, int) {
@@ -153,9 +160,28 @@ FAKE int cuModuleGetFunction(const void **function, void *, const char *name) {
   return kOk;
 }
 FAKE int cuFuncSetAttribute(void *, int, int) { return kOk; }
-FAKE int cuLaunchKernel(const void *function, unsigned, unsigned, unsigned,
-                        unsigned threads, unsigned, unsigned, unsigned,
-                        Stream *stream, void **parameters, void **) {
+/// A map is its address, then type, rank, extents, strides, box and the
+/// workgroups of the launch.
+FAKE int cuTensorMapEncodeTiled(uint64_t *map, int type, uint32_t rank,
+                                uint64_t address, const uint64_t *extents,
+                                const uint64_t *strides, const uint32_t *box,
+                                const uint32_t *, int, int, int, int) {
+  if (fails("cuTensorMapEncodeTiled"))
+    return kInvalid;
+  *map++ = address;
+  *map++ = static_cast<uint64_t>(type);
+  *map++ = rank;
+  for (uint32_t i = 0; i < rank; ++i)
+    *map++ = extents[i];
+  for (uint32_t i = 0; i + 1 < rank; ++i)
+    *map++ = strides[i];
+  for (uint32_t i = 0; i < rank; ++i)
+    *map++ = box[i];
+  return kOk;
+}
+FAKE int cuLaunchKernel(const void *function, unsigned groups, unsigned,
+                        unsigned, unsigned threads, unsigned, unsigned,
+                        unsigned, Stream *stream, void **parameters, void **) {
   if (fails("cuLaunchKernel"))
     return kLaunchFailed;
   // The tests' kernels have one size after as many pointers as they have
@@ -165,6 +191,12 @@ FAKE int cuLaunchKernel(const void *function, unsigned, unsigned, unsigned,
   for (unsigned i = 0; i < threads; ++i)
     command.call.args.push_back(*static_cast<uint64_t *>(parameters[i]));
   command.call.sizes.push_back(*static_cast<int32_t *>(parameters[threads]));
+  if (command.call.kernel == "map") {
+    // Of two dimensions.
+    const auto *map = static_cast<uint64_t *>(parameters[threads + 1]);
+    command.call.map.assign(map, map + 8);
+    command.call.map.push_back(groups);
+  }
   return submit(stream, command);
 }
 FAKE int cuMemAlloc_v2(uint64_t *memory, size_t bytes) {
@@ -206,6 +238,20 @@ FAKE int cuStreamCreate(Stream **stream, unsigned) {
 }
 FAKE int cuStreamDestroy_v2(Stream *stream) {
   delete stream;
+  return kOk;
+}
+FAKE int cuEventCreate(int **event, unsigned) {
+  *event = new int(0);
+  return kOk;
+}
+FAKE int cuEventDestroy_v2(int *event) {
+  delete event;
+  return kOk;
+}
+FAKE int cuEventRecord(int *, Stream *) { return kOk; }
+/// Everything takes three microseconds.
+FAKE int cuEventElapsedTime(float *milliseconds, int *, int *) {
+  *milliseconds = 0.003F;
   return kOk;
 }
 FAKE int cuStreamSynchronize(Stream *) { return kOk; }

@@ -152,12 +152,11 @@ bool CpuProgram::run(const CpuRun &context) {
   return forEachStep(context, [&](const Step &step, uint32_t number,
                                   void *const *current, bool isOdd) {
     Clock::time_point start;
+    int64_t deviceTime = 0;
     if (context.profile)
       start = Clock::now();
     if (context.queue) {
-      *context.status = executeOnDevice(step, current, context);
-      if (context.status->ok())
-        *context.status = context.queue->wait();
+      *context.status = executeTimed(step, current, context, deviceTime);
     } else if (step.kind == Kind::Dispatch) {
       dispatch(step, current, context, isOdd);
     } else {
@@ -167,9 +166,9 @@ bool CpuProgram::run(const CpuRun &context) {
       return false;
     if (context.profile &&
         context.profile->events.size() < context.profile->events.capacity())
-      context.profile->events.push_back({this, number,
-                                         nanoseconds(start - context.start),
-                                         nanoseconds(Clock::now() - start)});
+      context.profile->events.push_back(
+          {this, number, nanoseconds(start - context.start),
+           context.queue ? deviceTime : nanoseconds(Clock::now() - start)});
     return true;
   });
 }
@@ -195,6 +194,15 @@ Status CpuProgram::executeOnDevice(const Step &step, void *const *arguments,
         arguments[1], arguments[0],
         static_cast<size_t>(hostArgs[step.firstArg].bytes));
   return callOnHost(step, arguments, context);
+}
+
+/// A step with the device's time for it; of a function of the host's, with the
+/// host's own.
+Status CpuProgram::executeTimed(const Step &step, void *const *arguments,
+                                const CpuRun &context, int64_t &nanoseconds) {
+  DLRT_RETURN_IF_ERROR(context.queue->beginTiming());
+  DLRT_RETURN_IF_ERROR(executeOnDevice(step, arguments, context));
+  return context.queue->endTiming(nanoseconds);
 }
 
 /// A function of the host's: what it reads comes from the device, what it

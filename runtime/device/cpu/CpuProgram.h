@@ -129,6 +129,8 @@ private:
 
   // On a device that has memory of its own, where arguments are its addresses.
   bool runOnDevice(const CpuRun &context);
+  Status executeTimed(const Step &step, void *const *arguments,
+                      const CpuRun &context, int64_t &nanoseconds);
   Status executeOnDevice(const Step &step, void *const *args,
                          const CpuRun &context);
   Status callOnHost(const Step &step, void *const *args, const CpuRun &context);

@@ -61,6 +61,8 @@ Status Driver::open(std::shared_ptr<Driver> &result) {
   DLRT_CUDA_FUNCTIONS(DLRT_CUDA_LOAD)
 #undef DLRT_CUDA_LOAD
   // NOLINTEND(bugprone-macro-parentheses)
+  driver->encodeTensorMap = reinterpret_cast<EncodeTensorMap>(
+      getSymbol(driver->library, "cuTensorMapEncodeTiled"));
   int count = 0;
   Result started = driver->init(0);
   if (started == kNoDevice)

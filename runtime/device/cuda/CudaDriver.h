@@ -23,6 +23,7 @@ using Context = struct ContextHandle *;
 using Library = struct LibraryHandle *; // CUmodule
 using Function = struct FunctionHandle *;
 using Stream = struct StreamHandle *;
+using Event = struct EventHandle *;
 using Graph = struct GraphHandle *;
 using GraphExec = struct GraphExecHandle *;
 
@@ -74,6 +75,11 @@ enum : Result { kSuccess = 0, kOutOfMemory = 2, kNoDevice = 100 };
   X(streamCreate, "cuStreamCreate", (Stream * stream, unsigned flags))         \
   X(streamDestroy, "cuStreamDestroy_v2", (Stream stream))                      \
   X(streamWait, "cuStreamSynchronize", (Stream stream))                        \
+  X(eventCreate, "cuEventCreate", (Event * event, unsigned flags))             \
+  X(eventDestroy, "cuEventDestroy_v2", (Event event))                          \
+  X(eventRecord, "cuEventRecord", (Event event, Stream stream))                \
+  X(eventElapsed, "cuEventElapsedTime",                                        \
+    (float *milliseconds, Event start, Event end))                             \
   X(captureBegin, "cuStreamBeginCapture_v2", (Stream stream, int mode))        \
   X(captureEnd, "cuStreamEndCapture", (Stream stream, Graph * graph))          \
   X(graphInstantiate, "cuGraphInstantiateWithFlags",                           \
@@ -83,6 +89,20 @@ enum : Result { kSuccess = 0, kOutOfMemory = 2, kNoDevice = 100 };
   X(graphExecDestroy, "cuGraphExecDestroy", (GraphExec exec))                  \
   X(errorName, "cuGetErrorName", (Result result, const char **name))           \
   X(errorText, "cuGetErrorString", (Result result, const char **text))
+
+/// CUtensorMap.
+struct alignas(64) TensorMap {
+  uint64_t opaque[16];
+};
+
+/// cuTensorMapEncodeTiled, which drivers before CUDA 12 do not have. Dimensions
+/// from the innermost on; strides are bytes, without the innermost.
+using EncodeTensorMap = Result (*)(TensorMap *map, int type, uint32_t rank,
+                                   void *address, const uint64_t *extents,
+                                   const uint64_t *strides, const uint32_t *box,
+                                   const uint32_t *elementStrides,
+                                   int interleave, int swizzle, int promotion,
+                                   int fill);
 
 /// The driver's functions.
 class Driver {
@@ -104,6 +124,7 @@ public:
   DLRT_CUDA_FUNCTIONS(DLRT_CUDA_DECLARE)
 #undef DLRT_CUDA_DECLARE
   // NOLINTEND(bugprone-macro-parentheses)
+  EncodeTensorMap encodeTensorMap = nullptr; ///< null where there is none
 
 private:
   Driver() = default;

@@ -4,6 +4,7 @@
 #include "runtime/device/cuda/CudaModule.h"
 
 #include "runtime/device/cuda/CudaDriver.h"
+#include "runtime/device/cuda/TensorMaps.h"
 
 #include <algorithm>
 #include <limits>
@@ -68,6 +69,7 @@ struct Loaded {
   Library library = nullptr;
   std::vector<LoadedKernel> kernels;
   std::string name;
+  int64_t processors = 1;
 
   ~Loaded() {
     if (library)
@@ -99,6 +101,9 @@ public:
   explicit CudaQueue(const Loaded &loaded) : loaded(loaded) {}
   ~CudaQueue() override {
     SharedContext::Scope driver(*loaded.context);
+    for (Event event : {timingStart, timingEnd})
+      if (event)
+        driver->eventDestroy(event);
     if (stream) {
       driver->streamWait(stream);
       driver->streamDestroy(stream);
@@ -140,6 +145,29 @@ public:
     return driver->check(driver->streamWait(stream), "cuStreamSynchronize");
   }
 
+  Status beginTiming() override {
+    SharedContext::Scope driver(*loaded.context);
+    for (Event *event : {&timingStart, &timingEnd})
+      if (!*event)
+        DLRT_RETURN_IF_ERROR(
+            driver->check(driver->eventCreate(event, 0), "cuEventCreate"));
+    return driver->check(driver->eventRecord(timingStart, stream),
+                         "cuEventRecord");
+  }
+  Status endTiming(int64_t &nanoseconds) override {
+    SharedContext::Scope driver(*loaded.context);
+    DLRT_RETURN_IF_ERROR(
+        driver->check(driver->eventRecord(timingEnd, stream), "cuEventRecord"));
+    DLRT_RETURN_IF_ERROR(
+        driver->check(driver->streamWait(stream), "cuStreamSynchronize"));
+    float milliseconds = 0;
+    DLRT_RETURN_IF_ERROR(driver->check(
+        driver->eventElapsed(&milliseconds, timingStart, timingEnd),
+        "cuEventElapsedTime"));
+    nanoseconds = static_cast<int64_t>(1e6 * double(milliseconds));
+    return {};
+  }
+
   Status beginRecording() override {
     SharedContext::Scope driver(*loaded.context);
     constexpr int kThreadLocal = 1;
@@ -169,9 +197,11 @@ public:
 private:
   const Loaded &loaded;
   Stream stream = nullptr;
+  Event timingStart = nullptr, timingEnd = nullptr; // made on first use
   // Of the launch at hand; kept so that launching allocates nothing.
   std::vector<DevicePointer> pointers;
   std::vector<int32_t> sizes;
+  std::vector<TensorMap> maps;
   std::vector<void *> parameters;
 };
 
@@ -183,6 +213,7 @@ Status CudaQueue::launch(const Launch &launch) {
   constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
   pointers.clear();
   sizes.clear();
+  maps.clear();
   parameters.clear();
   for (uint32_t i = 0; i < launch.argCount; ++i)
     pointers.push_back(toDevice(launch.args[i]));
@@ -199,8 +230,17 @@ Status CudaQueue::launch(const Launch &launch) {
   for (int32_t &size : sizes)
     parameters.push_back(&size);
   SharedContext::Scope driver(*loaded.context);
+  if (described.maps()) {
+    for (const fb::TensorMap *map : *described.maps())
+      DLRT_RETURN_IF_ERROR(encodeTensorMap(
+          *driver, *map, pointers[static_cast<size_t>(map->arg())],
+          launch.sizes, maps.emplace_back()));
+    for (TensorMap &map : maps)
+      parameters.push_back(&map);
+  }
   // Workgroups step on by the number of them: fewer are right, too.
-  auto blocks = static_cast<unsigned>(std::min(launch.blocks, kMost));
+  int64_t most = described.persistent() ? loaded.processors : kMost;
+  auto blocks = static_cast<unsigned>(std::min(launch.blocks, most));
   return driver->check(
       driver->launchKernel(kernel.function, blocks, 1, 1,
                            static_cast<unsigned>(described.threads()), 1, 1,
@@ -319,6 +359,10 @@ Status CudaModule::loadKernels(const Artifact &artifact,
                   std::to_string(kernel->shared_bytes()) +
                   " bytes of shared memory, and the device has " +
                   std::to_string(sharedLimit)};
+    if (kernel->maps() && !driver->encodeTensorMap)
+      return {Code::Unsupported, "kernel " + name +
+                                     " needs a driver of CUDA 12: this one "
+                                     "lacks cuTensorMapEncodeTiled"};
     if (kernel->shared_bytes() > 0)
       DLRT_RETURN_IF_ERROR(driver->check(
           driver->functionSetAttribute(made.function, kMaxDynamicSharedBytes,
@@ -343,17 +387,19 @@ Status CudaModule::load(const Artifact &artifact, int ordinal) {
   DLRT_RETURN_IF_ERROR(
       driver->check(driver->deviceGet(&device, ordinal), "cuDeviceGet"));
   char name[256] = {};
-  int major = 0, minor = 0, sharedLimit = 0;
+  int major = 0, minor = 0, sharedLimit = 0, processors = 1;
   DLRT_RETURN_IF_ERROR(driver->check(
       driver->deviceName(name, sizeof(name) - 1, device), "cuDeviceGetName"));
   for (auto [attribute, value] :
        {std::pair(kComputeCapabilityMajor, &major),
         std::pair(kComputeCapabilityMinor, &minor),
+        std::pair(kMultiprocessors, &processors),
         std::pair(kSharedBytesPerBlockOptin, &sharedLimit)})
     DLRT_RETURN_IF_ERROR(
         driver->check(driver->deviceAttribute(value, attribute, device),
                       "cuDeviceGetAttribute"));
   loaded.name = name;
+  loaded.processors = processors;
   const fb::DeviceCode *code = nullptr;
   Status chosen = chooseCode(artifact, major * 10 + minor, code);
   DLRT_RETURN_IF_ERROR(std::move(chosen).at(loaded.name));

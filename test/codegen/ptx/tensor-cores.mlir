@@ -12,7 +12,7 @@
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes spill
 // CHECK: .entry
 // CHECK: ld.global.b16
-// CHECK: ld.global.v4.b32
+// CHECK: cp.async.cg.shared.global
 // CHECK: ldmatrix.sync.aligned.m8n8.x4.shared.b16
 // CHECK: ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16
 // CHECK: mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32

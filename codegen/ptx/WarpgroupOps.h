@@ -1,0 +1,82 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The instructions of sm_90a that products are made of: barriers in shared
+// memory, boxes that the copy engine fetches, products of warpgroups.
+
+#ifndef DL_CODEGEN_PTX_WARPGROUPOPS_H
+#define DL_CODEGEN_PTX_WARPGROUPOPS_H
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Value.h"
+
+namespace dl::ptx {
+
+/// Where one operand of a product of warpgroups lies: a box in shared memory
+/// with a swizzle of 128 bytes.
+struct MatrixBox {
+  mlir::Value pointer; ///< of its first 16 contracted positions
+  bool alongDepth;     ///< its rows of 128 bytes are contracted positions
+};
+
+/// Makes the operations. Pointers are to shared memory, numbers of type i32.
+class WarpgroupOps {
+public:
+  WarpgroupOps(mlir::OpBuilder &builder, mlir::Location loc)
+      : builder(builder), loc(loc) {}
+
+  mlir::Value constant(int64_t value);
+  mlir::Value toInt(mlir::Value index);
+  /// A pointer `bytes` further, of type index or known.
+  mlir::Value move(mlir::Value pointer, mlir::Value bytes);
+  mlir::Value move(mlir::Value pointer, int64_t bytes);
+
+  /// A barrier whose phase ends after so many arrivals.
+  void initBarrier(mlir::Value barrier, int64_t arrivals);
+  /// Makes the barriers that were initialized known to the copy engine.
+  void publishBarriers();
+  /// Waits until the phase with this parity has ended.
+  void wait(mlir::Value barrier, mlir::Value parity);
+  void arrive(mlir::Value barrier);
+  /// Arrives, and lets the phase wait for so many bytes.
+  void expect(mlir::Value barrier, int64_t bytes);
+  /// Fetches a box from the position `at`, innermost dimension first, and tells
+  /// the barrier.
+  void load(mlir::Value to, mlir::Value map, mlir::Value barrier,
+            llvm::ArrayRef<mlir::Value> at);
+  void setRegisters(int64_t count, bool increase);
+
+  /// Sums of a warpgroup's 64 rows by so many columns: columns / 2 float32 in
+  /// each thread, as a struct.
+  mlir::Type sumsType(int64_t columns);
+  /// Adds the products of 16 contracted positions, `step` times 16 from the
+  /// beginning of both boxes. They are complete after `finish` or, those of
+  /// earlier groups, `waitForGroups`.
+  mlir::Value multiply(mlir::Value sums, const MatrixBox &left,
+                       const MatrixBox &right, int64_t step, int64_t columns,
+                       bool isF16);
+  void beginGroup();
+  void endGroup();
+  /// Waits until no more than so many groups are under way.
+  void waitForGroups(int64_t left);
+  /// Waits for all; gives the sums.
+  llvm::SmallVector<mlir::Value> finish(mlir::Value sums);
+
+  /// A value that all lanes of a warp have, so that the assembler knows it too.
+  mlir::Value makeUniform(mlir::Value value);
+  /// Whether this is the one lane of its warp that is chosen.
+  mlir::Value elect();
+  /// The value of the lane whose number differs by `distance`, a power of two.
+  mlir::Value exchange(mlir::Value value, int64_t distance);
+
+private:
+  void inlinePtx(llvm::StringRef text, mlir::ValueRange operands);
+  mlir::Value describe(const MatrixBox &box, int64_t step);
+
+  mlir::OpBuilder &builder;
+  mlir::Location loc;
+};
+
+} // namespace dl::ptx
+
+#endif // DL_CODEGEN_PTX_WARPGROUPOPS_H

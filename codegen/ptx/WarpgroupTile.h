@@ -1,0 +1,100 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Products on Hopper (sm_90a): tiles by warpgroups that the copy engine feeds.
+//
+// One warpgroup, the producer, lets the copy engine (TMA) fill the stages of a
+// ring in shared memory; the others, the consumers, multiply what lies there
+// (wgmma), 64 rows of the tile each, and keep the sums in registers. Barriers
+// in shared memory say which stages are full and which are empty. Workgroups
+// are persistent: while the consumers store a tile, the producer fetches for
+// the next one.
+//
+// On an H100, clusters of two workgroups that fetched half of the right operand
+// each for both were no faster (4096 and 8192 cubed), so that there are none.
+//
+// Source of the scheme: V. Thakkar et al., CUTLASS 3's warp-specialized
+// persistent kernels, 2023.
+
+#ifndef DL_CODEGEN_PTX_WARPGROUPTILE_H
+#define DL_CODEGEN_PTX_WARPGROUPTILE_H
+
+#include "codegen/gpu/TileEmitter.h"
+#include "codegen/ptx/CudaParameters.h"
+#include "codegen/ptx/TensorMaps.h"
+#include "codegen/ptx/WarpgroupOps.h"
+
+namespace dl::ptx {
+
+/// Sizes of a tile of warpgroups.
+struct WarpgroupShape {
+  int64_t consumers; ///< warpgroups; each has 64 rows
+  int64_t columns;
+
+  int64_t getRows() const;
+  int64_t getStageBytes() const;
+  int64_t countStages() const;
+  int64_t getThreads() const;
+};
+
+/// Tiles of products of f16 or bf16 with float32 sums.
+class WarpgroupTile : public gpucode::TileEmitter {
+public:
+  /// Null where the operands have other types, few rows or columns, or no
+  /// tensor maps (see findOperandMap).
+  static std::unique_ptr<WarpgroupTile>
+  make(gpucode::StageFunction &stage,
+       const mlir::dl::cpu::Contraction &contraction,
+       CudaParameters &parameters);
+
+  mlir::Value emit(mlir::Value result,
+                   const mlir::dl::cpu::Buffer &buffer) override;
+
+private:
+  WarpgroupTile(gpucode::StageFunction &stage,
+                const mlir::dl::cpu::Contraction &contraction,
+                CudaParameters &parameters, const WarpgroupShape &group,
+                OperandMap leftMap, OperandMap rightMap);
+
+  using Body = llvm::function_ref<llvm::SmallVector<mlir::Value>(
+      mlir::ValueRange carried)>;
+
+  void measure();
+  void placeBarriers();
+  void emitTiles(mlir::ValueRange carried, Body body);
+  void setTile(mlir::Value number);
+  void produce();
+  void fetchStage(mlir::Value stage, mlir::Value k);
+  void fetchBoxes(const OperandMap &map, mlir::Value parameter, mlir::Value to,
+                  mlir::Value barrier, mlir::Value k, mlir::Value first,
+                  int64_t lines);
+  llvm::SmallVector<int64_t> getBox(const OperandMap &map, int64_t lines) const;
+  void consume(mlir::Value result, const mlir::dl::cpu::Buffer &buffer);
+  mlir::Value multiplyStage(mlir::Value sums, mlir::Value stage);
+  void release(mlir::Value stage);
+  std::pair<mlir::Value, mlir::Value> advance(mlir::Value stage,
+                                              mlir::Value phase);
+  void finish(llvm::ArrayRef<mlir::Value> sums, mlir::Value result,
+              const mlir::dl::cpu::Buffer &buffer);
+  void finishEight(llvm::ArrayRef<mlir::Value> values, mlir::Value row,
+                   mlir::Value column, mlir::Value result,
+                   const mlir::dl::cpu::Buffer &buffer);
+  llvm::SmallVector<mlir::Value> gatherEight(llvm::ArrayRef<mlir::Value> own);
+  mlir::Value fullBarrier(mlir::Value stage);
+  mlir::Value emptyBarrier(mlir::Value stage);
+  void emitIf(mlir::Value condition, llvm::function_ref<void()> body);
+
+  CudaParameters &parameters;
+  WarpgroupShape group;
+  WarpgroupOps ops;
+  mlir::dl::cpu::ElementEmitter wide; // eight columns at once
+  OperandMap leftMap, rightMap;
+  mlir::Value leftParameter, rightParameter;
+  mlir::Value shared, barriers;
+  mlir::Value rowTiles, columnTiles, perBatch, tiles;
+  mlir::Value warpgroup;
+};
+
+} // namespace dl::ptx
+
+#endif // DL_CODEGEN_PTX_WARPGROUPTILE_H
