@@ -31,6 +31,9 @@ bool mlir::dl::isSmallConstant(RankedTensorType type) {
 SmallVector<int64_t> mlir::dl::getStridedIndices(ArrayRef<int64_t> shape,
                                                  ArrayRef<int64_t> strides,
                                                  int64_t offset) {
+  // Beside a dimension of 0, others may be large.
+  if (llvm::is_contained(shape, 0))
+    return {};
   SmallVector<int64_t> indices = {offset};
   for (auto [size, stride] : llvm::zip(shape, strides)) {
     SmallVector<int64_t> outer;

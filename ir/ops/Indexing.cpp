@@ -80,7 +80,7 @@ LogicalResult GatherNdOp::inferReturnTypes(MLIRContext *,
     return report.fail("(C2) expected batch_dims from 0 to ", rank - 1,
                        ", found ", batch);
   int64_t depth = indices.getDimSize(rank - 1);
-  if (batch + depth > type.getRank())
+  if (depth > type.getRank() - batch)
     return report.fail("(C3) expected at most ", type.getRank(),
                        " batch and indexed dimensions, found ", batch, " and ",
                        depth);

@@ -106,7 +106,8 @@ OpFoldResult SliceOp::fold(FoldAdaptor adaptor) {
     int64_t first = 0;
     for (auto [i, offset] : llvm::enumerate(getOffsets().getResults())) {
       first += cast<AffineConstantExpr>(offset).getValue() * strides[i];
-      strides[i] *= getStrides()[i];
+      // One element along a dimension has a step that may be any.
+      strides[i] = type.getDimSize(i) <= 1 ? 0 : strides[i] * getStrides()[i];
     }
     return getStridedIndices(type.getShape(), strides, first);
   });
@@ -122,6 +123,8 @@ OpFoldResult ConcatOp::fold(FoldAdaptor adaptor) {
   RankedTensorType type = typeOf(getResult());
   if (!isSmallConstant(type))
     return {};
+  if (llvm::is_contained(type.getShape(), 0))
+    return pickElements({}, type);
   // Along the outer dimensions, take turns in copying from each input.
   int64_t outer = 1;
   for (int64_t dim : type.getShape().take_front(getAxis()))
@@ -149,6 +152,8 @@ OpFoldResult GatherOp::fold(FoldAdaptor adaptor) {
   auto indices = getSizeValues(adaptor.getIndices());
   if (!indices || !isSmallConstant(type) || !operand.hasStaticShape())
     return {};
+  if (llvm::is_contained(type.getShape(), 0))
+    return pickElements({}, type);
   int64_t size = operand.getDimSize(getAxis()), outer = 1, inner = 1;
   for (int64_t dim : operand.getShape().take_front(getAxis()))
     outer *= dim;

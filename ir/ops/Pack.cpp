@@ -46,8 +46,15 @@ LogicalResult PackOp::verify() {
 LogicalResult WinogradFilterOp::verify() {
   RankedTensorType type = getOperand().getType();
   int64_t stride = getStride();
+  // Products of these are numbers, too.
+  constexpr int64_t kMaxStride = 64, kMaxSize = int64_t(1) << 32;
+  if (stride < 1 || stride > kMaxStride)
+    return emitOpError("(W1) expected a stride from 1 to ")
+           << kMaxStride << ", found " << stride;
   if (!type.hasStaticShape() || type.getRank() != 4 ||
       !type.getElementType().isF32() ||
+      llvm::any_of(type.getShape(),
+                   [](int64_t size) { return size > kMaxSize; }) ||
       winograd::countTaps(type.getDimSize(0), type.getDimSize(1), stride) >
           winograd::kMaxTaps)
     return emitOpError(

@@ -30,7 +30,9 @@ LogicalResult TreeEnsembleOp::inferReturnTypes(MLIRContext *,
     return report.fail("(C2) expected sum, max or min, found prod");
   Value children = adaptor.getChildren();
   int64_t trees = adaptor.getTrees(), depth = adaptor.getDepth();
-  if (trees < 1 || depth < 0 || (!children && depth > 30))
+  // (Their number times that of their nodes is a number, too.)
+  constexpr int64_t kMaxTrees = std::numeric_limits<int32_t>::max();
+  if (trees < 1 || trees > kMaxTrees || depth < 0 || (!children && depth > 30))
     return report.fail("(C3) expected at least 1 tree of a depth from 0",
                        children ? "" : " to 30", ", found ", trees,
                        " of depth ", depth);

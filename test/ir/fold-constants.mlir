@@ -90,3 +90,18 @@ func.func @huge(%i: tensor<2x1xi64>) -> tensor<4294967296x4294967296x2xi64> {
   %r = dl.broadcast %a : (tensor<2xi64>) -> tensor<4294967296x4294967296x2xi64>
   return %r : tensor<4294967296x4294967296x2xi64>
 }
+
+// Beside a dimension of 0, others may be as large.
+// CHECK-LABEL: func.func @empty
+func.func @empty(%x: tensor<1099511627776x0xi64>, %y: tensor<0x1099511627776x1099511627776xi64>)
+    -> (tensor<1099511627776x0xi64>, tensor<1099511627776x0xi64>, tensor<0x1x1099511627776xi64>) {
+  %z = dl.constant dense<7> : tensor<1x1xi64>
+  %i = dl.constant dense<3> : tensor<1xi64>
+  // CHECK-DAG: %[[E:.*]] = dl.constant dense<> : tensor<1099511627776x0xi64>
+  // CHECK-DAG: %[[G:.*]] = dl.constant dense<> : tensor<0x1x1099511627776xi64>
+  %r = dl.broadcast %z : (tensor<1x1xi64>) -> tensor<1099511627776x0xi64>
+  %c = dl.concat %x, %r {axis = 1 : i64} : (tensor<1099511627776x0xi64>, tensor<1099511627776x0xi64>) -> tensor<1099511627776x0xi64>
+  %g = dl.gather %y, %i {axis = 1 : i64} : (tensor<0x1099511627776x1099511627776xi64>, tensor<1xi64>) -> tensor<0x1x1099511627776xi64>
+  // CHECK: return %[[E]], %[[E]], %[[G]]
+  return %r, %c, %g : tensor<1099511627776x0xi64>, tensor<1099511627776x0xi64>, tensor<0x1x1099511627776xi64>
+}

@@ -29,6 +29,15 @@ func.func @trees(%x: tensor<5x3xf32>, %t: tensor<2xf32>, %f: tensor<2xi32>, %l: 
 
 // -----
 
+func.func @many_trees(%x: tensor<5x3xf32>, %t: tensor<2xf32>, %f: tensor<2xi32>, %l: tensor<4x1xf32>, %b: tensor<1xf32>) {
+  // expected-error @+2 {{(C3) expected at least 1 tree of a depth from 0 to 30, found 4611686018427387904 of depth 30}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.tree_ensemble sum, %x, %t, %f, %l, %b {trees = 4611686018427387904 : i64, depth = 30 : i64} : (tensor<5x3xf32>, tensor<2xf32>, tensor<2xi32>, tensor<4x1xf32>, tensor<1xf32>) -> tensor<5x1xf32>
+  return
+}
+
+// -----
+
 func.func @depth(%x: tensor<5x3xf32>, %t: tensor<2xf32>, %f: tensor<2xi32>, %l: tensor<4x1xf32>, %b: tensor<1xf32>) {
   // expected-error @+2 {{(C3) expected at least 1 tree of a depth from 0 to 30, found 2 of depth 31}}
   // expected-error @+1 {{failed to infer returned types}}

@@ -76,6 +76,14 @@ func.func @winograd_operand(%x: tensor<3x4x2x5xf32>) {
 
 // -----
 
+func.func @winograd_stride(%x: tensor<3x3x2x5xf32>) {
+  // expected-error @below {{(W1) expected a stride from 1 to 64, found 100}}
+  %0 = dl.winograd_filter %x {stride = 100 : i64} : (tensor<3x3x2x5xf32>) -> tensor<6x6x2x5xf32>
+  return
+}
+
+// -----
+
 func.func @winograd_result(%x: tensor<3x3x2x5xf32>) {
   // expected-error @below {{(W2) expected the result type 'tensor<6x6x2x5xf32>', found 'tensor<4x4x2x5xf32>'}}
   %0 = dl.winograd_filter %x : (tensor<3x3x2x5xf32>) -> tensor<4x4x2x5xf32>
