@@ -3,6 +3,7 @@
 
 #include "runtime/api/Support.h"
 
+#include "runtime/artifact/CheckedMath.h"
 #include "runtime/session/Formulas.h"
 
 using namespace dlrt;
@@ -98,8 +99,7 @@ Status storeArena(const fb::Entry &entry, const fb::Plan &plan, int64_t *size,
     bool isNumber = isConstantFormula(entry, formula, value);
     if (isNumber && value == 0)
       return;
-    constant &= isNumber;
-    sum += isNumber ? value : 0;
+    constant &= isNumber && checkedAdd(sum, value, sum);
     whole += (whole.empty() ? "" : " + ") + formulaText(entry, formula);
   };
   if (plan.arena_size() >= 0)

@@ -315,7 +315,8 @@ Status checkValues(const fb::Entry &entry, bool inputs) {
 Status checkReferencePlan(const fb::Module &module, const fb::Plan &plan) {
   if (!module.reference())
     return bad("there is no program for the reference");
-  if (count(plan.steps()) || count(plan.buffers()) || plan.arena_size() != -1)
+  if (count(plan.steps()) || count(plan.buffers()) || plan.arena_size() != -1 ||
+      count(plan.late_arena_sizes()))
     return bad("plan for reference: it has steps, buffers or an arena");
   return {};
 }

@@ -216,9 +216,11 @@ private:
   /// loop that is divided it is told the part to do.
   static constexpr int64_t kTripSizes = 2;
   Status checkDeviceKernel(const fb::Dispatch &dispatch) const {
+    bool hasCode = false;
     for (const fb::DeviceCode *code : range(module.devices())) {
       if (code->target()->str() != plan.target()->str())
         continue;
+      hasCode = true;
       if (dispatch.kernel() < 0 || dispatch.kernel() >= count(code->kernels()))
         return badStep("kernel " + std::to_string(dispatch.kernel()) +
                        " does not exist");
@@ -229,7 +231,7 @@ private:
               kernel.sizes())
         return badStep("it does not fit its kernel " + kernel.name()->str());
     }
-    return {};
+    return hasCode ? Status() : badStep("there is no code for its kernel");
   }
 
   Status checkHostCall(const fb::HostCall &call, int depth) const {

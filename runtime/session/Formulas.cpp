@@ -93,13 +93,19 @@ int precedence(fb::ExprOp op) {
   }
 }
 
-/// Formulas share operands, so that their text can grow exponentially.
+/// Formulas share operands, so that their text can grow exponentially, and may
+/// have as many in one another as a file has.
 constexpr size_t kMaxText = 200;
+constexpr int kMaxDepth = 100;
 
-void print(const fb::Entry &entry, int32_t index, int outer,
-           std::string &text) {
+void print(const fb::Entry &entry, int32_t index, int outer, std::string &text,
+           int depth) {
   if (text.size() > kMaxText)
     return;
+  if (depth > kMaxDepth) {
+    text += "..";
+    return;
+  }
   const fb::Expr &expr = *entry.exprs()->Get(static_cast<uint32_t>(index));
   if (expr.op() == fb::ExprOp_Const) {
     text += std::to_string(expr.value());
@@ -119,9 +125,13 @@ void print(const fb::Entry &entry, int32_t index, int outer,
   // The right operand of all but + and * needs parentheses at the same level,
   // and divisions never chain.
   bool associates = expr.op() == fb::ExprOp_Add || expr.op() == fb::ExprOp_Mul;
-  print(entry, expr.a(), call ? 0 : own == 3 ? 4 : own, text);
+  print(entry, expr.a(), call ? 0 : own == 3 ? 4 : own, text, depth + 1);
   text += operatorText(expr.op());
-  print(entry, expr.b(), call ? 0 : associates ? own : own + 1, text);
+  print(entry, expr.b(),
+        call         ? 0
+        : associates ? own
+                     : own + 1,
+        text, depth + 1);
   text += call || enclose ? ")" : "";
 }
 
@@ -154,7 +164,7 @@ Status evaluateFormulas(const fb::Entry &entry, const int64_t *symbols,
 
 std::string formulaText(const fb::Entry &entry, int32_t index) {
   std::string text;
-  print(entry, index, 0, text);
+  print(entry, index, 0, text, 0);
   if (text.size() > kMaxText)
     text = text.substr(0, kMaxText) + "...";
   return text;

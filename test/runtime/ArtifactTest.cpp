@@ -117,6 +117,10 @@ TEST(Artifact, APlanForTheReferenceHasAProgramAndNoSteps) {
               builder.plan().arena_size = 0;
             }).find("plan for reference: it has steps, buffers or an arena"),
             std::string::npos);
+  EXPECT_NE(messageOf([](ModuleBuilder &builder) {
+              builder.plan().late_arena_sizes = {9};
+            }).find("plan for reference: it has steps, buffers or an arena"),
+            std::string::npos);
   for (uint64_t offset : {uint64_t(1), uint64_t(1) << 40})
     EXPECT_NE(messageOf([&](ModuleBuilder &builder) {
                 *builder.module.reference = fb::Segment(offset, 64, 0);

@@ -358,6 +358,10 @@ TEST_F(Device, RefusesDamagedPlans) {
                 damage(*builder.module.devices[0]->kernels[0]->maps[0]);
               }).find("kernel 'map' of code for sm_80 is not well formed"),
               std::string::npos);
+  EXPECT_NE(messageOf([](ModuleBuilder &builder) {
+              builder.module.devices.clear();
+            }).find("there is no code for its kernel"),
+            std::string::npos);
 }
 
 } // namespace

@@ -118,4 +118,20 @@ TEST(Formulas, TextOfSharedOperandsStaysShort) {
   EXPECT_EQ(text.substr(text.size() - 3), "...");
 }
 
+TEST(Formulas, TextOfManyFormulasInOneAnotherStaysShort) {
+  ModuleBuilder builder;
+  int formula = builder.symbol("N", 0, 0), one = builder.constant(1);
+  builder.input("x", fb::ElementType_F32, {formula});
+  for (int i = 0; i < 200000; ++i)
+    formula = builder.add(formula, one);
+  builder.finish();
+  std::unique_ptr<Artifact> artifact;
+  ASSERT_TRUE(
+      Artifact::openMemory(builder.data(), builder.size(), artifact).ok());
+  std::string text =
+      formulaText(*artifact->header().entries()->Get(0), formula);
+  EXPECT_LE(text.size(), 203u);
+  EXPECT_EQ(text.substr(0, 6), ".. + 1");
+}
+
 } // namespace
