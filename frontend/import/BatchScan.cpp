@@ -127,8 +127,12 @@ LogicalResult GraphImporter::importBatchScan(NodeContext &node) {
         NodeContext::rank(batch.back()) < (i < numStates ? 1 : 2))
       return node.invalid("one of its inputs is missing or has no sequences");
   }
-  if (Value lengths = node.input(0))
+  if (Value lengths = node.input(0)) {
+    if (NodeContext::rank(lengths) != 1)
+      return node.invalid("its sequences' lengths have rank " +
+                          Twine(NodeContext::rank(lengths)) + ", expected 1");
     batch.push_back(lengths);
+  }
   for (Value value : batch)
     if (failed(node.requireEqual(NodeContext::dim(value, 0),
                                  NodeContext::dim(batch.front(), 0),
@@ -169,9 +173,14 @@ LogicalResult GraphImporter::importBatchScan(NodeContext &node) {
       if (failed(results))
         return failure();
       inner.results = *results;
+      // What there is of the body goes with it.
       if (!inner.isWhole())
-        return setNestedResults(node, inner.results);
-      if (needsRegion(inner.region))
+        return setNestedResults(node,
+                                SmallVector<Value>(node.numOutputs(), Value()));
+      bool givesTensors = llvm::all_of(inner.results, [](Value result) {
+        return isa<RankedTensorType>(result.getType());
+      });
+      if (!givesTensors || needsRegion(inner.region))
         return node.unsupported(
             "its body finds sizes in data, or works on sequences");
       if (sequence.length &&

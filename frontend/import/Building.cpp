@@ -24,6 +24,16 @@ static std::string cleanMessage(StringRef message) {
   return message.str();
 }
 
+/// Whether no result has a dimension below zero.
+static bool hasValidSizes(Operation *op) {
+  return llvm::all_of(op->getResultTypes(), [](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return !tensor || llvm::all_of(tensor.getShape(), [](int64_t size) {
+      return size >= 0 || ShapedType::isDynamic(size);
+    });
+  });
+}
+
 /// Whether every result's static dimensions can be multiplied.
 static bool isAddressable(Operation *op) {
   for (Type type : op->getResultTypes()) {
@@ -33,7 +43,8 @@ static bool isAddressable(Operation *op) {
     int64_t count = 1;
     for (int64_t size : tensor.getShape())
       if (!ShapedType::isDynamic(size) &&
-          (__builtin_mul_overflow(count, size, &count) ||
+          (size > kMaxNumElements ||
+           __builtin_mul_overflow(count, size, &count) ||
            count > kMaxNumElements))
         return false;
   }
@@ -71,9 +82,11 @@ SmallVector<Value> NodeContext::finish(OperationState &state) {
     (void)invalid(message.empty() ? "its operands do not agree" : message);
     return {};
   }
-  if (!isAddressable(op)) {
+  bool isValid = hasValidSizes(op);
+  if (!isValid || !isAddressable(op)) {
     op->erase();
-    (void)invalid("it has more elements than can be addressed");
+    (void)invalid(isValid ? "it has more elements than can be addressed"
+                          : "a dimension of its result is not valid");
     return {};
   }
   SmallVector<Value> results;

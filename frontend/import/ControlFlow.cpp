@@ -22,8 +22,10 @@ GraphImporter::importNested(NodeContext &node, const onnx::GraphProto &nested,
   // Another graph may use the same names.
   SmallVector<std::pair<std::string, Value>> hidden;
   SmallVector<std::string> names;
+  auto outerMaps = scope.maps;
   auto define = [&](const std::string &name) {
     names.push_back(name);
+    scope.maps.erase(name);
     auto found = scope.values.find(name);
     if (found == scope.values.end())
       return;
@@ -60,6 +62,7 @@ GraphImporter::importNested(NodeContext &node, const onnx::GraphProto &nested,
     scope.values.erase(name);
     scope.initializers.erase(name);
   }
+  scope.maps = std::move(outerMaps);
   for (auto &[name, value] : llvm::reverse(hidden))
     scope.values[name] = value;
   if (hasMaps)

@@ -62,15 +62,17 @@ Value frontend::buildConvolution(NodeContext &context, Value input,
   ArrayRef<int64_t> filterShape = NodeContext::type(filter).getShape();
   if (!window)
     return Value();
-  if (groups < 1 || filterShape[0] % groups) {
+  int64_t channels = 0;
+  if (groups < 1 || filterShape[0] % groups ||
+      llvm::MulOverflow(filterShape[1], groups, channels)) {
     (void)context.invalid("its " + Twine(filterShape[0]) +
                           " filters cannot be divided into " + Twine(groups) +
                           " groups");
     return Value();
   }
-  if (failed(context.requireEqual(
-          spatial[1], context.constantExpr(filterShape[1] * groups),
-          "its filter is for another number of channels")))
+  if (failed(
+          context.requireEqual(spatial[1], context.constantExpr(channels),
+                               "its filter is for another number of channels")))
     return Value();
   if (!window->isConstant()) {
     input = padSpatial(context, input,
@@ -162,7 +164,9 @@ static LogicalResult importConvTranspose(NodeContext &context) {
     return failure();
   int64_t groups = context.getInt("group", 1);
   ArrayRef<int64_t> filterShape = NodeContext::type(filter).getShape();
-  if (groups < 1 || filterShape[0] % groups)
+  int64_t channels = 0;
+  if (groups < 1 || filterShape[0] % groups ||
+      llvm::MulOverflow(filterShape[1], groups, channels))
     return context.invalid("its " + Twine(filterShape[0]) +
                            " channels cannot be divided into " + Twine(groups) +
                            " groups");
@@ -170,8 +174,7 @@ static LogicalResult importConvTranspose(NodeContext &context) {
           context.requireEqual(dims[1], context.constantExpr(filterShape[0]),
                                "its filter is for another number of channels")))
     return failure();
-  SmallVector<AffineExpr> result = {
-      dims[0], context.constantExpr(filterShape[1] * groups)};
+  SmallVector<AffineExpr> result = {dims[0], context.constantExpr(channels)};
   for (AffineExpr size : *spatial) {
     if (failed(context.requireLessEqual(context.constantExpr(1), size,
                                         "its result is empty")))

@@ -359,6 +359,16 @@ Value Forest::evaluate(Value x, int64_t targets, Aggregate aggregate,
   Arithmetic math(context);
   if (failed(measure()))
     return Value();
+  // Each leaf has a number for each target, and each target may have a table.
+  constexpr int64_t kMaxTargets = int64_t(1) << 16, kMaxTable = 1 << 27;
+  int64_t size = 0;
+  for (int64_t own : sizes)
+    size += own;
+  if (targets > kMaxTargets || size * targets > kMaxTable) {
+    (void)context.unsupported("its " + Twine(size) + " nodes for " +
+                              Twine(targets) + " targets are too many");
+    return Value();
+  }
   x = addColumns(x);
   if (!x)
     return Value();

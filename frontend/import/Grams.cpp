@@ -100,6 +100,11 @@ static LogicalResult importTfIdfVectorizer(NodeContext &context) {
   int64_t least = context.getInt("min_gram_length", 1),
           most = context.getInt("max_gram_length", 1),
           skips = context.getInt("max_skip_count", 0);
+  // Each number of skips is a step of its own.
+  constexpr int64_t kMaxSkips = 1024;
+  if (skips > kMaxSkips)
+    return context.unsupported("max_skip_count is " + Twine(skips) +
+                               ", above " + Twine(kMaxSkips));
   // Counts of all sequences of the pool, in its order; 0 for those of other
   // lengths.
   SmallVector<Value> parts;
@@ -128,7 +133,7 @@ static LogicalResult importTfIdfVectorizer(NodeContext &context) {
   // From the pool's order to the columns; what no sequence has stays 0.
   int64_t width = 0;
   for (int64_t column : *columns) {
-    if (column < 0 || column >= (1 << 24))
+    if (column < 0 || column >= (1 << 22))
       return context.invalid("ngram_indexes has " + Twine(column));
     width = std::max(width, column + 1);
   }

@@ -124,7 +124,9 @@ Type GraphImporter::getInputType(const onnx::ValueInfoProto &input) {
       continue;
     if (constant.getValue() < 0)
       return refuse("has the negative dimension " + Twine(constant.getValue()));
-    if (__builtin_mul_overflow(count, constant.getValue(), &count) ||
+    // A dimension of 0 beside it makes a large one no better.
+    if (constant.getValue() > kMaxNumElements ||
+        __builtin_mul_overflow(count, constant.getValue(), &count) ||
         count > kMaxNumElements)
       return refuse("has more elements than can be addressed");
   }

@@ -56,6 +56,10 @@ getProgression(NodeContext &context, Value indices, AffineExpr size) {
   auto values = context.intValues(indices);
   if (!values || values->empty())
     return std::nullopt;
+  // No dimension is as large; sums of others could overflow.
+  constexpr int64_t kFar = int64_t(1) << 48;
+  if (llvm::any_of(*values, [](int64_t at) { return at < -kFar || at > kFar; }))
+    return std::nullopt;
   int64_t first = values->front(), last = values->back();
   int64_t step = values->size() > 1 ? (*values)[1] - first : 1;
   for (auto [i, value] : llvm::enumerate(*values))

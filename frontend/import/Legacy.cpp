@@ -203,7 +203,7 @@ static bool buildBinary(LegacyBody &of) {
   int64_t own = NodeContext::rank(of.context.input(1));
   int64_t axis = of.context.getInt("axis", rank - own);
   std::string right = of.input(1);
-  if (of.context.getInt("broadcast", 0) && axis + own < rank && axis >= 0) {
+  if (of.context.getInt("broadcast", 0) && axis >= 0 && axis < rank - own) {
     SmallVector<int64_t> added(rank - axis - own);
     for (auto [i, place] : llvm::enumerate(added))
       place = own + static_cast<int64_t>(i);

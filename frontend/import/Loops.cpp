@@ -142,6 +142,9 @@ LogicalResult GraphImporter::importLoopBody(NodeContext &node, LoopForm &form) {
       return failure();
     if (!form.body->isWhole() || !form.goesOn)
       return success();
+    auto condition = dyn_cast<RankedTensorType>(form.goesOn.getType());
+    if (!condition || !condition.getElementType().isInteger(1))
+      return node.invalid("its body's condition is no tensor of bools");
     for (Value slice : form.slices())
       if (!isa<RankedTensorType>(slice.getType()))
         return node.unsupported("it stacks what are no tensors");
@@ -377,8 +380,10 @@ LogicalResult GraphImporter::importScan(NodeContext &node) {
   LoopForm form(graph, /*hasCondition=*/false, states, inputs);
   if (failed(importLoopBody(node, form)))
     return failure();
+  // What there is of the body goes with it.
   if (!form.body->isWhole())
-    return setNestedResults(node, form.body->results);
+    return setNestedResults(node,
+                            SmallVector<Value>(node.numOutputs(), Value()));
   AffineExpr count = NodeContext::dim(inputs.front(), 0);
   auto results =
       form.isPlain(node)

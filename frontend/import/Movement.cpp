@@ -218,8 +218,12 @@ static LogicalResult importTranspose(NodeContext &context) {
   Value x = context.input(0);
   SmallVector<int64_t> permutation = range(0, NodeContext::rank(x));
   std::reverse(permutation.begin(), permutation.end());
-  if (auto given = context.getInts("perm"))
+  if (auto given = context.getInts("perm")) {
+    if (given->size() != permutation.size())
+      return context.invalid("perm has " + Twine(given->size()) +
+                             " numbers, expected " + Twine(permutation.size()));
     permutation = *given;
+  }
   return context.setResults(context.transpose(x, permutation));
 }
 
@@ -228,11 +232,13 @@ static LogicalResult importTranspose(NodeContext &context) {
 static std::optional<int64_t> getBlockSize(NodeContext &context) {
   Value x = context.input(0);
   int64_t block = context.getInt("blocksize", 0);
-  if (NodeContext::rank(x) == 4 && block > 0)
+  // The square of a larger one is no size.
+  constexpr int64_t kMaxBlock = int64_t(1) << 20;
+  if (NodeContext::rank(x) == 4 && block > 0 && block <= kMaxBlock)
     return block;
   (void)context.invalid(NodeContext::rank(x) == 4
                             ? "blocksize is " + Twine(block) +
-                                  ", expected more than 0"
+                                  ", expected 1 to " + Twine(kMaxBlock)
                             : "its input has rank " +
                                   Twine(NodeContext::rank(x)) + ", expected 4");
   return std::nullopt;

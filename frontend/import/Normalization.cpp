@@ -287,13 +287,16 @@ static LogicalResult importLpNormalization(NodeContext &context) {
                                         0.0, math.div(x, norm)));
 }
 
+/// Of one sum: sizes beyond are mistakes.
+static constexpr int64_t kMaxChannels = int64_t(1) << 20;
+
 /// x / (bias + alpha / size * s)^beta, s the sum of the squares of `size`
 /// channels around each.
 static LogicalResult importLRN(NodeContext &context) {
   Arithmetic math(context);
   Value x = context.input(0);
   int64_t rank = NodeContext::rank(x), size = context.getInt("size", 0);
-  if (rank < 2 || size < 1)
+  if (rank < 2 || size < 1 || size > kMaxChannels)
     return context.invalid("its size is " + Twine(size) +
                            " and its input has rank " + Twine(rank));
   int64_t before = (size - 1) / 2;

@@ -70,7 +70,7 @@ static LogicalResult importMaximaWithIndices(NodeContext &context,
   size_t spatial = window.sizes.size();
   int64_t taps = 1;
   for (int64_t size : window.sizes)
-    taps *= std::min(size, kMostTaps + 1);
+    taps = std::min(taps * std::min(size, kMostTaps + 1), kMostTaps + 1);
   if (taps > kMostTaps)
     return context.unsupported("indices of maxima in windows of more than " +
                                Twine(kMostTaps) + " positions");
@@ -141,6 +141,17 @@ static LogicalResult importMaxPool(NodeContext &context) {
                     getLowest(context, NodeContext::elementType(x)), *window));
 }
 
+/// How many multiples of `step` are in [begin, end), of those below
+/// `count * step`.
+static int64_t countMultiples(int64_t begin, int64_t end, int64_t step,
+                              int64_t count) {
+  auto below = [&](int64_t limit) {
+    return limit <= 0 ? 0
+                      : std::min<int64_t>(llvm::divideCeil(limit, step), count);
+  };
+  return std::max<int64_t>(below(end) - below(begin), 0);
+}
+
 /// How many positions within [begin, end) each window along dimension i covers.
 static SmallVector<int64_t> countPositions(const Window &window, size_t i,
                                            int64_t size, int64_t begin,
@@ -149,12 +160,9 @@ static SmallVector<int64_t> countPositions(const Window &window, size_t i,
   int64_t padded = size + window.low[i] + window.high[i] + window.beyond[i];
   SmallVector<int64_t> counts;
   for (int64_t start = 0; start + reach <= padded; start += window.strides[i]) {
-    int64_t count = 0;
-    for (int64_t k = 0; k < window.sizes[i]; ++k) {
-      int64_t at = start + k * window.dilations[i] - window.low[i];
-      count += at >= begin && at < end;
-    }
-    counts.push_back(count);
+    int64_t first = start - window.low[i];
+    counts.push_back(countMultiples(begin - first, end - first,
+                                    window.dilations[i], window.sizes[i]));
   }
   return counts;
 }
@@ -203,7 +211,8 @@ static Value divideByCounts(NodeContext &context, Value sums, Value x,
   Arithmetic math(context);
   Type type = NodeContext::elementType(x);
   double common = 1;
-  // Counts of larger dimensions are not listed in the program.
+  // Counts of larger dimensions are not listed in the program, padding
+  // included.
   constexpr int64_t kMostListed = 1 << 16;
   SmallVector<Value> divisors;
   for (size_t i = 0, rank = window.sizes.size(); i < rank; ++i) {
@@ -216,7 +225,8 @@ static Value divideByCounts(NodeContext &context, Value sums, Value x,
     auto size = dyn_cast<AffineConstantExpr>(dim);
     if (allCount) {
       common *= static_cast<double>(window.sizes[i]);
-    } else if (!size || size.getValue() > kMostListed) {
+    } else if (!size ||
+               size.getValue() + window.low[i] + window.high[i] > kMostListed) {
       divisors.push_back(sumOnes(context, window, i, dim, includePads, type));
     } else {
       SmallVector<int64_t> counts = countPositions(

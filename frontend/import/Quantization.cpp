@@ -41,7 +41,9 @@ static Value spread(NodeContext &context, Value parameter, Value x,
   }
   int64_t block = context.getInt("block_size", 0);
   auto size = dyn_cast<AffineConstantExpr>(NodeContext::dim(x, axis));
-  if (block < 1 || static_cast<int64_t>(dims.size()) != rank || !size) {
+  constexpr int64_t kMostListed = int64_t(1) << 20;
+  if (block < 1 || static_cast<int64_t>(dims.size()) != rank || !size ||
+      size.getValue() > kMostListed) {
     (void)context.unsupported("scales of rank " + Twine(dims.size()) +
                               " with block_size " + Twine(block) +
                               " are not supported for an operand of rank " +
@@ -90,7 +92,7 @@ Value frontend::quantize(NodeContext &context, Value value, Value scale,
 static Type getQuantizedType(NodeContext &context, Type type) {
   if (!type)
     return type;
-  unsigned bits = type.getIntOrFloatBitWidth();
+  unsigned bits = type.isIntOrFloat() ? type.getIntOrFloatBitWidth() : 0;
   if (isa<FloatType>(type) ? bits <= 8 && !isa<Float8E8M0FNUType>(type)
                            : bits > 1 && bits <= 16)
     return type;

@@ -162,7 +162,10 @@ static LogicalResult importRoiAlign(NodeContext &context) {
   std::string transform = context.getString(
       "coordinate_transformation_mode",
       context.opset < 16 ? "output_half_pixel" : "half_pixel");
-  if (height < 1 || width < 1 || (mode != "avg" && mode != "max") ||
+  // Larger ones are mistakes, and their products with sizes would overflow.
+  constexpr int64_t kMaxNumber = int64_t(1) << 20;
+  if (height < 1 || width < 1 || std::max(height, width) > kMaxNumber ||
+      samples > kMaxNumber || (mode != "avg" && mode != "max") ||
       (transform != "half_pixel" && transform != "output_half_pixel"))
     return context.invalid("one of its attributes has a value that is not "
                            "known");
@@ -301,12 +304,17 @@ static LogicalResult importDeformConv(NodeContext &context) {
   int64_t channels = cast<AffineConstantExpr>(dims[1]).getValue();
   int64_t groups = context.getInt("group", 1),
           offsets = context.getInt("offset_group", 1);
-  int64_t taps = shape[2] * shape[3];
   auto window = getWindowAttributes(context, {shape[2], shape[3]});
   if (!window)
     return failure();
-  if (groups < 1 || offsets < 1 || channels % groups || channels % offsets ||
-      shape[0] % groups || shape[1] != channels / groups)
+  // Each has a place of its own in a constant.
+  constexpr int64_t kMaxTaps = int64_t(1) << 16;
+  int64_t taps = shape[2] * shape[3];
+  if (taps > kMaxTaps)
+    return context.unsupported("windows of more than " + Twine(kMaxTaps) +
+                               " positions are not supported");
+  if (channels < 1 || groups < 1 || offsets < 1 || channels % groups ||
+      channels % offsets || shape[0] % groups || shape[1] != channels / groups)
     return context.invalid("its channels or filters cannot be divided into its "
                            "groups");
   if (failed(context.requireEqual(where[1],

@@ -92,7 +92,10 @@ static Taps getTaps(const ResizeMode &mode, const Axis &of) {
   bool isNearest = mode.interpolation == "nearest";
   taps.count = isNearest ? 1 : 2 - 2 * first;
   for (int64_t x = 0; x < of.output; ++x) {
+    // A region's ends may be no numbers, or any.
     double source = getSource(mode, of, static_cast<double>(x));
+    constexpr double kFar = 0x1p40;
+    source = std::isnan(source) ? -kFar : std::clamp(source, -kFar, kFar);
     taps.isOutside.push_back(source < 0 ||
                              source > static_cast<double>(of.input - 1));
     auto clamp = [&](int64_t at) {
@@ -183,9 +186,12 @@ static Value repeat(NodeContext &context, Value x, int64_t axis,
                          dims);
 }
 
+/// Sources are computed for each position of a dimension.
+static constexpr int64_t kMaxPositions = 1 << 20;
+
 /// Whether result position i stands for position i / scale, rounded down.
 static bool isRepetition(const ResizeMode &mode, double scale) {
-  if (mode.interpolation != "nearest" || scale < 1 ||
+  if (mode.interpolation != "nearest" || scale < 1 || scale > kMaxPositions ||
       scale != std::floor(scale))
     return false;
   bool rounds = StringRef(mode.nearest).starts_with("round_prefer");
@@ -257,8 +263,8 @@ static void keepAspectRatio(NodeContext &context, MutableArrayRef<Axis> axes) {
                                    : std::max(scale, axis.scale);
   for (Axis &axis : axes) {
     axis.scale = scale;
-    axis.output = static_cast<int64_t>(
-        std::floor(scale * static_cast<double>(axis.input) + 0.5));
+    double output = std::floor(scale * static_cast<double>(axis.input) + 0.5);
+    axis.output = static_cast<int64_t>(std::min(output, 0x1p40));
   }
 }
 
@@ -275,9 +281,6 @@ static bool readRegion(NodeContext &context, size_t input,
   }
   return true;
 }
-
-/// Sources are computed for each position of a dimension.
-static constexpr int64_t kMaxPositions = 1 << 20;
 
 static std::string describeTooLarge(int64_t axis) {
   return ("dimension " + Twine(axis) + " is resized from or to more than " +
@@ -360,6 +363,13 @@ static LogicalResult resize(NodeContext &context, const ResizeMode &mode,
     return importLateResize(context, mode, inputs);
   if (sizes)
     keepAspectRatio(context, axes);
+  // A matrix of many taps is a constant.
+  constexpr int64_t kMaxMatrix = int64_t(1) << 22;
+  if (mode.antialias && llvm::any_of(axes, [](const Axis &axis) {
+        return axis.input > 0 && axis.output > kMaxMatrix / axis.input &&
+               axis.output <= kMaxPositions && axis.input <= kMaxPositions;
+      }))
+    return importLateResize(context, mode, inputs);
 
   bool isExact = mode.interpolation == "nearest" || isa<FloatType>(type);
   if (!isExact)

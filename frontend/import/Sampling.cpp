@@ -186,6 +186,11 @@ static LogicalResult importGridSample(NodeContext &context) {
       NodeContext::dim(grid, rank - 1) != numDims)
     return context.invalid("its grid does not have rank " + Twine(rank) +
                            " with a last dimension of " + Twine(numDims));
+  // Each combination of neighbours is an operation of its own.
+  constexpr int64_t kMaxDims = 5;
+  if (numDims > kMaxDims)
+    return context.unsupported("more than " + Twine(kMaxDims) +
+                               " spatial dimensions are not supported");
   Type type = NodeContext::elementType(x);
   if (!isa<FloatType>(type))
     return context.unsupported(

@@ -151,6 +151,8 @@ static LogicalResult importCumProd(NodeContext &context) {
   SmallVector<AffineExpr> slice = NodeContext::dims(sequence);
   slice.erase(slice.begin());
   Value initial = context.broadcast(context.splat(1, type), slice);
+  if (!initial)
+    return failure();
   auto scan = ScanOp::create(
       builder, context.loc, TypeRange{initial.getType(), sequence.getType()},
       initial, sequence, context.getInt("reverse", 0) != 0);

@@ -152,7 +152,8 @@ static std::optional<Exprs> getSliceSizes(NodeContext &context, Value split,
       return std::nullopt;
     }
   }
-  if (!length)
+  if (!length || static_cast<int64_t>(llvm::divideCeil(
+                     length.getValue(), chunk)) > NodeContext::kMaxListed)
     return std::nullopt;
   Exprs sizes;
   for (int64_t left = length.getValue(); left > 0; left -= chunk)

@@ -83,8 +83,7 @@ static LogicalResult importConstantOfShape(NodeContext &context) {
           "its value has " +
           Twine(NodeContext::type(constant).getNumElements()) +
           " elements, expected 1");
-    value = context.constant(elements.resizeSplat(
-        RankedTensorType::get({}, elements.getElementType())));
+    value = context.reshape(constant, {});
   }
   return context.setResults(context.broadcast(value, *dims));
 }
@@ -168,6 +167,8 @@ static LogicalResult importIntRange(NodeContext &context) {
     return importLateRange(context);
   if (step.getValue() == 0)
     return context.invalid("the step is zero");
+  if (step.getValue() == std::numeric_limits<int64_t>::min())
+    return context.invalid("the step is out of range");
   AffineExpr low = *start, high = *limit;
   if (step.getValue() < 0)
     std::swap(low, high);

@@ -363,7 +363,10 @@ static Value chooseAxis(NodeContext &context, Value x, Value axis,
 /// Whether transforms along all dimensions of x but the last, of which only the
 /// running model knows which it is, can be prepared.
 static bool mayChooseAxis(NodeContext &context, Value x, int64_t length) {
-  if (!context.runsOnce() || NodeContext::rank(x) < 2)
+  // Each of them is a branch in another one.
+  constexpr int64_t kMaxBranches = 16;
+  if (!context.runsOnce() || NodeContext::rank(x) < 2 ||
+      NodeContext::rank(x) > kMaxBranches)
     return false;
   bool isHalf = context.getInt("inverse", 0) && context.getInt("onesided", 0);
   SmallVector<AffineExpr> dims = NodeContext::dims(x);

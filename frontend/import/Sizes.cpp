@@ -15,29 +15,40 @@ std::optional<Exprs> frontend::getElements(NodeContext &context, Value value) {
   RankedTensorType type = NodeContext::type(value);
   if (!type.hasStaticShape())
     return std::nullopt;
+  int64_t count = type.getNumElements();
+  if (count > NodeContext::kMaxListed)
+    return std::nullopt;
+  if (count == 0)
+    return Exprs();
+  // What an op is made of may have no static shape, though the op has.
+  auto getWhole = [&](std::optional<Exprs> elements) {
+    bool isWhole = elements && static_cast<int64_t>(elements->size()) == count;
+    return isWhole ? std::move(*elements) : Exprs(count, AffineExpr());
+  };
   Operation *op = value.getDefiningOp();
   if (isa_and_nonnull<mlir::dl::ReshapeOp>(op))
-    return getElements(context, op->getOperand(0));
+    return getWhole(getElements(context, op->getOperand(0)));
   // Sizes fit into every type that a model holds them in.
   if (isa_and_nonnull<mlir::dl::CastOp>(op) &&
       isa<IntegerType>(NodeContext::elementType(op->getOperand(0))) &&
       type.getElementTypeBitWidth() >= 32)
-    return getElements(context, op->getOperand(0));
+    return getWhole(getElements(context, op->getOperand(0)));
   Exprs elements;
   if (auto concat = dyn_cast_or_null<mlir::dl::ConcatOp>(op);
-      concat && type.getRank() == 1) {
-    for (Value input : concat.getInputs()) {
-      auto part = getElements(context, input);
-      if (!part)
-        return std::nullopt;
-      llvm::append_range(elements, *part);
-    }
-    return elements;
-  }
-  if (type.getNumElements() > NodeContext::kMaxListed)
-    return std::nullopt;
-  elements.resize(type.getNumElements());
-  return elements;
+      concat && type.getRank() == 1)
+    for (Value input : concat.getInputs())
+      if (auto part = getElements(context, input))
+        llvm::append_range(elements, *part);
+  return getWhole(elements);
+}
+
+/// Reports lists that are too long to be sizes, positions or axes.
+static LogicalResult checkListed(NodeContext &context, size_t count,
+                                 StringRef what) {
+  if (count <= static_cast<size_t>(NodeContext::kMaxListed))
+    return success();
+  return context.invalid(what + " lists more than " +
+                         Twine(NodeContext::kMaxListed) + " sizes");
 }
 
 std::optional<Exprs> frontend::getSizes(NodeContext &context, Value value,
@@ -47,11 +58,13 @@ std::optional<Exprs> frontend::getSizes(NodeContext &context, Value value,
     return std::nullopt;
   }
   auto known = getElements(context, value);
+  if (known && failed(checkListed(context, known->size(), what)))
+    return std::nullopt;
   if (known && !llvm::is_contained(*known, AffineExpr()))
     return known;
   auto bound = context.bindSizes(value, what);
-  if (!bound)
-    return std::nullopt;
+  if (!bound || !known)
+    return bound;
   for (auto [symbol, element] : llvm::zip(*bound, *known))
     if (element)
       symbol = element;
@@ -83,6 +96,8 @@ frontend::getKnownSizes(NodeContext &context, Value value, StringRef what) {
     return std::nullopt;
   }
   auto values = getElements(context, value);
+  if (values && failed(checkListed(context, values->size(), what)))
+    return std::nullopt;
   if (values && !llvm::is_contained(*values, AffineExpr()))
     return values;
   (void)context.unsupported(what + " depends on data");
@@ -106,6 +121,8 @@ frontend::getKnownInts(NodeContext &context, Value value, StringRef what) {
     values.emplace();
   if (!values)
     (void)context.unsupported(what + " is not constant");
+  else if (failed(checkListed(context, values->size(), what)))
+    return std::nullopt;
   return values;
 }
 

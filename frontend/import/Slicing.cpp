@@ -55,6 +55,12 @@ static AffineExpr clampPosition(NodeContext &context, AffineExpr position,
   return position;
 }
 
+/// Steps beyond all dimensions make no difference; sums of them could overflow.
+static int64_t clampStep(int64_t step) {
+  constexpr int64_t kFar = int64_t(1) << 48;
+  return std::clamp(step, -kFar, kFar);
+}
+
 /// A slice of which only the running model knows all: along each dimension,
 /// elements are gathered from `start` on, `step` apart.
 static LogicalResult importLateSlice(NodeContext &context) {
@@ -115,7 +121,7 @@ static LogicalResult importLateSlice(NodeContext &context) {
         return failure();
       offsets[*axis] = (*bound)[i];
       dims[*axis] = (*bound)[number + i];
-      strides[*axis] = (*knownSteps)[i];
+      strides[*axis] = clampStep((*knownSteps)[i]);
     }
     return context.setResults(buildSlice(context, x, offsets, dims, strides));
   }
@@ -184,6 +190,7 @@ static LogicalResult importSlice(NodeContext &context) {
       return failure();
     if (step == 0)
       return context.invalid("a step is zero");
+    step = clampStep(step);
     // Going down, positions are those of elements, and the end may be before 0.
     AffineExpr size = NodeContext::dim(x, *axis);
     bool down = step < 0;
@@ -225,6 +232,11 @@ static std::optional<Exprs> getSplitSizes(NodeContext &context,
   if (count < 1) {
     (void)context.invalid("num_outputs is " + Twine(count) +
                           ", expected more than 0");
+    return std::nullopt;
+  }
+  if (count > NodeContext::kMaxListed) {
+    (void)context.invalid("it has " + Twine(context.numOutputs()) +
+                          " outputs for " + Twine(count) + " parts");
     return std::nullopt;
   }
   auto number = dyn_cast<AffineConstantExpr>(size);

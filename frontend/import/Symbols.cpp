@@ -149,5 +149,9 @@ private:
 } // namespace
 
 AffineExpr Symbols::parse(StringRef text) const {
+  // Longer ones are names: what works on expressions goes down into them.
+  constexpr size_t kMaxText = 1024;
+  if (text.size() > kMaxText)
+    return AffineExpr();
   return ExpressionParser(*this, text, context).parse();
 }

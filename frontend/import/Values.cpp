@@ -126,6 +126,10 @@ Value frontend::createSequence(NodeContext &context, ValueRange elements,
   for (Value element : elements) {
     if (!element)
       return {};
+    if (!isa<RankedTensorType>(element.getType())) {
+      (void)context.invalid("its elements are no tensors");
+      return {};
+    }
     TensorType own = getElementTensorType(NodeContext::type(element));
     type = type ? joinTypes(type, own) : Type(own);
     if (!type) {

@@ -125,11 +125,12 @@ readClassifier(NodeContext &context, const ClassLabels &labels) {
   machine.starts = {0};
   for (int64_t count :
        context.getInts("vectors_per_class").value_or(SmallVector<int64_t>())) {
-    if (count < 0) {
+    int64_t end = 0;
+    if (count < 0 || llvm::AddOverflow(machine.starts.back(), count, end)) {
       (void)context.invalid("vectors_per_class has " + Twine(count));
       return std::nullopt;
     }
-    machine.starts.push_back(machine.starts.back() + count);
+    machine.starts.push_back(end);
   }
   auto demand = [&](bool holds, const Twine &what) {
     if (!holds)

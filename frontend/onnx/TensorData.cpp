@@ -70,6 +70,9 @@ int64_t dl::frontend::getNumElements(const TensorProto &tensor) {
   return count;
 }
 
+/// Of a dimension, even where another one is 0.
+static constexpr int64_t kMaxSize = int64_t(1) << 48;
+
 namespace {
 
 /// The data that a tensor holds in one of its typed lists.
@@ -156,7 +159,7 @@ llvm::Error dl::frontend::checkTensor(const Model &model,
     if (dim < 0)
       return modelError(name + " has the negative dimension " +
                         llvm::Twine(dim));
-    if (__builtin_mul_overflow(count, dim, &count))
+    if (dim > kMaxSize || __builtin_mul_overflow(count, dim, &count))
       return modelError(name + " has more elements than can be counted");
   }
   if (__builtin_mul_overflow(count, int64_t(bits ? bits : 8), &totalBits) ||
