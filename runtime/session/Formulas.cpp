@@ -102,10 +102,6 @@ void print(const fb::Entry &entry, int32_t index, int outer, std::string &text,
            int depth) {
   if (text.size() > kMaxText)
     return;
-  if (depth > kMaxDepth) {
-    text += "..";
-    return;
-  }
   const fb::Expr &expr = *entry.exprs()->Get(static_cast<uint32_t>(index));
   if (expr.op() == fb::ExprOp_Const) {
     text += std::to_string(expr.value());
@@ -114,6 +110,10 @@ void print(const fb::Entry &entry, int32_t index, int outer, std::string &text,
   if (expr.op() == fb::ExprOp_Symbol) {
     text +=
         entry.symbols()->Get(static_cast<uint32_t>(expr.a()))->name()->str();
+    return;
+  }
+  if (depth > kMaxDepth) {
+    text += "..";
     return;
   }
   bool call = expr.op() == fb::ExprOp_Min || expr.op() == fb::ExprOp_Max;
