@@ -6,6 +6,7 @@
 #include "ir/dialect/Dims.h"
 #include "passes/Constants.h"
 
+#include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -189,12 +190,13 @@ AffineExpr RowSlice::getNumRows() const {
   return simplify(product);
 }
 
-RankedTensorType RowSlice::getTypeOnRows(Value value, AffineExpr count) const {
-  SmallVector<AffineExpr> dims = getDims(tensorType(value));
+RankedTensorType RowSlice::getTypeOnRows(RankedTensorType type,
+                                         AffineExpr count) const {
+  SmallVector<AffineExpr> dims = getDims(type);
   std::fill_n(dims.begin(), numRowDims,
               getAffineConstantExpr(1, root.getContext()));
   dims[numRowDims - 1] = count;
-  return getTensorType(dims, tensorType(value).getElementType());
+  return getTensorType(dims, type.getElementType());
 }
 
 Value RowSlice::createRows(OpBuilder &builder, Value value,
@@ -206,15 +208,10 @@ Value RowSlice::createRows(OpBuilder &builder, Value value,
   if (numRowDims != 1)
     value = ReshapeOp::create(
         builder, loc, getTensorType(flat, type.getElementType()), value);
+  RankedTensorType onRows =
+      getTypeOnRows(type, getDim(tensorType(positions), 0));
   Value rows = GatherOp::create(builder, loc, value, positions, 0);
-  if (numRowDims == 1)
-    return rows;
-  RankedTensorType onRows = type;
-  dims.assign(numRowDims, getAffineConstantExpr(1, root.getContext()));
-  dims.back() = getDim(tensorType(positions), 0);
-  dims.append(flat.begin() + 1, flat.end());
-  return ReshapeOp::create(builder, loc,
-                           getTensorType(dims, onRows.getElementType()), rows);
+  return numRowDims == 1 ? rows : ReshapeOp::create(builder, loc, onRows, rows);
 }
 
 Value RowSlice::createOnRows(OpBuilder &builder, Value positions) const {
@@ -224,7 +221,8 @@ Value RowSlice::createOnRows(OpBuilder &builder, Value positions) const {
     mapping.map(source, createRows(builder, source, positions));
   for (Operation *op : ops) {
     Operation *copy = builder.clone(*op, mapping);
-    copy->getResult(0).setType(getTypeOnRows(op->getResult(0), count));
+    copy->getResult(0).setType(
+        getTypeOnRows(tensorType(op->getResult(0)), count));
   }
   return mapping.lookup(root);
 }

@@ -8,8 +8,6 @@
 #define DL_PASSES_SPARSIFY_ROWSLICE_H
 
 #include "ir/dialect/Dialect.h"
-#include "mlir/IR/IRMapping.h"
-#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 
 namespace mlir::dl {
@@ -22,7 +20,6 @@ public:
   /// `root` is the result of an op; it has more than `numRowDims` dimensions.
   RowSlice(Value root, int64_t numRowDims);
 
-  bool empty() const { return ops.empty(); }
   /// Multiplications of contractions for one row; those of symbolic sizes count
   /// with 1 for each symbol.
   int64_t getMultiplications() const { return multiplications; }
@@ -37,9 +34,7 @@ public:
   Value createRows(OpBuilder &builder, Value value, Value positions) const;
 
 private:
-  void include(Operation *op);
-  bool hasRows(Value value) const;
-  RankedTensorType getTypeOnRows(Value value, AffineExpr count) const;
+  RankedTensorType getTypeOnRows(RankedTensorType type, AffineExpr count) const;
 
   Value root;
   int64_t numRowDims;

@@ -4,8 +4,11 @@
 #include "ir/dialect/Dims.h"
 #include "passes/Assumptions.h"
 #include "passes/Passes.h"
+#include "passes/differentiate/Calculus.h"
 #include "passes/sparsify/ChosenZeros.h"
 #include "passes/sparsify/RowSlice.h"
+
+#include "mlir/Transforms/RegionUtils.h"
 
 namespace dl {
 #define GEN_PASS_DEF_SKIPZEROROWS
@@ -31,45 +34,6 @@ struct MaskedRows {
   int64_t numRowDims;
 };
 
-/// Builds ops at one place.
-class Builder {
-public:
-  Builder(OpBuilder &builder, Location loc) : builder(builder), loc(loc) {}
-
-  template <typename Op, typename... Args> auto create(Args &&...args) {
-    return Op::create(builder, loc, std::forward<Args>(args)...);
-  }
-  Type i64() { return builder.getI64Type(); }
-  AffineExpr constant(int64_t value) {
-    return getAffineConstantExpr(value, builder.getContext());
-  }
-  Value zero(Type elementType) {
-    auto type = RankedTensorType::get({}, elementType);
-    return create<ConstantOp>(type,
-                              cast<ElementsAttr>(DenseElementsAttr::get(
-                                  type, builder.getZeroAttr(elementType))));
-  }
-  Value zeros(ArrayRef<AffineExpr> dims, Type elementType) {
-    return create<BroadcastOp>(getTensorType(dims, elementType),
-                               zero(elementType));
-  }
-  Value reshape(Value value, ArrayRef<AffineExpr> dims) {
-    return create<ReshapeOp>(getTensorType(dims, getElementTypeOrSelf(value)),
-                             value);
-  }
-  Value size(AffineExpr expr) {
-    auto type = RankedTensorType::get({}, i64());
-    Attribute value = getSizeAttr({expr}, type);
-    if (auto number = dyn_cast<ElementsAttr>(value))
-      return create<ConstantOp>(type, number);
-    return create<SizesOp>(type, cast<SizeValuesAttr>(value));
-  }
-
-private:
-  OpBuilder &builder;
-  Location loc;
-};
-
 class SkipZeroRows : public ::dl::impl::SkipZeroRowsBase<SkipZeroRows> {
   using SkipZeroRowsBase::SkipZeroRowsBase;
 
@@ -84,20 +48,24 @@ class SkipZeroRows : public ::dl::impl::SkipZeroRowsBase<SkipZeroRows> {
       numProducts += isa<MulOp>(rows.root);
       rewrite(rows);
     }
+    if (!found.empty()) {
+      IRRewriter rewriter(&getContext());
+      (void)runRegionDCE(rewriter, getOperation()->getRegions());
+    }
     if (numProducts)
       ::dl::addAssumption(
           getOperation(),
           Twine(numProducts) +
               " products with weights that may be zero are "
               "computed for the rows alone whose weight is not: it is assumed "
-              "that "
-              "the values that they multiply are finite (--assume-finite)");
+              "that the values that they multiply are finite "
+              "(--assume-finite)");
   }
 
   std::optional<MaskedRows> match(Operation *op);
   void rewrite(const MaskedRows &rows);
   AffineExpr addSymbol();
-  Value createPositions(OpBuilder &builder, Location loc, Value isTaken);
+  Value createPositions(const ::dl::Calculus &build, Value isTaken);
 };
 
 } // namespace
@@ -132,6 +100,8 @@ std::optional<MaskedRows> SkipZeroRows::match(Operation *op) {
     if (!numRowDims || tensorType(value) != op->getResult(0).getType() ||
         value.getParentBlock() != op->getBlock() || !value.getDefiningOp())
       return std::nullopt;
+    if (isa<MulOp>(op) && !isZeroByChoice(mask))
+      return std::nullopt;
     RowSlice slice(value, *numRowDims);
     auto numRows = dyn_cast<AffineConstantExpr>(slice.getNumRows());
     int64_t all = slice.getMultiplications() *
@@ -148,7 +118,7 @@ std::optional<MaskedRows> SkipZeroRows::match(Operation *op) {
       return std::nullopt;
     for (auto [mask, value] : {std::pair(mul.getLhs(), mul.getRhs()),
                                std::pair(mul.getRhs(), mul.getLhs())})
-      if (auto rows = get(mask, value); rows && isZeroByChoice(mask))
+      if (auto rows = get(mask, value))
         return rows;
   }
   return std::nullopt;
@@ -166,26 +136,33 @@ AffineExpr SkipZeroRows::addSymbol() {
   return symbol;
 }
 
+/// A size as a scalar of i64.
+static Value createSize(const ::dl::Calculus &build, AffineExpr size) {
+  auto type = RankedTensorType::get({}, build.builder.getI64Type());
+  Attribute value = getSizeAttr({size}, type);
+  if (auto number = dyn_cast<ElementsAttr>(value))
+    return ConstantOp::create(build.builder, build.loc, type, number);
+  return build.create<SizesOp>(type, cast<SizeValuesAttr>(value));
+}
+
 /// The positions, [n], of the elements of a vector that are true: each goes to
 /// the place that the number of those before it says. n is a new symbol.
-Value SkipZeroRows::createPositions(OpBuilder &builder, Location loc,
+Value SkipZeroRows::createPositions(const ::dl::Calculus &build,
                                     Value isTaken) {
-  Builder build(builder, loc);
+  Type i64 = build.builder.getI64Type();
   AffineExpr size = getDim(tensorType(isTaken), 0), count = addSymbol();
-  auto vector = getTensorType({size}, build.i64());
-  Value ones = build.create<CastOp>(vector, isTaken);
-  Value total =
-      build.create<ReduceOp>(ReduceKind::Sum, ones, ArrayRef<int64_t>{0}, true);
-  build.create<BindOp>(
-      total, ArrayRef<int64_t>{cast<AffineSymbolExpr>(count).getPosition()},
-      "the number of rows that are not zero is out of range");
+  Value ones = build.cast(isTaken, i64);
+  BindOp::create(build.builder, build.loc,
+                 build.sum(ones, {0}, /*keepDims=*/true),
+                 ArrayRef<int64_t>{cast<AffineSymbolExpr>(count).getPosition()},
+                 "the number of rows that are not zero is out of range");
   Value place = build.create<CumsumOp>(ones, int64_t(0), /*exclusive=*/true,
                                        /*reverse=*/false);
-  Value to = build.create<SelectOp>(isTaken, place, build.size(size));
-  Value numbers = build.create<IotaOp>(vector, int64_t(0));
-  return build.create<ScatterElementsOp>(ScatterKind::Set,
-                                         build.zeros({count}, build.i64()), to,
-                                         numbers, int64_t(0));
+  Value to = build.select(isTaken, place, createSize(build, size));
+  Value numbers = build.create<IotaOp>(ones.getType(), int64_t(0));
+  return build.create<ScatterElementsOp>(
+      ScatterKind::Set, build.zeros(getTensorType({count}, i64)), to, numbers,
+      int64_t(0));
 }
 
 void SkipZeroRows::rewrite(const MaskedRows &rows) {
@@ -207,50 +184,32 @@ void SkipZeroRows::rewrite(const MaskedRows &rows) {
 
   Operation *last = sum ? sum.getOperation() : op;
   OpBuilder builder(last);
-  Location loc = op->getLoc();
-  Builder build(builder, loc);
+  ::dl::Calculus build(builder, op->getLoc());
   AffineExpr numRows = slice.getNumRows();
   Value isTaken = build.reshape(rows.mask, {numRows});
-  if (!tensorType(isTaken).getElementType().isInteger(1))
-    isTaken = build.create<CompareOp>(
-        Predicate::Ne, isTaken,
-        build.zero(tensorType(isTaken).getElementType()));
-  Value positions = createPositions(builder, loc, isTaken);
+  if (!::dl::Calculus::element(isTaken).isInteger(1))
+    isTaken = build.compare(Predicate::Ne, isTaken, 0);
+  Value positions = createPositions(build, isTaken);
   AffineExpr count = getDim(tensorType(positions), 0);
   Value updates = slice.createOnRows(builder, positions);
   if (isa<MulOp>(op))
-    updates = build.create<MulOp>(
-        slice.createRows(builder, rows.mask, positions), updates);
+    updates =
+        build.mul(slice.createRows(builder, rows.mask, positions), updates);
 
   SmallVector<AffineExpr> rest(
       ArrayRef(getDims(type)).drop_front(rows.numRowDims));
-  auto flatten = [&](Value value, AffineExpr rowCount) {
+  auto getFlat = [&](AffineExpr rowCount) {
     SmallVector<AffineExpr> dims{rowCount};
     dims.append(rest);
-    return rows.numRowDims == 1 ? value : build.reshape(value, dims);
+    return dims;
   };
-  SmallVector<AffineExpr> all{numRows};
-  all.append(rest);
-  Value onto = others ? flatten(others, numRows)
-                      : build.zeros(all, type.getElementType());
+  Value onto =
+      others
+          ? build.reshape(others, getFlat(numRows))
+          : build.zeros(getTensorType(getFlat(numRows), type.getElementType()));
   Value result = build.create<ScatterNdOp>(
       others ? ScatterKind::Add : ScatterKind::Set, onto,
       build.reshape(positions, {count, build.constant(1)}),
-      flatten(updates, count));
-  if (rows.numRowDims != 1)
-    result = build.create<ReshapeOp>(type, result);
-  last->replaceAllUsesWith(ValueRange{result});
-  // What only fed it goes, from its end.
-  SmallVector<Operation *> dead{last};
-  while (!dead.empty()) {
-    Operation *next = dead.pop_back_val();
-    if (!next->use_empty() || !isPure(next))
-      continue;
-    SmallVector<Value> operands(next->getOperands());
-    next->erase();
-    for (Value operand : operands)
-      if (Operation *source = operand.getDefiningOp();
-          source && !llvm::is_contained(dead, source))
-        dead.push_back(source);
-  }
+      build.reshape(updates, getFlat(count)));
+  last->replaceAllUsesWith(ValueRange{build.reshape(result, getDims(type))});
 }
