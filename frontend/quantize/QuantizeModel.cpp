@@ -4,12 +4,12 @@
 #include "frontend/quantize/QuantizeModel.h"
 
 #include "frontend/onnx/TensorData.h"
-#include "frontend/quantize/Weights.h"
 #include "onnx/onnx_pb.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
+#include <cmath>
 
 using namespace dl::frontend;
 using llvm::StringRef;
@@ -128,15 +128,45 @@ private:
   llvm::StringMap<int> producers;
 };
 
+/// Names that stand for nothing else in a graph.
+class Names {
+public:
+  explicit Names(const GraphProto &graph) { collect(graph); }
+
+  std::string make(const std::string &base, StringRef ending) {
+    std::string name = base + "_" + ending.str();
+    while (!names.insert(name).second)
+      name += "_";
+    return name;
+  }
+
+private:
+  /// Names anywhere, those of nested graphs among them.
+  void collect(const GraphProto &in) {
+    for (const NodeProto &node : in.node()) {
+      names.insert(node.name());
+      for (const std::string &output : node.output())
+        names.insert(output);
+      for (const AttributeProto &attribute : node.attribute())
+        if (attribute.has_g())
+          collect(attribute.g());
+    }
+    for (const TensorProto &tensor : in.initializer())
+      names.insert(tensor.name());
+    for (const auto &input : in.input())
+      names.insert(input.name());
+  }
+
+  llvm::StringSet<> names;
+};
+
 /// Puts quantization into a graph.
 class Editor {
 public:
   Editor(Model &model, const std::vector<ProductSite> &sites,
-         const QuantizePlan &plan)
+         const QuantizePlan &plan, QuantizedWeights &weights)
       : model(model), graph(*model.proto->mutable_graph()), sites(sites),
-        plan(plan) {
-    collectNames(graph);
-  }
+        plan(plan), weights(weights), names(graph) {}
 
   void run() {
     llvm::DenseMap<int, const ProductSite *> byNode;
@@ -157,34 +187,11 @@ public:
   }
 
 private:
-  /// Names anywhere, those of nested graphs among them.
-  void collectNames(const GraphProto &in) {
-    for (const NodeProto &node : in.node()) {
-      names.insert(node.name());
-      for (const std::string &output : node.output())
-        names.insert(output);
-      for (const AttributeProto &attribute : node.attribute())
-        if (attribute.has_g())
-          collectNames(attribute.g());
-    }
-    for (const TensorProto &tensor : in.initializer())
-      names.insert(tensor.name());
-    for (const auto &input : in.input())
-      names.insert(input.name());
-  }
-
-  std::string makeName(const std::string &base, StringRef ending) {
-    std::string name = base + "_" + ending.str();
-    while (!names.insert(name).second)
-      name += "_";
-    return name;
-  }
-
   NodeProto &addNode(StringRef op, const std::vector<std::string> &inputs,
                      const std::vector<std::string> &outputs) {
     NodeProto &node = *graph.add_node();
     node.set_op_type(op.str());
-    node.set_name(makeName(outputs[0], op));
+    node.set_name(names.make(outputs[0], op));
     for (const std::string &input : inputs)
       node.add_input(input);
     for (const std::string &output : outputs)
@@ -211,29 +218,16 @@ private:
     return name;
   }
 
-  /// The values of an initializer.
-  std::vector<float> read(const std::string &name) {
-    for (const TensorProto &tensor : graph.initializer())
-      if (tensor.name() == name) {
-        std::string buffer;
-        StringRef bytes = getTensorBytes(model, tensor, buffer);
-        std::vector<float> values(bytes.size() / sizeof(float));
-        std::memcpy(values.data(), bytes.data(), bytes.size());
-        return values;
-      }
-    return {};
-  }
-
   /// The input, quantized and dequantized.
   std::string addInput(const std::string &input) {
     auto [entry, isNew] = inputs.try_emplace(input);
     if (!isNew)
       return entry->second;
-    std::string integers = makeName(input, "quantized"),
-                result = makeName(input, "dequantized");
+    std::string integers = names.make(input, "quantized"),
+                result = names.make(input, "dequantized");
     auto found = plan.inputs.find(input);
-    std::string scale = makeName(input, "scale"),
-                zero = makeName(input, "zero_point");
+    std::string scale = names.make(input, "scale"),
+                zero = names.make(input, "zero_point");
     if (found == plan.inputs.end()) {
       addNode("DynamicQuantizeLinear", {input}, {integers, scale, zero});
     } else {
@@ -247,19 +241,16 @@ private:
   }
 
   std::string addWeight(const ProductSite &site) {
-    auto [entry, isNew] = dequantized.try_emplace(site.weight);
-    if (!isNew && entry->second.first == site.channelAxis)
-      return entry->second.second;
-    std::vector<float> values = read(site.weight);
-    int64_t channels = site.dims[site.channelAxis], outer = 1, inner = 1;
-    for (size_t d = 0; d < site.dims.size(); ++d)
-      (static_cast<int>(d) < site.channelAxis ? outer : inner) *=
-          static_cast<int>(d) == site.channelAxis ? 1 : site.dims[d];
-    Int8Weight quantized = quantizeInt8(values.data(), outer, channels, inner);
-    std::string integers = makeName(site.weight, "quantized"),
-                scale = makeName(site.weight, "scale"),
-                zero = makeName(site.weight, "zero_point"),
-                result = makeName(site.weight, "dequantized");
+    auto [entry, isNew] =
+        dequantized.try_emplace({site.weight, site.channelAxis});
+    if (!isNew)
+      return entry->second;
+    int64_t channels = site.dims[site.channelAxis];
+    const Int8Weight &quantized = weights.getInt8(model, site);
+    std::string integers = names.make(site.weight, "quantized"),
+                scale = names.make(site.weight, "scale"),
+                zero = names.make(site.weight, "zero_point"),
+                result = names.make(site.weight, "dequantized");
     std::vector<int8_t> zeros(channels, 0);
     addTensor(integers, TensorProto::INT8, site.dims, quantized.values.data(),
               quantized.values.size());
@@ -268,14 +259,13 @@ private:
     addTensor(zero, TensorProto::INT8, {channels}, zeros.data(), channels);
     setInt(addNode("DequantizeLinear", {integers, scale, zero}, {result}),
            "axis", site.channelAxis);
-    dequantized[site.weight] = {site.channelAxis, result};
-    return result;
+    return entry->second = result;
   }
 
   void addInt8(const ProductSite &site, NodeProto node) {
     std::string weight = addWeight(site);
     if (site.transpose >= 0) {
-      std::string turned = makeName(weight, "transposed");
+      std::string turned = names.make(weight, "transposed");
       NodeProto &transpose = addNode("Transpose", {weight}, {turned});
       AttributeProto &order = *transpose.add_attribute();
       order.set_name("perm");
@@ -292,15 +282,13 @@ private:
   /// Packs a weight once for all that read it.
   const std::pair<std::string, std::string> &addPacked(const ProductSite &site,
                                                        int64_t k, int64_t n) {
-    bool isTransposed = site.channelAxis == 0;
-    auto [entry, isNew] = packed.try_emplace(site.weight);
+    auto [entry, isNew] = packed.try_emplace({site.weight, site.channelAxis});
     if (!isNew)
       return entry->second;
-    Int4Weight quantized =
-        quantizeInt4(read(site.weight).data(), k, n, isTransposed);
+    const Int4Weight &quantized = weights.getInt4(model, site);
     int64_t blocks = (k + kInt4Block - 1) / kInt4Block;
-    std::string integers = makeName(site.weight, "int4"),
-                scales = makeName(site.weight, "scales");
+    std::string integers = names.make(site.weight, "int4"),
+                scales = names.make(site.weight, "scales");
     addTensor(integers, TensorProto::UINT8, {n, blocks, kInt4Block / 2},
               quantized.packed.data(), quantized.packed.size());
     addTensor(scales, TensorProto::FLOAT, {n * blocks}, quantized.scales.data(),
@@ -316,7 +304,7 @@ private:
     bool hasBias = node.op_type() == "Gemm" && node.input_size() > 2 &&
                    !node.input(2).empty();
     std::string output = node.output(0);
-    std::string product = hasBias ? makeName(output, "product") : output;
+    std::string product = hasBias ? names.make(output, "product") : output;
     NodeProto &narrow =
         addNode("MatMulNBits", {site.input, integers, scales}, {product});
     narrow.set_domain("com.microsoft");
@@ -374,30 +362,77 @@ private:
   GraphProto &graph;
   const std::vector<ProductSite> &sites;
   const QuantizePlan &plan;
-  llvm::StringSet<> names;
+  QuantizedWeights &weights;
+  Names names;
   std::map<std::string, std::string> inputs;
-  std::map<std::string, std::pair<int, std::string>> dequantized;
-  std::map<std::string, std::pair<std::string, std::string>> packed;
+  /// Of a weight and its channels' axis.
+  std::map<std::pair<std::string, int>, std::string> dequantized;
+  std::map<std::pair<std::string, int>, std::pair<std::string, std::string>>
+      packed;
 };
 
 } // namespace
+
+/// The values of a site's weight.
+static std::vector<float> readWeight(const Model &model,
+                                     const ProductSite &site) {
+  for (const TensorProto &tensor : model.proto->graph().initializer())
+    if (tensor.name() == site.weight) {
+      std::string buffer;
+      StringRef bytes = getTensorBytes(model, tensor, buffer);
+      std::vector<float> values(bytes.size() / sizeof(float));
+      std::memcpy(values.data(), bytes.data(), bytes.size());
+      return values;
+    }
+  return {};
+}
+
+namespace {
+/// A weight as [outer, channels, inner]; of a matrix, what is contracted is the
+/// one of both that is not 1.
+struct Layout {
+  explicit Layout(const ProductSite &site)
+      : channels(site.dims[site.channelAxis]) {
+    for (size_t d = 0; d < site.dims.size(); ++d)
+      if (int axis = static_cast<int>(d); axis != site.channelAxis)
+        (axis < site.channelAxis ? outer : inner) *= site.dims[d];
+    contracted = outer * inner;
+  }
+  int64_t outer = 1, channels, inner = 1, contracted;
+};
+} // namespace
+
+const Int8Weight &QuantizedWeights::getInt8(const Model &model,
+                                            const ProductSite &site) {
+  auto [entry, isNew] = int8.try_emplace({site.weight, site.channelAxis});
+  Layout layout(site);
+  if (isNew)
+    entry->second = quantizeInt8(readWeight(model, site).data(), layout.outer,
+                                 layout.channels, layout.inner);
+  return entry->second;
+}
+
+const Int4Weight &QuantizedWeights::getInt4(const Model &model,
+                                            const ProductSite &site) {
+  auto [entry, isNew] = int4.try_emplace({site.weight, site.channelAxis});
+  Layout layout(site);
+  if (isNew)
+    entry->second =
+        quantizeInt4(readWeight(model, site).data(), layout.contracted,
+                     layout.channels, site.channelAxis == 0);
+  return entry->second;
+}
 
 std::vector<ProductSite> dl::frontend::findProductSites(const Model &model) {
   return Finder(model.proto->graph()).find();
 }
 
-llvm::Error
-dl::frontend::addObservedOutputs(Model &model,
-                                 const std::vector<std::string> &values) {
+void dl::frontend::addObservedOutputs(Model &model,
+                                      const std::vector<std::string> &values) {
   GraphProto &graph = *model.proto->mutable_graph();
-  llvm::StringSet<> names;
-  for (const NodeProto &node : graph.node())
-    for (const std::string &output : node.output())
-      names.insert(output);
+  Names names(graph);
   for (const std::string &value : values) {
-    std::string name = value + "_observed";
-    while (!names.insert(name).second)
-      name += "_";
+    std::string name = names.make(value, "observed");
     NodeProto &identity = *graph.add_node();
     identity.set_op_type("Identity");
     identity.set_name(name);
@@ -408,58 +443,41 @@ dl::frontend::addObservedOutputs(Model &model,
     output.mutable_type()->mutable_tensor_type()->set_elem_type(
         TensorProto::FLOAT);
   }
-  return llvm::Error::success();
 }
 
 llvm::Error dl::frontend::quantizeModel(Model &model,
                                         const std::vector<ProductSite> &sites,
-                                        const QuantizePlan &plan) {
+                                        const QuantizePlan &plan,
+                                        QuantizedWeights &weights) {
   int64_t opset = getOpset(*model.proto, "");
   if (plan.kind == WeightKind::Int8 && opset < kFirstWithAxis)
     return modelError("opset " + llvm::Twine(opset) +
                       " has no scales for each channel: quantization needs "
                       "opset " +
                       llvm::Twine(kFirstWithAxis) + " or later");
-  Editor(model, sites, plan).run();
+  Editor(model, sites, plan, weights).run();
   return llvm::Error::success();
 }
 
 double dl::frontend::getWeightNoise(const Model &model, const ProductSite &site,
-                                    WeightKind kind) {
-  const TensorProto *weight = nullptr;
-  for (const TensorProto &tensor : model.proto->graph().initializer())
-    if (tensor.name() == site.weight)
-      weight = &tensor;
-  if (!weight)
-    return 0;
-  std::string buffer;
-  StringRef bytes = getTensorBytes(model, *weight, buffer);
-  std::vector<float> values(bytes.size() / sizeof(float));
-  std::memcpy(values.data(), bytes.data(), bytes.size());
-  double power = 0, noise = 0;
-  auto add = [&](size_t at, double rounded) {
-    power += double(values[at]) * values[at];
-    noise += (values[at] - rounded) * (values[at] - rounded);
-  };
+                                    WeightKind kind,
+                                    QuantizedWeights &weights) {
+  std::vector<float> values = readWeight(model, site), rounded;
+  Layout layout(site);
   if (kind == WeightKind::Int4) {
-    int64_t k = site.dims[1 - site.channelAxis],
-            n = site.dims[site.channelAxis];
-    bool isTransposed = site.channelAxis == 0;
-    std::vector<float> rounded = dequantizeInt4(
-        quantizeInt4(values.data(), k, n, isTransposed), k, n, isTransposed);
+    rounded = dequantizeInt4(weights.getInt4(model, site), layout.contracted,
+                             layout.channels, site.channelAxis == 0);
+  } else {
+    const Int8Weight &quantized = weights.getInt8(model, site);
     for (size_t i = 0; i < values.size(); ++i)
-      add(i, rounded[i]);
-    return power == 0 ? 0 : noise / power;
+      rounded.push_back(quantized.scales[i / layout.inner % layout.channels] *
+                        static_cast<float>(quantized.values[i]));
   }
-  int64_t channels = site.dims[site.channelAxis], inner = 1;
-  for (size_t d = site.channelAxis + 1; d < site.dims.size(); ++d)
-    inner *= site.dims[d];
-  int64_t outer =
-      channels * inner == 0 ? 0 : int64_t(values.size()) / (channels * inner);
-  Int8Weight quantized = quantizeInt8(values.data(), outer, channels, inner);
-  for (size_t i = 0; i < values.size(); ++i)
-    add(i,
-        double(quantized.scales[i / inner % channels]) * quantized.values[i]);
+  double power = 0, noise = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    power += double(values[i]) * values[i];
+    noise += std::pow(double(values[i]) - rounded[i], 2);
+  }
   return power == 0 ? 0 : noise / power;
 }
 

@@ -9,6 +9,7 @@
 #define DL_FRONTEND_QUANTIZE_QUANTIZEMODEL_H
 
 #include "frontend/onnx/Model.h"
+#include "frontend/quantize/Weights.h"
 
 #include <cstdint>
 #include <map>
@@ -37,6 +38,18 @@ struct ActivationScale {
   uint8_t zeroPoint = 0;
 };
 
+/// Weights as integers, each made once, however often it is asked for.
+class QuantizedWeights {
+public:
+  const Int8Weight &getInt8(const Model &model, const ProductSite &site);
+  const Int4Weight &getInt4(const Model &model, const ProductSite &site);
+
+private:
+  using Key = std::pair<std::string, int>; // the weight, its channels' axis
+  std::map<Key, Int8Weight> int8;
+  std::map<Key, Int4Weight> int4;
+};
+
 enum class WeightKind {
   Int8, ///< QuantizeLinear and DequantizeLinear around both operands
   Int4, ///< com.microsoft.MatMulNBits: weights alone, in blocks of 32
@@ -55,16 +68,15 @@ struct QuantizePlan {
 std::vector<ProductSite> findProductSites(const Model &model);
 
 /// The model with further outputs: these values, in order, behind its own.
-llvm::Error addObservedOutputs(Model &model,
-                               const std::vector<std::string> &values);
+void addObservedOutputs(Model &model, const std::vector<std::string> &values);
 
 /// Quantizes in place. Int8 needs opset 13 (scales for each channel).
 llvm::Error quantizeModel(Model &model, const std::vector<ProductSite> &sites,
-                          const QuantizePlan &plan);
+                          const QuantizePlan &plan, QuantizedWeights &weights);
 
 /// The power of a weight's rounding error over the weight's own.
 double getWeightNoise(const Model &model, const ProductSite &site,
-                      WeightKind kind);
+                      WeightKind kind, QuantizedWeights &weights);
 
 /// The model as a file, with all its data in it. Fails above 2 GB, which a file
 /// of protobuf cannot have.

@@ -91,11 +91,12 @@ public:
       if (sites[i].reason.empty())
         plan.sites.push_back(i);
     plan.kind = kind;
-    if (options.errorBudget >= 0 || !options.report.empty())
+    bool measures = options.errorBudget >= 0 || !options.report.empty();
+    if (measures)
       rate(*model);
     model.reset();
     write();
-    if (options.errorBudget >= 0 || !options.report.empty())
+    if (measures)
       meetBudget();
     summarize();
     writeOutputs();
@@ -168,8 +169,7 @@ private:
         observed.push_back(site.input);
     if (kind == frontend::WeightKind::Int4)
       observed.clear();
-    if (llvm::Error error = frontend::addObservedOutputs(*model, observed))
-      throw Failure(compileOptions.input, llvm::toString(std::move(error)));
+    frontend::addObservedOutputs(*model, observed);
     std::string path = result->folder + "/float32.onnx";
     store(*model, path);
     model.reset();
@@ -218,12 +218,13 @@ private:
     noise.assign(sites.size(), 0);
     for (size_t site : plan.sites)
       noise[site] = inputNoise[sites[site].input] +
-                    frontend::getWeightNoise(model, sites[site], kind);
+                    frontend::getWeightNoise(model, sites[site], kind, weights);
   }
 
   void write() {
     std::shared_ptr<frontend::Model> model = load();
-    if (llvm::Error error = frontend::quantizeModel(*model, sites, plan))
+    if (llvm::Error error =
+            frontend::quantizeModel(*model, sites, plan, weights))
       throw Failure(compileOptions.input, llvm::toString(std::move(error)));
     store(*model, result->path);
   }
@@ -383,6 +384,7 @@ private:
   frontend::WeightKind kind = frontend::WeightKind::Int8;
   std::vector<ProductSite> sites;
   frontend::QuantizePlan plan;
+  frontend::QuantizedWeights weights;
   std::map<std::string, Histogram> histograms;
   std::map<std::string, double> inputNoise;
   std::vector<double> noise; ///< of each site, relative power

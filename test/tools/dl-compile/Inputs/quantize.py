@@ -4,7 +4,7 @@
 """Makes a model and samples for quantize.test, and compares what comes of them.
 
     quantize.py make FOLDER      model.onnx, old.onnx, samples*, one input
-    quantize.py compare BIN FOLDER MODULE [QUANTIZED.onnx]
+    quantize.py compare BIN FOLDER MODULE [QUANTIZED.onnx [NAME DATA]]
 """
 import os
 import subprocess
@@ -41,6 +41,14 @@ def make(folder):
         [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["N", s]) for n, s in (("y", 48), ("z", 2))], weights)
     for name, opset in (("model", 17), ("old", 11)):
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8), f"{folder}/{name}.onnx")
+    # A weight that is read as it is and transposed.
+    tied = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["a"]), helper.make_node("Transpose", ["w"], ["t"], perm=[1, 0]),
+         helper.make_node("MatMul", ["a", "t"], ["y"])], "tied",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 64])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 64])], [weight("w", 64, 64)])
+    onnx.save(helper.make_model(tied, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), f"{folder}/tied.onnx")
+    np.save(f"{folder}/tied_x.npy", random.standard_normal((5, 64)).astype(np.float32))
     good = random.standard_normal((8, 16, 12, 12)).astype(np.float32)
     bad = good[:1].copy()
     bad[0, 3, 4, 5] = np.nan
@@ -62,11 +70,11 @@ def error(got, want):
     return np.sqrt(np.mean((got - want) ** 2) / np.mean(want ** 2))
 
 
-def compare(binaries, folder, module, quantized=None):
-    x = np.load(f"{folder}/x.npy")
-    subprocess.run([f"{binaries}/dl-run", module, f"--input={folder}/x.npy", f"--output-dir={folder}/out"], check=True)
-    got = [np.load(f"{folder}/out/output_{i}.npy") for i in range(2)]
-    want = onnxruntime.InferenceSession(f"{folder}/model.onnx").run(None, {"x": x})
+def compare(binaries, folder, module, quantized=None, name="model", data="x"):
+    x = np.load(f"{folder}/{data}.npy")
+    subprocess.run([f"{binaries}/dl-run", module, f"--input={folder}/{data}.npy", f"--output-dir={folder}/out"], check=True)
+    want = onnxruntime.InferenceSession(f"{folder}/{name}.onnx").run(None, {"x": x})
+    got = [np.load(f"{folder}/out/output_{i}.npy") for i in range(len(want))]
     worst = max(map(error, got, want))
     print("against float32:", "below 0.01" if worst < 0.01 else "below 0.03" if worst < 0.03 else "below 0.2" if worst < 0.2 else worst)
     print("equal to float32:", all(np.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(got, want)))
