@@ -14,6 +14,7 @@ using dl::values::Value;
 
 namespace dl::train {
 
+// "step" is an entry and the counter of its calls.
 static constexpr const char *kStep = "step", *kEvaluate = "evaluate",
                             *kLearningRate = "learning_rate";
 
@@ -58,11 +59,11 @@ std::optional<int64_t> Trainer::fixedBatch() const {
 float Trainer::step(const std::vector<Value> &batch) {
   values::bindInputs(stepSession, batch, {});
   stepSession.run();
-  ++steps;
   float loss = *static_cast<const float *>(stepSession.output(0).data);
   if (!std::isfinite(loss))
     throw Failure(path, "the loss is " + std::to_string(loss) + " in step " +
-                            std::to_string(steps) + ", before its update");
+                            std::to_string(countSteps()) +
+                            ", before its update");
   return loss;
 }
 
@@ -129,6 +130,10 @@ Evaluation Trainer::evaluate(const Data &data, int64_t batch) {
   if (hasClasses)
     result.accuracy = double(right) / double(labels);
   return result;
+}
+
+int64_t Trainer::countSteps() const {
+  return *static_cast<const int64_t *>(states.tensor(kStep).data);
 }
 
 double Trainer::learningRate() const {

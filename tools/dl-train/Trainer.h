@@ -46,6 +46,8 @@ public:
 
   const runtime::Module &module() const { return trained; }
   runtime::State &state() { return states; }
+  /// Steps of the whole training, those before a checkpoint among them.
+  int64_t countSteps() const;
   double learningRate() const;
   void setLearningRate(double rate);
 
@@ -56,7 +58,6 @@ private:
   runtime::Session stepSession;
   std::optional<runtime::Session> evaluateSession;
   int threads;
-  int64_t steps = 0;
 };
 
 } // namespace dl::train

@@ -175,14 +175,14 @@ private:
     bool isWhole = progress.nextBatch == stepsInEpoch;
     if (isWhole)
       ++progress.epoch, progress.nextBatch = 0;
-    bool isBest = false, stops = validate(sum, count, isBest);
+    bool stops = validate(sum, count);
     if (isWhole)
       save();
     return stops || progress.step >= lastStep;
   }
 
   /// After an epoch; whether the training stops early.
-  bool validate(double sum, int64_t count, bool &isBest) {
+  bool validate(double sum, int64_t count) {
     std::string line = "epoch " + std::to_string(progress.epoch);
     if (count)
       line += ": loss " + toText(sum / double(count));
@@ -196,7 +196,7 @@ private:
         line += ", accuracy " + toText(*found.accuracy);
       }
       records->add(progress.step, metrics);
-      isBest = found.loss < progress.bestLoss;
+      bool isBest = found.loss < progress.bestLoss;
       progress.epochsSinceBest = isBest ? 0 : progress.epochsSinceBest + 1;
       if (isBest) {
         progress.bestLoss = found.loss;
