@@ -49,11 +49,8 @@ std::optional<Attention> Attention::match(func::FuncOp source) {
       out.getDimPosition(rank - 2) != first.rows[0] ||
       second.batch.size() != rank - 2)
     return std::nullopt;
-  auto terminator =
-      cast<func::ReturnOp>(source.getBody().front().getTerminator());
-  for (Value value : terminator.getOperands())
-    if (!followsElementwise(value, secondOp))
-      return std::nullopt;
+  if (!resultsFollowElementwise(source, secondOp))
+    return std::nullopt;
   return Attention{first, second};
 }
 

@@ -146,11 +146,8 @@ std::optional<BlockMatmul> BlockMatmul::match(func::FuncOp source) {
   if (hasPoints &&
       op.getMatchingIndexingMap(result.zeroPoints).getNumResults() != kRank)
     return std::nullopt;
-  auto terminator =
-      cast<func::ReturnOp>(source.getBody().front().getTerminator());
-  for (Value value : terminator.getOperands())
-    if (!followsElementwise(value, op))
-      return std::nullopt;
+  if (!resultsFollowElementwise(source, op))
+    return std::nullopt;
   return result;
 }
 

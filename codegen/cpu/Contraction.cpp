@@ -219,6 +219,14 @@ bool mlir::dl::cpu::followsElementwise(Value value, linalg::GenericOp root) {
   });
 }
 
+bool mlir::dl::cpu::resultsFollowElementwise(func::FuncOp source,
+                                             linalg::GenericOp root) {
+  Operation *terminator = source.getBody().front().getTerminator();
+  return llvm::all_of(terminator->getOperands(), [&](Value value) {
+    return followsElementwise(value, root);
+  });
+}
+
 /// The blocks that there are, in the order of preference among equals.
 static ArrayRef<BlockSize> getBlocks(const MachineModel &machine) {
   // 24 accumulators, with what the operands need, fill 32 registers; with 16

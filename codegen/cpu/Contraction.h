@@ -154,6 +154,9 @@ bool isShortEpilogue(const Contraction &contraction,
 /// over the same iteration space.
 bool followsElementwise(Value value, linalg::GenericOp root);
 
+/// Whether all that a kernel returns is so.
+bool resultsFollowElementwise(func::FuncOp source, linalg::GenericOp root);
+
 /// Whether `value` is computed from `op`'s result.
 bool dependsOn(Value value, Operation *op);
 

@@ -41,11 +41,7 @@ bool mlir::dl::cpu::isContractionKernel(func::FuncOp source) {
   if (lanes >= 0 && lanes < 4 &&
       op.getMatchingIndexingMap(contraction.rowSide).isProjectedPermutation())
     return false;
-  auto terminator =
-      cast<func::ReturnOp>(source.getBody().front().getTerminator());
-  return llvm::all_of(terminator.getOperands(), [&](Value value) {
-    return followsElementwise(value, contraction.op);
-  });
+  return resultsFollowElementwise(source, contraction.op);
 }
 
 //===----------------------------------------------------------------------===//

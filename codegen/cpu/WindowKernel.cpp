@@ -120,11 +120,8 @@ std::optional<SlidingWindow> SlidingWindow::match(func::FuncOp source) {
   }
   if (!result.sliding)
     return std::nullopt;
-  auto terminator =
-      cast<func::ReturnOp>(source.getBody().front().getTerminator());
-  for (Value value : terminator.getOperands())
-    if (!followsElementwise(value, op))
-      return std::nullopt;
+  if (!resultsFollowElementwise(source, op))
+    return std::nullopt;
   return result;
 }
 

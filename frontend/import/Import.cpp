@@ -65,10 +65,11 @@ RuleTable frontend::makeRules() {
 }
 
 namespace {
-/// A model's file, ready to be imported.
+/// A model's file, ready to be imported, and the module that is to hold it.
 struct Source {
   std::shared_ptr<Model> model;
   RuleTable rules = makeRules();
+  OwningOpRef<ModuleOp> module;
 };
 } // namespace
 
@@ -92,6 +93,7 @@ static LogicalResult load(StringRef path, const ImportOptions &options,
     return failure();
   }
   source.model = *model;
+  source.module = ModuleOp::create(loc);
   return success();
 }
 
@@ -101,12 +103,10 @@ OwningOpRef<ModuleOp> frontend::importModel(StringRef path,
   Source source;
   if (failed(load(path, options, context, source)))
     return nullptr;
-  OwningOpRef<ModuleOp> module =
-      ModuleOp::create(mlir::dl::getFileLoc(path, &context));
-  GraphImporter importer(source.model, source.rules, options, *module);
+  GraphImporter importer(source.model, source.rules, options, *source.module);
   if (failed(importer.run()))
     return nullptr;
-  return module;
+  return std::move(source.module);
 }
 
 OwningOpRef<ModuleOp>
@@ -115,8 +115,6 @@ frontend::importTrainingModel(StringRef path, const ImportOptions &options,
   Source source;
   if (failed(load(path, options, context, source)))
     return nullptr;
-  OwningOpRef<ModuleOp> module =
-      ModuleOp::create(mlir::dl::getFileLoc(path, &context));
   ImportedStates states;
   for (auto [mode, name] : {std::pair(ImportMode::Training, "main"),
                             std::pair(ImportMode::Evaluation, "inference")}) {
@@ -124,11 +122,11 @@ frontend::importTrainingModel(StringRef path, const ImportOptions &options,
     own.mode = mode;
     if (mode != ImportMode::Training)
       own.nodes = nullptr;
-    GraphImporter importer(source.model, source.rules, own, *module);
+    GraphImporter importer(source.model, source.rules, own, *source.module);
     if (failed(importer.run()))
       return nullptr;
     importer.takeStates(name, states);
   }
-  states.declare(*module);
-  return module;
+  states.declare(*source.module);
+  return std::move(source.module);
 }

@@ -83,41 +83,50 @@ static LogicalResult differentiate(GatherNdOp op,
   return success();
 }
 
-static LogicalResult differentiate(ScatterElementsOp op,
-                                   const GradientContext &context) {
+/// Of an op that sets or adds elements: `scatter` makes one like it, of other
+/// operands, `gather` what reads the same elements.
+template <typename Op, typename Scatter, typename Gather>
+static LogicalResult differentiateScatter(Op op, const GradientContext &context,
+                                          Scatter scatter, Gather gather) {
   Value gradient = context.getGradient(), updates = op.getUpdates();
   bool isSet = op.getKind() == ScatterKind::Set;
   if (!isSet && op.getKind() != ScatterKind::Add)
     return failure();
   if (context.wants(op.getOperand()))
-    context.addTo(op.getOperand(),
-                  isSet ? context.create<ScatterElementsOp>(
-                              ScatterKind::Set, gradient, op.getIndices(),
-                              context.zeros(Calculus::type(updates)),
-                              op.getAxis())
-                        : gradient);
+    context.addTo(
+        op.getOperand(),
+        isSet ? scatter(gradient, context.zeros(Calculus::type(updates)))
+              : gradient);
   if (context.wants(updates))
-    context.addTo(updates, context.create<GatherElementsOp>(
-                               gradient, op.getIndices(), op.getAxis()));
+    context.addTo(updates, gather(gradient));
   return success();
+}
+
+static LogicalResult differentiate(ScatterElementsOp op,
+                                   const GradientContext &context) {
+  return differentiateScatter(
+      op, context,
+      [&](Value onto, Value updates) {
+        return context.create<ScatterElementsOp>(
+            ScatterKind::Set, onto, op.getIndices(), updates, op.getAxis());
+      },
+      [&](Value from) {
+        return context.create<GatherElementsOp>(from, op.getIndices(),
+                                                op.getAxis());
+      });
 }
 
 static LogicalResult differentiate(ScatterNdOp op,
                                    const GradientContext &context) {
-  Value gradient = context.getGradient(), updates = op.getUpdates();
-  bool isSet = op.getKind() == ScatterKind::Set;
-  if (!isSet && op.getKind() != ScatterKind::Add)
-    return failure();
-  if (context.wants(op.getOperand()))
-    context.addTo(op.getOperand(),
-                  isSet ? context.create<ScatterNdOp>(
-                              ScatterKind::Set, gradient, op.getIndices(),
-                              context.zeros(Calculus::type(updates)))
-                        : gradient);
-  if (context.wants(updates))
-    context.addTo(updates, context.create<GatherNdOp>(gradient, op.getIndices(),
-                                                      int64_t(0)));
-  return success();
+  return differentiateScatter(
+      op, context,
+      [&](Value onto, Value updates) {
+        return context.create<ScatterNdOp>(ScatterKind::Set, onto,
+                                           op.getIndices(), updates);
+      },
+      [&](Value from) {
+        return context.create<GatherNdOp>(from, op.getIndices(), int64_t(0));
+      });
 }
 
 void addIndexingGradients(GradientRules &rules) {

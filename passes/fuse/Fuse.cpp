@@ -4,6 +4,7 @@
 // The rules that decide which ops become one kernel.
 
 #include "ir/dialect/Dims.h"
+#include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
 #include "passes/fuse/Graph.h"
 #include "passes/fuse/Structure.h"
@@ -321,7 +322,7 @@ class Fuse : public ::dl::impl::FuseBase<Fuse> {
 
   void runOnOperation() override {
     func::FuncOp function = getOperation();
-    if (function.isExternal() || function->hasAttr("dl.kernel"))
+    if (!isModelFunction(function))
       return;
     SmallVector<Block *> blocks{&function.getBody().front()};
     function.walk([&](Operation *op) {

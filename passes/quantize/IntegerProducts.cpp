@@ -4,12 +4,12 @@
 #include "ir/dialect/Dialect.h"
 #include "ir/dialect/Dims.h"
 #include "passes/Constants.h"
+#include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
 #include "passes/quantize/QuantizedValue.h"
 #include "passes/quantize/SinkDequantization.h"
 
 #include "mlir/IR/DialectResourceBlobManager.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace dl {
 #define GEN_PASS_DEF_INTEGERPRODUCTS
@@ -402,13 +402,10 @@ class IntegerProducts
   using IntegerProductsBase::IntegerProductsBase;
 
   void runOnOperation() override {
-    RewritePatternSet patterns(&getContext());
-    populateSinkDequantizationPatterns(patterns);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    if (failed(sinkDequantization(getOperation())))
       return signalPassFailure();
-    getOperation()->walk([](func::FuncOp function) {
-      if (!function.isExternal() && !function->hasAttr("dl.kernel"))
-        Converter(function).run();
+    forEachModelFunction(getOperation(), [](func::FuncOp function) {
+      Converter(function).run();
     });
   }
 };

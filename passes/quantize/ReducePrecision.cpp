@@ -4,6 +4,7 @@
 #include "ir/dialect/Dialect.h"
 #include "ir/dialect/Dims.h"
 #include "passes/Constants.h"
+#include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
 #include "passes/quantize/PositiveMeans.h"
 
@@ -260,9 +261,8 @@ class ReducePrecision
   using ReducePrecisionBase::ReducePrecisionBase;
 
   void runOnOperation() override {
-    getOperation()->walk([this](func::FuncOp function) {
-      if (!function.isExternal() && !function->hasAttr("dl.kernel"))
-        Rounder(function, minMultiplications).run();
+    forEachModelFunction(getOperation(), [this](func::FuncOp function) {
+      Rounder(function, minMultiplications).run();
     });
   }
 };

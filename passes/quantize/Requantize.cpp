@@ -2,11 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "ir/dialect/Dialect.h"
+#include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
 #include "passes/quantize/QuantizedValue.h"
 #include "passes/quantize/SinkDequantization.h"
-
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 #include <cmath>
 
@@ -162,13 +161,10 @@ class Requantize : public ::dl::impl::RequantizeBase<Requantize> {
 
   void runOnOperation() override {
     // Reshapes have come after dequantization since the products were made.
-    RewritePatternSet patterns(&getContext());
-    populateSinkDequantizationPatterns(patterns);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    if (failed(sinkDequantization(getOperation())))
       return signalPassFailure();
-    getOperation()->walk([](func::FuncOp function) {
-      if (!function.isExternal() && !function->hasAttr("dl.kernel"))
-        Requantizer(function).run();
+    forEachModelFunction(getOperation(), [](func::FuncOp function) {
+      Requantizer(function).run();
     });
   }
 };

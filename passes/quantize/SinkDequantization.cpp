@@ -6,6 +6,7 @@
 #include "passes/quantize/QuantizedValue.h"
 
 #include "mlir/IR/Matchers.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 using namespace mlir;
 using namespace mlir::dl;
@@ -219,8 +220,10 @@ struct DropRoundTrip : OpRewritePattern<CastOp> {
 
 } // namespace
 
-void mlir::dl::populateSinkDequantizationPatterns(RewritePatternSet &patterns) {
+LogicalResult mlir::dl::sinkDequantization(Operation *root) {
+  RewritePatternSet patterns(root->getContext());
   patterns
       .add<ConvertDirectly, SinkBelowMovement, SinkBelowConcat, DropRoundTrip>(
           patterns.getContext());
+  return applyPatternsGreedily(root, std::move(patterns));
 }

@@ -6,14 +6,15 @@
 #ifndef DL_PASSES_QUANTIZE_SINKDEQUANTIZATION_H
 #define DL_PASSES_QUANTIZE_SINKDEQUANTIZATION_H
 
-#include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/Operation.h"
 
 namespace mlir::dl {
 
 /// Conversions of 8-bit integers are exact in f32, too: they become direct.
 /// Dequantization by numbers moves below ops that only move elements or take
 /// the largest; where a quantization by the same numbers follows, both go.
-void populateSinkDequantizationPatterns(RewritePatternSet &patterns);
+/// That is done to all that `root` holds.
+LogicalResult sinkDequantization(Operation *root);
 
 } // namespace mlir::dl
 

@@ -4,6 +4,7 @@
 #include "ir/dialect/Dialect.h"
 #include "ir/dialect/Dims.h"
 #include "ir/reference/Interpreter.h"
+#include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
 #include "passes/quantize/QuantizedValue.h"
 
@@ -194,9 +195,8 @@ class TabulateBytes : public ::dl::impl::TabulateBytesBase<TabulateBytes> {
   using TabulateBytesBase::TabulateBytesBase;
 
   void runOnOperation() override {
-    getOperation()->walk([](func::FuncOp function) {
-      if (!function.isExternal() && !function->hasAttr("dl.kernel"))
-        Tabulator(function.getBody().front()).run();
+    forEachModelFunction(getOperation(), [](func::FuncOp function) {
+      Tabulator(function.getBody().front()).run();
     });
   }
 };

@@ -4,6 +4,7 @@
 // What a session promises, on each device of this machine.
 
 #include "runtime/api/dlrt.hpp"
+#include "test/codegen/Floats.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -17,8 +18,6 @@ using namespace dl::runtime;
 using testing::HasSubstr;
 
 namespace {
-
-using Floats = std::vector<float>;
 
 /// Compiled files are removed in the end.
 class Folder {
@@ -67,16 +66,6 @@ protected:
 
   std::vector<std::string> devices;
 };
-
-/// Numbers in [-1, 1) that look random, the same in each run.
-Floats makeFloats(size_t count, uint32_t seed) {
-  Floats values(count);
-  for (float &value : values) {
-    seed = seed * 1664525 + 1013904223;
-    value = float(seed >> 8) / float(1 << 23) - 1;
-  }
-  return values;
-}
 
 template <typename T>
 std::vector<T> getOutput(const Session &session, uint32_t index) {

@@ -6,6 +6,7 @@
 #include "codegen/spirv/Emit.h"
 #include "passes/Pipeline.h"
 #include "runtime/device/vulkan/VulkanProgram.h"
+#include "test/codegen/Floats.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -21,7 +22,6 @@
 using dlrt::VulkanBuffer;
 using dlrt::VulkanDevice;
 using dlrt::VulkanProgram;
-using Floats = std::vector<float>;
 
 namespace {
 
@@ -141,16 +141,6 @@ protected:
   std::vector<std::unique_ptr<VulkanBuffer>> buffers;
   std::string messages;
 };
-
-/// Numbers in [-1, 1) that look random, the same in each run.
-Floats makeFloats(size_t count, uint32_t seed) {
-  Floats values(count);
-  for (float &value : values) {
-    seed = seed * 1664525 + 1013904223;
-    value = float(seed >> 8) / float(1 << 23) - 1;
-  }
-  return values;
-}
 
 void expectNear(const Floats &found, const Floats &expected) {
   ASSERT_EQ(found.size(), expected.size());
