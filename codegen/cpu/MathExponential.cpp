@@ -82,21 +82,33 @@ static Num normalPowerOfTwo(Num n, Num bits) {
   return scaled ? *scaled : powerOfTwo(bits);
 }
 
-/// A little beyond the arguments where the result becomes 0 and infinite.
-static Num clampExponent(Num x) {
-  return x.isDouble() ? clamp(x, -746, 710) : clamp(x, -104, 89);
+/// f(x) limited to `high`, and 0 below `low`, where the result is too small for
+/// its type. Such lanes compute f(0): a result that underflows takes the CPU over
+/// a hundred cycles, and masks of attention are full of them.
+static Num expandRange(Num x, double low, double high,
+                       llvm::function_ref<Num(Num)> f) {
+  Num underflows = less(x, low);
+  Num limited = select(less(x.constant(high), x), high, x);
+  return select(underflows, 0, f(select(underflows, 0, limited)));
 }
 
 Num expandExp(Num x) {
-  Reduced reduced = reduce(clampExponent(x));
-  return scale(reduced.expm1 + 1, reduced.n, reduced.bits);
+  auto expand = [](Num limited) {
+    Reduced reduced = reduce(limited);
+    return scale(reduced.expm1 + 1, reduced.n, reduced.bits);
+  };
+  return x.isDouble() ? expandRange(x, -746, 710, expand)
+                      : expandRange(x, -104, 89, expand);
 }
 
 Num expandExp2(Num x) {
-  x = x.isDouble() ? clamp(x, -1076, 1025) : clamp(x, -151, 129);
-  double magic = x.isDouble() ? 6755399441055744.0 : 12582912.0;
-  auto [n, bits] = nearest(x + magic);
-  return scale(expm1Reduced((x - n) * kLn2) + 1, n, bits);
+  auto expand = [](Num limited) {
+    double magic = limited.isDouble() ? 6755399441055744.0 : 12582912.0;
+    auto [n, bits] = nearest(limited + magic);
+    return scale(expm1Reduced((limited - n) * kLn2) + 1, n, bits);
+  };
+  return x.isDouble() ? expandRange(x, -1076, 1025, expand)
+                      : expandRange(x, -151, 129, expand);
 }
 
 /// e^x - 1 for x in a range where 2^n is a normal number.
