@@ -210,9 +210,10 @@ NodeContext::bindSizes(Value value, const Twine &what) {
     (void)unsupported("the length of " + what + " depends on data");
     return std::nullopt;
   }
-  if (type(value).getNumElements() > kMaxListed) {
+  if (type(value).getNumElements() > kMaxBound) {
     // Not shown to ONNX's inference, which makes a dimension for each.
-    (void)invalid(what + " lists more than " + Twine(kMaxListed) + " sizes");
+    (void)invalid(what + " lists more than " + Twine(kMaxBound) +
+                  " sizes that only the running model knows");
     return std::nullopt;
   }
   std::string where = mlir::dl::describeLocation(loc);

@@ -136,6 +136,10 @@ public:
   /// refused: each would become a symbol, and an input may claim any number.
   static constexpr int64_t kMaxListed = 4096;
 
+  /// So many that only the running model knows: sums over all of their symbols
+  /// take a time that grows with the cube of their number.
+  static constexpr int64_t kMaxBound = 256;
+
   /// The elements of an integer tensor, of a static number of elements, that
   /// are known only when the model runs, as symbols that are then bound. An
   /// element that is negative or beyond all sizes ends the run with `what` "is

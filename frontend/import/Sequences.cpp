@@ -137,10 +137,14 @@ static Value slice(NodeContext &context, Value x, int64_t axis,
 static std::optional<Exprs> getSliceSizes(NodeContext &context, Value split,
                                           AffineExpr whole) {
   auto length = dyn_cast<AffineConstantExpr>(whole);
-  if (split && NodeContext::rank(split) == 1)
-    return NodeContext::type(split).hasStaticShape()
-               ? getSizes(context, split, "the size of a slice")
-               : std::nullopt;
+  if (split && NodeContext::rank(split) == 1) {
+    RankedTensorType type = NodeContext::type(split);
+    if (!type.hasStaticShape() ||
+        (type.getNumElements() > NodeContext::kMaxBound &&
+         !context.sizeValues(split)))
+      return std::nullopt;
+    return getSizes(context, split, "the size of a slice");
+  }
   int64_t chunk = 1;
   if (split) {
     auto known = context.intValues(split);
