@@ -212,6 +212,15 @@ def main(folder):
             opset=9,
         ),
     )
+    parts = [f"y{i}" for i in range(300)]
+    write(
+        "unknown_parts",
+        model(
+            [helper.make_node("Split", ["x", "s"], parts, name="n", axis=0)],
+            inputs=[value("x", ["N"]), value("s", [300], TensorProto.INT64)],
+            outputs=[value("y0", None)],
+        ),
+    )
     for name, bias in {"recurrent_rank": [8], "recurrent_shape": [1, 9]}.items():
         write(
             name,
