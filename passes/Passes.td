@@ -521,6 +521,30 @@ def Fuse : Pass<"dl-fuse", "::mlir::func::FuncOp"> {
   }];
 }
 
+def Recompute : Pass<"dl-recompute", "::mlir::func::FuncOp"> {
+  let summary = "compute again, in training, what is cheaper than memory";
+  let description = [{
+    A result of a kernel of a training step that is elementwise in what else is stored
+    is computed again by the kernels that read it, where that moves fewer bytes, for few
+    instructions, and keeps nothing larger in memory. Products read what is stored: they
+    would compute it again and again.
+
+    Example: in
+    ```mlir
+    %0:2 = dl.fused {
+      %a = dl.matmul %x, %w : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+      %b = dl.mul %a, %a : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+      dl.yield %a, %b : tensor<256x256xf32>, tensor<256x256xf32>
+    } : tensor<256x256xf32>, tensor<256x256xf32>
+    %1 = dl.fused {
+      %c = dl.reduce sum, %0#1 {axes = array<i64: 1>} : (tensor<256x256xf32>) -> tensor<256xf32>
+      dl.yield %c : tensor<256xf32>
+    } : tensor<256xf32>
+    ```
+    the second kernel reads `%0#0`, and the first does not store `%b`.
+  }];
+}
+
 def Lower : Pass<"dl-lower", "::mlir::ModuleOp"> {
   let summary = "make a kernel of each group of ops";
   let description = [{

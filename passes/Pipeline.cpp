@@ -132,6 +132,7 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
 
 void addFusePhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addNestedPass<func::FuncOp>(createFuse());
+  manager.addNestedPass<func::FuncOp>(createRecompute());
   addCheck(Phase::Fuse, manager, options);
 }
 

@@ -1,0 +1,287 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// What readers of a kernel's result compute again from what is stored anyway:
+// the cut between forward and backward pass that Chen et al., "Training Deep
+// Nets with Sublinear Memory Cost" (2016), choose by segments, here by the bytes
+// that each kernel moves.
+
+#include "ir/dialect/Dims.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "passes/ModelFunctions.h"
+#include "passes/Passes.h"
+#include "passes/fuse/Structure.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace dl {
+#define GEN_PASS_DEF_RECOMPUTE
+#include "passes/Passes.h.inc"
+} // namespace dl
+
+using namespace mlir;
+using namespace mlir::dl;
+using namespace mlir::dl::fuse;
+
+namespace {
+
+/// What a result is computed from: ops of its kernel, operands before users,
+/// and the values outside of it that they read.
+struct Slice {
+  SmallVector<Operation *> ops;
+  llvm::SetVector<Value> inputs;
+  /// Instructions for each vector, about.
+  int64_t cost = 0;
+};
+
+class Recomputer {
+public:
+  explicit Recomputer(Block &block) : block(block) {
+    for (auto [i, op] : llvm::enumerate(block))
+      position[&op] = i;
+  }
+
+  void run() {
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+      if (auto fused = dyn_cast<FusedOp>(op))
+        visit(fused);
+  }
+
+private:
+  void visit(FusedOp fused);
+  std::optional<SmallVector<FusedOp>> getReaders(OpResult result);
+  bool addToSlice(Value value, FusedOp fused, Type shape, Slice &slice);
+  bool pays(OpResult result, ArrayRef<FusedOp> readers, const Slice &slice);
+  void recompute(OpResult result, ArrayRef<FusedOp> readers,
+                 const Slice &slice);
+  void shrink(FusedOp fused);
+  int64_t getLastUse(Value value);
+
+  Block &block;
+  DenseMap<Operation *, int64_t> position;
+};
+
+} // namespace
+
+static YieldOp getYield(FusedOp fused) {
+  return cast<YieldOp>(fused.getBody().front().getTerminator());
+}
+
+static int64_t getBytes(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  constexpr int64_t kGuess = 512; // for a size that is not known
+  int64_t bits = type.getElementType().isIntOrFloat()
+                     ? type.getElementTypeBitWidth()
+                     : 64;
+  for (int64_t size : type.getShape())
+    bits *= ShapedType::isDynamic(size) ? kGuess : size;
+  return bits / 8;
+}
+
+static int64_t getCost(Operation *op) {
+  if (isCheapMovement(op))
+    return 0;
+  if (isa<DivOp, SqrtOp, ReciprocalOp>(op))
+    return 6;
+  return isExpensive(op) ? 30 : 1;
+}
+
+/// Whether an op of a kernel reads each element of its operands for one element
+/// of the kernel's loops, and no product reads what it makes.
+static bool readsOnce(Operation *op, Type shape) {
+  bool isElementwise = getKind(op) == FusionKind::Elementwise &&
+                       !isCheapMovement(op) &&
+                       haveEqualDims(op->getResult(0).getType(), shape);
+  if (!isElementwise)
+    return getReducedAxes(op).has_value();
+  return llvm::all_of(op->getUsers(), [&](Operation *user) {
+    return isa<YieldOp>(user) || readsOnce(user, shape);
+  });
+}
+
+/// The kernels that read a result, if all could compute it instead.
+std::optional<SmallVector<FusedOp>> Recomputer::getReaders(OpResult result) {
+  llvm::SetVector<Operation *> readers;
+  for (Operation *user : result.getUsers()) {
+    auto reader = dyn_cast<FusedOp>(user->getParentOp());
+    if (!reader || reader->getBlock() != &block ||
+        !readsOnce(user, result.getType()))
+      return std::nullopt;
+    readers.insert(reader);
+  }
+  return llvm::map_to_vector(readers, llvm::CastTo<FusedOp>);
+}
+
+/// Adds what `value` is computed from in `fused`, if that is elementwise down
+/// to what is stored.
+bool Recomputer::addToSlice(Value value, FusedOp fused, Type shape,
+                            Slice &slice) {
+  Operation *op = value.getDefiningOp();
+  if (!op || op->getParentOp() != fused) {
+    slice.inputs.insert(value);
+    return true;
+  }
+  if (!slice.ops.empty())
+    for (auto [yielded, result] :
+         llvm::zip(getYield(fused).getOperands(), fused.getResults()))
+      if (yielded == value) {
+        slice.inputs.insert(result);
+        return true;
+      }
+  if (llvm::is_contained(slice.ops, op))
+    return true;
+  if ((getKind(op) != FusionKind::Elementwise && !isCheapMovement(op)) ||
+      op->getNumResults() != 1 || op->getNumRegions() ||
+      !haveEqualDims(value.getType(), shape))
+    return false;
+  slice.ops.push_back(op);
+  slice.cost += getCost(op);
+  return llvm::all_of(op->getOperands(), [&](Value operand) {
+    return addToSlice(operand, fused, shape, slice);
+  });
+}
+
+/// The place in the block of the last op that reads a value.
+int64_t Recomputer::getLastUse(Value value) {
+  int64_t last = -1;
+  for (Operation *user : value.getUsers())
+    if (Operation *at = block.findAncestorOpInBlock(*user))
+      last = std::max(last, position.lookup(at));
+  return last;
+}
+
+/// Whether the bytes that are not stored and read are worth those that are read
+/// in their place and the instructions, and no more has to be kept in memory.
+bool Recomputer::pays(OpResult result, ArrayRef<FusedOp> readers,
+                      const Slice &slice) {
+  constexpr size_t kMostOps = 96; // as many compile fast
+  constexpr int64_t kLeast = 64 << 10; // fewer bytes stay in a cache
+  constexpr int64_t kVectorBytes = 64;
+  constexpr int64_t kInstructionsPerVector = 15; // in the time of moving it
+  int64_t bytes = getBytes(result);
+  if (bytes < kLeast)
+    return false;
+  // A line that is stored is read before.
+  int64_t saved = 2 * bytes, cost = 0, kept = 0;
+  int64_t last = getLastUse(result);
+  for (Value input : slice.inputs)
+    if (getLastUse(input) < last)
+      kept += getBytes(input);
+  for (FusedOp reader : readers) {
+    Block &body = reader.getBody().front();
+    if (body.getOperations().size() + slice.ops.size() > kMostOps)
+      return false;
+    int64_t passes = 1;
+    for (Operation &op : body)
+      passes += getReducedAxes(&op).has_value();
+    saved += bytes;
+    cost += slice.cost * passes;
+    for (Value input : slice.inputs)
+      if (llvm::none_of(input.getUsers(), [&](Operation *user) {
+            return reader->isAncestor(user);
+          }))
+        saved -= getBytes(input);
+  }
+  return kept <= bytes &&
+         cost * bytes / kVectorBytes <
+             saved / kVectorBytes * kInstructionsPerVector;
+}
+
+void Recomputer::recompute(OpResult result, ArrayRef<FusedOp> readers,
+                           const Slice &slice) {
+  auto fused = cast<FusedOp>(result.getOwner());
+  for (FusedOp reader : readers) {
+    IRMapping mapping;
+    for (auto [yielded, other] :
+         llvm::zip(getYield(fused).getOperands(), fused.getResults()))
+      if (slice.inputs.contains(other))
+        mapping.map(yielded, other);
+    OpBuilder builder(reader->getContext());
+    builder.setInsertionPointToStart(&reader.getBody().front());
+    SmallVector<Operation *> ops(slice.ops);
+    llvm::sort(ops, [](Operation *a, Operation *b) {
+      return a->isBeforeInBlock(b);
+    });
+    for (Operation *op : ops)
+      builder.clone(*op, mapping);
+    Value again =
+        mapping.lookup(getYield(fused).getOperand(result.getResultNumber()));
+    result.replaceUsesWithIf(again, [&](OpOperand &use) {
+      return reader->isAncestor(use.getOwner());
+    });
+  }
+}
+
+/// Replaces a kernel by one without the results that nobody reads, and without
+/// the ops that only these needed.
+void Recomputer::shrink(FusedOp fused) {
+  YieldOp yield = getYield(fused);
+  SmallVector<Value> kept;
+  SmallVector<OpResult> results;
+  for (auto [value, result] : llvm::zip(yield.getOperands(), fused.getResults()))
+    if (!result.use_empty()) {
+      kept.push_back(value);
+      results.push_back(result);
+    }
+  if (!kept.empty()) {
+    OpBuilder builder(fused);
+    auto smaller = FusedOp::create(builder, fused.getLoc(),
+                                   ValueRange(kept).getTypes());
+    position[smaller] = position.lookup(fused);
+    smaller->setDiscardableAttrs(fused->getDiscardableAttrDictionary());
+    smaller.getBody().takeBody(fused.getBody());
+    yield.getOperation()->setOperands(kept);
+    for (auto [from, to] : llvm::zip(results, smaller.getResults()))
+      from.replaceAllUsesWith(to);
+    for (Operation &op : llvm::make_early_inc_range(
+             llvm::reverse(smaller.getBody().front())))
+      if (op.use_empty() && !isa<YieldOp>(op) && isMemoryEffectFree(&op))
+        op.erase();
+  }
+  position.erase(fused);
+  fused.erase();
+}
+
+void Recomputer::visit(FusedOp fused) {
+  YieldOp yield = getYield(fused);
+  auto getOp = [&](OpResult result) {
+    return yield.getOperand(result.getResultNumber()).getDefiningOp();
+  };
+  SmallVector<OpResult> results;
+  for (OpResult result : fused->getResults())
+    if (Operation *op = getOp(result);
+        op && op->getParentOp() == fused &&
+        isa<RankedTensorType>(result.getType()))
+      results.push_back(result);
+  // Later ops first: what they read becomes an op of their readers.
+  llvm::sort(results, [&](OpResult a, OpResult b) {
+    return getOp(a) != getOp(b) && getOp(b)->isBeforeInBlock(getOp(a));
+  });
+  bool changed = false;
+  for (OpResult result : results) {
+    Slice slice;
+    std::optional<SmallVector<FusedOp>> readers = getReaders(result);
+    if (!readers || readers->empty() ||
+        !addToSlice(yield.getOperand(result.getResultNumber()), fused,
+                    result.getType(), slice) ||
+        !pays(result, *readers, slice))
+      continue;
+    recompute(result, *readers, slice);
+    changed = true;
+  }
+  if (changed)
+    shrink(fused);
+}
+
+namespace {
+
+class Recompute : public ::dl::impl::RecomputeBase<Recompute> {
+  using RecomputeBase::RecomputeBase;
+
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    if (isModelFunction(function) && function->hasAttr(kStateResultsAttr))
+      Recomputer(function.getBody().front()).run();
+  }
+};
+
+} // namespace
