@@ -252,6 +252,7 @@ def SimplifyArithmetic : Pass<"dl-simplify-arithmetic"> {
       not computed but moved, so that the product reads it where it lies;
     - `(x * c) * d -> x * (c * d)` for numbers c and d;
     - `transpose(matmul(transpose(a), b)) -> matmul(transpose(b), a)`;
+    - `x + broadcast(y) -> x + y`, and so on, where x has the result's dimensions;
     - `matmul(v, transpose(p)) -> transpose(matmul(p, transpose(v)))` where p is
       the result of a normalization, so that attention is found in one form.
 
@@ -466,7 +467,8 @@ def SinkReshapes : Pass<"dl-sink-reshapes"> {
     the operand of an elementwise op or reduction to its result. A permutation that
     moves only dimensions of size 1 becomes a reshape. A product of a tensor with
     one matrix becomes a product of two matrices, between reshapes. Concatenations
-    that are stacked become one.
+    that are stacked become one. A reshape of what is broadcast becomes a broadcast of a
+    reshape.
 
     Example:
     ```mlir

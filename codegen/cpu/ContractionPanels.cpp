@@ -164,6 +164,81 @@ private:
   std::optional<LinearAccess> access;
 };
 
+//===----------------------------------------------------------------------===//
+// Rows
+//===----------------------------------------------------------------------===//
+
+/// A lane side that lies along the lanes, all rows of a panel far apart, as of
+/// a matrix that is multiplied as it is. Row by row, all vectors of a row
+/// follow one another; vector by vector, each row would be visited once for
+/// each of them, and rows a power of two apart, which fall to one set of the
+/// cache, come from memory each time.
+class RowPacker {
+public:
+  RowPacker(KernelFunction &kernel, const Contraction &contraction,
+            const Position &dims)
+      : kernel(kernel), emitter(kernel.emitter), index(kernel.emitter.index),
+        contraction(contraction), dims(dims) {}
+
+  /// Whether the lane side is so.
+  bool match() {
+    if (contraction.lanes.size() != 1 ||
+        getElementTypeOrSelf(contraction.laneSide->get()) !=
+            contraction.factorType)
+      return false;
+    access = getLinearAccess(kernel, contraction.op, contraction.laneSide);
+    return access && access->liesAlong(contraction.lanes.back());
+  }
+
+  /// Copies so many whole vectors of lanes of each row, from lane `first` on.
+  void pack(Value panel, Value base, Value first, int64_t vectors) {
+    SmallVector<unsigned> fixed(contraction.batch);
+    llvm::append_range(fixed, contraction.outerLanes);
+    packLoops(0, index.constant(0),
+              index.add(access->getBase(index, fixed, dims), first), panel,
+              base, vectors);
+  }
+
+private:
+  void packLoops(size_t depth, Value row, Value place, Value panel, Value base,
+                 int64_t vectors) {
+    OpBuilder &builder = kernel.builder;
+    if (depth < contraction.reduced.size()) {
+      unsigned d = contraction.reduced[depth];
+      Value extent = emitter.loopSize(contraction.op, d);
+      emitLoop(builder, kernel.loc, index.constant(0), extent,
+               index.constant(1), {},
+               [&](Value i, ValueRange) -> SmallVector<Value> {
+                 ElementEmitter::Scope scope(emitter);
+                 packLoops(depth + 1, index.add(index.mul(row, extent), i),
+                           index.add(place, index.mul(i, access->strides[d])),
+                           panel, base, vectors);
+                 return {};
+               });
+      return;
+    }
+    int64_t width = emitter.width();
+    auto type = VectorType::get({width}, contraction.factorType);
+    SmallVector<Value> read;
+    for (int64_t v = 0; v < vectors; ++v)
+      read.push_back(vector::LoadOp::create(
+          builder, kernel.loc, type, access->memory,
+          ValueRange{index.add(place, index.constant(v * width))}));
+    Value to = index.add(base, index.mul(row, index.constant(vectors * width)));
+    for (auto [v, vector] : llvm::enumerate(read))
+      vector::StoreOp::create(
+          builder, kernel.loc, vector, panel,
+          ValueRange{index.add(to, index.constant(v * width))});
+  }
+
+  KernelFunction &kernel;
+  ElementEmitter &emitter;
+  IndexBuilder &index;
+  const Contraction &contraction;
+  const Position &dims;
+  std::optional<LinearAccess> access;
+};
+
 } // namespace
 
 //===----------------------------------------------------------------------===//
@@ -204,10 +279,9 @@ static Value interleaveAll(OpBuilder &builder, Location loc,
                                       interleaveAll(builder, loc, odd));
 }
 
-void mlir::dl::cpu::packPanel(KernelFunction &kernel,
-                              const Contraction &contraction, Position dims,
-                              Value panel, Value base, Value first, Value count,
-                              int64_t vectors, int64_t group) {
+static void packLanes(KernelFunction &kernel, const Contraction &contraction,
+                      Position dims, Value panel, Value base, Value first,
+                      Value count, int64_t vectors, int64_t group) {
   OpBuilder &builder = kernel.builder;
   Location loc = kernel.loc;
   ElementEmitter &emitter = kernel.emitter;
@@ -217,12 +291,6 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
   AffineMap map = op.getMatchingIndexingMap(contraction.laneSide);
   Value zero = index.constant(0), one = index.constant(1);
   Value panelWidth = index.constant(vectors * width);
-  if (group <= 2) {
-    SquarePacker squares(kernel, contraction, dims, /*pairs=*/group == 2);
-    if (squares.match())
-      return squares.pack(panel, base, first, count, vectors * width);
-  }
-
   int64_t left = 0; // contracted positions in the last group; 0: another one
   // Copies the lanes at `dims` to panel position `at` of every row.
   auto copyColumn = [&](Value at) {
@@ -365,4 +433,38 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
                            index.min(widthValue, index.sub(count, at)));
   copyRun(at, length);
   scf::YieldOp::create(builder, loc, ValueRange{index.add(at, length)});
+}
+
+void mlir::dl::cpu::packPanel(KernelFunction &kernel,
+                              const Contraction &contraction, Position dims,
+                              Value panel, Value base, Value first, Value count,
+                              int64_t vectors, int64_t group) {
+  int64_t lanes = vectors * kernel.emitter.width();
+  if (group <= 2) {
+    SquarePacker squares(kernel, contraction, dims, /*pairs=*/group == 2);
+    if (squares.match())
+      return squares.pack(panel, base, first, count, lanes);
+  }
+  auto packAll = [&] {
+    packLanes(kernel, contraction, dims, panel, base, first, count, vectors,
+              group);
+  };
+  RowPacker rows(kernel, contraction, dims);
+  if (group > 1 || vectors == 1 || !rows.match())
+    return packAll();
+  OpBuilder &builder = kernel.builder;
+  Value isWhole =
+      arith::CmpIOp::create(builder, kernel.loc, arith::CmpIPredicate::eq,
+                            count, kernel.emitter.index.constant(lanes));
+  auto ifOp = scf::IfOp::create(builder, kernel.loc, isWhole,
+                                /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(ifOp.thenBlock());
+  {
+    ElementEmitter::Scope scope(kernel.emitter);
+    rows.pack(panel, base, first, vectors);
+  }
+  builder.setInsertionPointToStart(ifOp.elseBlock());
+  ElementEmitter::Scope scope(kernel.emitter);
+  packAll();
 }

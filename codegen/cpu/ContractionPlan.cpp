@@ -300,8 +300,8 @@ bool ContractionEmitter::areRowsApart() {
   auto stride = IndexBuilder::getConstant(rows->strides[c.reduced.back()]);
   int64_t extent = staticExtent({c.reduced.back()});
   int64_t lanes = staticExtent(c.lanes);
-  return kernel.source->hasAttr("dl.precise") && c.reduced.size() == 1 &&
-         rowLoop >= 0 && stride && *stride * c.factorBytes() >= kFarBytes &&
+  return c.reduced.size() == 1 && rowLoop >= 0 && stride &&
+         *stride * c.factorBytes() >= kFarBytes &&
          !ShapedType::isDynamic(extent) && extent >= 64 &&
          !ShapedType::isDynamic(lanes) && lanes > panelWidth() &&
          StagedOperand::isPossible(op, c.rowSide);

@@ -83,8 +83,8 @@ static Num normalPowerOfTwo(Num n, Num bits) {
 }
 
 /// f(x) limited to `high`, and 0 below `low`, where the result is too small for
-/// its type. Such lanes compute f(0): a result that underflows takes the CPU over
-/// a hundred cycles, and masks of attention are full of them.
+/// its type. Such lanes compute f(0): a result that underflows takes the CPU
+/// over a hundred cycles, and masks of attention are full of them.
 static Num expandRange(Num x, double low, double high,
                        llvm::function_ref<Num(Num)> f) {
   Num underflows = less(x, low);

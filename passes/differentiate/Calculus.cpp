@@ -162,6 +162,8 @@ Value Calculus::reduceTo(Value a, RankedTensorType like) const {
   }
   if (leading.empty() && repeated.empty())
     return a;
+  if (leading.empty())
+    return sum(a, repeated, /*keepDims=*/true);
   SmallVector<int64_t> all = leading;
   llvm::append_range(all, repeated);
   Value result = sum(a, all, /*keepDims=*/false);

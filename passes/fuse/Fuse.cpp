@@ -216,6 +216,11 @@ private:
       return haveEqualDims(type, full) ||
              (follows && isReducedShape(type, full, *axes));
     };
+    // What the update of a bias makes of an optimizer's slots.
+    auto precedesUpdate = [&](Operation *producer) {
+      return isTraining && graph.isUsedOnlyIn(producer, group) &&
+             belongs(producer, /*follows=*/true);
+    };
     for (size_t i = 0; i < group->ops.size(); ++i) {
       Operation *member = group->ops[i];
       for (Operation *user : graph.getUsers(member))
@@ -226,7 +231,8 @@ private:
         if (Operation *producer = operand.getDefiningOp();
             producer && graph.isFree(producer) &&
             getKind(producer) == FusionKind::Elementwise &&
-            belongs(producer, /*follows=*/false))
+            (belongs(producer, /*follows=*/false) ||
+             precedesUpdate(producer)))
           tryJoin(group, producer);
     }
   }

@@ -3,8 +3,8 @@
 
 // What readers of a kernel's result compute again from what is stored anyway:
 // the cut between forward and backward pass that Chen et al., "Training Deep
-// Nets with Sublinear Memory Cost" (2016), choose by segments, here by the bytes
-// that each kernel moves.
+// Nets with Sublinear Memory Cost" (2016), choose by segments, here by the
+// bytes that each kernel moves.
 
 #include "ir/dialect/Dims.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -69,9 +69,8 @@ static YieldOp getYield(FusedOp fused) {
 static int64_t getBytes(Value value) {
   auto type = cast<RankedTensorType>(value.getType());
   constexpr int64_t kGuess = 512; // for a size that is not known
-  int64_t bits = type.getElementType().isIntOrFloat()
-                     ? type.getElementTypeBitWidth()
-                     : 64;
+  int64_t bits =
+      type.getElementType().isIntOrFloat() ? type.getElementTypeBitWidth() : 64;
   for (int64_t size : type.getShape())
     bits *= ShapedType::isDynamic(size) ? kGuess : size;
   return bits / 8;
@@ -153,10 +152,11 @@ int64_t Recomputer::getLastUse(Value value) {
 /// in their place and the instructions, and no more has to be kept in memory.
 bool Recomputer::pays(OpResult result, ArrayRef<FusedOp> readers,
                       const Slice &slice) {
-  constexpr size_t kMostOps = 96; // as many compile fast
+  constexpr size_t kMostOps = 96;      // as many compile fast
   constexpr int64_t kLeast = 64 << 10; // fewer bytes stay in a cache
   constexpr int64_t kVectorBytes = 64;
   constexpr int64_t kInstructionsPerVector = 15; // in the time of moving it
+  constexpr int64_t kNear = 16; // ops, over which nothing is kept for long
   int64_t bytes = getBytes(result);
   if (bytes < kLeast)
     return false;
@@ -181,7 +181,8 @@ bool Recomputer::pays(OpResult result, ArrayRef<FusedOp> readers,
           }))
         saved -= getBytes(input);
   }
-  return kept <= bytes &&
+  bool isNear = last - position.lookup(result.getOwner()) <= kNear;
+  return (kept <= bytes || isNear) &&
          cost * bytes / kVectorBytes <
              saved / kVectorBytes * kInstructionsPerVector;
 }
@@ -198,9 +199,8 @@ void Recomputer::recompute(OpResult result, ArrayRef<FusedOp> readers,
     OpBuilder builder(reader->getContext());
     builder.setInsertionPointToStart(&reader.getBody().front());
     SmallVector<Operation *> ops(slice.ops);
-    llvm::sort(ops, [](Operation *a, Operation *b) {
-      return a->isBeforeInBlock(b);
-    });
+    llvm::sort(
+        ops, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
     for (Operation *op : ops)
       builder.clone(*op, mapping);
     Value again =
@@ -217,23 +217,24 @@ void Recomputer::shrink(FusedOp fused) {
   YieldOp yield = getYield(fused);
   SmallVector<Value> kept;
   SmallVector<OpResult> results;
-  for (auto [value, result] : llvm::zip(yield.getOperands(), fused.getResults()))
+  for (auto [value, result] :
+       llvm::zip(yield.getOperands(), fused.getResults()))
     if (!result.use_empty()) {
       kept.push_back(value);
       results.push_back(result);
     }
   if (!kept.empty()) {
     OpBuilder builder(fused);
-    auto smaller = FusedOp::create(builder, fused.getLoc(),
-                                   ValueRange(kept).getTypes());
+    auto smaller =
+        FusedOp::create(builder, fused.getLoc(), ValueRange(kept).getTypes());
     position[smaller] = position.lookup(fused);
     smaller->setDiscardableAttrs(fused->getDiscardableAttrDictionary());
     smaller.getBody().takeBody(fused.getBody());
     yield.getOperation()->setOperands(kept);
     for (auto [from, to] : llvm::zip(results, smaller.getResults()))
       from.replaceAllUsesWith(to);
-    for (Operation &op : llvm::make_early_inc_range(
-             llvm::reverse(smaller.getBody().front())))
+    for (Operation &op :
+         llvm::make_early_inc_range(llvm::reverse(smaller.getBody().front())))
       if (op.use_empty() && !isa<YieldOp>(op) && isMemoryEffectFree(&op))
         op.erase();
   }
@@ -248,9 +249,8 @@ void Recomputer::visit(FusedOp fused) {
   };
   SmallVector<OpResult> results;
   for (OpResult result : fused->getResults())
-    if (Operation *op = getOp(result);
-        op && op->getParentOp() == fused &&
-        isa<RankedTensorType>(result.getType()))
+    if (Operation *op = getOp(result); op && op->getParentOp() == fused &&
+                                       isa<RankedTensorType>(result.getType()))
       results.push_back(result);
   // Later ops first: what they read becomes an op of their readers.
   llvm::sort(results, [&](OpResult a, OpResult b) {

@@ -212,6 +212,34 @@ struct SinkThroughElementwise : RewritePattern {
   }
 };
 
+/// reshape(broadcast(x)) -> broadcast(reshape(x)), where the reshape joins
+/// dimensions all of which are broadcast, or none.
+struct RaiseAboveBroadcast : OpRewritePattern<ReshapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ReshapeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto broadcast = op.getOperand().getDefiningOp<BroadcastOp>();
+    if (!broadcast)
+      return rewriter.notifyMatchFailure(op, "no broadcast is reshaped");
+    RankedTensorType joined = typeOf(op.getResult());
+    RankedTensorType type = typeOf(op.getOperand());
+    auto groups = getSplitDims(joined, type);
+    auto dims = groups
+                    ? SinkThroughElementwise::getJoinedDims(
+                          typeOf(broadcast.getOperand()), joined, type, *groups)
+                    : std::nullopt;
+    if (!dims)
+      return rewriter.notifyMatchFailure(op, "it is broadcast along a part of "
+                                             "a dimension");
+    Value x = SinkThroughElementwise::join(
+        rewriter, op.getLoc(), broadcast.getOperand(),
+        getTensorType(*dims, type.getElementType()));
+    rewriter.replaceOpWithNewOp<BroadcastOp>(op, joined, x);
+    return success();
+  }
+};
+
 /// reduce(reshape(x)) -> reshape(reduce(x)) where the reduced dimensions are
 /// whole dimensions of x.
 struct SinkThroughReduce : OpRewritePattern<ReduceOp> {
@@ -353,9 +381,9 @@ class SinkReshapes : public ::dl::impl::SinkReshapesBase<SinkReshapes> {
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<SinkThroughElementwise, SinkThroughReduce, SinkThroughSoftmax,
-                 FlattenRows, MergeStackedConcats, TransposeToReshape>(
-        &getContext());
+    patterns.add<RaiseAboveBroadcast, SinkThroughElementwise, SinkThroughReduce,
+                 SinkThroughSoftmax, FlattenRows, MergeStackedConcats,
+                 TransposeToReshape>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

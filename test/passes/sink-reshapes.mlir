@@ -133,3 +133,16 @@ func.func @nothing(%a: tensor<1xi64>, %s: tensor<i64>) -> (tensor<i64>, tensor<1
   %4 = dl.compare le, %2, %s : (tensor<1xi64>, tensor<i64>) -> tensor<1xi1>
   return %3, %4 : tensor<i64>, tensor<1xi1>
 }
+
+// Dimensions that are broadcast, or not, together may be joined before; others not.
+// CHECK-LABEL: func.func @broadcast
+// CHECK: %[[MIXED:.*]] = dl.broadcast %arg0
+// CHECK: %[[ROWS:.*]] = dl.reshape %arg0 : (tensor<2x3x1xf32>) -> tensor<6x1xf32>
+// CHECK: dl.broadcast %[[ROWS]] : (tensor<6x1xf32>) -> tensor<6x4xf32>
+// CHECK: dl.reshape %[[MIXED]] : (tensor<2x3x4xf32>) -> tensor<2x12xf32>
+func.func @broadcast(%a: tensor<2x3x1xf32>) -> (tensor<6x4xf32>, tensor<2x12xf32>) {
+  %0 = dl.broadcast %a : (tensor<2x3x1xf32>) -> tensor<2x3x4xf32>
+  %1 = dl.reshape %0 : (tensor<2x3x4xf32>) -> tensor<6x4xf32>
+  %2 = dl.reshape %0 : (tensor<2x3x4xf32>) -> tensor<2x12xf32>
+  return %1, %2 : tensor<6x4xf32>, tensor<2x12xf32>
+}
