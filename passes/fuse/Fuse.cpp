@@ -231,8 +231,7 @@ private:
         if (Operation *producer = operand.getDefiningOp();
             producer && graph.isFree(producer) &&
             getKind(producer) == FusionKind::Elementwise &&
-            (belongs(producer, /*follows=*/false) ||
-             precedesUpdate(producer)))
+            (belongs(producer, /*follows=*/false) || precedesUpdate(producer)))
           tryJoin(group, producer);
     }
   }
