@@ -252,7 +252,6 @@ def SimplifyArithmetic : Pass<"dl-simplify-arithmetic"> {
       not computed but moved, so that the product reads it where it lies;
     - `(x * c) * d -> x * (c * d)` for numbers c and d;
     - `transpose(matmul(transpose(a), b)) -> matmul(transpose(b), a)`;
-    - `x + broadcast(y) -> x + y`, and so on, where x has the result's dimensions;
     - `matmul(v, transpose(p)) -> transpose(matmul(p, transpose(v)))` where p is
       the result of a normalization, so that attention is found in one form.
 

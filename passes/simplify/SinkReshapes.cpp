@@ -8,6 +8,7 @@
 #include "passes/Constants.h"
 #include "passes/Passes.h"
 #include "passes/Reshapes.h"
+#include "passes/simplify/BroadcastOperands.h"
 
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
@@ -384,6 +385,7 @@ class SinkReshapes : public ::dl::impl::SinkReshapesBase<SinkReshapes> {
     patterns.add<RaiseAboveBroadcast, SinkThroughElementwise, SinkThroughReduce,
                  SinkThroughSoftmax, FlattenRows, MergeStackedConcats,
                  TransposeToReshape>(&getContext());
+    populateBroadcastOperandPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -9,6 +9,7 @@
 #include "passes/Constants.h"
 #include "passes/Passes.h"
 #include "passes/Reshapes.h"
+#include "passes/simplify/BroadcastOperands.h"
 #include "passes/simplify/SinkGroups.h"
 
 #include "mlir/Dialect/Utils/IndexingUtils.h"
@@ -409,6 +410,7 @@ class SinkTransposes : public ::dl::impl::SinkTransposesBase<SinkTransposes> {
                  SinkThroughReduce, SinkThroughSoftmax, SinkThroughWindow,
                  SinkThroughGather, SinkThroughReshape>(&getContext());
     populateSinkGroupsPatterns(patterns);
+    populateBroadcastOperandPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -85,16 +85,3 @@ func.func @turned(%x: tensor<4x3xf32>, %g: tensor<4x5xf32>) -> tensor<5x3xf32> {
   %2 = dl.transpose %1 {permutation = array<i64: 1, 0>} : (tensor<3x5xf32>) -> tensor<5x3xf32>
   return %2 : tensor<5x3xf32>
 }
-
-// What another operand has anyway need not be broadcast to it.
-
-// CHECK-LABEL: func.func @broadcast
-// CHECK: %[[WHOLE:.*]] = dl.broadcast %arg0
-// CHECK: dl.add %arg0, %arg1 : (tensor<4x1xf32>, tensor<4x3xf32>)
-// CHECK: dl.add %[[WHOLE]], %arg2
-func.func @broadcast(%x: tensor<4x1xf32>, %y: tensor<4x3xf32>, %z: tensor<4x1xf32>) -> (tensor<4x3xf32>, tensor<4x3xf32>) {
-  %0 = dl.broadcast %x : (tensor<4x1xf32>) -> tensor<4x3xf32>
-  %1 = dl.add %0, %y : (tensor<4x3xf32>, tensor<4x3xf32>) -> tensor<4x3xf32>
-  %2 = dl.add %0, %z : (tensor<4x3xf32>, tensor<4x1xf32>) -> tensor<4x3xf32>
-  return %1, %2 : tensor<4x3xf32>, tensor<4x3xf32>
-}

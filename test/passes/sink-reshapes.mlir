@@ -146,3 +146,16 @@ func.func @broadcast(%a: tensor<2x3x1xf32>) -> (tensor<6x4xf32>, tensor<2x12xf32
   %2 = dl.reshape %0 : (tensor<2x3x4xf32>) -> tensor<2x12xf32>
   return %1, %2 : tensor<6x4xf32>, tensor<2x12xf32>
 }
+
+// What another operand has anyway need not be broadcast to it.
+
+// CHECK-LABEL: func.func @broadcast_operand
+// CHECK: %[[WHOLE:.*]] = dl.broadcast %arg0
+// CHECK: dl.add %arg0, %arg1 : (tensor<4x1xf32>, tensor<4x3xf32>)
+// CHECK: dl.add %[[WHOLE]], %arg2
+func.func @broadcast_operand(%x: tensor<4x1xf32>, %y: tensor<4x3xf32>, %z: tensor<4x1xf32>) -> (tensor<4x3xf32>, tensor<4x3xf32>) {
+  %0 = dl.broadcast %x : (tensor<4x1xf32>) -> tensor<4x3xf32>
+  %1 = dl.add %0, %y : (tensor<4x3xf32>, tensor<4x3xf32>) -> tensor<4x3xf32>
+  %2 = dl.add %0, %z : (tensor<4x3xf32>, tensor<4x1xf32>) -> tensor<4x3xf32>
+  return %1, %2 : tensor<4x3xf32>, tensor<4x3xf32>
+}

@@ -182,3 +182,15 @@ func.func @not_by_group(%x: tensor<1x5x7x8xf32>, %y: tensor<70xf32>) -> (tensor<
   %3 = dl.add %1, %y : (tensor<1x4x70xf32>, tensor<70xf32>) -> tensor<1x4x70xf32>
   return %3, %2 : tensor<1x4x70xf32>, tensor<1x4xf32>
 }
+
+// What is broadcast by the op itself does not count.
+// CHECK-LABEL: func.func @broadcast_operand
+// CHECK: %[[SCALE:.*]] = dl.transpose %arg1
+// CHECK: %[[MOVED:.*]] = dl.mul %arg0, %[[SCALE]] : (tensor<2x8x8x4xf32>, tensor<1x1x1x4xf32>)
+// CHECK: dl.transpose %[[MOVED]] {permutation = array<i64: 0, 3, 1, 2>}
+func.func @broadcast_operand(%x: tensor<2x8x8x4xf32>, %scale: tensor<1x4x1x1xf32>) -> tensor<2x4x8x8xf32> {
+  %0 = dl.transpose %x {permutation = array<i64: 0, 3, 1, 2>} : (tensor<2x8x8x4xf32>) -> tensor<2x4x8x8xf32>
+  %1 = dl.broadcast %scale : (tensor<1x4x1x1xf32>) -> tensor<2x4x8x8xf32>
+  %2 = dl.mul %0, %1 : (tensor<2x4x8x8xf32>, tensor<2x4x8x8xf32>) -> tensor<2x4x8x8xf32>
+  return %2 : tensor<2x4x8x8xf32>
+}
