@@ -138,7 +138,7 @@ public:
 
   /// So many that only the running model knows: sums over all of their symbols
   /// take a time that grows with the cube of their number.
-  static constexpr int64_t kMaxBound = 256;
+  static constexpr int64_t kMaxBound = 64;
 
   /// The elements of an integer tensor, of a static number of elements, that
   /// are known only when the model runs, as symbols that are then bound. An
