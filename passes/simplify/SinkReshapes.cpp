@@ -102,6 +102,21 @@ struct SinkThroughElementwise : RewritePattern {
     return groups;
   }
 
+  /// As `getSplitDims`, but dimensions of size 1 may also be dropped, at least
+  /// one other being split; these have none of `to`.
+  static std::optional<SmallVector<SmallVector<int64_t, 2>>>
+  getSplitGroups(RankedTensorType from, RankedTensorType to) {
+    RankedTensorType real = dropUnitDims(from);
+    auto split = getSplitDims(real, to);
+    if (!split || real.getRank() == dropUnitDims(to).getRank())
+      return std::nullopt;
+    SmallVector<SmallVector<int64_t, 2>> groups;
+    size_t next = 0;
+    for (AffineExpr dim : getDims(from))
+      groups.push_back(dim == 1 ? SmallVector<int64_t, 2>() : (*split)[next++]);
+    return groups;
+  }
+
   /// The dimensions that `operand` has when the dimensions of `to` are put back
   /// together as in `from`; nothing where it is broadcast along a part of one.
   static std::optional<SmallVector<AffineExpr>>
@@ -183,6 +198,8 @@ struct SinkThroughElementwise : RewritePattern {
     if (getDims(resultType) != getDims(to) || from.getRank() == 0 || from == to)
       return rewriter.notifyMatchFailure(op, "the reshaped value is broadcast");
     auto groups = getSplitDims(from, to);
+    if (!groups)
+      groups = getSplitGroups(from, to);
     if (!groups && isFreeAround(op, from))
       groups = getKeptGroups(from, to);
     if (!groups)
@@ -237,6 +254,44 @@ struct RaiseAboveBroadcast : OpRewritePattern<ReshapeOp> {
         rewriter, op.getLoc(), broadcast.getOperand(),
         getTensorType(*dims, type.getElementType()));
     rewriter.replaceOpWithNewOp<BroadcastOp>(op, joined, x);
+    return success();
+  }
+};
+
+/// reshape(f(x, c)) -> f(reshape(x), c) for elementwise f of arguments of the
+/// function and numbers, such as an optimizer's slots that decay: reshapes of
+/// arguments cost nothing, and f can be where its result is used.
+struct RaiseAboveArguments : OpRewritePattern<ReshapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ReshapeOp op,
+                                PatternRewriter &rewriter) const override {
+    Operation *producer = op.getOperand().getDefiningOp();
+    if (!producer || getKind(producer) != FusionKind::Elementwise ||
+        !producer->hasOneUse() || producer->getNumResults() != 1 ||
+        llvm::all_of(producer->getOperands(), [](Value operand) {
+          return typeOf(operand).getRank() == 0;
+        }))
+      return rewriter.notifyMatchFailure(op, "no elementwise op of its own");
+    RankedTensorType type = typeOf(op.getOperand());
+    RankedTensorType to = typeOf(op.getResult());
+    for (Value operand : producer->getOperands())
+      if (typeOf(operand).getRank() != 0 &&
+          (!isa<BlockArgument>(operand) ||
+           getDims(typeOf(operand)) != getDims(type)))
+        return rewriter.notifyMatchFailure(op, "an operand is computed");
+    OperationState state(producer->getLoc(), producer->getName());
+    for (Value operand : producer->getOperands())
+      state.addOperands(
+          typeOf(operand).getRank() == 0
+              ? operand
+              : ReshapeOp::create(
+                    rewriter, op.getLoc(),
+                    withElementType(to, getElementTypeOrSelf(operand)), operand)
+                    .getResult());
+    state.addTypes(to);
+    state.addAttributes(producer->getAttrs());
+    rewriter.replaceOp(op, rewriter.create(state));
     return success();
   }
 };
@@ -382,9 +437,10 @@ class SinkReshapes : public ::dl::impl::SinkReshapesBase<SinkReshapes> {
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<RaiseAboveBroadcast, SinkThroughElementwise, SinkThroughReduce,
-                 SinkThroughSoftmax, FlattenRows, MergeStackedConcats,
-                 TransposeToReshape>(&getContext());
+    patterns.add<RaiseAboveArguments, RaiseAboveBroadcast,
+                 SinkThroughElementwise, SinkThroughReduce, SinkThroughSoftmax,
+                 FlattenRows, MergeStackedConcats, TransposeToReshape>(
+        &getContext());
     populateBroadcastOperandPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

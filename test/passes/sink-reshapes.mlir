@@ -159,3 +159,23 @@ func.func @broadcast_operand(%x: tensor<4x1xf32>, %y: tensor<4x3xf32>, %z: tenso
   %2 = dl.add %0, %z : (tensor<4x3xf32>, tensor<4x1xf32>) -> tensor<4x3xf32>
   return %1, %2 : tensor<4x3xf32>, tensor<4x3xf32>
 }
+
+// A filter's gradient is updated in the order that it is computed in: the reshape
+// that splits a dimension and drops one of size 1 moves behind the update, and that of
+// a slot to the argument.
+// CHECK-LABEL: func.func @update
+// CHECK: %[[G:.*]] = dl.conv_filter_gradient
+// CHECK: %[[SLOT:.*]] = dl.reshape %arg2 : (tensor<3x3x3x8xf32>) -> tensor<3x9x1x8xf32>
+// CHECK: %[[DECAYED:.*]] = dl.mul %[[SLOT]], %
+// CHECK: %[[SUM:.*]] = dl.add %[[DECAYED]], %[[G]]
+// CHECK: %[[W:.*]] = dl.reshape %arg3
+// CHECK: dl.sub %[[W]], %[[SUM]]
+func.func @update(%x: tensor<2x9x27x1xf32>, %g: tensor<2x7x7x8xf32>, %m: tensor<3x3x3x8xf32>, %w: tensor<3x3x3x8xf32>) -> (tensor<3x3x3x8xf32>, tensor<3x3x3x8xf32>) {
+  %c = dl.constant dense<0.5> : tensor<f32>
+  %0 = dl.conv_filter_gradient %x, %g {channels_last = true, strides = array<i64: 1, 3>, pads_low = array<i64: 0, 0>, dilations = array<i64: 1, 1>} : (tensor<2x9x27x1xf32>, tensor<2x7x7x8xf32>) -> tensor<3x9x1x8xf32>
+  %1 = dl.reshape %0 : (tensor<3x9x1x8xf32>) -> tensor<3x3x3x8xf32>
+  %2 = dl.mul %m, %c : (tensor<3x3x3x8xf32>, tensor<f32>) -> tensor<3x3x3x8xf32>
+  %3 = dl.add %2, %1 : (tensor<3x3x3x8xf32>, tensor<3x3x3x8xf32>) -> tensor<3x3x3x8xf32>
+  %4 = dl.sub %w, %3 : (tensor<3x3x3x8xf32>, tensor<3x3x3x8xf32>) -> tensor<3x3x3x8xf32>
+  return %3, %4 : tensor<3x3x3x8xf32>, tensor<3x3x3x8xf32>
+}
