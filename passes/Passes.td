@@ -47,7 +47,8 @@ def BuildTraining : Pass<"dl-build-training", "::mlir::ModuleOp"> {
     differentiable path to it; parameters that are on none become constants. The states
     get what the optimizer keeps, the number of updates and the learning rate.
 
-    A label that is no class ends a run.
+    A label that is no class ends a run. With `average`, the other entries have each
+    parameter's exponential average, a slot, in the parameter's place.
 
     Example, with `loss=mse optimizer=sgd rate=0.1`:
     ```mlir
@@ -96,6 +97,15 @@ def BuildTraining : Pass<"dl-build-training", "::mlir::ModuleOp"> {
            "decay of all parameters">,
     Option<"trainOnly", "train-only", "std::string", /*default=*/"\"\"",
            "regular expression of the names of parameters to train">,
+    Option<"noDecay", "no-decay", "std::string", /*default=*/"\"\"",
+           "regular expression of the names of parameters that do not decay">,
+    Option<"clipNorm", "clip-norm", "double", /*default=*/"0",
+           "largest norm of all gradients together; 0 for any">,
+    Option<"clipValue", "clip-value", "double", /*default=*/"0",
+           "largest size of a gradient's element; 0 for any">,
+    Option<"average", "average", "double", /*default=*/"0",
+           "decay of parameters' averages, which the other entries use; 0 for "
+           "none">,
   ];
 }
 

@@ -84,6 +84,10 @@ static BuildTrainingOptions getPassOptions(const TrainingOptions &from) {
   options.epsilon = from.epsilon;
   options.weightDecay = from.weightDecay;
   options.trainOnly = from.trainOnly;
+  options.noDecay = from.noDecay;
+  options.clipNorm = from.clipNorm;
+  options.clipValue = from.clipValue;
+  options.average = from.average;
   return options;
 }
 

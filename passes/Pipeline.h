@@ -46,9 +46,10 @@ constexpr int64_t kSmallProduct = 1 << 16;
 
 /// How a training module is made of a model: the options of dl-build-training.
 struct TrainingOptions {
-  std::string loss = "cross_entropy", optimizer = "sgd", trainOnly;
+  std::string loss = "cross_entropy", optimizer = "sgd", trainOnly, noDecay;
   double smoothing = 0, rate = 1e-3, momentum = 0, beta1 = 0.9, beta2 = 0.999,
-         alpha = 0.99, epsilon = 1e-8, weightDecay = 0;
+         alpha = 0.99, epsilon = 1e-8, weightDecay = 0, clipNorm = 0,
+         clipValue = 0, average = 0;
   bool nesterov = false;
 };
 

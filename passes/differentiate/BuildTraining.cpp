@@ -23,8 +23,8 @@ namespace {
 struct Plan {
   ::dl::Loss loss = ::dl::Loss::CrossEntropy;
   OptimizerOptions optimizer;
-  double rate = 0, smoothing = 0;
-  std::string trainOnly;
+  double rate = 0, smoothing = 0, clipNorm = 0, clipValue = 0, average = 0;
+  std::string trainOnly, noDecay;
 };
 
 class TrainingBuilder {
@@ -45,6 +45,7 @@ public:
     if (failed(chooseParameters(step, predict)))
       return failure();
     addUpdates(step);
+    readAverages(predict);
     func::FuncOp copy = inference.clone();
     module.push_back(copy);
     StateFunction evaluate(copy);
@@ -217,11 +218,26 @@ private:
     return needed;
   }
 
+  /// Lets a function read averages in place of parameters.
+  void readAverages(StateFunction &function) {
+    SmallVector<int64_t> numbers =
+        llvm::to_vector(llvm::seq<int64_t>(0, states.size()));
+    for (auto [parameter, average] : averages)
+      numbers[parameter] = average;
+    if (!averages.empty())
+      function.renumber(numbers, {});
+  }
+
   /// Adds a state with a name that no other has.
   int64_t addState(const std::string &name, StringRef role, int64_t parameter,
                    Attribute element, RankedTensorType type) {
-    State state{name, role.str(), parameter,
-                DenseElementsAttr::get(type, element)};
+    return addState(name, role, parameter,
+                    DenseElementsAttr::get(type, element));
+  }
+
+  int64_t addState(const std::string &name, StringRef role, int64_t parameter,
+                   ElementsAttr initial) {
+    State state{name, role.str(), parameter, initial};
     while (llvm::any_of(
         states, [&](const State &other) { return other.name == state.name; }))
       state.name += "_";
@@ -234,6 +250,31 @@ private:
     auto *found = llvm::find_if(
         states, [](const State &state) { return state.role == "counter"; });
     return found == states.end() ? -1 : found - states.begin();
+  }
+
+  /// Limits the gradients: each element, then the norm of all together, as
+  /// PyTorch's clip_grad_value_ and clip_grad_norm_ do.
+  SmallVector<Value> clip(const Calculus &math, ValueRange gradients) {
+    Type f32 = math.builder.getF32Type();
+    SmallVector<Value> clipped;
+    for (Value gradient : gradients) {
+      Value g = math.cast(gradient, f32);
+      if (plan.clipValue > 0)
+        g = math.max(math.min(g, math.number(plan.clipValue, g)),
+                     math.number(-plan.clipValue, g));
+      clipped.push_back(g);
+    }
+    if (plan.clipNorm == 0)
+      return clipped;
+    Value squares = math.number(0, f32);
+    for (Value g : clipped)
+      squares = math.add(squares, math.sumAll(math.square(g)));
+    Value norm = math.add(math.sqrt(squares), 1e-6);
+    Value scale = math.min(math.div(math.number(plan.clipNorm, norm), norm),
+                           math.number(1, norm));
+    for (Value &g : clipped)
+      g = math.mul(g, scale);
+    return clipped;
   }
 
   /// Adds the gradients and the updates of all parameters to a step.
@@ -252,10 +293,12 @@ private:
         variables.push_back(step.getArgument(i));
       }
     SmallVector<Type> types(ValueRange(variables).getTypes());
-    ValueRange gradients =
-        GradientOp::create(builder, loc, types, step.end()->getOperand(0),
-                           variables)
-            .getResults();
+    SmallVector<Value> gradients(GradientOp::create(builder, loc, types,
+                                                    step.end()->getOperand(0),
+                                                    variables)
+                                     .getResults());
+    if (plan.clipValue > 0 || plan.clipNorm > 0)
+      gradients = clip(math, gradients);
     SmallVector<int64_t> numbers = step.results;
     SmallVector<Value> updates(
         step.end()->getOperands().take_back(numbers.size()));
@@ -274,6 +317,9 @@ private:
     Value number = math.add(step.addArgument(counter, scalar(i64), loc), 1);
     Value rate = step.addArgument(setting, scalar(f32), loc);
     UpdateFactors factors = buildFactors(math, plan.optimizer, rate, number);
+    OptimizerOptions withoutDecay = plan.optimizer;
+    withoutDecay.weightDecay = 0;
+    llvm::Regex noDecay(plan.noDecay);
     update(counter, number);
     for (auto [i, parameter] : llvm::enumerate(parameters)) {
       auto type = Calculus::type(variables[i]);
@@ -290,9 +336,19 @@ private:
       Calculus at(
           builder,
           NameLoc::get(builder.getStringAttr(states[parameter].name), loc));
-      Updated updated = buildUpdate(at, plan.optimizer, factors, variables[i],
-                                    gradients[i], slots);
+      bool decays =
+          plan.noDecay.empty() || !noDecay.match(states[parameter].name);
+      Updated updated = buildUpdate(at, decays ? plan.optimizer : withoutDecay,
+                                    factors, variables[i], gradients[i], slots);
       update(parameter, updated.parameter);
+      if (plan.average > 0) {
+        int64_t average = addState(states[parameter].name + ".average", "slot",
+                                   parameter, states[parameter].initial);
+        averages.push_back({static_cast<int64_t>(parameter), average});
+        Value old = step.addArgument(average, type, loc);
+        update(average, at.add(at.mul(old, plan.average),
+                               at.mul(updated.parameter, 1 - plan.average)));
+      }
       for (auto [slot, value] : llvm::zip(slotNumbers, updated.slots))
         update(slot, value);
     }
@@ -302,6 +358,7 @@ private:
   ModuleOp module;
   const Plan &plan;
   SmallVector<State> states;
+  SmallVector<std::pair<int64_t, int64_t>> averages; ///< parameter, average
 };
 
 class BuildTraining : public ::dl::impl::BuildTrainingBase<BuildTraining> {
@@ -322,11 +379,16 @@ class BuildTraining : public ::dl::impl::BuildTrainingBase<BuildTraining> {
     plan.rate = rate;
     plan.smoothing = smoothing;
     plan.trainOnly = trainOnly;
-    std::string reason;
-    if (!plan.trainOnly.empty() &&
-        !llvm::Regex(plan.trainOnly).isValid(reason)) {
+    plan.noDecay = noDecay;
+    plan.clipNorm = clipNorm;
+    plan.clipValue = clipValue;
+    plan.average = average;
+    for (const std::string &pattern : {plan.trainOnly, plan.noDecay}) {
+      std::string reason;
+      if (pattern.empty() || llvm::Regex(pattern).isValid(reason))
+        continue;
       getOperation().emitError("'")
-          << plan.trainOnly << "' is no regular expression: " << reason;
+          << pattern << "' is no regular expression: " << reason;
       return signalPassFailure();
     }
     if (failed(TrainingBuilder(getOperation(), plan).run()))

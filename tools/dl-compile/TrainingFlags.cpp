@@ -62,10 +62,13 @@ static Error takeNames(const TrainingFlags &flags, TrainingOptions &options) {
   if (!parseOptimizer(options.optimizer))
     return fail("--optimizer: unknown optimizer '" + options.optimizer +
                 "'; known: sgd, adam, adamw, adagrad, rmsprop, lamb, lion");
-  std::string reason;
-  if (!options.trainOnly.empty() && !Regex(options.trainOnly).isValid(reason))
-    return fail("--train-only: '" + options.trainOnly +
-                "' is no regular expression: " + reason);
+  options.noDecay = flags.noDecay;
+  for (const cl::opt<std::string> *flag : {&flags.trainOnly, &flags.noDecay}) {
+    std::string reason;
+    if (!flag->empty() && !Regex(*flag).isValid(reason))
+      return fail("--" + flag->ArgStr + ": '" + *flag +
+                  "' is no regular expression: " + reason);
+  }
   return Error::success();
 }
 
@@ -82,7 +85,11 @@ Expected<std::optional<TrainingOptions>> TrainingFlags::read() const {
           static_cast<const cl::Option *>(&alpha),
           static_cast<const cl::Option *>(&epsilon),
           static_cast<const cl::Option *>(&weightDecay),
-          static_cast<const cl::Option *>(&trainOnly)})
+          static_cast<const cl::Option *>(&trainOnly),
+          static_cast<const cl::Option *>(&noDecay),
+          static_cast<const cl::Option *>(&clipNorm),
+          static_cast<const cl::Option *>(&clipValue),
+          static_cast<const cl::Option *>(&average)})
       if (flag->getNumOccurrences())
         return fail("--" + flag->ArgStr + ": expected --train, too");
     return std::nullopt;
@@ -103,7 +110,10 @@ Expected<std::optional<TrainingOptions>> TrainingFlags::read() const {
         Number{&momentum, 1, &options.momentum},
         Number{&alpha, 1, &options.alpha},
         Number{&epsilon, HUGE_VAL, &options.epsilon},
-        Number{&weightDecay, HUGE_VAL, &options.weightDecay}})
+        Number{&weightDecay, HUGE_VAL, &options.weightDecay},
+        Number{&clipNorm, HUGE_VAL, &options.clipNorm},
+        Number{&clipValue, HUGE_VAL, &options.clipValue},
+        Number{&average, 1, &options.average}})
     if (Error error = take(*flag, 0, high, *value))
       return error;
   if (options.nesterov && options.momentum == 0)

@@ -71,6 +71,26 @@ struct TrainingFlags {
                      "regular expression; the others stay as they are"),
       llvm::cl::value_desc("REGEX"), llvm::cl::cat(category)};
 
+  llvm::cl::opt<std::string> noDecay{
+      "no-decay",
+      llvm::cl::desc("Parameters whose names have a match of this regular "
+                     "expression do not decay, for example 'bias|norm'"),
+      llvm::cl::value_desc("REGEX"), llvm::cl::cat(category)};
+  llvm::cl::opt<double> clipNorm{
+      "clip-norm",
+      llvm::cl::desc("Scale all gradients down to this norm of them together "
+                     "where they exceed it"),
+      llvm::cl::value_desc("X"), llvm::cl::cat(category)};
+  llvm::cl::opt<double> clipValue{
+      "clip-value",
+      llvm::cl::desc("Limit each element of the gradients to this size"),
+      llvm::cl::value_desc("X"), llvm::cl::cat(category)};
+  llvm::cl::opt<double> average{
+      "ema",
+      llvm::cl::desc("Keep an exponential average of each parameter, with this "
+                     "decay, for example 0.999; predict and evaluate use it"),
+      llvm::cl::value_desc("X"), llvm::cl::cat(category)};
+
   /// What the flags say; nothing without --train. An error reads
   /// "--NAME: WHAT".
   llvm::Expected<std::optional<TrainingOptions>> read() const;
