@@ -5,6 +5,7 @@
 #include "passes/Constants.h"
 #include "passes/Passes.h"
 #include "passes/Pipeline.h"
+#include "passes/WholeParts.h"
 
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/DenseSet.h"
@@ -85,6 +86,8 @@ class VerifyPhase : public ::dl::impl::VerifyPhaseBase<VerifyPhase> {
   static bool isScheduled(Operation *op) {
     if (isa<TransposeOp, CastOp, RoundBalancedOp>(op))
       return isStoredConstant(op->getResult(0));
+    if (auto concat = dyn_cast<ConcatOp>(op))
+      return hasWholeParts(concat);
     return isRuntimeStep(op) ||
            isa<BindOp, ConstantOp, SizesOp, ReshapeOp, ScanOp, YieldOp,
                HostCallOp, func::ReturnOp, func::CallOp>(op);

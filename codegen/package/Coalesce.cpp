@@ -128,7 +128,8 @@ private:
         return;
     for (const Access &access : accesses.of(target.storage)) {
       int32_t index = accesses.getIndexIn(copy.region, access);
-      if (index < first || access.step == &step)
+      if (index < first || access.step == &step ||
+          access.view().isApartFrom(target))
         continue;
       if (index <= copy.index) {
         // The step that makes the value may read what it replaces.
@@ -236,6 +237,8 @@ private:
         view.strides.resize(target.strides.size(), kNoFormula);
       for (size_t i = 0; i < target.strides.size(); ++i)
         view.strides[i] = add(view.strides[i], target.strides[i]);
+      view.parts.insert(view.parts.end(), target.parts.begin(),
+                        target.parts.end());
       accesses.of(target.storage).push_back(access);
     }
     accesses.of(storage).clear();

@@ -45,6 +45,18 @@ struct View {
   FormulaId bytes = kNoFormula;
   /// The storage goes on behind these bytes, which alone are taken.
   bool isPart = false;
+  /// Divisions of the storage, by number, and the part of each that this lies
+  /// in.
+  std::vector<std::pair<int32_t, int32_t>> parts = {};
+
+  /// Whether the two lie in different parts of one division.
+  bool isApartFrom(const View &other) const {
+    for (auto [division, part] : parts)
+      for (auto [otherDivision, otherPart] : other.parts)
+        if (division == otherDivision && part != otherPart)
+          return true;
+    return false;
+  }
 
   /// Whether it begins where its storage begins.
   bool isAtStart() const { return offset == kNoFormula && strides.empty(); }

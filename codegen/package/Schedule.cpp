@@ -6,6 +6,7 @@
 #include "codegen/package/Signature.h"
 #include "codegen/package/Types.h"
 #include "ir/dialect/Dims.h"
+#include "passes/WholeParts.h"
 #include "runtime/artifact/Validate.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -236,8 +237,9 @@ private:
                     mlir::dl::WinogradFilterOp, mlir::dl::TransposeOp,
                     mlir::dl::CastOp, mlir::dl::RoundBalancedOp>(
                   [](auto) { return success(); })
-              .Case<mlir::dl::BindOp, mlir::dl::ReshapeOp, mlir::dl::SliceOp,
-                    mlir::dl::ScanOp>([&](auto o) { return add(o, steps); })
+              .Case<mlir::dl::BindOp, mlir::dl::ConcatOp, mlir::dl::ReshapeOp,
+                    mlir::dl::SliceOp, mlir::dl::ScanOp>(
+                  [&](auto o) { return add(o, steps); })
               .Case<mlir::dl::DispatchOp, mlir::dl::HostCallOp>(
                   [&](auto o) { return add(o, steps); })
               .Default([](Operation *other) { return reportForeign(other); });
@@ -397,32 +399,38 @@ private:
 
   /// A slice is a view where its elements follow one another.
   LogicalResult add(mlir::dl::SliceOp op, std::vector<Step> &) {
-    RankedTensorType from = getType(op.getOperand()), to = getType(op);
     FailureOr<View> view = getView(op.getOperand());
     if (failed(view))
       return failure();
-    unsigned rank = from.getRank(), first = 0;
-    while (first < rank && mlir::dl::getDim(to, first) == 1)
-      ++first;
-    bool contiguous = getElementBits(from.getElementType()) >= 8;
-    for (unsigned d = first + 1; d < rank; ++d)
-      contiguous &= mlir::dl::provablyEqual(mlir::dl::getDim(from, d),
-                                            mlir::dl::getDim(to, d));
-    if (!contiguous || (first < rank && op.getStrides()[first] != 1))
+    AffineExpr before = getSliceOffset(op);
+    if (!before)
       return op->emitOpError("is no view: its elements do not follow one "
                              "another in memory");
-    AffineExpr offset = mlir::getAffineConstantExpr(0, op->getContext());
-    AffineExpr stride = mlir::getAffineConstantExpr(1, op->getContext());
-    for (unsigned d = rank; d-- > 0;) {
-      offset = offset + op.getOffsets().getResult(d) * stride;
-      stride = stride * mlir::dl::getDim(from, d);
+    RankedTensorType type = getType(op);
+    view->offset = program.formulas.addOffsets(
+        view->offset, types.getBytes(type.getElementType(), types.get(before)));
+    view->bytes = types.getBytes(type);
+    views[op.getResult()] = *view;
+    return success();
+  }
+
+  /// Parts that lie one after the other are copied to their places.
+  LogicalResult add(mlir::dl::ConcatOp op, std::vector<Step> &steps) {
+    if (!mlir::dl::hasWholeParts(op))
+      return reportForeign(op);
+    FailureOr<View> whole = addResult(op.getResult(), op);
+    if (failed(whole))
+      return failure();
+    View part = *whole;
+    for (auto [i, operand] : llvm::enumerate(op.getOperands())) {
+      FailureOr<View> from = getView(operand);
+      if (failed(from))
+        return failure();
+      part.bytes = types.getBytes(getType(operand));
+      part.parts = {{whole->storage, static_cast<int32_t>(i)}};
+      addCopy(*from, part, getType(operand), steps);
+      part.offset = program.formulas.addOffsets(part.offset, part.bytes);
     }
-    View slice = *view;
-    slice.offset = program.formulas.addOffsets(
-        slice.offset, types.getBytes(from.getElementType(),
-                                     types.get(mlir::dl::simplify(offset))));
-    slice.bytes = types.getBytes(to);
-    views[op.getResult()] = slice;
     return success();
   }
 

@@ -75,6 +75,27 @@ uint64_t dl::package::getByteSize(mlir::Type elementType, int64_t elements) {
       static_cast<uint64_t>(elements) * getElementBits(elementType), 8);
 }
 
+mlir::AffineExpr dl::package::getSliceOffset(mlir::dl::SliceOp op) {
+  auto from = mlir::cast<mlir::RankedTensorType>(op.getOperand().getType()),
+       to = mlir::cast<mlir::RankedTensorType>(op.getType());
+  unsigned rank = from.getRank(), first = 0;
+  while (first < rank && mlir::dl::getDim(to, first) == 1)
+    ++first;
+  bool contiguous = getElementBits(from.getElementType()) >= 8;
+  for (unsigned d = first + 1; d < rank; ++d)
+    contiguous &= mlir::dl::provablyEqual(mlir::dl::getDim(from, d),
+                                          mlir::dl::getDim(to, d));
+  if (!contiguous || (first < rank && op.getStrides()[first] != 1))
+    return {};
+  mlir::AffineExpr offset = mlir::getAffineConstantExpr(0, op->getContext());
+  mlir::AffineExpr stride = mlir::getAffineConstantExpr(1, op->getContext());
+  for (unsigned d = rank; d-- > 0;) {
+    offset = offset + op.getOffsets().getResult(d) * stride;
+    stride = stride * mlir::dl::getDim(from, d);
+  }
+  return mlir::dl::simplify(offset);
+}
+
 FormulaId dl::package::toFormula(mlir::AffineExpr expr, Formulas &formulas,
                                  llvm::ArrayRef<FormulaId> dims,
                                  llvm::ArrayRef<FormulaId> symbols) {

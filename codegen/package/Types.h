@@ -7,6 +7,7 @@
 #define DL_CODEGEN_PACKAGE_TYPES_H
 
 #include "codegen/package/Program.h"
+#include "ir/dialect/Dialect.h"
 #include "mlir/IR/AffineExpr.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/ArrayRef.h"
@@ -22,6 +23,10 @@ unsigned getElementBits(mlir::Type type);
 
 /// Bytes of `elements` elements.
 uint64_t getByteSize(mlir::Type elementType, int64_t elements);
+
+/// The number of elements before those of a slice, where they follow one
+/// another in memory; null where they do not.
+mlir::AffineExpr getSliceOffset(mlir::dl::SliceOp op);
 
 /// Puts expressions into a program's formulas. `dims` and `symbols` are the
 /// values of the expression's dimensions and symbols.

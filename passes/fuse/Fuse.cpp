@@ -6,6 +6,7 @@
 #include "ir/dialect/Dims.h"
 #include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
+#include "passes/WholeParts.h"
 #include "passes/fuse/Graph.h"
 #include "passes/fuse/Structure.h"
 
@@ -47,8 +48,12 @@ public:
           !isCheapMovement(op) && !isFloatRounding(op))
         addElementwise(op);
     for (Operation *op : graph.getOps())
-      if (graph.isFree(op) && isRoot(op))
-        addRoot(op);
+      if (graph.isFree(op) && isRoot(op)) {
+        if (isPlaced(op))
+          graph.placed.insert(op);
+        else
+          addRoot(op);
+      }
     buildRegions(graph);
   }
 
@@ -57,6 +62,32 @@ private:
     if (!isa<FusionInterface>(op) || op->getNumRegions())
       return false;
     return assembles(op) || getKind(op) == FusionKind::Opaque;
+  }
+
+  /// Whether an op concatenates what kernels of their own make, each for it, so
+  /// that these can write to where it lies.
+  bool isPlaced(Operation *op) {
+    auto concat = dyn_cast<ConcatOp>(op);
+    if (!concat || !hasWholeParts(concat) || isTraining)
+      return false;
+    llvm::SmallPtrSet<Operation *, 8> makers;
+    for (Value part : concat.getOperands()) {
+      Operation *maker = part.getDefiningOp();
+      auto leadsToOneEnd = [&](Operation *from) {
+        return llvm::none_of(from->getUsers(), [&](Operation *user) {
+          return user != op && (user->hasTrait<OpTrait::IsTerminator>() ||
+                                graph.placed.contains(user));
+        });
+      };
+      while (maker && isa<ReshapeOp>(maker) && leadsToOneEnd(maker))
+        maker = maker->getOperand(0).getDefiningOp();
+      Group *group = maker ? graph.getGroup(maker) : nullptr;
+      if (!group || !leadsToOneEnd(maker) || !makers.insert(maker).second ||
+          group->kind == GroupKind::Elementwise ||
+          group->kind == GroupKind::Movement)
+        return false;
+    }
+    return makers.size() > 1;
   }
 
   bool tryJoin(Group *group, Operation *op) {

@@ -85,6 +85,11 @@ private:
   DenseMap<Operation *, SmallVector<Operation *>> binders;
   DenseMap<Operation *, Group *> groupOf;
   std::vector<std::unique_ptr<Group>> groups;
+
+public:
+  /// Concatenations whose parts are made where they lie: they stay in the
+  /// schedule.
+  llvm::DenseSet<Operation *> placed;
 };
 
 /// Decides what is copied into the groups, puts every op that computes into

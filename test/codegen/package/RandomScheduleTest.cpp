@@ -116,7 +116,10 @@ private:
 
   void addOps(Scope &scope, std::string &body, int count, int depth) {
     for (int i = 0; i < count; ++i)
-      switch (random() % 8) {
+      switch (random() % 9) {
+      case 8:
+        addConcat(scope, body);
+        break;
       case 0:
         addView(scope, body);
         break;
@@ -144,6 +147,34 @@ private:
       to.shape = from.shape + ",1";
     body += to.name + " = dl.reshape " + from.name + " : (" + type(from.shape) +
             ") -> " + type(to.shape) + "\n";
+    scope.push_back(to);
+  }
+
+  /// Matrices of four columns, one below the other.
+  void addConcat(Scope &scope, std::string &body) {
+    Scope fitting;
+    for (const Item &item : scope)
+      if (llvm::StringRef(item.shape).split(',').second == "4")
+        fitting.push_back(item);
+    if (fitting.empty())
+      return;
+    std::string names, types, rows;
+    int64_t number = 0;
+    for (int i = 2 + random() % 2; i > 0; --i) {
+      const Item &item = pickOperand(fitting);
+      auto size = llvm::StringRef(item.shape).split(',').first;
+      int64_t known = 0;
+      if (!size.getAsInteger(10, known))
+        number += known;
+      else
+        number = std::numeric_limits<int32_t>::min();
+      names += (names.empty() ? "" : ", ") + item.name;
+      types += (types.empty() ? "" : ", ") + type(item.shape);
+      rows += (rows.empty() ? "(" : " + (") + size.str() + ")";
+    }
+    Item to{newName(), (number > 0 ? std::to_string(number) : rows) + ",4"};
+    body += to.name + " = dl.concat " + names + " {axis = 0 : i64} : (" +
+            types + ") -> " + type(to.shape) + "\n";
     scope.push_back(to);
   }
 
@@ -319,6 +350,11 @@ public:
         // A copy: an insertion moves the map's values.
         Bytes bytes = values[reshape.getOperand()];
         values[reshape] = std::move(bytes);
+      } else if (auto concat = dyn_cast<mlir::dl::ConcatOp>(op)) {
+        Bytes whole;
+        for (Value part : concat.getOperands())
+          whole.insert(whole.end(), values[part].begin(), values[part].end());
+        values[concat.getResult()] = std::move(whole);
       } else if (auto dispatch = dyn_cast<mlir::dl::DispatchOp>(op)) {
         Kernel kernel(dispatch.getKernel());
         for (Value input : dispatch.getInputs())

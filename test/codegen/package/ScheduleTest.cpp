@@ -61,6 +61,27 @@ func.func @main(%x: )" T R"() -> )" T R"( attributes {dl.symbols = ["B"]} {
   EXPECT_THAT(text, HasSubstr("arena: (s0*16 ceildiv 64)*64 bytes"));
 }
 
+TEST(Schedule, PartsAreMadeWhereTheyLieInTheWhole) {
+  // Two parts of the output, one of which a kernel reads there.
+  TextModule module(
+      KERNELS
+      R"(
+func.func @main(%x: )" T
+      R"() -> tensor<?x4xf32, #dl.dims<()[s0] -> (s0 * 2, 4)>> attributes {dl.symbols = ["B"]} {
+  %0 = dl.dispatch @unary(%x) sizes affine_map<() -> ()> : ()" T R"() -> )" T
+      R"(
+  %1 = dl.dispatch @unary(%0) sizes affine_map<() -> ()> : ()" T R"() -> )" T
+      R"(
+  %2 = dl.concat %0, %1 {axis = 0 : i64} : ()" T R"(, )" T
+      R"() -> tensor<?x4xf32, #dl.dims<()[s0] -> (s0 * 2, 4)>>
+  return %2 : tensor<?x4xf32, #dl.dims<()[s0] -> (s0 * 2, 4)>>
+})");
+  std::string steps = getSteps(module);
+  EXPECT_THAT(steps, Not(HasSubstr("copy")));
+  EXPECT_THAT(steps, HasSubstr("dispatch 0("));
+  EXPECT_THAT(module.print(), HasSubstr("output 0, s0*32 bytes"));
+}
+
 TEST(Schedule, KernelsWorkInPlaceWhereTheyMay) {
   TextModule module(KERNELS R"(
 func.func @main(%x: )" T R"() -> ()" T ", " T R"() {
@@ -466,6 +487,16 @@ func.func @main(%x: tensor<4x4xf32>) -> tensor<4x4xf32> {
   return %0 : tensor<4x4xf32>
 })"),
             "'dl.transpose' op is no part of a schedule: expected the module "
+            "after lowering\n");
+}
+
+TEST(ScheduleErrors, ConcatenationsOfRows) {
+  EXPECT_EQ(getError(R"(
+func.func @main(%x: tensor<4x4xf32>) -> tensor<4x8xf32> {
+  %0 = dl.concat %x, %x {axis = 1 : i64} : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x8xf32>
+  return %0 : tensor<4x8xf32>
+})"),
+            "'dl.concat' op is no part of a schedule: expected the module "
             "after lowering\n");
 }
 
