@@ -226,17 +226,24 @@ KernelWork mlir::dl::cpu::countWork(func::FuncOp kernel) {
 
 /// The value of `dl.products`; empty where there are none.
 static StringRef findProducts(func::FuncOp generated) {
-  bool hasF32 = false, hasPairs = false, hasTiles = false;
+  bool hasF32 = false, hasPairs = false, hasTiles = false, hasQuads = false,
+       hasByteTiles = false;
   generated.walk([&](Operation *op) {
     hasF32 |= isa<vector::FMAOp>(op);
     hasPairs |= isa<x86vector::DotBF16Op>(op);
-    if (auto call = dyn_cast<LLVM::CallIntrinsicOp>(op))
-      hasTiles |= call.getIntrin() == "llvm.x86.tdpbf16ps";
+    if (auto call = dyn_cast<LLVM::CallIntrinsicOp>(op)) {
+      StringRef name = call.getIntrin();
+      hasTiles |= name == "llvm.x86.tdpbf16ps";
+      hasByteTiles |= name.starts_with("llvm.x86.tdpb") && name.ends_with("d");
+      hasQuads |= name.starts_with("llvm.x86.avx512.vpdpbusd");
+    }
   });
-  return hasTiles   ? "bf16-tiles"
-         : hasPairs ? "bf16-pairs"
-         : hasF32   ? "f32"
-                    : "";
+  return hasTiles       ? "bf16-tiles"
+         : hasByteTiles ? "i8-tiles"
+         : hasQuads     ? "i8-quads"
+         : hasPairs     ? "bf16-pairs"
+         : hasF32       ? "f32"
+                        : "";
 }
 
 void mlir::dl::cpu::setWork(const KernelWork &work, unsigned numSizes,

@@ -51,6 +51,8 @@ std::string rooflineTable(const std::vector<MeasuredWork> &kernels,
   addPeak(Products::Float32, machine.flops);
   addPeak(Products::Pairs, machine.pairFlops);
   addPeak(Products::Tiles, machine.tileFlops);
+  addPeak(Products::Quads, machine.quadOps);
+  addPeak(Products::ByteTiles, machine.byteTileOps);
   snprintf(line, sizeof(line), "%.1f GB/s on %d %s, measured in this run\n",
            machine.bandwidth * 1e-9, machine.threads,
            machine.threads == 1 ? "thread" : "threads");

@@ -119,6 +119,7 @@ Example measureExample(const runtime::Module &module, const WorkInfo &info,
   if (options.peakFlops > 0) {
     example.machine.flops = options.peakFlops;
     example.machine.pairFlops = example.machine.tileFlops = 0;
+    example.machine.quadOps = example.machine.byteTileOps = 0;
   }
   if (options.bf16PeakFlops > 0)
     example.machine.pairFlops = example.machine.tileFlops =

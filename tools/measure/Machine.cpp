@@ -217,45 +217,64 @@ void readAll(const float *data, size_t count) {
 
 } // namespace
 
-const char *getName(Products products) {
-  return products == Products::Tiles   ? "bf16-tiles"
-         : products == Products::Pairs ? "bf16-pairs"
-                                       : "f32";
+namespace {
+/// What there is of each kind of products.
+struct Kind {
+  Products products;
+  const char *name;
+  bool (*exists)();
+  double (*multiply)(int64_t steps);
+  double MachineLimits::*peak;
+};
+} // namespace
+
+static const Kind kKinds[] = {
+    {Products::Float32, "f32", [] { return true; }, multiplyAdd,
+     &MachineLimits::flops},
+    {Products::Pairs, "bf16-pairs", hasPairProducts, multiplyPairs,
+     &MachineLimits::pairFlops},
+    {Products::Tiles, "bf16-tiles", hasTileProducts, multiplyTiles,
+     &MachineLimits::tileFlops},
+    {Products::Quads, "i8-quads", hasQuadProducts, multiplyQuads,
+     &MachineLimits::quadOps},
+    {Products::ByteTiles, "i8-tiles", hasByteTileProducts, multiplyByteTiles,
+     &MachineLimits::byteTileOps},
+};
+
+static const Kind &getKind(Products products) {
+  return kKinds[static_cast<int>(products)];
 }
 
+const char *getName(Products products) { return getKind(products).name; }
+
 Products parseProducts(const std::string &name) {
-  for (Products products : {Products::Tiles, Products::Pairs})
-    if (name == getName(products))
-      return products;
+  for (const Kind &kind : kKinds)
+    if (name == kind.name)
+      return kind.products;
   return Products::Float32;
 }
 
 double MachineLimits::peak(Products products) const {
-  double own = products == Products::Tiles   ? tileFlops
-               : products == Products::Pairs ? pairFlops
-                                             : flops;
+  double own = this->*getKind(products).peak;
   return own > 0 ? own : flops;
 }
 
 void MachineLimits::raise(const MachineLimits &other) {
-  flops = std::max(flops, other.flops);
-  pairFlops = std::max(pairFlops, other.pairFlops);
-  tileFlops = std::max(tileFlops, other.tileFlops);
+  for (const Kind &kind : kKinds)
+    this->*kind.peak = std::max(this->*kind.peak, other.*kind.peak);
   bandwidth = std::max(bandwidth, other.bandwidth);
 }
 
 double measurePeakFlops(int threads, double seconds, Products products) {
-  if ((products == Products::Pairs && !hasPairProducts()) ||
-      (products == Products::Tiles && !hasTileProducts()))
+  const Kind &kind = getKind(products);
+  if (!kind.exists())
     return 0;
-  auto multiply = products == Products::Tiles   ? multiplyTiles
-                  : products == Products::Pairs ? multiplyPairs
-                                                : multiplyAdd;
   // About a millisecond, so that some rounds run undisturbed.
   constexpr int64_t steps = 1 << 18;
   std::vector<double> flops(threads);
   Rounds::Times times = Rounds::fastest(
-      threads, seconds, [](int) {}, [&](int i) { flops[i] = multiply(steps); });
+      threads, seconds, [](int) {},
+      [&](int i) { flops[i] = kind.multiply(steps); });
   // A thread that is put aside for a while says nothing about the others.
   double sum = 0;
   for (int i = 0; i < threads; ++i)
@@ -295,10 +314,9 @@ MachineLimits measureMachine(int threads, double seconds,
     return measurePeakFlops(limits.threads, seconds / 3, each);
   };
   limits.flops = measure(Products::Float32);
-  if (products.count(Products::Pairs))
-    limits.pairFlops = measure(Products::Pairs);
-  if (products.count(Products::Tiles))
-    limits.tileFlops = measure(Products::Tiles);
+  for (const Kind &kind : kKinds)
+    if (products.count(kind.products) && kind.products != Products::Float32)
+      limits.*kind.peak = measure(kind.products);
   limits.bandwidth = measureBandwidth(limits.threads, seconds * 2 / 3);
   return limits;
 }

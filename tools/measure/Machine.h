@@ -13,11 +13,12 @@ namespace dl::tools {
 
 /// The instructions that a kernel multiplies and adds with: on vectors of
 /// float32, on pairs of bf16 in vectors (AVX512-BF16), on bf16 in tile
-/// registers (AMX). What a processor can do at most depends on it.
-enum class Products { Float32, Pairs, Tiles };
+/// registers (AMX), on four bytes in each lane of a vector (VNNI), on bytes in
+/// tile registers. What a processor can do at most depends on it.
+enum class Products { Float32, Pairs, Tiles, Quads, ByteTiles };
 
 /// By the name in a module's debug information: "f32", "bf16-pairs",
-/// "bf16-tiles"; Float32 for any other.
+/// "bf16-tiles", "i8-quads", "i8-tiles"; Float32 for any other.
 Products parseProducts(const std::string &name);
 const char *getName(Products products);
 
@@ -26,6 +27,7 @@ const char *getName(Products products);
 struct MachineLimits {
   double flops = 0; // float32 operations a second, multiply-adds counting two
   double pairFlops = 0, tileFlops = 0; // the same in bf16; 0 if not measured
+  double quadOps = 0, byteTileOps = 0; // and of bytes
   double bandwidth = 0;                // bytes a second that stream from memory
   int threads = 1;                     // that reach these together
 

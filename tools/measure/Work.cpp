@@ -192,6 +192,10 @@ nlohmann::ordered_json describeMachine(const MachineLimits &machine) {
     result["bf16_pairs_peak_gflops"] = machine.pairFlops * 1e-9;
   if (machine.tileFlops > 0)
     result["bf16_tiles_peak_gflops"] = machine.tileFlops * 1e-9;
+  if (machine.quadOps > 0)
+    result["i8_quads_peak_gops"] = machine.quadOps * 1e-9;
+  if (machine.byteTileOps > 0)
+    result["i8_tiles_peak_gops"] = machine.byteTileOps * 1e-9;
   result["bandwidth_gbytes_per_s"] = machine.bandwidth * 1e-9;
   result["threads"] = machine.threads;
   return result;

@@ -150,27 +150,21 @@ private:
     scope.push_back(to);
   }
 
-  /// Matrices of four columns, one below the other.
   void addConcat(Scope &scope, std::string &body) {
     Scope fitting;
     for (const Item &item : scope)
       if (llvm::StringRef(item.shape).split(',').second == "4")
         fitting.push_back(item);
-    if (fitting.empty())
-      return;
     std::string names, types, rows;
-    int64_t number = 0;
+    int64_t number = 0, known = 0;
     for (int i = 2 + random() % 2; i > 0; --i) {
       const Item &item = pickOperand(fitting);
-      auto size = llvm::StringRef(item.shape).split(',').first;
-      int64_t known = 0;
-      if (!size.getAsInteger(10, known))
-        number += known;
-      else
-        number = std::numeric_limits<int32_t>::min();
+      std::string size = llvm::StringRef(item.shape).split(',').first.str();
+      bool isSymbol = llvm::StringRef(size).getAsInteger(10, known);
+      number += isSymbol ? INT32_MIN : known;
       names += (names.empty() ? "" : ", ") + item.name;
       types += (types.empty() ? "" : ", ") + type(item.shape);
-      rows += (rows.empty() ? "(" : " + (") + size.str() + ")";
+      rows += (rows.empty() ? "(" : " + (") + size + ")";
     }
     Item to{newName(), (number > 0 ? std::to_string(number) : rows) + ",4"};
     body += to.name + " = dl.concat " + names + " {axis = 0 : i64} : (" +
@@ -353,7 +347,7 @@ public:
       } else if (auto concat = dyn_cast<mlir::dl::ConcatOp>(op)) {
         Bytes whole;
         for (Value part : concat.getOperands())
-          whole.insert(whole.end(), values[part].begin(), values[part].end());
+          llvm::append_range(whole, values[part]);
         values[concat.getResult()] = std::move(whole);
       } else if (auto dispatch = dyn_cast<mlir::dl::DispatchOp>(op)) {
         Kernel kernel(dispatch.getKernel());
