@@ -254,6 +254,31 @@ def SkipZeroRows : Pass<"dl-skip-zero-rows", "::mlir::func::FuncOp"> {
   ];
 }
 
+def CompressWeights : Pass<"dl-compress-weights"> {
+  let summary = "leave zeros of weights out of matrix products";
+  let description = [{
+    Weights that were pruned have their zeros in the model's file. Where a matrix
+    product of f32 has so many of them that leaving them out is faster by the cost
+    model below, it becomes a `dl.sparse_matmul`. Panels have the width, 1 to 64
+    columns, that costs least: wide ones for blocks of zeros, single columns where zeros
+    lie anywhere.
+
+    A kept row of a panel of 16 columns or more costs what a dense product costs for
+    it; that of a narrower one more, because its position is read for fewer
+    products, and it needs several rows of the left matrix to fill a vector's lanes.
+    What is not faster by `minGain` stays dense.
+
+    Example: `dl.matmul %x, %w` of weights with one column of two that is not zero,
+    ```mlir
+    %0 = dl.sparse_matmul %x, %values, %positions, %counts : (tensor<128x768xf32>, tensor<768x154x1xf32>, tensor<768x154xui16>, tensor<768xi32>) -> tensor<128x768xf32>
+    ```
+  }];
+  let options = [
+    Option<"minGain", "min-gain", "double", /*default=*/"1.3",
+           "times faster by the cost model that a product has to become">,
+  ];
+}
+
 def SimplifyArithmetic : Pass<"dl-simplify-arithmetic"> {
   let summary = "rewrite arithmetic into cheaper forms";
   let description = [{

@@ -120,6 +120,9 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createFoldConstants());
   manager.addPass(createSinkTransposes());
   manager.addPass(createPointwiseConvToMatmul());
+  // Products of bf16 are faster than what leaving out f32 gains.
+  if (options.compressWeights && options.precision == Precision::F32)
+    manager.addPass(createCompressWeights());
   manager.addPass(createSinkReshapes());
   manager.addPass(createSimplifyArithmetic());
   manager.addPass(createTabulateBytes());

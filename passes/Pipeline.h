@@ -66,6 +66,8 @@ struct PipelineOptions {
   /// Let a run find out how many rows are worth computing. Not for devices that
   /// prepare a graph of work for given sizes.
   bool skipZeroRows = true;
+  /// Leave zeros of weights out where that is faster on the CPU.
+  bool compressWeights = true;
   /// Leave the legality check at each phase's end out.
   bool skipChecks = false;
   /// More passes, in MLIR's notation, each at the end of a phase; they must be

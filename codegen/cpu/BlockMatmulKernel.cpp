@@ -8,107 +8,16 @@
 // one, else by conversion. A single row adds up each block before its scale is
 // multiplied; for several, weights are multiplied first.
 
-#include "codegen/cpu/Contraction.h"
-#include "codegen/cpu/ContractionRows.h"
+#include "codegen/cpu/BlockMatmul.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "passes/lower/BlockMatmulForm.h"
 
 using namespace mlir;
 using namespace mlir::dl;
 using namespace mlir::dl::cpu;
-
-/// Bytes of a lane that lie together.
-constexpr int64_t kWordBytes = 4;
-
-namespace {
-
-struct BlockMatmul {
-  Contraction contraction; // the weights are its lane side
-  BlockMatmulForm form;
-  OpOperand *scales = nullptr;
-  OpOperand *zeroPoints = nullptr; // null: a number
-  unsigned block = 0;              // the loop over blocks
-
-  static std::optional<BlockMatmul> match(func::FuncOp source);
-};
-
-class BlockMatmulEmitter {
-public:
-  BlockMatmulEmitter(KernelFunction &kernel, const BlockMatmul &match)
-      : kernel(kernel), match(match), c(match.contraction), op(c.op),
-        bits(match.form.bits), emitter(kernel.emitter), index(emitter.index),
-        builder(kernel.builder), loc(kernel.loc) {}
-
-  LogicalResult run();
-
-private:
-  void chooseBlockSize();
-  Value packLanes(OpOperand *operand, ArrayRef<int64_t> tiles);
-  void prepareRows();
-  void enterGroup(Value group);
-  void emitTile(Value item);
-  void emitRows(Value row, int64_t height);
-  SmallVector<Value> emitSums(Value row, int64_t height);
-
-  /// One block of contracted positions, added to `sums`.
-  void addBlock(Value block, Value rowAt, SmallVector<Value> &sums);
-  /// The positions of word `word` of a block.
-  void addWord(Value block, Value word, Value rowAt, ArrayRef<Value> scales,
-               ArrayRef<Value> zeroPoints, SmallVectorImpl<Value> &sums);
-  /// The f32 of the weights at place `place` of words.
-  Value decode(Value words, int64_t place, Value zeroPoint);
-
-  Value constant(ArrayRef<float> values) {
-    return arith::ConstantOp::create(
-        builder, loc,
-        DenseElementsAttr::get(emitter.vectorType(builder.getF32Type()),
-                               values));
-  }
-  Value splat(int32_t value) {
-    return arith::ConstantOp::create(
-        builder, loc,
-        DenseElementsAttr::get(emitter.vectorType(builder.getI32Type()),
-                               value));
-  }
-  Value load(Type element, Value memory, Value at) {
-    return vector::LoadOp::create(builder, loc, emitter.vectorType(element),
-                                  memory, ValueRange{at});
-  }
-  int64_t panelWidth() { return vectors * emitter.width(); }
-  int64_t inWord() { return 8 * kWordBytes / bits; }
-  /// Contracted positions in the words of a block, and those that count.
-  int64_t words() { return llvm::divideCeil(blockBytes, kWordBytes); }
-  int64_t blockSize() { return blockBytes * 8 / bits; }
-  bool hasTable() { return emitter.width() == 16 && bits <= 4; }
-
-  KernelFunction &kernel;
-  const BlockMatmul &match;
-  const Contraction &c;
-  linalg::GenericOp op;
-  int64_t bits;
-  ElementEmitter &emitter;
-  IndexBuilder &index;
-  OpBuilder &builder;
-  Location loc;
-
-  SmallVector<KernelFunction::Output> outputs;
-  unsigned rowLoop = 0, laneLoop = 0;
-  int64_t rowCount = 0, blocks = 0, blockBytes = 0;
-  int64_t rowsInBlock = 1, vectors = 4;
-  int64_t range = 64; // rows in a tile
-  std::optional<LinearAccess> rows;
-  std::optional<StagedOperand> staged;
-  Value weights, scales, zeroPoints, scratch, laneCount;
-
-  // Of the tile at hand.
-  Value rangeLower, rangeUpper, first, count, panel;
-};
-
-} // namespace
 
 std::optional<BlockMatmul> BlockMatmul::match(func::FuncOp source) {
   BlockMatmul result;
@@ -165,7 +74,7 @@ void BlockMatmulEmitter::chooseBlockSize() {
   // weight that became f32 serves all of them.
   bool isWide = kernel.machine.vectorRegisters >= 32;
   constexpr int64_t kWideRows = 8, kNarrowRows = 4;
-  int64_t most = isWide ? kWideRows : kNarrowRows;
+  int64_t most = isWide && !isFixedPoint() ? kWideRows : kNarrowRows;
   bool isKnown = !ShapedType::isDynamic(rowCount);
   rowsInBlock = isKnown ? std::clamp<int64_t>(rowCount, 1, most) : most;
   vectors = rowsInBlock == 1 ? 4 : 2;
@@ -219,6 +128,8 @@ LogicalResult BlockMatmulEmitter::run() {
                                    index.constant(rowsInBlock * panelWidth()));
   laneCount = emitter.loopSize(op, laneLoop);
   prepareRows();
+  if (isFixedPoint())
+    reserveFixedPoint();
   Value extent = emitter.loopSize(op, rowLoop);
   kernel.emitGroupedTiles(
       index.ceilDiv(extent, index.constant(range)),
@@ -233,8 +144,13 @@ void BlockMatmulEmitter::enterGroup(Value group) {
   rangeLower = index.mul(group, size);
   rangeUpper =
       index.min(index.add(rangeLower, size), emitter.loopSize(op, rowLoop));
-  if (!staged)
-    return;
+  if (staged)
+    copyRows();
+  if (isFixedPoint())
+    roundRows();
+}
+
+void BlockMatmulEmitter::copyRows() {
   LoopBox box;
   for (unsigned d = 0; d < op.getNumLoops(); ++d) {
     box.lower.push_back(index.constant(0));
@@ -293,7 +209,10 @@ SmallVector<Value> BlockMatmulEmitter::emitSums(Value row, int64_t height) {
                   index.constant(1), start,
                   [&](Value block, ValueRange carried) {
                     SmallVector<Value> sums(carried);
-                    addBlock(block, rowAt, sums);
+                    if (isFixedPoint())
+                      addFixedBlock(block, row, sums);
+                    else
+                      addBlock(block, rowAt, sums);
                     return sums;
                   });
 }
@@ -315,14 +234,7 @@ void BlockMatmulEmitter::addBlock(Value block, Value rowAt,
           arith::UIToFPOp::create(builder, loc, emitter.vectorType(f32), bytes);
     }
   }
-  int64_t lines = words() * panelWidth() * kWordBytes / kLineBytes;
-  Value word = index.mul(number, index.constant(words()));
-  if (rowCount == 1)
-    emitPrefetch(
-        kernel, weights,
-        index.add(index.mul(word, index.mul(width, index.constant(kWordBytes))),
-                  index.constant(kStreamAhead)),
-        lines);
+  prefetchBlock(block);
   bool isSingle = (int64_t)sums.size() == vectors;
   SmallVector<Value> inBlock(sums);
   if (isSingle)
@@ -351,12 +263,25 @@ void BlockMatmulEmitter::addBlock(Value block, Value rowAt,
     sum = vector::FMAOp::create(builder, loc, part, factor, sum);
 }
 
-void BlockMatmulEmitter::addWord(Value block, Value word, Value rowAt,
-                                 ArrayRef<Value> scales,
-                                 ArrayRef<Value> zeroPoints,
-                                 SmallVectorImpl<Value> &sums) {
+Value BlockMatmulEmitter::constant(ArrayRef<float> values) {
+  return arith::ConstantOp::create(
+      builder, loc,
+      DenseElementsAttr::get(emitter.vectorType(builder.getF32Type()), values));
+}
+
+Value BlockMatmulEmitter::splat(int32_t value) {
+  return arith::ConstantOp::create(
+      builder, loc,
+      DenseElementsAttr::get(emitter.vectorType(builder.getI32Type()), value));
+}
+
+Value BlockMatmulEmitter::load(Type element, Value memory, Value at) {
+  return vector::LoadOp::create(builder, loc, emitter.vectorType(element),
+                                memory, ValueRange{at});
+}
+
+SmallVector<Value> BlockMatmulEmitter::loadWords(Value block, Value word) {
   int64_t width = emitter.width();
-  bool isSingle = (int64_t)sums.size() == vectors;
   VectorType wordType = emitter.vectorType(builder.getI32Type());
   auto byteType = VectorType::get({kWordBytes * width}, builder.getI8Type());
   Value number = index.add(index.mul(panel, index.constant(blocks)), block);
@@ -369,6 +294,27 @@ void BlockMatmulEmitter::addWord(Value block, Value word, Value rowAt,
                                          ValueRange{place});
     loaded.push_back(vector::BitCastOp::create(builder, loc, wordType, bytes));
   }
+  return loaded;
+}
+
+/// Fetches what a single row reads a little later.
+void BlockMatmulEmitter::prefetchBlock(Value block) {
+  if (rowCount != 1)
+    return;
+  int64_t bytes = words() * panelWidth() * kWordBytes;
+  Value number = index.add(index.mul(panel, index.constant(blocks)), block);
+  emitPrefetch(kernel, weights,
+               index.add(index.mul(number, index.constant(bytes)),
+                         index.constant(kStreamAhead)),
+               bytes / kLineBytes);
+}
+
+void BlockMatmulEmitter::addWord(Value block, Value word, Value rowAt,
+                                 ArrayRef<Value> scales,
+                                 ArrayRef<Value> zeroPoints,
+                                 SmallVectorImpl<Value> &sums) {
+  bool isSingle = (int64_t)sums.size() == vectors;
+  SmallVector<Value> loaded = loadWords(block, word);
   int64_t places = inWord();
   if (auto known = IndexBuilder::getConstant(word))
     places = std::min(places, blockSize() - *known * inWord());

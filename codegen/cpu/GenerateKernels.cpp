@@ -36,6 +36,7 @@ static const Generator &chooseGenerator(func::FuncOp source,
       winograd{"winograd", emitWinogradKernel},
       contraction{"contraction", emitContractionKernel},
       blockMatmul{"block_matmul", emitBlockMatmulKernel},
+      sparseMatmul{"sparse_matmul", emitSparseMatmulKernel},
       window{"window", emitWindowKernel},
       transpose{"transpose", emitTransposeKernel}, tree{"tree", emitTreeKernel},
       fourier{"fourier", emitFourierKernel}, loop{"loop", emitLoopKernel};
@@ -44,6 +45,7 @@ static const Generator &chooseGenerator(func::FuncOp source,
          : isWinogradKernel(source, machine, choice) ? winograd
          : isContractionKernel(source)               ? contraction
          : isBlockMatmulKernel(source)               ? blockMatmul
+         : isSparseMatmulKernel(source, machine)     ? sparseMatmul
          : isWindowKernel(source)                    ? window
          : isTransposeKernel(source, machine)        ? transpose
          : isTreeKernel(source, machine)             ? tree

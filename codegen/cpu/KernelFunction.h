@@ -126,10 +126,12 @@ LogicalResult emitTransposeKernel(KernelFunction &kernel);
 LogicalResult emitTreeKernel(KernelFunction &kernel);
 LogicalResult emitFourierKernel(KernelFunction &kernel);
 LogicalResult emitBlockMatmulKernel(KernelFunction &kernel);
+LogicalResult emitSparseMatmulKernel(KernelFunction &kernel);
 
 /// Whether the source function has the form that the strategy is for.
 bool isContractionKernel(func::FuncOp source);
 bool isBlockMatmulKernel(func::FuncOp source);
+bool isSparseMatmulKernel(func::FuncOp source, const MachineModel &machine);
 bool isAttentionKernel(func::FuncOp source);
 bool isWindowKernel(func::FuncOp source);
 bool isTransposeKernel(func::FuncOp source, const MachineModel &machine);

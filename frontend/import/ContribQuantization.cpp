@@ -373,9 +373,11 @@ static LogicalResult importMatMulNBits(NodeContext &context) {
   Value scales =
       reshapeInput(context, 2, {weights->columns, weights->blocks()});
   Value zeroPoints = readZeroPoints(context, *weights);
+  // Levels 2 to 4 allow float16, bfloat16 and int8 for the rows.
+  int64_t level = context.getInt("accuracy_level", 0);
   Value product = context.create<BlockMatmulOp>(
       rows, bytes, scales ? context.cast(scales, f32) : scales, zeroPoints,
-      static_cast<uint64_t>(weights->bits));
+      static_cast<uint64_t>(weights->bits), /*fixed_point=*/level >= 2);
   dims.back() = context.constantExpr(weights->columns);
   product = product ? context.reshape(product, dims) : product;
   if (Value bias = context.input(kBias))

@@ -37,7 +37,9 @@ def Dl_BlockMatmulOp : Dl_PureOp<"block_matmul", "Contraction", [Dl_InferTypes]>
     (q[n, k] - zero_points[n, b]) * scales[n, b]` and b is the block that k stands in.
     `weights` is [N, blocks, bytes]: a byte holds `8 / bits` unsigned values q, the
     first one in its lowest bits, so that a block has `bytes * 8 / bits` of them; the
-    last block may reach beyond K. A single zero point is that of all blocks.
+    last block may reach beyond K. A single zero point is that of all blocks. With
+    `fixed_point`, each block of `lhs` may be rounded to multiples of 1 / 32639 of its
+    largest magnitude.
 
     Constraints:
     - (C1) `lhs` is f32, of rank 2 or more
@@ -51,7 +53,7 @@ def Dl_BlockMatmulOp : Dl_PureOp<"block_matmul", "Contraction", [Dl_InferTypes]>
   }];
   let arguments = (ins Dl_NumberTensor:$lhs, Dl_NumberTensor:$weights,
                    Dl_NumberTensor:$scales, Dl_NumberTensor:$zero_points,
-                   I64Attr:$bits);
+                   I64Attr:$bits, UnitAttr:$fixed_point);
   let results = (outs Dl_Tensor:$result);
   let assemblyFormat = "$lhs `,` $weights `,` $scales `,` $zero_points attr-dict `:` functional-type(operands, results)";
   let extraClassDeclaration = [{
@@ -60,6 +62,29 @@ def Dl_BlockMatmulOp : Dl_PureOp<"block_matmul", "Contraction", [Dl_InferTypes]>
       return getWeights().getType().getDimSize(2) * 8 / (int64_t)getBits();
     }
   }];
+}
+
+def Dl_SparseMatmulOp : Dl_PureOp<"sparse_matmul", "Contraction", [Dl_InferTypes]> {
+  let summary = "products with a matrix of which zeros are left out";
+  let description = [{
+    `result[.., m, p * W + c] = sum over s < counts[p] of lhs[.., m, positions[p, s]] *
+    values[p, s, c]`. The matrix, [K, N], has P panels of W columns; of each panel, those
+    rows are kept that have anything but zeros there. From `counts` on, values are zero.
+
+    Constraints:
+    - (C1) `lhs` is f32, of rank 2 or more, and K is static
+    - (C2) `values` is a static tensor of f32, [P, S, W]
+    - (C3) `positions` is ui16, [P, S]
+    - (C4) `counts` is i32, [P]
+    - (C5) constant positions are below K, constant counts between 0 and S
+
+    Example: `%r = dl.sparse_matmul %x, %v, %p, %n : (tensor<8x64xf32>, tensor<3x12x16xf32>, tensor<3x12xui16>, tensor<3xi32>) -> tensor<8x48xf32>`
+  }];
+  let arguments = (ins Dl_NumberTensor:$lhs, Dl_NumberTensor:$values,
+                   Dl_NumberTensor:$positions, Dl_NumberTensor:$counts);
+  let results = (outs Dl_Tensor:$result);
+  let assemblyFormat = "$lhs `,` $values `,` $positions `,` $counts attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
 }
 
 def Dl_ConvOp : Dl_PureOp<"conv", "Contraction", [Dl_InferTypes]> {

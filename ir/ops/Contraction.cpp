@@ -3,6 +3,8 @@
 
 #include "ir/ops/Inference.h"
 
+#include "mlir/IR/DialectResourceBlobManager.h"
+
 using namespace mlir;
 using namespace mlir::dl;
 
@@ -119,6 +121,75 @@ LogicalResult BlockMatmulOp::inferReturnTypes(MLIRContext *,
     return failure();
   dims->back() = getAffineConstantExpr(blocks[0], lhs.getContext());
   types.push_back(getTensorType(*dims, lhs.getElementType()));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// SparseMatmulOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult SparseMatmulOp::inferReturnTypes(MLIRContext *,
+                                               std::optional<Location> location,
+                                               Adaptor adaptor,
+                                               SmallVectorImpl<Type> &types) {
+  Reporter report(location, getOperationName());
+  RankedTensorType lhs = typeOf(adaptor.getLhs()),
+                   values = typeOf(adaptor.getValues()),
+                   positions = typeOf(adaptor.getPositions()),
+                   counts = typeOf(adaptor.getCounts());
+  if (lhs.getRank() < 2 || !lhs.getElementType().isF32() ||
+      lhs.isDynamicDim(lhs.getRank() - 1))
+    return report.fail("(C1) expected lhs of f32 of rank 2 or more with a "
+                       "static last dimension, found ",
+                       lhs);
+  if (values.getRank() != 3 || !values.getElementType().isF32() ||
+      !values.hasStaticShape())
+    return report.fail("(C2) expected static values of f32 of rank 3, found ",
+                       values);
+  if (!positions.getElementType().isUnsignedInteger(16) ||
+      positions.getShape() != values.getShape().take_front(2))
+    return report.fail("(C3) expected positions of ui16 for each row of ",
+                       values, ", found ", positions);
+  if (!counts.getElementType().isSignlessInteger(32) ||
+      counts.getShape() != values.getShape().take_front(1))
+    return report.fail("(C4) expected counts of i32 for each panel of ", values,
+                       ", found ", counts);
+  auto dims = getKnownDims(report, adaptor.getLhs());
+  if (failed(dims))
+    return failure();
+  dims->back() = getAffineConstantExpr(
+      values.getDimSize(0) * values.getDimSize(2), lhs.getContext());
+  types.push_back(getTensorType(*dims, lhs.getElementType()));
+  return success();
+}
+
+/// Whether all elements of a constant are between 0 and `last`; also where it
+/// is none.
+template <typename Element> static bool areWithin(Value value, int64_t last) {
+  auto constant = value.getDefiningOp<ConstantOp>();
+  if (!constant)
+    return true;
+  ArrayRef<char> bytes;
+  if (auto dense = dyn_cast<DenseElementsAttr>(constant.getValue()))
+    bytes = dense.getRawData();
+  else if (auto stored =
+               dyn_cast<DenseResourceElementsAttr>(constant.getValue()))
+    if (AsmResourceBlob *blob = stored.getRawHandle().getBlob())
+      bytes = blob->getData();
+  ArrayRef<Element> elements(reinterpret_cast<const Element *>(bytes.data()),
+                             bytes.size() / sizeof(Element));
+  return llvm::all_of(elements, [&](int64_t element) {
+    return element >= 0 && element <= last;
+  });
+}
+
+LogicalResult SparseMatmulOp::verify() {
+  int64_t depth = getLhs().getType().getShape().back(),
+          slots = getValues().getType().getDimSize(1);
+  if (!areWithin<uint16_t>(getPositions(), depth - 1))
+    return emitOpError("(C5) expected positions below ") << depth;
+  if (!areWithin<int32_t>(getCounts(), slots))
+    return emitOpError("(C5) expected counts of at most ") << slots;
   return success();
 }
 

@@ -123,6 +123,37 @@ static FailureOr<Tensor> blockMatmul(BlockMatmulOp op,
 }
 
 //===----------------------------------------------------------------------===//
+// SparseMatmulOp
+//===----------------------------------------------------------------------===//
+
+static FailureOr<Tensor> sparseMatmul(SparseMatmulOp op,
+                                      const Arguments &arguments) {
+  const Tensor &lhs = arguments[0];
+  ArrayRef<int64_t> kept = arguments[1].getShape();
+  int64_t panels = kept[0], slots = kept[1], width = kept[2],
+          k = lhs.getShape().back(), n = panels * width;
+  std::vector<double> values = arguments[1].load<double>();
+  std::vector<int64_t> positions = arguments[2].load<int64_t>(),
+                       counts = arguments[3].load<int64_t>();
+  std::vector<double> matrix(k * n);
+  for (int64_t p = 0; p < panels; ++p)
+    for (int64_t s = 0; s < std::min(counts[p], slots); ++s) {
+      int64_t row = positions[p * slots + s];
+      if (row >= k)
+        return op.emitOpError("expected positions below ")
+               << k << ", found " << row;
+      for (int64_t c = 0; c < width; ++c)
+        matrix[row * n + p * width + c] += values[(p * slots + s) * width + c];
+    }
+  Shape shape(lhs.getShape());
+  shape.back() = n;
+  std::vector<double> a = lhs.load<double>(), results(getNumElements(shape));
+  int64_t m = getNumElements(ArrayRef(shape).drop_back());
+  multiplyMatrices(a.data(), matrix.data(), results.data(), m, n, k);
+  return Tensor::store<double>(op.getType().getElementType(), shape, results);
+}
+
+//===----------------------------------------------------------------------===//
 // ConvOp, ConvTransposeOp
 //===----------------------------------------------------------------------===//
 
@@ -301,6 +332,7 @@ static FailureOr<Tensor> convTranspose(ConvTransposeOp op,
 void mlir::dl::reference::addContractionRules(RuleTable &table) {
   table.add(matmul);
   table.add(blockMatmul);
+  table.add(sparseMatmul);
   table.add(conv);
   table.add(convTranspose);
 }

@@ -17,6 +17,7 @@ namespace mlir::dl {
 struct BlockMatmulForm {
   int64_t bits = 0;
   int64_t zeroPoint = -1; // of all weights; -1: it is an operand
+  bool fixedPoint = false;
 };
 
 /// The name of the attribute of a linalg.generic that is a dl.block_matmul. Its
@@ -27,14 +28,15 @@ constexpr llvm::StringLiteral kBlockMatmulAttr = "dl.block_matmul";
 inline void setBlockMatmulForm(Operation *op, const BlockMatmulForm &form) {
   op->setAttr(
       kBlockMatmulAttr,
-      DenseI64ArrayAttr::get(op->getContext(), {form.bits, form.zeroPoint}));
+      DenseI64ArrayAttr::get(op->getContext(),
+                             {form.bits, form.zeroPoint, form.fixedPoint}));
 }
 
 inline std::optional<BlockMatmulForm> getBlockMatmulForm(Operation *op) {
   auto values = op->getAttrOfType<DenseI64ArrayAttr>(kBlockMatmulAttr);
-  if (!values || values.size() != 2)
+  if (!values || values.size() != 3)
     return std::nullopt;
-  return BlockMatmulForm{values[0], values[1]};
+  return BlockMatmulForm{values[0], values[1], values[2] != 0};
 }
 
 } // namespace mlir::dl

@@ -5,6 +5,7 @@
 
 #include "passes/lower/BlockMatmulForm.h"
 #include "passes/lower/KernelBuilder.h"
+#include "passes/lower/SparseMatmulForm.h"
 
 using namespace mlir;
 using namespace mlir::dl;
@@ -311,7 +312,56 @@ static void create(KernelBuilder &kernel, BlockMatmulOp op) {
   BlockMatmulForm form{bits};
   if (View point = kernel.getView(op.getZeroPoints()); point.splat)
     form.zeroPoint = cast<IntegerAttr>(point.splat).getValue().getZExtValue();
+  form.fixedPoint = op.getFixedPoint();
   setBlockMatmulForm(generic, form);
+  kernel.setTensor(op.getResult(), generic.getResult(0));
+}
+
+static void create(KernelBuilder &kernel, SparseMatmulOp op) {
+  RankedTensorType type = getType(op.getResult());
+  ArrayRef<int64_t> values = op.getValues().getType().getShape();
+  OpBuilder &builder = kernel.builder;
+  MLIRContext *context = op.getContext();
+  int64_t rank = type.getRank(), width = values[2];
+  SmallVector<Loop> loops;
+  SmallVector<AffineExpr> exprs;
+  for (AffineExpr dim : getDims(type))
+    loops.push_back({dim, false});
+  loops.push_back({builder.getAffineConstantExpr(values[1]), true});
+  for (unsigned d = 0; d < loops.size(); ++d)
+    exprs.push_back(builder.getAffineDimExpr(d));
+  AffineExpr n = exprs[rank - 1], slot = exprs[rank];
+  auto getMap = [&](ArrayRef<AffineExpr> results) {
+    return AffineMap::get(loops.size(), 0, results, context);
+  };
+  AffineExpr panel = n.floorDiv(width);
+  Value lhs = kernel.getTensor(op.getLhs());
+  Type element = type.getElementType();
+  auto body = [&](OpBuilder &b, Location at, ValueRange inputs,
+                  ValueRange accumulators) -> SmallVector<Value> {
+    SmallVector<Value> position;
+    for (int64_t d = 0; d + 1 < rank; ++d)
+      position.push_back(linalg::IndexOp::create(b, at, d));
+    position.push_back(
+        arith::IndexCastUIOp::create(b, at, b.getIndexType(), inputs[1]));
+    Value row = tensor::ExtractOp::create(b, at, lhs, position);
+    Value product =
+        createCombine(b, at, ReduceKind::Prod, element, row, inputs[0]);
+    return {createCombine(b, at, ReduceKind::Sum, element, accumulators[0],
+                          product)};
+  };
+  Location loc = op.getLoc();
+  Value init = kernel.createFill(loc, getNeutral(ReduceKind::Sum, element),
+                                 kernel.getDestination(op.getResult()));
+  auto generic = kernel.createGeneric(
+      loc, loops,
+      {kernel.getTensorView(op.getValues()),
+       kernel.getTensorView(op.getPositions()),
+       kernel.getTensorView(op.getCounts())},
+      {getMap({panel, slot, n % width}), getMap({panel, slot}),
+       getMap({panel})},
+      init, getMap(ArrayRef(exprs).take_front(rank)), body);
+  setSparseMatmulForm(generic);
   kernel.setTensor(op.getResult(), generic.getResult(0));
 }
 
@@ -320,6 +370,8 @@ RuleResult mlir::dl::lower::lowerContraction(KernelBuilder &kernel,
   if (auto matmul = dyn_cast<MatmulOp>(op))
     return create(kernel, matmul), true;
   if (auto matmul = dyn_cast<BlockMatmulOp>(op))
+    return create(kernel, matmul), true;
+  if (auto matmul = dyn_cast<SparseMatmulOp>(op))
     return create(kernel, matmul), true;
   if (auto conv = dyn_cast<ConvOp>(op))
     return create(kernel, conv), true;

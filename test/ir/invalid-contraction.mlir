@@ -278,3 +278,57 @@ func.func @block_matmul_6(%x: tensor<1x65xf32>, %w: tensor<48x2x16xui8>, %s: ten
   %0 = dl.block_matmul %x, %w, %s, %z {bits = 4 : i64} : (tensor<1x65xf32>, tensor<48x2x16xui8>, tensor<48x2xf32>, tensor<ui8>) -> tensor<1x48xf32>
   return
 }
+
+// -----
+
+func.func @sparse_matmul_1(%x: tensor<64xf32>, %v: tensor<3x12x16xf32>, %p: tensor<3x12xui16>, %n: tensor<3xi32>) {
+  // expected-error @+2 {{(C1) expected lhs of f32 of rank 2 or more with a static last dimension, found 'tensor<64xf32>'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.sparse_matmul %x, %v, %p, %n : (tensor<64xf32>, tensor<3x12x16xf32>, tensor<3x12xui16>, tensor<3xi32>) -> tensor<48xf32>
+  return
+}
+
+// -----
+
+func.func @sparse_matmul_2(%x: tensor<8x64xf32>, %v: tensor<3x12x16xi32>, %p: tensor<3x12xui16>, %n: tensor<3xi32>) {
+  // expected-error @+2 {{(C2) expected static values of f32 of rank 3, found 'tensor<3x12x16xi32>'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.sparse_matmul %x, %v, %p, %n : (tensor<8x64xf32>, tensor<3x12x16xi32>, tensor<3x12xui16>, tensor<3xi32>) -> tensor<8x48xf32>
+  return
+}
+
+// -----
+
+func.func @sparse_matmul_3(%x: tensor<8x64xf32>, %v: tensor<3x12x16xf32>, %p: tensor<3x11xui16>, %n: tensor<3xi32>) {
+  // expected-error @+2 {{(C3) expected positions of ui16 for each row of 'tensor<3x12x16xf32>', found 'tensor<3x11xui16>'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.sparse_matmul %x, %v, %p, %n : (tensor<8x64xf32>, tensor<3x12x16xf32>, tensor<3x11xui16>, tensor<3xi32>) -> tensor<8x48xf32>
+  return
+}
+
+// -----
+
+func.func @sparse_matmul_4(%x: tensor<8x64xf32>, %v: tensor<3x12x16xf32>, %p: tensor<3x12xui16>, %n: tensor<2xi32>) {
+  // expected-error @+2 {{(C4) expected counts of i32 for each panel of 'tensor<3x12x16xf32>', found 'tensor<2xi32>'}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = dl.sparse_matmul %x, %v, %p, %n : (tensor<8x64xf32>, tensor<3x12x16xf32>, tensor<3x12xui16>, tensor<2xi32>) -> tensor<8x48xf32>
+  return
+}
+
+// -----
+
+func.func @sparse_matmul_5(%x: tensor<8x64xf32>, %v: tensor<3x12x16xf32>, %n: tensor<3xi32>) {
+  %p = dl.constant dense<64> : tensor<3x12xui16>
+  // expected-error @+1 {{(C5) expected positions below 64}}
+  %0 = dl.sparse_matmul %x, %v, %p, %n : (tensor<8x64xf32>, tensor<3x12x16xf32>, tensor<3x12xui16>, tensor<3xi32>) -> tensor<8x48xf32>
+  return
+}
+
+// -----
+
+func.func @sparse_matmul_6(%x: tensor<8x64xf32>, %v: tensor<3x12x16xf32>, %p: tensor<3x12xui16>) {
+  %n = dl.constant dense<[1, 13, 2]> : tensor<3xi32>
+  // expected-error @+1 {{(C5) expected counts of at most 12}}
+  %0 = dl.sparse_matmul %x, %v, %p, %n : (tensor<8x64xf32>, tensor<3x12x16xf32>, tensor<3x12xui16>, tensor<3xi32>) -> tensor<8x48xf32>
+  return
+}

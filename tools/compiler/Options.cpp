@@ -31,7 +31,8 @@ Error setTarget(StringRef text, CompileOptions &options) {
                    : isVulkan      ? Target::Vulkan
                    : name == "cpu" ? Target::Cpu
                                    : Target::Reference;
-  options.pipeline.skipZeroRows = options.target == Target::Cpu;
+  options.pipeline.skipZeroRows = options.pipeline.compressWeights =
+      options.target == Target::Cpu;
   if (!isDetailed)
     return Error::success();
   if (isVulkan) {

@@ -3,6 +3,7 @@
 
 // RUN: dl-opt %s --dl-lower "-cpu-generate-kernels" -split-input-file | FileCheck %s
 // RUN: dl-opt %s --dl-lower "-cpu-generate-kernels=lanes=8 registers=16" -split-input-file | FileCheck %s --check-prefix=NARROW
+// RUN: dl-opt %s --dl-lower "-cpu-generate-kernels=bytes=quads" -split-input-file | FileCheck %s --check-prefix=VNNI
 
 // One row: 32 weights of a block lie in four words of each lane. A permutation of a
 // table makes them f32; sums of a block are multiplied by its scale.
@@ -26,6 +27,35 @@ func.func @row(%x: tensor<1x64xf32>) -> tensor<1x64xf32> {
   %z = dl.constant dense<8> : tensor<ui8>
   %0 = dl.fused {
     %1 = dl.block_matmul %x, %w, %s, %z {bits = 4 : i64} : (tensor<1x64xf32>, tensor<64x2x16xui8>, tensor<64x2xf32>, tensor<ui8>) -> tensor<1x64xf32>
+    dl.yield %1 : tensor<1x64xf32>
+  } : tensor<1x64xf32>
+  return %0 : tensor<1x64xf32>
+}
+{-# dialect_resources: { builtin: { w: "0x0400000000000000", s: "0x0400000000000000" } } #-}
+
+// -----
+
+// Rows that may be rounded become bytes, high and low; with VNNI, weights that are masked alone multiply both.
+
+// VNNI-LABEL: func.func private @block_matmul
+// VNNI: vector.reduction <maximumf>
+// VNNI: vector.shuffle {{.*}} vector<16xi8>, vector<16xi8>
+// VNNI: vector.load {{.*}} vector<64xi8>
+// VNNI: arith.andi {{.*}} vector<16xi32>
+// VNNI: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"
+// VNNI: arith.shli {{.*}} vector<16xi32>
+// VNNI: vector.fma
+// VNNI-NOT: permvar
+
+// CHECK-LABEL: func.func private @block_matmul
+// CHECK-NOT: vpdpbusd
+// CHECK: vector.fma
+func.func @rounded(%x: tensor<1x64xf32>) -> tensor<1x64xf32> {
+  %w = dl.constant dense_resource<w> : tensor<64x2x16xui8>
+  %s = dl.constant dense_resource<s> : tensor<64x2xf32>
+  %z = dl.constant dense<8> : tensor<ui8>
+  %0 = dl.fused {
+    %1 = dl.block_matmul %x, %w, %s, %z {bits = 4 : i64, fixed_point} : (tensor<1x64xf32>, tensor<64x2x16xui8>, tensor<64x2xf32>, tensor<ui8>) -> tensor<1x64xf32>
     dl.yield %1 : tensor<1x64xf32>
   } : tensor<1x64xf32>
   return %0 : tensor<1x64xf32>

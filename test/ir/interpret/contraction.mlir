@@ -59,6 +59,17 @@ func.func @block_matmul() -> tensor<1x2xf32> {
   return %r : tensor<1x2xf32>
 }
 
+// The matrix [[1, 2, 0, 0], [0, 0, 0, 5], [3, 4, 0, 0]] in panels of two columns; the second one has one row.
+// CHECK{LITERAL}: sparse_matmul: dense<[[1.000000e+01, 1.400000e+01, 0.000000e+00, 1.000000e+01]]> : tensor<1x4xf32>
+func.func @sparse_matmul() -> tensor<1x4xf32> {
+  %x = dl.constant dense<[[1.0, 2.0, 3.0]]> : tensor<1x3xf32>
+  %v = dl.constant dense<[[[1.0, 2.0], [3.0, 4.0]], [[0.0, 5.0], [0.0, 0.0]]]> : tensor<2x2x2xf32>
+  %p = dl.constant dense<[[0, 2], [1, 0]]> : tensor<2x2xui16>
+  %n = dl.constant dense<[2, 1]> : tensor<2xi32>
+  %r = dl.sparse_matmul %x, %v, %p, %n : (tensor<1x3xf32>, tensor<2x2x2xf32>, tensor<2x2xui16>, tensor<2xi32>) -> tensor<1x4xf32>
+  return %r : tensor<1x4xf32>
+}
+
 // CHECK{LITERAL}: conv: dense<[[[[4, 6, 4], [7, 10, 7], [7, 8, 4]]]]> : tensor<1x1x3x3xi32>
 // CHECK{LITERAL}: conv: dense<7> : tensor<1x1x1x1xi32>
 func.func @conv() -> (tensor<1x1x3x3xi32>, tensor<1x1x1x1xi32>) {

@@ -1,0 +1,31 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The form of a product with a matrix of which zeros are left out, for
+// generators that skip what no panel has.
+
+#ifndef DL_PASSES_LOWER_SPARSEMATMULFORM_H
+#define DL_PASSES_LOWER_SPARSEMATMULFORM_H
+
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/Operation.h"
+
+namespace mlir::dl {
+
+/// The name of the attribute of a linalg.generic that is a dl.sparse_matmul.
+/// Its operands are values, positions and counts; what it multiplies is read in
+/// its body, by the one tensor.extract there. Without the attribute it means
+/// the same: values beyond the counts are zero.
+constexpr llvm::StringLiteral kSparseMatmulAttr = "dl.sparse_matmul";
+
+inline void setSparseMatmulForm(Operation *op) {
+  op->setAttr(kSparseMatmulAttr, UnitAttr::get(op->getContext()));
+}
+
+inline bool hasSparseMatmulForm(Operation *op) {
+  return op->hasAttr(kSparseMatmulAttr);
+}
+
+} // namespace mlir::dl
+
+#endif // DL_PASSES_LOWER_SPARSEMATMULFORM_H
