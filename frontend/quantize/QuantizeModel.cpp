@@ -169,9 +169,9 @@ public:
         plan(plan), weights(weights), names(graph) {}
 
   void run() {
-    llvm::DenseMap<int, const ProductSite *> byNode;
+    llvm::DenseMap<int, size_t> byNode;
     for (size_t site : plan.sites)
-      byNode[sites[site].node] = &sites[site];
+      byNode[sites[site].node] = site;
     google::protobuf::RepeatedPtrField<NodeProto> old;
     old.Swap(graph.mutable_node());
     for (int i = 0; i < old.size(); ++i) {
@@ -179,9 +179,9 @@ public:
       if (found == byNode.end())
         *graph.add_node() = std::move(old[i]);
       else if (plan.kind == WeightKind::Int4)
-        addInt4(*found->second, std::move(old[i]));
+        addInt4(sites[found->second], std::move(old[i]));
       else
-        addInt8(*found->second, std::move(old[i]));
+        addInt8(found->second, std::move(old[i]));
     }
     removeUnused();
   }
@@ -262,7 +262,47 @@ private:
     return entry->second = result;
   }
 
-  void addInt8(const ProductSite &site, NodeProto node) {
+  /// Adds numbers to the channels of a product: to its bias, where it has one
+  /// that is known, else as one or behind it.
+  void correct(NodeProto &node, const std::vector<float> &added) {
+    bool hasBias = node.input_size() > 2 && !node.input(2).empty();
+    std::vector<float> sum(added);
+    std::string output = node.output(0);
+    auto channels = static_cast<int64_t>(added.size());
+    if (hasBias) {
+      const TensorProto *bias = nullptr;
+      for (const TensorProto &tensor : graph.initializer())
+        if (tensor.name() == node.input(2))
+          bias = &tensor;
+      if (!bias || bias->data_type() != TensorProto::FLOAT ||
+          bias->dims_size() != 1 || bias->dims(0) != channels ||
+          getFloat(node, "beta", 1) != 1)
+        return;
+      std::string buffer;
+      StringRef bytes = getTensorBytes(model, *bias, buffer);
+      for (int64_t c = 0; c < channels; ++c) {
+        float value;
+        std::memcpy(&value, bytes.data() + c * sizeof(float), sizeof(float));
+        sum[c] += value;
+      }
+    }
+    std::string name =
+        addTensor(names.make(output, "bias"), TensorProto::FLOAT, {channels},
+                  sum.data(), sum.size() * sizeof(float));
+    if (node.op_type() == "MatMul") {
+      node.set_output(0, names.make(output, "uncorrected"));
+      *graph.add_node() = node;
+      addNode("Add", {node.output(0), name}, {output});
+      node.Clear();
+      return;
+    }
+    while (node.input_size() < 3)
+      node.add_input("");
+    node.set_input(2, name);
+  }
+
+  void addInt8(size_t number, NodeProto node) {
+    const ProductSite &site = sites[number];
     std::string weight = addWeight(site);
     if (site.transpose >= 0) {
       std::string turned = names.make(weight, "transposed");
@@ -276,7 +316,11 @@ private:
     }
     node.set_input(0, addInput(site.input));
     node.set_input(1, weight);
-    *graph.add_node() = std::move(node);
+    if (auto found = plan.corrections.find(number);
+        found != plan.corrections.end())
+      correct(node, found->second);
+    if (node.output_size())
+      *graph.add_node() = std::move(node);
   }
 
   /// Packs a weight once for all that read it.
@@ -312,6 +356,9 @@ private:
     setInt(narrow, "N", n);
     setInt(narrow, "bits", 4);
     setInt(narrow, "block_size", kInt4Block);
+    // Rows as exact as float16 do: their error is far below that of the
+    // weights.
+    setInt(narrow, "accuracy_level", 2);
     if (hasBias)
       addNode("Add", {product, node.input(2)}, {output});
     for (const auto &import : model.proto->opset_import())
@@ -373,56 +420,6 @@ private:
 
 } // namespace
 
-/// The values of a site's weight.
-static std::vector<float> readWeight(const Model &model,
-                                     const ProductSite &site) {
-  for (const TensorProto &tensor : model.proto->graph().initializer())
-    if (tensor.name() == site.weight) {
-      std::string buffer;
-      StringRef bytes = getTensorBytes(model, tensor, buffer);
-      std::vector<float> values(bytes.size() / sizeof(float));
-      std::memcpy(values.data(), bytes.data(), bytes.size());
-      return values;
-    }
-  return {};
-}
-
-namespace {
-/// A weight as [outer, channels, inner]; of a matrix, what is contracted is the
-/// one of both that is not 1.
-struct Layout {
-  explicit Layout(const ProductSite &site)
-      : channels(site.dims[site.channelAxis]) {
-    for (size_t d = 0; d < site.dims.size(); ++d)
-      if (int axis = static_cast<int>(d); axis != site.channelAxis)
-        (axis < site.channelAxis ? outer : inner) *= site.dims[d];
-    contracted = outer * inner;
-  }
-  int64_t outer = 1, channels, inner = 1, contracted;
-};
-} // namespace
-
-const Int8Weight &QuantizedWeights::getInt8(const Model &model,
-                                            const ProductSite &site) {
-  auto [entry, isNew] = int8.try_emplace({site.weight, site.channelAxis});
-  Layout layout(site);
-  if (isNew)
-    entry->second = quantizeInt8(readWeight(model, site).data(), layout.outer,
-                                 layout.channels, layout.inner);
-  return entry->second;
-}
-
-const Int4Weight &QuantizedWeights::getInt4(const Model &model,
-                                            const ProductSite &site) {
-  auto [entry, isNew] = int4.try_emplace({site.weight, site.channelAxis});
-  Layout layout(site);
-  if (isNew)
-    entry->second =
-        quantizeInt4(readWeight(model, site).data(), layout.contracted,
-                     layout.channels, site.channelAxis == 0);
-  return entry->second;
-}
-
 std::vector<ProductSite> dl::frontend::findProductSites(const Model &model) {
   return Finder(model.proto->graph()).find();
 }
@@ -457,28 +454,6 @@ llvm::Error dl::frontend::quantizeModel(Model &model,
                       llvm::Twine(kFirstWithAxis) + " or later");
   Editor(model, sites, plan, weights).run();
   return llvm::Error::success();
-}
-
-double dl::frontend::getWeightNoise(const Model &model, const ProductSite &site,
-                                    WeightKind kind,
-                                    QuantizedWeights &weights) {
-  std::vector<float> values = readWeight(model, site), rounded;
-  Layout layout(site);
-  if (kind == WeightKind::Int4) {
-    rounded = dequantizeInt4(weights.getInt4(model, site), layout.contracted,
-                             layout.channels, site.channelAxis == 0);
-  } else {
-    const Int8Weight &quantized = weights.getInt8(model, site);
-    for (size_t i = 0; i < values.size(); ++i)
-      rounded.push_back(quantized.scales[i / layout.inner % layout.channels] *
-                        static_cast<float>(quantized.values[i]));
-  }
-  double power = 0, noise = 0;
-  for (size_t i = 0; i < values.size(); ++i) {
-    power += double(values[i]) * values[i];
-    noise += std::pow(double(values[i]) - rounded[i], 2);
-  }
-  return power == 0 ? 0 : noise / power;
 }
 
 llvm::Expected<std::string> dl::frontend::serializeModel(Model &model) {

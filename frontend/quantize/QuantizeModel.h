@@ -44,6 +44,10 @@ public:
   const Int8Weight &getInt8(const Model &model, const ProductSite &site);
   const Int4Weight &getInt4(const Model &model, const ProductSite &site);
 
+  /// Of values that products read: int4 weights are rounded by them. To be
+  /// filled before the first weight is asked for.
+  std::map<std::string, Correlation> correlations;
+
 private:
   using Key = std::pair<std::string, int>; // the weight, its channels' axis
   std::map<Key, Int8Weight> int8;
@@ -62,6 +66,9 @@ struct QuantizePlan {
   /// Of each of their inputs; an input without one gets its scale in the run
   /// (DynamicQuantizeLinear). Not of Int4.
   std::map<std::string, ActivationScale> inputs;
+  /// Of a site, what is to be added to each channel of its result; none where
+  /// it has none. Of Int8.
+  std::map<size_t, std::vector<float>> corrections;
 };
 
 /// The products of a model, quantizable or not, in the graph's order.
@@ -70,9 +77,32 @@ std::vector<ProductSite> findProductSites(const Model &model);
 /// The model with further outputs: these values, in order, behind its own.
 void addObservedOutputs(Model &model, const std::vector<std::string> &values);
 
+/// The elements of a site's weight, in its own order.
+std::vector<float> readWeight(const Model &model, const ProductSite &site);
+
+/// Puts as many others in their place.
+void replaceWeight(Model &model, const ProductSite &site,
+                   const std::vector<float> &values);
+
+/// Whether something else than `sites` reads a site's weight.
+bool isUsedElsewhere(const Model &model, const ProductSite &site,
+                     const std::vector<ProductSite> &sites);
+
+/// A weight as a matrix [contracted, channels] in its own order: element (k, n)
+/// is at k * rowStride + n * columnStride. Of a convolution, what is contracted
+/// are input channels and taps.
+struct WeightMatrix {
+  explicit WeightMatrix(const ProductSite &site);
+  int64_t rows = 1, columns, rowStride, columnStride;
+};
+
 /// Quantizes in place. Int8 needs opset 13 (scales for each channel).
 llvm::Error quantizeModel(Model &model, const std::vector<ProductSite> &sites,
                           const QuantizePlan &plan, QuantizedWeights &weights);
+
+/// The weight that an int8 weight stands for.
+std::vector<float> dequantizeInt8(const Int8Weight &quantized,
+                                  const ProductSite &site);
 
 /// The power of a weight's rounding error over the weight's own.
 double getWeightNoise(const Model &model, const ProductSite &site,

@@ -55,37 +55,81 @@ Int8Weight quantizeInt8(const float *data, int64_t outer, int64_t channels,
   return result;
 }
 
+namespace {
+/// Int4Weight, filled element by element.
+class Int4Packer {
+public:
+  Int4Packer(int64_t k, int64_t n) : blocks((k + kInt4Block - 1) / kInt4Block) {
+    weight.packed.assign(n * blocks * kInt4Block / 2, 0x88);
+    weight.scales.resize(n * blocks);
+  }
+
+  /// Chooses the scale of block `block` of a column. `visit` visits its
+  /// elements.
+  template <typename Visit>
+  void setScale(int64_t column, int64_t block, Visit visit) {
+    float extreme = 0;
+    visit([&](float value) {
+      if (std::fabs(value) > std::fabs(extreme))
+        extreme = value;
+    });
+    // The larger side of -8 .. 7 goes to the largest value.
+    weight.scales[column * blocks + block] =
+        findScale(extreme / -8, -8, 7, visit);
+  }
+
+  /// Rounds an element; returns what it stands for then.
+  float set(int64_t row, int64_t column, float value) {
+    float scale = weight.scales[column * blocks + row / kInt4Block];
+    float rounded = std::clamp(std::nearbyint(value / scale), -8.0f, 7.0f);
+    auto bits = static_cast<uint8_t>(rounded + 8);
+    uint8_t &byte = weight.packed[(column * blocks * kInt4Block + row) / 2];
+    byte = row % 2 ? (byte & 0x0f) | (bits << 4) : (byte & 0xf0) | bits;
+    return rounded * scale;
+  }
+
+  int64_t blocks;
+  Int4Weight weight;
+};
+} // namespace
+
 Int4Weight quantizeInt4(const float *data, int64_t k, int64_t n,
-                        bool isTransposed) {
-  int64_t blocks = (k + kInt4Block - 1) / kInt4Block;
-  Int4Weight result;
-  result.packed.assign(n * blocks * kInt4Block / 2, 0x88);
-  result.scales.resize(n * blocks);
+                        bool isTransposed, const Correlation *correlation) {
+  Int4Packer packer(k, n);
   auto at = [&](int64_t row, int64_t column) {
     return isTransposed ? data[column * k + row] : data[row * n + column];
   };
-  for (int64_t column = 0; column < n; ++column)
-    for (int64_t block = 0; block < blocks; ++block) {
-      int64_t first = block * kInt4Block,
-              last = std::min(first + kInt4Block, k);
-      float extreme = 0;
-      for (int64_t row = first; row < last; ++row)
-        if (std::fabs(at(row, column)) > std::fabs(extreme))
-          extreme = at(row, column);
-      // The larger side of -8 .. 7 goes to the largest value.
-      float scale = findScale(extreme / -8, -8, 7, [&](auto use) {
+  if (!correlation || correlation->getDepth() != k) {
+    for (int64_t column = 0; column < n; ++column)
+      for (int64_t block = 0; block < packer.blocks; ++block) {
+        int64_t first = block * kInt4Block,
+                last = std::min(first + kInt4Block, k);
+        packer.setScale(column, block, [&](auto use) {
+          for (int64_t row = first; row < last; ++row)
+            use(at(row, column));
+        });
         for (int64_t row = first; row < last; ++row)
-          use(at(row, column));
-      });
-      result.scales[column * blocks + block] = scale;
-      for (int64_t row = first; row < last; ++row) {
-        float rounded = std::nearbyint(at(row, column) / scale);
-        auto bits = static_cast<uint8_t>(std::clamp(rounded, -8.0f, 7.0f) + 8);
-        uint8_t &byte = result.packed[(column * blocks * kInt4Block + row) / 2];
-        byte = row % 2 ? (byte & 0x0f) | (bits << 4) : (byte & 0xf0) | bits;
+          packer.set(row, column, at(row, column));
       }
-    }
-  return result;
+    return std::move(packer.weight);
+  }
+  std::vector<float> weight(k * n);
+  for (int64_t row = 0; row < k; ++row)
+    for (int64_t column = 0; column < n; ++column)
+      weight[row * n + column] = at(row, column);
+  reconstruct(weight, n, *correlation, [&](int64_t row, float *values) {
+    // A block's scales follow from what the rows before have left of it.
+    int64_t last = std::min(row + kInt4Block, k);
+    if (row % kInt4Block == 0)
+      for (int64_t column = 0; column < n; ++column)
+        packer.setScale(column, row / kInt4Block, [&](auto use) {
+          for (int64_t i = row; i < last; ++i)
+            use(weight[i * n + column]);
+        });
+    for (int64_t column = 0; column < n; ++column)
+      values[column] = packer.set(row, column, values[column]);
+  });
+  return std::move(packer.weight);
 }
 
 std::vector<float> dequantizeInt4(const Int4Weight &quantized, int64_t k,

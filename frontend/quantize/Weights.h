@@ -6,6 +6,8 @@
 #ifndef DL_FRONTEND_QUANTIZE_WEIGHTS_H
 #define DL_FRONTEND_QUANTIZE_WEIGHTS_H
 
+#include "frontend/quantize/Reconstruct.h"
+
 #include <cstdint>
 #include <vector>
 
@@ -28,9 +30,12 @@ struct Int4Weight {
   std::vector<float> scales;   ///< [n, blocks]
 };
 
-/// `data` is [k, n], or [n, k] where `isTransposed`.
+/// `data` is [k, n], or [n, k] where `isTransposed`. With the correlation of
+/// what it is multiplied with, roundings make up for one another (see
+/// reconstruct()), otherwise each is to the nearest.
 Int4Weight quantizeInt4(const float *data, int64_t k, int64_t n,
-                        bool isTransposed);
+                        bool isTransposed,
+                        const Correlation *correlation = nullptr);
 
 /// The weight that `quantized` stands for, in [k, n] or [n, k] likewise.
 std::vector<float> dequantizeInt4(const Int4Weight &quantized, int64_t k,

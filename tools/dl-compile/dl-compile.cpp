@@ -6,9 +6,9 @@
 #include "frontend/import/Import.h"
 #include "frontend/import/ListOperators.h"
 #include "tools/compiler/Options.h"
+#include "tools/dl-compile/QuantizationFlags.h"
 #include "tools/dl-compile/TrainingFlags.h"
 #include "tools/explain/Explain.h"
-#include "tools/quantize/Quantize.h"
 #include "tools/tune/Tune.h"
 #include "tools/verify/Verify.h"
 
@@ -34,44 +34,7 @@ struct CommandLine {
   cl::OptionCategory stages{"Looking inside"};
   cl::OptionCategory reports{"The report of --explain"};
   cl::OptionCategory checks{"Checking answers"};
-  cl::OptionCategory quantization{"Quantization"};
-
-  cl::opt<std::string> quantize{
-      "quantize",
-      cl::desc("Quantize an ONNX model's matrix products and convolutions: "
-               "int8 (weights and what they multiply), int4 (weights of matrix "
-               "products alone), bf16 (as --precision=bf16)"),
-      cl::value_desc("TYPE"), cl::cat(quantization)};
-  cl::opt<std::string> calibration{
-      "calibration",
-      cl::desc("Samples of the inputs, by which int8 chooses its scales: .npy "
-               "or .pb files, or a folder for each sample with input_0.npy, "
-               "input_1.npy, .. Without it, scales are found in each run, and "
-               "convolutions stay in float32"),
-      cl::value_desc("FOLDER"), cl::cat(quantization)};
-  cl::opt<std::string> calibrationMethod{
-      "calibration-method", cl::init("mse"),
-      cl::desc("How ranges follow from the samples: mse (default), minmax, "
-               "entropy, percentile or percentile:99.9"),
-      cl::value_desc("METHOD"), cl::cat(quantization)};
-  cl::opt<uint64_t> calibrationSamples{
-      "calibration-samples", cl::init(std::numeric_limits<uint64_t>::max()),
-      cl::desc("Use at most N samples (default: all)"), cl::value_desc("N"),
-      cl::cat(quantization)};
-  cl::opt<double> errorBudget{
-      "error-budget", cl::init(-1),
-      cl::desc("Leave as many products in float32 as keeps every output's root "
-               "mean square error on the samples below X times the output's "
-               "own; fail where none could be quantized"),
-      cl::value_desc("X"), cl::cat(quantization)};
-  cl::opt<std::string> quantizeReport{
-      "quantize-report",
-      cl::desc("Write what became of each product, and its error, as JSON"),
-      cl::value_desc("FILE"), cl::cat(quantization)};
-  cl::opt<std::string> quantizedModel{
-      "quantized-onnx",
-      cl::desc("Write the quantized model as ONNX, for use elsewhere"),
-      cl::value_desc("FILE"), cl::cat(quantization)};
+  QuantizationFlags quantization;
 
   cl::opt<std::string> input{cl::Positional, cl::desc("MODEL.onnx|FILE.mlir"),
                              cl::cat(category)};
@@ -322,6 +285,8 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
     return error;
   options.pipeline.minMultiplications = line.narrowFrom;
   options.pipeline.assumeFinite = line.assumeFinite;
+  if (!line.quantization.compressWeights)
+    options.pipeline.compressWeights = false;
   auto training = line.training.read();
   if (!training)
     return training.takeError();
@@ -348,60 +313,6 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
   if (options.output == "-" && options.emit == EmitKind::Module &&
       !options.stopAfter)
     return failed("-o: a module is written to a file");
-  return Error::success();
-}
-
-/// Fills `options`, where integers are asked for, and the precision.
-static Error readOptions(const CommandLine &line, CompileOptions &compile,
-                         std::optional<QuantizeOptions> &options) {
-  StringRef type = line.quantize;
-  if (type.empty() || type == "bf16") {
-    if (type == "bf16")
-      compile.pipeline.precision = ::dl::Precision::BF16;
-    for (const cl::Option *given : std::initializer_list<const cl::Option *>{
-             &line.calibration, &line.calibrationMethod,
-             &line.calibrationSamples, &line.errorBudget, &line.quantizeReport,
-             &line.quantizedModel})
-      if (given->getNumOccurrences())
-        return createStringError("--" + given->ArgStr +
-                                 ": goes with --quantize=int8 or int4");
-    return Error::success();
-  }
-  options.emplace();
-  if (type == "int4")
-    options->type = QuantizeOptions::Type::Int4;
-  else if (type == "f16" || type == "fp8")
-    return createStringError("--quantize: no target has " + type +
-                             " products yet; known: int8, int4, bf16");
-  else if (type != "int8")
-    return createStringError("--quantize: unknown type '" + type +
-                             "'; known: int8, int4, bf16");
-  if (!dl::frontend::isModelFile(line.input))
-    return createStringError("--quantize: only an ONNX model can be quantized");
-  options->calibration = line.calibration;
-  auto [method, percentile] = StringRef(line.calibrationMethod).split(':');
-  auto parsed = llvm::StringSwitch<std::optional<RangeMethod>>(method)
-                    .Case("mse", RangeMethod::Mse)
-                    .Case("minmax", RangeMethod::MinMax)
-                    .Case("entropy", RangeMethod::Entropy)
-                    .Case("percentile", RangeMethod::Percentile)
-                    .Default(std::nullopt);
-  if (!parsed)
-    return createStringError("--calibration-method: unknown method '" + method +
-                             "'; known: mse, minmax, entropy, percentile");
-  options->method = *parsed;
-  if (!percentile.empty() &&
-      (percentile.getAsDouble(options->percentile) ||
-       !(options->percentile > 0 && options->percentile <= 100)))
-    return createStringError("--calibration-method: expected a percentile up "
-                             "to 100, found '" +
-                             percentile + "'");
-  options->maxSamples = line.calibrationSamples;
-  if (line.errorBudget.getNumOccurrences() && !(line.errorBudget >= 0))
-    return createStringError("--error-budget: expected a number from 0 on");
-  options->errorBudget = line.errorBudget;
-  options->report = line.quantizeReport;
-  options->output = line.quantizedModel;
   return Error::success();
 }
 
@@ -450,8 +361,8 @@ int main(int argc, char **argv) {
   cl::ResetCommandLineParser();
   CommandLine line;
   cl::HideUnrelatedOptions({&line.category, &line.training.category,
-                            &line.quantization, &line.stages, &line.reports,
-                            &line.checks});
+                            &line.quantization.category, &line.stages,
+                            &line.reports, &line.checks});
   cl::SetVersionPrinter(
       [](raw_ostream &output) { output << getProducer() << "\n"; });
   std::string message;
@@ -499,7 +410,10 @@ int main(int argc, char **argv) {
     error = readOptions(line, verification);
   std::optional<QuantizeOptions> quantization;
   if (!error)
-    error = readOptions(line, options, quantization);
+    error = line.quantization.read(line.input, options, quantization);
+  std::optional<SparsifyOptions> pruning;
+  if (!error)
+    error = line.quantization.read(line.input, pruning);
   std::string reason;
   if (!error && !explain.output.empty()) {
     options.trace = &trace;
@@ -528,18 +442,25 @@ int main(int argc, char **argv) {
   raw_string_ostream errorStream(errors);
   LogicalResult result = success();
   std::string verified;
+  std::string why;
+  auto takeModel = [&](const auto &edited) {
+    if (edited) {
+      options.input = edited->path;
+      return;
+    }
+    result = llvm::failure();
+    errorStream << (StringRef(why).starts_with("error: ") ? "" : "error: ")
+                << StringRef(why).rtrim() << "\n";
+  };
+  std::unique_ptr<SparseModel> sparse;
   std::unique_ptr<QuantizedModel> quantized;
-  if (quantization) {
-    std::string failure;
-    quantized = quantize(options, *quantization, failure);
-    if (quantized)
-      options.input = quantized->path;
-    else
-      result = llvm::failure();
-    if (!quantized)
-      errorStream << (StringRef(failure).starts_with("error: ") ? ""
-                                                                : "error: ")
-                  << StringRef(failure).rtrim() << "\n";
+  if (pruning) {
+    sparse = sparsify(options, *pruning, why);
+    takeModel(sparse);
+  }
+  if (succeeded(result) && quantization) {
+    quantized = quantize(options, *quantization, why);
+    takeModel(quantized);
   }
   if (succeeded(result) && line.verify.getNumOccurrences())
     result = verify(options, verification, errorStream, verified);
@@ -557,6 +478,7 @@ int main(int argc, char **argv) {
   progress.clear();
   errs() << errors;
   if (succeeded(result))
-    errs() << (quantized ? quantized->summary : "") << tuned << verified;
+    errs() << (sparse ? sparse->summary : "")
+           << (quantized ? quantized->summary : "") << tuned << verified;
   return succeeded(result) ? 0 : 1;
 }

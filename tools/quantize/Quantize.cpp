@@ -4,17 +4,17 @@
 #include "tools/quantize/Quantize.h"
 
 #include "frontend/quantize/QuantizeModel.h"
-#include "tools/quantize/Samples.h"
+#include "frontend/quantize/Smooth.h"
+#include "tools/quantize/ChannelStatistics.h"
+#include "tools/quantize/Evaluate.h"
 #include "tools/values/Files.h"
-#include "tools/values/Inputs.h"
 
-#include "llvm/Support/raw_ostream.h"
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 namespace dl::tools {
 
@@ -28,69 +28,36 @@ constexpr size_t kErrorSamples = 32;
 /// Of the products that are left in a round that misses the budget, the share
 /// that goes back to float32.
 constexpr double kReturnedShare = 0.15;
-
-QuantizedModel::~QuantizedModel() {
-  std::error_code code;
-  if (!folder.empty())
-    fs::remove_all(folder, code);
-}
-
-namespace {
-
-/// What the compiler has reported.
-class CompilerFailure : public std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-/// A compiled model.
-struct Program {
-  explicit Program(const std::string &path)
-      : module(runtime::Module::open(path)), session(module) {}
-
-  void run(const std::vector<values::Value> &inputs) {
-    values::bindInputs(session, inputs, {});
-    session.run();
-  }
-  const float *output(uint32_t index, size_t &count) {
-    runtime::Tensor tensor = session.output(index);
-    count = tensor.bytes / sizeof(float);
-    return static_cast<const float *>(tensor.data);
-  }
-
-  runtime::Module module;
-  runtime::Session session;
-};
-
-} // namespace
+/// Products of fewer weights are the first that speed takes back to float32.
+constexpr int64_t kLargeProduct = 1 << 16;
 
 class Quantizer {
 public:
   Quantizer(const CompileOptions &compile, const QuantizeOptions &options)
-      : compileOptions(compile), options(options),
-        result(std::make_unique<QuantizedModel>()) {
-    compileOptions.trace = nullptr;
-    compileOptions.tune = nullptr;
-    compileOptions.header.clear();
-    compileOptions.verbose = compileOptions.timing = false;
-    compileOptions.emit = EmitKind::Module;
-    compileOptions.stopAfter.reset();
-    compileOptions.target = Target::Cpu;
-  }
+      : compileOptions(getPlainOptions(compile)), options(options),
+        source(compile.input), isForCpu(compile.target == Target::Cpu),
+        result(std::make_unique<QuantizedModel>()), folder(result->folder) {}
 
   std::unique_ptr<QuantizedModel> run() {
-    makeFolder();
-    std::shared_ptr<frontend::Model> model = load();
+    result->path = folder.path + "/" +
+                   fs::path(compileOptions.input).stem().string() + ".onnx";
+    std::shared_ptr<frontend::Model> model = readModel(source);
     sites = frontend::findProductSites(*model);
     kind = options.type == QuantizeOptions::Type::Int8
                ? frontend::WeightKind::Int8
                : frontend::WeightKind::Int4;
     applyLimits();
-    if (!options.calibration.empty())
+    if (!options.calibration.empty()) {
       calibrate();
+      if (kind == frontend::WeightKind::Int8)
+        smooth();
+    }
     for (size_t i = 0; i < sites.size(); ++i)
       if (sites[i].reason.empty())
         plan.sites.push_back(i);
     plan.kind = kind;
+    if (kind == frontend::WeightKind::Int8)
+      correct(*model);
     bool measures = options.errorBudget >= 0 || !options.report.empty();
     if (measures)
       rate(*model);
@@ -98,6 +65,8 @@ public:
     write();
     if (measures)
       meetBudget();
+    if (options.guard && isForCpu && !plan.sites.empty())
+      keepFastest();
     summarize();
     writeOutputs();
     return std::move(result);
@@ -107,43 +76,6 @@ private:
   void progress(const std::string &what) {
     if (compileOptions.progress)
       compileOptions.progress(what);
-  }
-
-  void makeFolder() {
-    std::string pattern = (fs::temp_directory_path() / "dl-quantize-XXXXXX");
-    if (!mkdtemp(pattern.data()))
-      throw Failure("--quantize", "no temporary folder");
-    result->folder = pattern;
-    result->path = result->folder + "/" +
-                   fs::path(compileOptions.input).stem().string() + ".onnx";
-  }
-
-  std::shared_ptr<frontend::Model> load() {
-    auto model = frontend::loadModel(compileOptions.input);
-    if (!model)
-      throw Failure(compileOptions.input, llvm::toString(model.takeError()));
-    return *model;
-  }
-
-  void store(frontend::Model &model, const std::string &path) {
-    auto bytes = frontend::serializeModel(model);
-    if (!bytes)
-      throw Failure(compileOptions.input, llvm::toString(bytes.takeError()));
-    std::ofstream file(path, std::ios::binary);
-    file.write(bytes->data(), static_cast<std::streamsize>(bytes->size()));
-    if (!file.flush())
-      throw Failure(path, "cannot be written");
-  }
-
-  std::string compileModel(const std::string &path) {
-    CompileOptions given = compileOptions;
-    given.input = path;
-    given.output = path + ".dlm";
-    std::string errors;
-    llvm::raw_string_ostream stream(errors);
-    if (failed(compile(given, stream)))
-      throw CompilerFailure(errors);
-    return given.output;
   }
 
   /// What each kind of integers can be used for.
@@ -159,42 +91,140 @@ private:
     }
   }
 
+  /// Evens out the channels of normalized values, where the rounding errors of
+  /// products become less by it.
+  void smooth() {
+    progress("smoothing");
+    auto model = readModel(source);
+    std::map<std::string, std::vector<float>> largest;
+    for (const auto &[value, channels] : statistics)
+      largest[value] = channels.largest;
+    std::vector<size_t> all;
+    for (size_t i = 0; i < sites.size(); ++i)
+      if (sites[i].reason.empty())
+        all.push_back(i);
+    plan.sites = all;
+    rate(*model);
+    double before = std::accumulate(noise.begin(), noise.end(), 0.0);
+    auto smoothed = readModel(source);
+    if (!frontend::smooth(*smoothed, sites, largest)) {
+      plan.sites.clear();
+      noise.clear();
+      return;
+    }
+    auto oldSource = source;
+    auto oldSites = sites;
+    auto oldWeights = weights;
+    auto oldInputs = plan.inputs;
+    auto oldNoise = inputNoise;
+    auto oldStatistics = statistics;
+    source = folder.path + "/smoothed.onnx";
+    writeModel(*smoothed, source);
+    for (frontend::ProductSite &site : frontend::findProductSites(*smoothed))
+      for (ProductSite &old : sites)
+        if (old.node == site.node)
+          old.weight = site.weight;
+    weights = {};
+    histograms.clear();
+    statistics.clear();
+    numSamples = 0;
+    calibrate();
+    rate(*smoothed);
+    double after = std::accumulate(noise.begin(), noise.end(), 0.0);
+    plan.sites.clear();
+    noise.clear();
+    if (after < before)
+      return;
+    source = oldSource;
+    sites = oldSites;
+    weights = oldWeights;
+    plan.inputs = oldInputs;
+    inputNoise = oldNoise;
+    statistics = oldStatistics;
+  }
+
+  /// What rounded weights add to the mean of each channel is taken off (M.
+  /// Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias
+  /// Correction", 2019; with means of samples).
+  void correct(const frontend::Model &model) {
+    for (size_t number : plan.sites) {
+      const ProductSite &site = sites[number];
+      auto found = statistics.find(site.input);
+      frontend::WeightMatrix matrix(site);
+      if (found == statistics.end() || found->second.count == 0 ||
+          matrix.rows % static_cast<int64_t>(found->second.sums.size()))
+        continue;
+      int64_t taps =
+          matrix.rows / static_cast<int64_t>(found->second.sums.size());
+      std::vector<float> exact = frontend::readWeight(model, site),
+                         rounded = frontend::dequantizeInt8(
+                             weights.getInt8(model, site), site),
+                         &added = plan.corrections[number];
+      added.assign(matrix.columns, 0);
+      for (int64_t n = 0; n < matrix.columns; ++n) {
+        double sum = 0;
+        for (int64_t k = 0; k < matrix.rows; ++k) {
+          int64_t at = k * matrix.rowStride + n * matrix.columnStride;
+          sum += (double(exact[at]) - rounded[at]) *
+                 found->second.sums[k / taps] /
+                 static_cast<double>(found->second.count);
+        }
+        added[n] = static_cast<float>(sum);
+      }
+    }
+  }
+
   /// Runs the model in float32 and looks at what products read.
   void calibrate() {
     std::vector<std::string> observed;
-    std::shared_ptr<frontend::Model> model = load();
+    std::shared_ptr<frontend::Model> model = readModel(source);
+    std::vector<const ProductSite *> readers;
     for (const ProductSite &site : sites)
       if (site.reason.empty() && std::find(observed.begin(), observed.end(),
-                                           site.input) == observed.end())
+                                           site.input) == observed.end()) {
         observed.push_back(site.input);
-    if (kind == frontend::WeightKind::Int4)
-      observed.clear();
+        readers.push_back(&site);
+      }
     frontend::addObservedOutputs(*model, observed);
-    std::string path = result->folder + "/float32.onnx";
-    store(*model, path);
+    std::string path = folder.path + "/float32.onnx";
+    writeModel(*model, path);
     model.reset();
-    floatModule = compileModel(path);
+    floatModule = compileModel(compileOptions, path);
     Program program(floatModule);
     samples = std::make_unique<Samples>(options.calibration,
                                         program.module.inputs(0));
     auto first = static_cast<uint32_t>(program.module.outputs(0).size() -
                                        observed.size());
     numOutputs = first;
-    samples->forEach(
-        options.maxSamples, [&](const auto &inputs, const std::string &name) {
-          progress("calibrating: sample " + std::to_string(++numSamples));
-          program.run(inputs);
-          for (size_t i = 0; i < observed.size(); ++i) {
-            size_t count = 0;
-            const float *data =
-                program.output(first + static_cast<uint32_t>(i), count);
-            if (!histograms[observed[i]].add(data, count))
-              throw Failure(name, "value '" + observed[i] +
-                                      "' becomes infinite or NaN with it");
-          }
-        });
+    samples->forEach(options.maxSamples, [&](const auto &inputs,
+                                             const std::string &name) {
+      progress("calibrating: sample " + std::to_string(++numSamples));
+      program.run(inputs);
+      for (size_t i = 0; i < observed.size(); ++i)
+        if (!observe(*readers[i],
+                     program.session.output(first + static_cast<uint32_t>(i))))
+          throw Failure(name, "value '" + observed[i] +
+                                  "' becomes infinite or NaN with it");
+    });
+    if (kind == frontend::WeightKind::Int4)
+      return;
     for (const std::string &value : observed)
       setScale(value);
+  }
+
+  /// Looks at what products read in a run; false where it is not finite.
+  bool observe(const ProductSite &reader, const runtime::Tensor &value) {
+    const std::string &name = reader.input;
+    const auto *data = static_cast<const float *>(value.data);
+    if (!histograms[name].add(data, value.bytes / sizeof(float)))
+      return false;
+    if (kind == frontend::WeightKind::Int8)
+      statistics[name].add(data, value.dims,
+                           getChannelAxis(reader, value.dims.size()));
+    else if (value.elements() > 0 && !value.dims.empty())
+      weights.correlations.try_emplace(name, value.dims.back())
+          .first->second.add(data, value.elements() / value.dims.back());
+    return true;
   }
 
   void setScale(const std::string &value) {
@@ -222,44 +252,18 @@ private:
   }
 
   void write() {
-    std::shared_ptr<frontend::Model> model = load();
+    std::shared_ptr<frontend::Model> model = readModel(source);
     if (llvm::Error error =
             frontend::quantizeModel(*model, sites, plan, weights))
       throw Failure(compileOptions.input, llvm::toString(std::move(error)));
-    store(*model, result->path);
+    writeModel(*model, result->path);
   }
 
   /// The largest relative error of an output over the samples.
   double measureError() {
-    Program reference(floatModule), quantized(compileModel(result->path));
-    std::vector<double> error(numOutputs, 0), power(numOutputs, 0);
-    std::vector<runtime::Value> declared = reference.module.outputs(0);
-    samples->forEach(std::min(options.maxSamples, kErrorSamples),
-                     [&](const auto &inputs, const std::string &) {
-                       reference.run(inputs);
-                       quantized.run(inputs);
-                       for (uint32_t i = 0; i < numOutputs; ++i) {
-                         if (declared[i].type != DLRT_FLOAT32)
-                           continue;
-                         size_t count = 0, other = 0;
-                         const float *a = reference.output(i, count);
-                         const float *b = quantized.output(i, other);
-                         if (count != other) {
-                           error[i] = power[i] = 1;
-                           continue;
-                         }
-                         for (size_t k = 0; k < count; ++k) {
-                           error[i] += std::pow(double(a[k]) - b[k], 2);
-                           power[i] += std::pow(double(a[k]), 2);
-                         }
-                       }
-                     });
-    double worst = 0;
-    for (size_t i = 0; i < numOutputs; ++i)
-      if (error[i] > 0)
-        worst = std::max(worst, power[i] > 0 ? std::sqrt(error[i] / power[i])
-                                             : INFINITY);
-    return worst;
+    return tools::measureError(
+        floatModule, compileModel(compileOptions, result->path), *samples,
+        std::min(options.maxSamples, kErrorSamples), numOutputs);
   }
 
   /// Takes products back to float32, those that bring in most first, until the
@@ -304,6 +308,63 @@ private:
     }
   }
 
+  /// Takes all products back to float32 where integers are no faster, and so
+  /// first those that are too small to gain much.
+  void keepFastest() {
+    progress("comparing with float32");
+    std::string plain = folder.path + "/plain.onnx";
+    writeModel(*readModel(source), plain);
+    plain = compileModel(compileOptions, plain);
+    auto compare = [&] {
+      return compareSpeed(plain, compileModel(compileOptions, result->path));
+    };
+    Comparison all;
+    try {
+      all = compare();
+    } catch (const CompilerFailure &) {
+      throw;
+    } catch (const std::exception &) {
+      return; // a module for another machine, or inputs that random ones are
+              // not
+    }
+    speed = all;
+    if (all.isBelow(1))
+      return;
+    std::vector<size_t> large, small;
+    for (size_t site : plan.sites) {
+      const std::vector<int64_t> &dims = sites[site].dims;
+      int64_t weights = 1;
+      for (int64_t size : dims)
+        weights *= size;
+      (weights >= kLargeProduct ? large : small).push_back(site);
+    }
+    if (!large.empty() && !small.empty()) {
+      plan.sites = large;
+      write();
+      Comparison without = compare();
+      if (without.isBelow(1)) {
+        speed = without;
+        return returnToFloat(small, all);
+      }
+    }
+    plan.sites.clear();
+    write();
+    returnToFloat(large, all);
+    returnToFloat(small, all);
+    speed.reset();
+    reached = reached < 0 ? reached : 0;
+  }
+
+  void returnToFloat(const std::vector<size_t> &returned,
+                     const Comparison &with) {
+    char text[96];
+    std::snprintf(text, sizeof text,
+                  "%s is no faster: a run takes %.3g ms, in float32 %.3g ms",
+                  typeName(), with.second * 1e3, with.first * 1e3);
+    for (size_t site : returned)
+      sites[site].reason = text;
+  }
+
   static std::string describeNoise(double noise) {
     char text[48];
     std::snprintf(text, sizeof text, "a relative error of %.2g",
@@ -325,6 +386,12 @@ private:
       char error[48];
       std::snprintf(error, sizeof error, ", relative error %.3g", reached);
       text += error;
+    }
+    if (speed) {
+      char times[64];
+      std::snprintf(times, sizeof times, ", %.3g ms in place of %.3g ms",
+                    speed->second * 1e3, speed->first * 1e3);
+      text += times;
     }
     // Reasons with their numbers; names where few have them.
     std::map<std::string, std::vector<std::string>> kept;
@@ -366,6 +433,10 @@ private:
                      {"samples", numSamples}};
       if (reached >= 0)
         report["relative_error"] = reached;
+      if (speed) {
+        report["milliseconds"] = speed->second * 1e3;
+        report["float32_milliseconds"] = speed->first * 1e3;
+      }
       report["products"] = list;
       std::string text = report.dump(2) + "\n";
       files.add(options.report, "", text.data(), text.size());
@@ -380,17 +451,23 @@ private:
 
   CompileOptions compileOptions;
   const QuantizeOptions &options;
+  std::string source; ///< the model, or what smoothing has made of it
+  bool isForCpu;
   std::unique_ptr<QuantizedModel> result;
+  const TemporaryFolder &folder; // of the result
   frontend::WeightKind kind = frontend::WeightKind::Int8;
   std::vector<ProductSite> sites;
   frontend::QuantizePlan plan;
   frontend::QuantizedWeights weights;
   std::map<std::string, Histogram> histograms;
+  std::map<std::string, ChannelStatistics> statistics;
   std::map<std::string, double> inputNoise;
   std::vector<double> noise; ///< of each site, relative power
   std::string floatModule;
   std::unique_ptr<Samples> samples;
-  size_t numOutputs = 0, numSamples = 0;
+  uint32_t numOutputs = 0;
+  size_t numSamples = 0;
+  std::optional<Comparison> speed; ///< of float32 and the quantized model
   double reached = -1;
 };
 

@@ -7,6 +7,7 @@
 #define DL_TOOLS_QUANTIZE_QUANTIZE_H
 
 #include "tools/compiler/Compile.h"
+#include "tools/quantize/Evaluate.h"
 #include "tools/quantize/Histogram.h"
 
 #include <limits>
@@ -25,19 +26,17 @@ struct QuantizeOptions {
   /// The largest root mean square of an output's error over that of the output,
   /// on the samples; negative for none.
   double errorBudget = -1;
+  /// Measure whether integers are faster, and take float32 where they are not.
+  bool guard = true;
   std::string report; ///< JSON about every product; empty for none
   std::string output; ///< the quantized model, ONNX; empty for none
 };
 
 /// A quantized model in a folder of its own, which goes with the object.
-class QuantizedModel {
-public:
-  ~QuantizedModel();
+struct QuantizedModel {
   std::string path;    ///< of the ONNX file
   std::string summary; ///< lines for the user
-private:
-  friend class Quantizer;
-  std::string folder;
+  TemporaryFolder folder{"--quantize"};
 };
 
 /// Quantizes `compile.input`; other options are those that the model is going

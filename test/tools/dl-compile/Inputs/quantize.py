@@ -49,6 +49,13 @@ def make(folder):
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 64])], [weight("w", 64, 64)])
     onnx.save(helper.make_model(tied, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), f"{folder}/tied.onnx")
     np.save(f"{folder}/tied_x.npy", random.standard_normal((5, 64)).astype(np.float32))
+    # A large value, few weights.
+    loses = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"], "thin")], "loses",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [65536, 32])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [65536, 32])], [weight("w", 32, 32)])
+    onnx.save(helper.make_model(loses, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), f"{folder}/loses.onnx")
+    np.save(f"{folder}/loses_x.npy", random.standard_normal((65536, 32)).astype(np.float32))
     good = random.standard_normal((8, 16, 12, 12)).astype(np.float32)
     bad = good[:1].copy()
     bad[0, 3, 4, 5] = np.nan

@@ -1,0 +1,95 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "tools/dl-compile/QuantizationFlags.h"
+
+#include "frontend/import/Import.h"
+#include "llvm/ADT/StringSwitch.h"
+
+using namespace llvm;
+
+namespace dl::tools {
+
+Error QuantizationFlags::read(StringRef input, CompileOptions &compile,
+                              std::optional<QuantizeOptions> &options) const {
+  StringRef type = quantize;
+  if (type.empty() || type == "bf16") {
+    if (type == "bf16")
+      compile.pipeline.precision = ::dl::Precision::BF16;
+    bool prunes = !sparsify.empty();
+    for (auto [given, isForBoth] :
+         std::initializer_list<std::pair<const cl::Option *, bool>>{
+             {&calibration, true},
+             {&calibrationMethod, false},
+             {&calibrationSamples, true},
+             {&errorBudget, true},
+             {&quantizeGuard, false},
+             {&quantizeReport, false},
+             {&quantizedModel, false}})
+      if (given->getNumOccurrences() && !(isForBoth && prunes))
+        return createStringError("--" + given->ArgStr +
+                                 ": goes with --quantize=int8 or int4");
+    return Error::success();
+  }
+  options.emplace();
+  if (type == "int4")
+    options->type = QuantizeOptions::Type::Int4;
+  else if (type == "f16" || type == "fp8")
+    return createStringError("--quantize: no target has " + type +
+                             " products yet; known: int8, int4, bf16");
+  else if (type != "int8")
+    return createStringError("--quantize: unknown type '" + type +
+                             "'; known: int8, int4, bf16");
+  if (!dl::frontend::isModelFile(input))
+    return createStringError("--quantize: only an ONNX model can be quantized");
+  options->calibration = calibration;
+  auto [method, percentile] = StringRef(calibrationMethod).split(':');
+  auto parsed = llvm::StringSwitch<std::optional<RangeMethod>>(method)
+                    .Case("mse", RangeMethod::Mse)
+                    .Case("minmax", RangeMethod::MinMax)
+                    .Case("entropy", RangeMethod::Entropy)
+                    .Case("percentile", RangeMethod::Percentile)
+                    .Default(std::nullopt);
+  if (!parsed)
+    return createStringError("--calibration-method: unknown method '" + method +
+                             "'; known: mse, minmax, entropy, percentile");
+  options->method = *parsed;
+  if (!percentile.empty() &&
+      (percentile.getAsDouble(options->percentile) ||
+       !(options->percentile > 0 && options->percentile <= 100)))
+    return createStringError("--calibration-method: expected a percentile up "
+                             "to 100, found '" +
+                             percentile + "'");
+  options->maxSamples = calibrationSamples;
+  if (errorBudget.getNumOccurrences() && !(errorBudget >= 0))
+    return createStringError("--error-budget: expected a number from 0 on");
+  options->errorBudget = errorBudget;
+  options->guard = quantizeGuard;
+  options->report = quantizeReport;
+  options->output = quantizedModel;
+  return Error::success();
+}
+
+Error QuantizationFlags::read(StringRef input,
+                              std::optional<SparsifyOptions> &options) const {
+  if (sparsify.empty()) {
+    for (const cl::Option *given : std::initializer_list<const cl::Option *>{
+             &sparsifyGuard, &sparseModel})
+      if (given->getNumOccurrences())
+        return createStringError("--" + given->ArgStr +
+                                 ": goes with --sparsify");
+    return Error::success();
+  }
+  if (!dl::frontend::isModelFile(input))
+    return createStringError("--sparsify: only an ONNX model can be pruned");
+  options.emplace();
+  options->pattern = sparsify;
+  options->calibration = calibration;
+  options->maxSamples = calibrationSamples;
+  options->errorBudget = quantize.empty() ? errorBudget.getValue() : -1;
+  options->guard = sparsifyGuard;
+  options->output = sparseModel;
+  return Error::success();
+}
+
+} // namespace dl::tools

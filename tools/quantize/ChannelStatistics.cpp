@@ -1,0 +1,63 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "tools/quantize/ChannelStatistics.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace dl::tools {
+
+bool ChannelStatistics::add(const float *values,
+                            const std::vector<int64_t> &dims, size_t axis) {
+  if (axis >= dims.size())
+    return false;
+  auto channels = static_cast<size_t>(dims[axis]);
+  int64_t outer = 1, inner = 1;
+  for (size_t d = 0; d < dims.size(); ++d)
+    if (d != axis)
+      (d < axis ? outer : inner) *= dims[d];
+  if (sums.empty()) {
+    sums.assign(channels, 0);
+    squares.assign(channels, 0);
+    largest.assign(channels, 0);
+  } else if (sums.size() != channels) {
+    return false;
+  }
+  for (int64_t o = 0; o < outer; ++o)
+    for (size_t c = 0; c < channels; ++c) {
+      double sum = 0, square = 0;
+      float most = largest[c];
+      for (int64_t i = 0; i < inner; ++i) {
+        float value = *values++;
+        sum += value;
+        square += double(value) * value;
+        most = std::max(most, std::fabs(value));
+      }
+      sums[c] += sum;
+      squares[c] += square;
+      largest[c] = most;
+    }
+  count += static_cast<uint64_t>(outer * inner);
+  return true;
+}
+
+std::vector<double>
+ChannelStatistics::getNorms(const frontend::ProductSite &site) const {
+  frontend::WeightMatrix matrix(site);
+  auto rows = static_cast<size_t>(matrix.rows);
+  // A convolution's channel is read at each tap.
+  if (count == 0 || sums.empty() || rows % sums.size())
+    return {};
+  size_t taps = rows / sums.size();
+  std::vector<double> norms(rows);
+  for (size_t k = 0; k < rows; ++k)
+    norms[k] = std::sqrt(squares[k / taps] / static_cast<double>(count));
+  return norms;
+}
+
+size_t getChannelAxis(const frontend::ProductSite &site, size_t rank) {
+  return site.op == "Conv" ? 1 : rank - 1;
+}
+
+} // namespace dl::tools
