@@ -102,7 +102,7 @@ void SourceTrace::update(StringRef pass, Operation *root) {
     unsigned kind = InOps;
     if (op->getNumResults() && isConstant(op->getResult(0)))
       kind = InConstants;
-    else if (isa<ReshapeOp, SliceOp, SizesOp>(op) &&
+    else if (isa<ConcatOp, ReshapeOp, SliceOp, SizesOp>(op) &&
              !isa<FusedOp>(op->getParentOp()))
       kind = InViews;
     for (int node : getNodes(op->getLoc()))
@@ -450,8 +450,9 @@ void SourceTrace::explain(int number) {
       node.why += "; and " + std::to_string(more) + " more";
   } else if (presence[number] & (InViews | InOps)) {
     node.state = NodeState::View;
-    node.why = presence[number] & InOps
-                   ? "a loop of steps"
+    node.why = presence[number] & InOps ? "a loop of steps"
+               : node.op == "Concat"
+                   ? "no kernel: its operands are made where they lie in it"
                    : "no kernel: its result is the memory of its operand";
   } else if (presence[number] & InConstants) {
     node.state = NodeState::Constant;

@@ -43,7 +43,8 @@ bool isSum(Operation *op) {
     return reduce.getKind() == ReduceKind::Sum;
   if (auto window = dyn_cast<WindowReduceOp>(op))
     return window.getKind() == ReduceKind::Sum;
-  return isContraction(op) || isa<CumsumOp, DftOp>(op);
+  return isContraction(op) ||
+         isa<BlockMatmulOp, SparseMatmulOp, CumsumOp, DftOp>(op);
 }
 
 /// Whether an op's results are exact, or elements of its operands.
@@ -64,7 +65,7 @@ bool isFunction(Operation *op) {
 /// The number of terms that make an element of a sum.
 double getNumTerms(Operation *op, ArrayRef<Tensor> operands,
                    const Tensor &result) {
-  if (isa<MatmulOp>(op))
+  if (isa<MatmulOp, BlockMatmulOp, SparseMatmulOp>(op))
     return static_cast<double>(operands[0].getShape().back());
   if (auto dft = dyn_cast<DftOp>(op))
     return static_cast<double>(dft.getLength());
@@ -124,6 +125,10 @@ private:
       return std::max(unit, kBf16Unit);
     if (rounding != Rounding::Compiled)
       return unit;
+    // Rows in steps of 1 / 32639 of a block's largest magnitude.
+    auto blocks = dyn_cast<BlockMatmulOp>(op);
+    if (blocks && blocks.getFixedPoint())
+      return std::ldexp(1.0, -15);
     if (isSum(op)) {
       // Errors of a sum add up as a random walk does. Winograd's transforms
       // and divided sums take a few times that.
@@ -207,6 +212,13 @@ private:
     Tensors positive;
     for (const Tensor &operand : operands)
       positive.push_back(operand.isFloat() ? absolute(operand) : operand);
+    // Integers above their zero point are no smaller than those around it.
+    if (isa<BlockMatmulOp>(op)) {
+      Tensor &points = positive.back();
+      std::vector<int64_t> zeros(points.getNumElements(), 0);
+      points = Tensor::store<int64_t>(points.getElementType(),
+                                      points.getShape(), zeros);
+    }
     auto sums = interpretOp(op, positive, symbols);
     return failed(sums) ? results : *sums;
   }
