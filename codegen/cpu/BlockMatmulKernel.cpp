@@ -379,5 +379,7 @@ Value BlockMatmulEmitter::decode(Value words, int64_t place, Value zeroPoint) {
 
 LogicalResult mlir::dl::cpu::emitBlockMatmulKernel(KernelFunction &kernel) {
   auto match = BlockMatmul::match(kernel.source);
+  if (!match)
+    return failure();
   return BlockMatmulEmitter(kernel, *match).run();
 }

@@ -215,10 +215,10 @@ Value SparseMatmulEmitter::getPosition(Value slot) {
 }
 
 Epilogue SparseMatmulEmitter::getEpilogue(Value row, Value first, Value count,
-                                          int64_t lanes) {
-  return Epilogue{kernel,    roles, outputs, Position(op.getNumLoops()),
-                  (int)kRow, row,   first,   count,
-                  laneCount, lanes};
+                                          int64_t vectors) {
+  return Epilogue{kernel,    roles,  outputs, Position(op.getNumLoops()),
+                  (int)kRow, row,    first,   count,
+                  laneCount, vectors};
 }
 
 //===----------------------------------------------------------------------===//
@@ -396,7 +396,7 @@ void SparseMatmulEmitter::emitColumns(Value item) {
              return {};
            });
   transposeBlock();
-  getEpilogue(rangeLower, first, count, /*lanes=*/1)
+  getEpilogue(rangeLower, first, count, /*vectors=*/1)
       .emitFromMemory(scratch, index.sub(rangeUpper, rangeLower));
 }
 
@@ -485,5 +485,7 @@ void SparseMatmulEmitter::transposeBlock() {
 
 LogicalResult mlir::dl::cpu::emitSparseMatmulKernel(KernelFunction &kernel) {
   auto match = SparseMatmul::match(kernel.source);
+  if (!match)
+    return failure();
   return SparseMatmulEmitter(kernel, *match).run();
 }

@@ -179,7 +179,7 @@ public:
       if (found == byNode.end())
         *graph.add_node() = std::move(old[i]);
       else if (plan.kind == WeightKind::Int4)
-        addInt4(sites[found->second], std::move(old[i]));
+        addInt4(sites[found->second], old[i]);
       else
         addInt8(found->second, std::move(old[i]));
     }
@@ -341,7 +341,7 @@ private:
     return entry->second;
   }
 
-  void addInt4(const ProductSite &site, NodeProto node) {
+  void addInt4(const ProductSite &site, const NodeProto &node) {
     int64_t k = site.dims[1 - site.channelAxis],
             n = site.dims[site.channelAxis];
     auto [integers, scales] = addPacked(site, k, n);
