@@ -64,6 +64,10 @@ void writeModel(frontend::Model &model, const std::string &path);
 double measureError(const std::string &reference, const std::string &module,
                     const Samples &samples, size_t most, uint32_t numOutputs);
 
+/// The share of a model's time below which it pays to give up exactness for
+/// speed: more than two measurements of the same differ by.
+constexpr double kWorthwhile = 0.95;
+
 /// Runs two modules of one signature in turns, with random inputs.
 Comparison compareSpeed(const std::string &first, const std::string &second);
 

@@ -328,7 +328,7 @@ private:
               // not
     }
     speed = all;
-    if (all.isBelow(1))
+    if (all.isBelow(kWorthwhile))
       return;
     std::vector<size_t> large, small;
     for (size_t site : plan.sites) {
@@ -342,7 +342,7 @@ private:
       plan.sites = large;
       write();
       Comparison without = compare();
-      if (without.isBelow(1)) {
+      if (without.isBelow(kWorthwhile)) {
         speed = without;
         return returnToFloat(small, all);
       }

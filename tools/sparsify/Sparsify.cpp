@@ -248,7 +248,7 @@ private:
       }
       if (measures)
         attempt.speed = measureSpeed();
-      if (attempt.speed && !attempt.speed->isBelow(1)) {
+      if (attempt.speed && !attempt.speed->isBelow(kWorthwhile)) {
         slow = pattern.text() + " is no faster: a run takes " +
                format("%.3g ms, dense %.3g ms", attempt.speed->second * 1e3,
                       attempt.speed->first * 1e3);
