@@ -111,7 +111,7 @@ Element ElementEmitter::load(const Buffer &buffer, Type elementType,
   return element;
 }
 
-/// An element of a type that is stored as a byte; see getStoredType.
+/// An element of a type that is stored as an integer; see getStoredType.
 Value ElementEmitter::fromByte(const Element &element, Type elementType) {
   auto typeOf = [&](Type type) {
     return element.isVector ? Type(vectorType(type)) : type;
@@ -142,7 +142,7 @@ Value ElementEmitter::toByte(const Element &element) {
   if (isa<FloatType>(type))
     value = arith::BitcastOp::create(
         builder, loc, typeOf(builder.getIntegerType(bits)), value);
-  return bits == 8 ? value
+  return bits >= 8 ? value
                    : Value(arith::ExtUIOp::create(
                          builder, loc, typeOf(builder.getI8Type()), value));
 }

@@ -1,6 +1,7 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "codegen/cpu/ComputeHalves.h"
 #include "codegen/cpu/Lowering.h"
 #include "codegen/cpu/MathExpansion.h"
 #include "codegen/cpu/RewriteOps.h"
@@ -99,8 +100,8 @@ public:
   void runOnOperation() override {
     if (failed(rewriteOps(getOperation(), isExpanded, functions)))
       return signalPassFailure();
-    if (hasNarrowFloats() &&
-        (failed(computeHalvesAsFloats()) || failed(expandConversions())))
+    if (hasNarrowFloats() && (failed(computeHalvesAsFloats(getOperation())) ||
+                              failed(expandConversions())))
       signalPassFailure();
   }
 
@@ -129,43 +130,6 @@ private:
                      : WalkResult::advance();
         })
         .wasInterrupted();
-  }
-
-  /// Arithmetic on f16 and bf16 extends its operands to f32 and rounds its
-  /// result.
-  LogicalResult computeHalvesAsFloats() {
-    MLIRContext *context = &getContext();
-    Type halves[] = {Float16Type::get(context), BFloat16Type::get(context)};
-    Type single = Float32Type::get(context);
-    {
-      TypeConverter converter;
-      arith::populateEmulateUnsupportedFloatsConversions(converter, halves,
-                                                         single);
-      RewritePatternSet patterns(context);
-      arith::populateEmulateUnsupportedFloatsPatterns(patterns, converter);
-      ConversionTarget target(*context);
-      arith::populateEmulateUnsupportedFloatsLegality(target, converter);
-      if (failed(applyPartialConversion(getOperation(), target,
-                                        std::move(patterns))))
-        return failure();
-    }
-    // The same for what is left of the math dialect: square roots and the like.
-    TypeConverter converter;
-    SetVector<Type> supported;
-    supported.insert(Float64Type::get(context));
-    math::populateExtendToSupportedTypesTypeConverter(converter, supported,
-                                                      single);
-    RewritePatternSet patterns(context);
-    math::populateExtendToSupportedTypesPatterns(patterns, converter);
-    ConversionTarget target(*context);
-    math::populateExtendToSupportedTypesConversionTarget(target, converter);
-    if (failed(applyPartialConversion(getOperation(), target,
-                                      std::move(patterns))))
-      return failure();
-    // A rounding whose value is only extended again folds away: within a
-    // kernel, what is computed in f32 stays in f32. Conversions that the model
-    // asks for do not carry the flag that allows it.
-    return applyPatternsGreedily(getOperation(), RewritePatternSet(context));
   }
 
   /// Conversions from and to bf16 become integer arithmetic: the CPU's own

@@ -401,3 +401,41 @@ std::vector<int32_t> Constants::deduplicate(unsigned threads) {
   numbers.clear();
   return result;
 }
+
+//===----------------------------------------------------------------------===//
+// Constants in the order of others
+//===----------------------------------------------------------------------===//
+
+/// Whether a constant is its source's elements, moved alone.
+static bool isMoved(const ConstantData &data) {
+  return data.bytes >= kLargeConstant && !data.splat && !data.rounds &&
+         !data.balance && !data.owned && data.layouts.size() == 1 &&
+         data.elementBytes <= 8 && data.source.size() > data.elementBytes;
+}
+
+void Constants::shareBytes(const llvm::DenseSet<int32_t> &kept) {
+  // By the source's memory: resources of one name are one.
+  std::map<const char *, std::vector<int32_t>> ready;
+  for (int32_t i : kept)
+    if (isMoved(constants[i]))
+      ready[constants[i].source.data()].push_back(i);
+  for (auto &[source, list] : ready)
+    llvm::sort(list);
+  for (auto [i, data] : llvm::enumerate(constants)) {
+    if (!isMoved(data) || kept.contains(static_cast<int32_t>(i)))
+      continue;
+    for (int32_t from : ready[data.source.data()]) {
+      const ConstantData &packed = constants[from];
+      auto layout =
+          packed.source.size() == data.source.size()
+              ? packed.layouts[0].relativeTo(
+                    data.layouts[0], data.source.size() / data.elementBytes)
+              : std::nullopt;
+      if (!layout)
+        continue;
+      data.packed = from;
+      data.unpacked = std::move(*layout);
+      break;
+    }
+  }
+}

@@ -33,8 +33,12 @@ struct ConstantData {
   unsigned elementBytes = 1;      // of the source
   bool rounds = false;            // from f32 to bf16, on the way out
   std::optional<Balance> balance; // rounds from f32 to bf16 in between
-  uint64_t bytes = 0;  // that the module holds: of one element for a splat
-  bool splat = false;  // the module holds one element, the runtime repeats it
+  uint64_t bytes = 0; // that the module holds: of one element for a splat
+  bool splat = false; // the module holds one element, the runtime repeats it
+  /// The constant whose bytes these are, in another order, and where in this
+  /// one its elements lie.
+  int32_t packed = -1;
+  Layout unpacked;
   uint8_t element = 0; // number of the type
   std::vector<int64_t> shape;
   std::string name; // of the weight, where it has one
@@ -65,6 +69,12 @@ public:
   /// Makes constants of equal bytes one, read on `threads` threads. Returns,
   /// for each old number, the new one.
   std::vector<int32_t> deduplicate(unsigned threads);
+
+  /// Lets constants whose elements are those of others, in another order, take
+  /// their bytes: the runtime puts them in order on first use. For modules of
+  /// several plans, of which the CPU's reads packed weights. `kept`: those that
+  /// stay as they are, of which others are made.
+  void shareBytes(const llvm::DenseSet<int32_t> &kept);
 
   llvm::ArrayRef<ConstantData> get() const { return constants; }
 

@@ -36,6 +36,12 @@ static json::Object describeKernel(llvm::StringRef name,
                                    llvm::ArrayRef<DispatchOp> dispatches,
                                    mlir::ModuleOp module) {
   json::Object kernel{{"name", name}};
+  if (mlir::Operation *function = module.lookupSymbol(name))
+    if (auto original = function->getAttrOfType<mlir::StringAttr>(kHostAttr)) {
+      kernel["name"] = original.getValue();
+      if (auto why = function->getAttrOfType<mlir::StringAttr>(kHostReasonAttr))
+        kernel["why_host"] = json::fixUTF8(why.getValue());
+    }
   json::Array sources;
   llvm::SmallVector<mlir::Location> locations;
   for (DispatchOp op : dispatches)
@@ -100,8 +106,10 @@ namespace {
 
 class StepWriter {
 public:
-  explicit StepWriter(const Program &program)
-      : program(program), formulas(program.formulas) {}
+  /// `firstKernel`: where the target's kernels begin in the list of all.
+  StepWriter(const Program &program, size_t firstKernel)
+      : program(program), formulas(program.formulas),
+        firstKernel(static_cast<int64_t>(firstKernel)) {}
 
   json::Array write(const std::vector<Step> &steps) {
     json::Array result;
@@ -121,7 +129,9 @@ private:
     json::Object result{{"kind", "copy"}};
     if (step.kind == Step::Kind::Dispatch) {
       result["kind"] = "kernel";
-      result["kernel"] = step.kernel;
+      result["kernel"] = step.kernel + (step.isOnHost ? 0 : firstKernel);
+      if (step.isOnHost)
+        result["on_host"] = true;
     } else if (step.kind == Step::Kind::HostCall) {
       result["kind"] = "host";
       result["function"] = step.function;
@@ -162,48 +172,76 @@ private:
 
   const Program &program;
   Formulas formulas; // of its own: the module needs no sums of bytes
+  int64_t firstKernel;
 };
 
 } // namespace
 
+namespace {
+using Dispatches = llvm::StringMap<llvm::SmallVector<DispatchOp>>;
+} // namespace
+
+/// Adds the stages of a device's kernels.
+static void addStages(const dl::gpucode::DeviceImage &image,
+                      mlir::ModuleOp module, const Dispatches &dispatches,
+                      json::Array &kernels) {
+  llvm::StringMap<std::pair<llvm::StringRef, int64_t>> kernelOf;
+  for (auto function : module.getOps<mlir::func::FuncOp>())
+    if (auto stages = function->getAttrOfType<mlir::ArrayAttr>("dl.stages"))
+      for (auto [i, stage] :
+           llvm::enumerate(stages.getAsRange<mlir::DictionaryAttr>()))
+        kernelOf[stage.getAs<mlir::StringAttr>("entry").getValue()] = {
+            function.getSymName(), static_cast<int64_t>(i)};
+  for (const dl::gpucode::DeviceKernel &stage : image.kernels) {
+    auto [name, number] = kernelOf.lookup(stage.entry);
+    json::Object kernel = describeKernel(name, dispatches.lookup(name), module);
+    kernel["name"] = stage.entry;
+    kernel["kernel"] = name;
+    kernel["stage"] = number;
+    kernels.push_back(std::move(kernel));
+  }
+}
+
 std::string dl::package::getDebugInfo(const PackageInput &input,
-                                      llvm::ArrayRef<Program> programs) {
-  llvm::StringMap<llvm::SmallVector<DispatchOp>> dispatches;
-  mlir::ModuleOp module = input.module;
-  module.walk([&](DispatchOp op) { dispatches[op.getKernel()].push_back(op); });
+                                      llvm::ArrayRef<PlanPrograms> plans) {
+  std::vector<TargetPlan> sources = getPlans(input);
+  std::vector<Dispatches> dispatches(sources.size());
+  for (auto [source, found] : llvm::zip(sources, dispatches))
+    source.module.walk(
+        [&](DispatchOp op) { found[op.getKernel()].push_back(op); });
   json::Array kernels;
-  for (const std::string &name : input.kernelNames)
-    kernels.push_back(describeKernel(name, dispatches[name], module));
-  if (!input.deviceImages.empty()) {
-    // Each is a stage of a kernel.
-    llvm::StringMap<llvm::StringRef> kernelOf;
-    for (auto function : module.getOps<mlir::func::FuncOp>())
-      if (auto stages = function->getAttrOfType<mlir::ArrayAttr>("dl.stages"))
-        for (auto stage : stages.getAsRange<mlir::DictionaryAttr>())
-          kernelOf[stage.getAs<mlir::StringAttr>("entry").getValue()] =
-              function.getSymName();
-    for (const gpucode::DeviceKernel &stage :
-         input.deviceImages.front().kernels) {
-      llvm::StringRef name = kernelOf.lookup(stage.entry);
-      json::Object kernel = describeKernel(name, dispatches[name], module);
-      kernel["name"] = stage.entry;
-      kernels.push_back(std::move(kernel));
-    }
+  for (const std::string &name : input.kernelNames) {
+    size_t i = 0; // the plan that uses it
+    while (i + 1 < sources.size() && !dispatches[i].contains(name))
+      ++i;
+    kernels.push_back(
+        describeKernel(name, dispatches[i].lookup(name), sources[i].module));
   }
   json::Array entries;
-  for (const Program &program : programs) {
-    json::Array symbols;
-    for (const SymbolDesc &symbol : program.symbols)
-      symbols.push_back(json::fixUTF8(symbol.name));
-    entries.push_back(
-        json::Object{{"name", json::fixUTF8(program.name)},
-                     {"symbols", std::move(symbols)},
-                     {"steps", StepWriter(program).write(program.steps)}});
+  for (auto [plan, source, found] : llvm::zip(plans, sources, dispatches)) {
+    size_t first = 0;
+    auto image = llvm::find_if(input.deviceImages, [&](const auto &image) {
+      return image.target == plan.target;
+    });
+    if (image != input.deviceImages.end()) {
+      first = kernels.size();
+      addStages(*image, source.module, found, kernels);
+    }
+    for (const Program &program : plan.programs) {
+      json::Array symbols;
+      for (const SymbolDesc &symbol : program.symbols)
+        symbols.push_back(json::fixUTF8(symbol.name));
+      entries.push_back(json::Object{
+          {"name", json::fixUTF8(program.name)},
+          {"target", plan.target},
+          {"symbols", std::move(symbols)},
+          {"steps", StepWriter(program, first).write(program.steps)}});
+    }
   }
   std::string text;
-  llvm::raw_string_ostream(text)
-      << json::Value(json::Object{{"kernels", std::move(kernels)},
-                                  {"entries", std::move(entries)},
-                                  {"parameters", countParameters(module)}});
+  llvm::raw_string_ostream(text) << json::Value(
+      json::Object{{"kernels", std::move(kernels)},
+                   {"entries", std::move(entries)},
+                   {"parameters", countParameters(sources.front().module)}});
   return text;
 }

@@ -15,7 +15,7 @@ namespace dl::package {
 /// JSON, as codegen/package/README.md describes it. Entries stand in the order
 /// of `programs`, which are finished; kernels in the module's order.
 std::string getDebugInfo(const PackageInput &input,
-                         llvm::ArrayRef<Program> programs);
+                         llvm::ArrayRef<PlanPrograms> plans);
 
 } // namespace dl::package
 

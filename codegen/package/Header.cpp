@@ -17,57 +17,81 @@ static fb::Segment toSegment(const FileRange &range) {
 
 namespace {
 
-/// Writes one program. Of its formulas and storages, those that are used.
+/// Writes one entry, by a program for each target. Of their formulas and
+/// storages, those that are used.
 class EntryBuilder {
 public:
-  EntryBuilder(flatbuffers::FlatBufferBuilder &builder, const Program &program)
-      : builder(builder), program(program),
-        formulaNumbers(program.formulas.size(), -1),
-        storageNumbers(program.storages.size(), -1) {}
+  using Programs = llvm::SmallVector<const Program *>;
 
-  Offset<fb::Entry> build(llvm::ArrayRef<const char *> targets) {
+  EntryBuilder(flatbuffers::FlatBufferBuilder &builder, Programs programs)
+      : builder(builder), programs(std::move(programs)) {}
+
+  Offset<fb::Entry> build(llvm::ArrayRef<std::string> targets) {
+    select(0);
     std::vector<Offset<fb::Symbol>> symbols;
-    symbols.reserve(program.symbols.size());
-    for (const SymbolDesc &symbol : program.symbols)
+    symbols.reserve(program->symbols.size());
+    for (const SymbolDesc &symbol : program->symbols)
       symbols.push_back(fb::CreateSymbol(builder, text(symbol.name),
                                          symbol.input, symbol.axis));
-    auto inputs = builder.CreateVector(addValues(program.inputs));
-    auto outputs = builder.CreateVector(addValues(program.outputs));
+    auto inputs = builder.CreateVector(addValues(program->inputs));
+    auto outputs = builder.CreateVector(addValues(program->outputs));
     std::vector<Offset<fb::Check>> checks;
-    checks.reserve(program.checks.size());
-    for (const CheckDesc &check : program.checks)
-      checks.push_back(fb::CreateCheck(
-          builder,
-          check.lessEqual ? fb::Relation_LessEqual : fb::Relation_Equal,
-          formula(check.lhs), formula(check.rhs), text(check.message)));
+    addChecks(checks);
     std::vector<Offset<fb::Entry>> bodies;
-    for (const Program &body : program.bodies)
-      bodies.push_back(EntryBuilder(builder, body).build(targets));
+    for (size_t i = 0; i < program->bodies.size(); ++i) {
+      Programs parts;
+      for (const Program *whole : programs)
+        parts.push_back(&whole->bodies[i]);
+      bodies.push_back(EntryBuilder(builder, parts).build(targets));
+    }
     std::vector<Offset<fb::Plan>> plans;
-    for (const char *target : targets) {
-      buffers.clear();
-      std::fill(storageNumbers.begin(), storageNumbers.end(), -1);
-      auto steps = builder.CreateVector(addSteps(program.steps));
-      Offset<flatbuffers::Vector<int32_t>> late;
-      if (!program.lateArenaSizes.empty())
-        late = builder.CreateVector(formulas(program.lateArenaSizes));
-      Offset<flatbuffers::Vector<int32_t>> outputSlots;
-      if (!program.outputSlots.empty())
-        outputSlots = builder.CreateVector(program.outputSlots);
-      plans.push_back(fb::CreatePlan(
-          builder, builder.CreateString(target), builder.CreateVector(buffers),
-          steps, formula(program.arenaSize), late, program.slots, outputSlots));
+    for (auto [i, target] : llvm::enumerate(targets)) {
+      if (i) {
+        select(i);
+        addChecks(checks);
+      }
+      if (!target.empty())
+        plans.push_back(addPlan(target));
     }
     Offset<flatbuffers::Vector<Offset<fb::Entry>>> bodyVector;
     if (!bodies.empty())
       bodyVector = builder.CreateVector(bodies);
     return fb::CreateEntry(
-        builder, text(program.name), builder.CreateVector(symbols),
+        builder, text(programs[0]->name), builder.CreateVector(symbols),
         builder.CreateVectorOfStructs(exprs), inputs, outputs,
         builder.CreateVector(checks), builder.CreateVector(plans), bodyVector);
   }
 
 private:
+  /// Goes on with another target's program, whose formulas are its own.
+  void select(size_t number) {
+    program = programs[number];
+    formulaNumbers.assign(program->formulas.size(), -1);
+    storageNumbers.assign(program->storages.size(), -1);
+    buffers.clear();
+  }
+
+  void addChecks(std::vector<Offset<fb::Check>> &checks) {
+    for (const CheckDesc &check : program->checks)
+      checks.push_back(fb::CreateCheck(
+          builder,
+          check.lessEqual ? fb::Relation_LessEqual : fb::Relation_Equal,
+          formula(check.lhs), formula(check.rhs), text(check.message)));
+  }
+
+  Offset<fb::Plan> addPlan(const std::string &target) {
+    auto steps = builder.CreateVector(addSteps(program->steps));
+    Offset<flatbuffers::Vector<int32_t>> late;
+    if (!program->lateArenaSizes.empty())
+      late = builder.CreateVector(formulas(program->lateArenaSizes));
+    Offset<flatbuffers::Vector<int32_t>> outputSlots;
+    if (!program->outputSlots.empty())
+      outputSlots = builder.CreateVector(program->outputSlots);
+    return fb::CreatePlan(
+        builder, builder.CreateString(target), builder.CreateVector(buffers),
+        steps, formula(program->arenaSize), late, program->slots, outputSlots);
+  }
+
   Offset<flatbuffers::String> text(const std::string &string) {
     return builder.CreateSharedString(string);
   }
@@ -77,7 +101,7 @@ private:
       return -1;
     if (formulaNumbers[id] >= 0)
       return formulaNumbers[id];
-    Formulas::Node node = program.formulas[id];
+    Formulas::Node node = program->formulas[id];
     int32_t a = 0, b = 0;
     if (node.op == FormulaOp::Symbol) {
       a = node.a;
@@ -128,7 +152,7 @@ private:
     if (result >= 0)
       return result;
     result = static_cast<int32_t>(buffers.size());
-    const Storage &storage = program.storages[number];
+    const Storage &storage = program->storages[number];
     bool isArena = storage.kind == StorageKind::Arena;
     bool hasSize = isArena || storage.kind == StorageKind::Slot;
     buffers.push_back(
@@ -221,7 +245,10 @@ private:
       auto dispatch = fb::CreateDispatch(
           builder, step.kernel, args, sizes, formula(step.tiles),
           formula(step.scratch), formula(step.flops), name,
-          formula(step.iterations), formula(step.trips));
+          formula(step.iterations), formula(step.trips),
+          step.isOnHost
+              ? static_cast<int32_t>(step.args.size() - step.numInputs)
+              : -1);
       return fb::CreateStep(builder, fb::Action_Dispatch, dispatch.Union());
     }
     std::vector<Offset<fb::TensorType>> types;
@@ -246,7 +273,8 @@ private:
   }
 
   flatbuffers::FlatBufferBuilder &builder;
-  const Program &program;
+  Programs programs;
+  const Program *program = nullptr; // the one at hand
   std::vector<int32_t> formulaNumbers;
   std::vector<int32_t> storageNumbers;
   std::vector<fb::Expr> exprs;
@@ -334,6 +362,28 @@ addDeviceCode(flatbuffers::FlatBufferBuilder &builder,
   return result;
 }
 
+/// How a constant is made of another of that layout.
+static Offset<fb::Unpack> addUnpack(flatbuffers::FlatBufferBuilder &builder,
+                                    const ConstantData &data) {
+  const Layout &layout = data.unpacked;
+  std::vector<int64_t> sizes, strides;
+  for (const Layout::Dim &dim : layout.dims) {
+    sizes.push_back(dim.size);
+    strides.push_back(dim.stride);
+  }
+  std::vector<fb::UnpackBound> bounds;
+  for (const Layout::Bound &bound : layout.bounds)
+    bounds.emplace_back(static_cast<int32_t>(bound.outer),
+                        static_cast<int32_t>(bound.inner), bound.tile,
+                        bound.limit);
+  auto sizeVector = builder.CreateVector(sizes);
+  auto strideVector = builder.CreateVector(strides);
+  auto boundVector = builder.CreateVectorOfStructs(bounds);
+  return fb::CreateUnpack(builder, static_cast<int64_t>(data.bytes),
+                          static_cast<int32_t>(data.elementBytes), sizeVector,
+                          strideVector, boundVector);
+}
+
 static std::vector<Offset<fb::Constant>>
 addConstants(flatbuffers::FlatBufferBuilder &builder,
              const HeaderInput &input) {
@@ -352,9 +402,13 @@ addConstants(flatbuffers::FlatBufferBuilder &builder,
     Offset<flatbuffers::String> name;
     if (!data.name.empty())
       name = builder.CreateString(data.name);
-    fb::Segment segment = toSegment(input.constantRanges[i]);
+    Offset<fb::Unpack> unpack;
+    if (data.packed >= 0)
+      unpack = addUnpack(builder, data);
+    fb::Segment segment =
+        toSegment(input.constantRanges[data.packed < 0 ? i : data.packed]);
     result.push_back(
-        fb::CreateConstant(builder, &segment, type, name, data.splat));
+        fb::CreateConstant(builder, &segment, type, name, data.splat, unpack));
   }
   return result;
 }
@@ -378,16 +432,16 @@ addStates(flatbuffers::FlatBufferBuilder &builder, const HeaderInput &input) {
 
 std::vector<char> dl::package::buildHeader(const HeaderInput &input) {
   flatbuffers::FlatBufferBuilder builder;
-  std::vector<const char *> targets;
-  if (!input.package.deviceImages.empty())
-    targets.push_back(input.package.deviceImages.front().target.c_str());
-  else if (!input.package.cpuImages.empty())
-    targets.push_back("cpu");
-  if (!input.package.reference.empty())
-    targets.push_back(dlrt::kReferenceTarget);
+  std::vector<std::string> targets;
+  for (const PlanPrograms &plan : input.plans)
+    targets.push_back(plan.target);
   std::vector<Offset<fb::Entry>> entries;
-  for (const Program &program : input.programs)
-    entries.push_back(EntryBuilder(builder, program).build(targets));
+  for (size_t i = 0; i < input.plans.front().programs.size(); ++i) {
+    EntryBuilder::Programs programs;
+    for (const PlanPrograms &plan : input.plans)
+      programs.push_back(&plan.programs[i]);
+    entries.push_back(EntryBuilder(builder, programs).build(targets));
+  }
   std::vector<Offset<fb::Kernel>> kernels;
   kernels.reserve(input.package.kernelNames.size());
   for (const std::string &name : input.package.kernelNames)

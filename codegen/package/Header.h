@@ -22,7 +22,7 @@ struct FileRange {
 /// All that a header says. Ranges stand in the order of what they hold.
 struct HeaderInput {
   const PackageInput &package;
-  llvm::ArrayRef<Program> programs;
+  llvm::ArrayRef<PlanPrograms> plans; // of the same entries
   llvm::ArrayRef<StateDesc> states;
   llvm::ArrayRef<ConstantData> constants;
   std::vector<FileRange> codeRanges;   // of all pieces of all images

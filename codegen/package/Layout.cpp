@@ -64,6 +64,81 @@ int64_t Layout::getNumElements() const {
   return count;
 }
 
+namespace {
+
+/// A dense tensor's dimension, and its stride in another order of the elements.
+struct Axis {
+  int64_t size, source, own;
+};
+
+} // namespace
+
+/// The dimensions of a layout that is a permutation of its source, those of the
+/// largest strides there first; empty for others.
+static std::vector<Axis> getAxes(const Layout &layout, int64_t elements) {
+  std::vector<Axis> axes;
+  int64_t own = 1;
+  for (const Layout::Dim &dim : llvm::reverse(layout.dims)) {
+    if (dim.size > 1)
+      axes.push_back({dim.size, dim.stride, own});
+    own *= dim.size;
+  }
+  llvm::sort(axes,
+             [](const Axis &a, const Axis &b) { return a.source > b.source; });
+  int64_t reach = 1; // of the dimensions of smaller strides
+  for (const Axis &axis : llvm::reverse(axes)) {
+    if (axis.source != reach)
+      return {};
+    reach *= axis.size;
+  }
+  bool isWhole = layout.bounds.empty() && own == elements && reach == elements;
+  return isWhole ? axes : std::vector<Axis>();
+}
+
+std::optional<Layout> Layout::relativeTo(const Layout &other,
+                                         int64_t elements) const {
+  std::vector<Axis> axes = getAxes(other, elements);
+  if (axes.empty())
+    return std::nullopt;
+  Layout result = *this;
+  for (Dim &dim : result.dims) {
+    auto axis = llvm::find_if(axes, [&](const Axis &axis) {
+      return dim.stride >= axis.source && dim.stride % axis.source == 0;
+    });
+    if (axis != axes.end())
+      dim.stride = dim.stride / axis->source * axis->own;
+  }
+  // Dimensions may have been taken for others: every element is looked at.
+  std::vector<bool> found(elements);
+  int64_t count = 0;
+  llvm::SmallVector<int64_t> index(dims.size());
+  for (int64_t n = getNumElements(); n > 0; --n) {
+    int64_t offset = 0, told = 0, place = 0;
+    for (size_t d = 0; d < dims.size(); ++d) {
+      offset += index[d] * dims[d].stride;
+      told += index[d] * result.dims[d].stride;
+    }
+    bool isOutside = llvm::any_of(bounds, [&](const Bound &bound) {
+      return index[bound.outer] * bound.tile + index[bound.inner] >=
+             bound.limit;
+    });
+    for (size_t d = dims.size(); d-- > 0 && ++index[d] == dims[d].size;)
+      index[d] = 0;
+    if (isOutside)
+      continue;
+    int64_t rest = offset;
+    for (const Axis &axis : axes) {
+      place += rest / axis.source * axis.own;
+      rest %= axis.source;
+    }
+    if (offset >= elements || place != told)
+      return std::nullopt;
+    count += !found[place];
+    found[place] = true;
+  }
+  return count == elements ? std::optional(result) : std::nullopt;
+}
+
 bool Layout::isIdentity() const {
   int64_t stride = 1;
   for (const Dim &dim : llvm::reverse(dims)) {

@@ -10,6 +10,7 @@
 #include "codegen/package/Signature.h"
 #include "codegen/package/Types.h"
 #include "codegen/package/Writer.h"
+#include "runtime/artifact/Format.h"
 #include "runtime/artifact/module_generated.h"
 #include "llvm/ADT/StringSwitch.h"
 #include <thread>
@@ -35,6 +36,16 @@ static void renumberConstants(Program &program,
       storage.index = numbers[storage.index];
   for (Program &body : program.bodies)
     renumberConstants(body, numbers);
+}
+
+/// The numbers of the constants that a program reads.
+static void collectConstants(const Program &program,
+                             llvm::DenseSet<int32_t> &numbers) {
+  for (const Storage &storage : program.storages)
+    if (storage.kind == StorageKind::Constant)
+      numbers.insert(storage.index);
+  for (const Program &body : program.bodies)
+    collectConstants(body, numbers);
 }
 
 /// Removes copies, and gives all values their places.
@@ -111,44 +122,113 @@ static LogicalResult readStates(mlir::ModuleOp module,
   return success();
 }
 
-/// Builds the programs of all entries. Arenas are planned.
+std::vector<TargetPlan> dl::getPlans(const PackageInput &input) {
+  std::string target = input.target;
+  if (target.empty())
+    target = !input.reference.empty()      ? dlrt::kReferenceTarget
+             : !input.deviceImages.empty() ? input.deviceImages.front().target
+             : !input.cpuImages.empty()    ? "cpu"
+                                           : "";
+  std::vector<TargetPlan> plans = {{target, input.module}};
+  plans.insert(plans.end(), input.morePlans.begin(), input.morePlans.end());
+  return plans;
+}
+
+/// Builds the programs of all entries for one target. Arenas are planned.
 static LogicalResult buildPrograms(const PackageInput &input,
+                                   const TargetPlan &plan,
                                    std::vector<Program> &programs,
-                                   std::vector<StateDesc> &states,
                                    Constants &constants) {
   KernelNumbers kernels;
   for (auto [i, name] : llvm::enumerate(input.kernelNames))
     kernels[name] = static_cast<int32_t>(i);
-  if (!input.deviceImages.empty())
-    for (auto [i, kernel] : llvm::enumerate(input.deviceImages.front().kernels))
+  bool isDevice = false;
+  for (const gpucode::DeviceImage &image : input.deviceImages) {
+    if (image.target != plan.target || isDevice)
+      continue;
+    isDevice = true; // all of its codes have the same kernels
+    for (auto [i, kernel] : llvm::enumerate(image.kernels))
       kernels[kernel.entry] = static_cast<int32_t>(i);
-  mlir::ModuleOp module = input.module;
+  }
+  mlir::ModuleOp module = plan.module;
   for (auto function : module.getOps<mlir::func::FuncOp>()) {
     if (!function.isPublic() || function.isExternal() ||
         function->hasAttr("dl.kernel"))
       continue;
     FailureOr<Program> program =
-        input.reference.empty() ? buildProgram(function, kernels, constants)
-                                : buildInterface(function);
+        input.reference.empty()
+            ? buildProgram(function, kernels, constants, isDevice)
+            : buildInterface(function);
     if (failed(program))
       return failure();
     programs.push_back(std::move(*program));
   }
   if (programs.empty())
     return module.emitError("there is no function to be an entry");
-  if (failed(readStates(module, states, constants)))
-    return failure();
   if (!input.reference.empty())
     return success();
   for (Program &program : programs) {
     placeValues(program);
     markLastUses(program);
   }
+  return success();
+}
+
+/// Whether two programs are of one entry: callers see the same of both.
+static bool isSameEntry(const Program &a, const Program &b) {
+  auto haveSame = [](const auto &x, const auto &y) {
+    return x.size() == y.size();
+  };
+  if (a.name != b.name || !haveSame(a.symbols, b.symbols) ||
+      !haveSame(a.inputs, b.inputs) || !haveSame(a.outputs, b.outputs) ||
+      !haveSame(a.bodies, b.bodies))
+    return false;
+  for (auto [x, y] : llvm::zip(a.symbols, b.symbols))
+    if (x.name != y.name || x.input != y.input || x.axis != y.axis)
+      return false;
+  for (auto [x, y] : llvm::zip(a.bodies, b.bodies))
+    if (!isSameEntry(x, y))
+      return false;
+  return true;
+}
+
+/// Builds the programs for all targets, which share their constants.
+static LogicalResult buildPlans(const PackageInput &input,
+                                std::vector<PlanPrograms> &plans,
+                                std::vector<StateDesc> &states,
+                                Constants &constants) {
+  for (const TargetPlan &plan : getPlans(input)) {
+    PlanPrograms &built = plans.emplace_back();
+    built.target = plan.target;
+    if (failed(buildPrograms(input, plan, built.programs, constants)))
+      return failure();
+    bool isSame = built.programs.size() == plans.front().programs.size();
+    for (size_t i = 0; isSame && i < built.programs.size(); ++i)
+      isSame = isSameEntry(plans.front().programs[i], built.programs[i]);
+    if (!isSame) {
+      mlir::ModuleOp module = plan.module;
+      return module.emitError("the entries for ")
+             << plan.target << " are not those for " << plans.front().target;
+    }
+  }
+  if (failed(readStates(input.module, states, constants)))
+    return failure();
+  if (!input.reference.empty())
+    return success();
   std::vector<int32_t> numbers = constants.deduplicate(getThreads(input));
-  for (Program &program : programs)
-    renumberConstants(program, numbers);
+  for (PlanPrograms &plan : plans)
+    for (Program &program : plan.programs)
+      renumberConstants(program, numbers);
   for (StateDesc &state : states)
     state.initial = numbers[state.initial];
+  if (plans.size() == 1)
+    return success();
+  llvm::DenseSet<int32_t> kept; // what the CPU reads lies ready in the file
+  for (const PlanPrograms &plan : plans)
+    if (plan.target == "cpu")
+      for (const Program &program : plan.programs)
+        collectConstants(program, kept);
+  constants.shareBytes(kept);
   return success();
 }
 
@@ -166,24 +246,26 @@ static size_t countSteps(const Program &program, Step::Kind kind) {
   return count;
 }
 
-static void writeReport(const std::vector<Program> &programs,
+static void writeReport(const std::vector<PlanPrograms> &plans,
                         const Constants &constants, uint64_t fileSize,
                         llvm::raw_ostream &os) {
-  for (const Program &program : programs) {
-    os << "entry " << program.name << ": "
-       << countSteps(program, Step::Kind::Dispatch) << " dispatches, "
-       << countSteps(program, Step::Kind::HostCall) << " host calls, "
-       << countSteps(program, Step::Kind::Copy) << " copies, "
-       << countSteps(program, Step::Kind::Loop) << " loops\n";
-    if (auto bytes = program.formulas.getConstant(program.arenaSize);
-        bytes && program.lateArenaSizes.empty())
-      os << "arena: " << *bytes << " bytes\n";
-    else
-      os << "arena: depends on sizes\n";
-  }
+  for (const PlanPrograms &plan : plans)
+    for (const Program &program : plan.programs) {
+      os << "entry " << program.name
+         << (plans.size() > 1 ? " on " + plan.target : "") << ": "
+         << countSteps(program, Step::Kind::Dispatch) << " dispatches, "
+         << countSteps(program, Step::Kind::HostCall) << " host calls, "
+         << countSteps(program, Step::Kind::Copy) << " copies, "
+         << countSteps(program, Step::Kind::Loop) << " loops\n";
+      if (auto bytes = program.formulas.getConstant(program.arenaSize);
+          bytes && program.lateArenaSizes.empty())
+        os << "arena: " << *bytes << " bytes\n";
+      else
+        os << "arena: depends on sizes\n";
+    }
   uint64_t bytes = 0;
   for (const ConstantData &data : constants.get())
-    bytes += data.bytes;
+    bytes += data.packed < 0 ? data.bytes : 0;
   os << "constants: " << constants.get().size() << ", " << bytes
      << " bytes\nfile: " << fileSize << " bytes\n";
 }
@@ -196,27 +278,31 @@ static LogicalResult writeTo(const PackageInput &input, Output &output,
       return module.emitError("code for ")
              << image.cpu << " has " << image.entries.size()
              << " kernels, expected " << input.kernelNames.size();
-  std::vector<Program> programs;
+  std::vector<PlanPrograms> plans;
   std::vector<StateDesc> states;
   Constants constants;
-  if (failed(buildPrograms(input, programs, states, constants)))
+  if (failed(buildPlans(input, plans, states, constants)))
     return failure();
   WriterInput writer{input,
-                     programs,
+                     plans,
                      states,
                      constants.get(),
                      input.debugInfo && input.reference.empty()
-                         ? getDebugInfo(input, programs)
+                         ? getDebugInfo(input, plans)
                          : std::string(),
                      getThreads(input)};
   llvm::Expected<uint64_t> size = writeModule(writer, output);
   if (!size)
     return module.emitError("cannot write '")
            << name << "': " << llvm::toString(size.takeError());
-  if (input.cHeader)
-    *input.cHeader = makeCHeader(programs, input.producer);
+  if (input.cHeader) {
+    auto cpu = llvm::find_if(
+        plans, [](const PlanPrograms &plan) { return plan.target == "cpu"; });
+    *input.cHeader = makeCHeader(
+        (cpu == plans.end() ? plans.front() : *cpu).programs, input.producer);
+  }
   if (report)
-    writeReport(programs, constants, *size, *report);
+    writeReport(plans, constants, *size, *report);
   return success();
 }
 
@@ -242,13 +328,14 @@ dl::packageToMemory(const PackageInput &input, llvm::raw_ostream *report) {
 
 LogicalResult dl::printSchedules(const PackageInput &input,
                                  llvm::raw_ostream &os) {
-  std::vector<Program> programs;
+  std::vector<PlanPrograms> plans;
   std::vector<StateDesc> states;
   Constants constants;
-  if (failed(buildPrograms(input, programs, states, constants)))
+  if (failed(buildPlans(input, plans, states, constants)))
     return failure();
-  for (const Program &program : programs)
-    os << "entry " << program.name << "\n" << print(program);
+  for (const PlanPrograms &plan : plans)
+    for (const Program &program : plan.programs)
+      os << "entry " << program.name << "\n" << print(program);
   for (auto [i, state] : llvm::enumerate(states))
     os << "state " << i << ": '" << state.name << "', at first constant "
        << state.initial << "\n";

@@ -17,7 +17,7 @@
 
 namespace dl {
 
-/// What becomes a module. Every public function of `module` that is no kernel
+/// What one target runs. Every public function of `module` that is no kernel
 /// is an entry: dispatches, views, host calls and dl.scan loops of them over
 /// constants, arguments and results. Kernels carry, on the function that a
 /// dispatch names:
@@ -37,17 +37,38 @@ namespace dl {
 ///   codegen/gpu/GenerateStages.h. One dispatch becomes as many;
 /// - `dl.in_place`: for each result, the input whose memory it may take, or -1;
 ///   then, as many again, other choices.
+///
+/// The kernel that a dispatch names is one of the device's code where it has
+/// `dl.stages`; any other is one of the CPU's, which a plan for a device runs
+/// on the host.
+struct TargetPlan {
+  std::string target; // "cpu", "cuda", "vulkan"
+  mlir::ModuleOp module;
+};
+
+/// On a kernel that a device's plan runs on the host: the name under which the
+/// model knows it, and why it does, for the debug information.
+constexpr char kHostAttr[] = "dl.host", kHostReasonAttr[] = "dl.host_reason";
+
+/// What becomes a module.
 struct PackageInput {
   mlir::ModuleOp module;
+  /// What `module` is for; empty: for the device that there is code for, else
+  /// for the CPU.
+  std::string target;
+  /// The same entries for further targets, each another module made of the same
+  /// one.
+  std::vector<TargetPlan> morePlans;
   /// Code for CPU levels, from the least to the most demanding: the runtime
   /// takes the last one that it can run. Each has all kernels in the same
   /// order.
   std::vector<cpu::CpuImage> cpuImages;
-  /// Code for another target, from the most general to the most special, each
-  /// with the same kernels in the same order: the stages that the attribute
-  /// `dl.stages` of the kernels tells. The module is for that target alone.
+  /// Code for other targets; of one, from the most general to the most special,
+  /// each with the same kernels in the same order: the stages that the
+  /// attribute `dl.stages` of the kernels tells.
   std::vector<gpucode::DeviceImage> deviceImages;
-  /// Symbols of the kernels in the order of the images' entries.
+  /// Symbols of the CPU's kernels, in all plans, in the order of the images'
+  /// entries.
   std::vector<std::string> kernelNames;
   /// MLIR bytecode of `module`, as importing left it, for the reference
   /// interpreter: the module is for that target alone. Empty for none.
@@ -61,6 +82,9 @@ struct PackageInput {
   /// Receives a C header for callers, if not null; see CHeader.h.
   std::string *cHeader = nullptr;
 };
+
+/// All plans, that of `module` first.
+std::vector<TargetPlan> getPlans(const PackageInput &input);
 
 /// Writes the module to `path`, which appears whole or not at all. Constants go
 /// through small windows, so that they are never all in memory. Errors

@@ -132,6 +132,7 @@ struct Step {
   FormulaId flops = kNoFormula;
   FormulaId iterations = kNoFormula; // see Dispatch in the module format
   FormulaId trips = kNoFormula;
+  bool isOnHost = false; // of another target's plan: `kernel` is the CPU's
   int64_t alignment = 1; // bytes at whose multiples the views must begin
   std::vector<std::pair<size_t, size_t>> inPlace;
   // Bytes that are read of each argument, kNoFormula for all; may be shorter.
@@ -208,6 +209,12 @@ struct Program {
     storages.push_back({kind, index, size, kNoFormula});
     return static_cast<int32_t>(storages.size() - 1);
   }
+};
+
+/// The entries of a module for one target; no plan without a target.
+struct PlanPrograms {
+  std::string target;
+  std::vector<Program> programs;
 };
 
 /// Stages of a program: the first lasts until the first Bind or Perform, and

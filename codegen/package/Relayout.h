@@ -50,6 +50,11 @@ public:
   std::optional<Layout> reshape(llvm::ArrayRef<int64_t> shape) const;
 
   bool isIdentity() const;
+  /// This layout with strides in elements of `other` in place of the source's:
+  /// where in `other`, another order of the same source, each element lies.
+  /// Nothing where strides cannot say that, or where some of the source's
+  /// `elements` elements are missing here.
+  std::optional<Layout> relativeTo(const Layout &other, int64_t elements) const;
   int64_t getNumElements() const;
 
   /// Dimensions that are contiguous in source and result made one, and those of

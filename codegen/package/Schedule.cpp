@@ -29,9 +29,9 @@ namespace {
 class ScheduleBuilder {
 public:
   ScheduleBuilder(mlir::func::FuncOp function, const KernelNumbers &kernels,
-                  Constants &constants)
+                  Constants &constants, bool isDevice)
       : function(function), kernels(kernels), constants(constants),
-        types(program.formulas, {}) {}
+        isDevice(isDevice), types(program.formulas, {}) {}
 
   FailureOr<Program> build() {
     if (failed(buildSignature(function, program, symbols)))
@@ -365,8 +365,9 @@ private:
     llvm::SmallVector<Value> captures = getCaptures(region);
     llvm::SmallVector<unsigned> given =
         getGivenSymbols(function, region, captures);
-    FailureOr<Program> body = ScheduleBuilder(function, kernels, constants)
-                                  .buildBody(region, captures, given);
+    FailureOr<Program> body =
+        ScheduleBuilder(function, kernels, constants, isDevice)
+            .buildBody(region, captures, given);
     if (failed(body))
       return failure();
     BodyCall call;
@@ -469,6 +470,9 @@ private:
         failed(addSizes(op, callee, types, step)) ||
         failed(addKernelInfo(op, callee, program.formulas, types, step)))
       return failure();
+    step.isOnHost = isDevice;
+    for (View &view : step.args)
+      view.isPart |= isDevice; // what is copied
     steps.push_back(std::move(step));
     return success();
   }
@@ -578,6 +582,7 @@ private:
   mlir::func::FuncOp function;
   const KernelNumbers &kernels;
   Constants &constants;
+  bool isDevice; // the plan is for another target than the CPU
   Program program;
   std::vector<FormulaId> symbols;
   TypeFormulas types;
@@ -594,6 +599,7 @@ private:
 
 FailureOr<Program> dl::package::buildProgram(mlir::func::FuncOp function,
                                              const KernelNumbers &kernels,
-                                             Constants &constants) {
-  return ScheduleBuilder(function, kernels, constants).build();
+                                             Constants &constants,
+                                             bool isDevice) {
+  return ScheduleBuilder(function, kernels, constants, isDevice).build();
 }

@@ -19,7 +19,8 @@ namespace dl::package {
 /// their numbers. Diagnostics tell what cannot be said in a module.
 mlir::FailureOr<Program> buildProgram(mlir::func::FuncOp function,
                                       const KernelNumbers &kernels,
-                                      Constants &constants);
+                                      Constants &constants,
+                                      bool isDevice = false);
 
 } // namespace dl::package
 

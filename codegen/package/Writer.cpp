@@ -24,7 +24,7 @@ class Writer {
 public:
   Writer(const WriterInput &input, Output &output)
       : input(input), output(output), header{input.package,
-                                             input.programs,
+                                             input.plans,
                                              input.states,
                                              input.constants,
                                              {},
@@ -79,7 +79,7 @@ private:
     for (bool large : {false, true})
       for (size_t i = 0; i < input.constants.size(); ++i) {
         uint64_t bytes = input.constants[i].bytes;
-        if ((bytes >= kLargeConstant) == large)
+        if (input.constants[i].packed < 0 && (bytes >= kLargeConstant) == large)
           header.constantRanges[i] =
               place(bytes,
                     large ? dlrt::kSegmentAlignment : dlrt::kConstantAlignment);
@@ -133,6 +133,8 @@ private:
   }
 
   Error writeConstant(size_t number) {
+    if (input.constants[number].packed >= 0)
+      return Error::success();
     FileRange &range = header.constantRanges[number];
     uint64_t offset = range.offset;
     Error error = Error::success();

@@ -15,7 +15,7 @@ namespace dl::package {
 
 struct WriterInput {
   const PackageInput &package;
-  llvm::ArrayRef<Program> programs;
+  llvm::ArrayRef<PlanPrograms> plans; // of the same entries
   llvm::ArrayRef<StateDesc> states;
   llvm::ArrayRef<ConstantData> constants;
   std::string debugInfo;

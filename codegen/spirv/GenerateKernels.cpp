@@ -4,6 +4,7 @@
 #include "codegen/spirv/GenerateKernels.h"
 #include "codegen/gpu/GenerateStages.h"
 #include "codegen/gpu/StageFunction.h"
+#include "codegen/spirv/Expand.h"
 #include "codegen/spirv/RegisterTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -19,57 +20,60 @@ using namespace mlir;
 using namespace ::dl::gpucode;
 using namespace ::dl::spirv;
 
-static bool hasMemoryForm(Type elementType) {
-  return elementType.isF16() || elementType.isF32() || elementType.isF64() ||
-         elementType.isSignlessInteger(1) || elementType.isSignlessInteger(8) ||
-         elementType.isSignlessInteger(16) ||
-         elementType.isSignlessInteger(32) || elementType.isSignlessInteger(64);
+/// Whether values of the type have a form, as themselves or as integers.
+static bool hasForm(Type type, const SpirvTarget &target) {
+  if (type.isF64())
+    return target.float64;
+  unsigned width = type.getIntOrFloatBitWidth();
+  if (isa<FloatType>(type))
+    return width <= 32;
+  return llvm::isPowerOf2_32(width) && width <= 64;
 }
 
-/// Functions of GLSL's instruction set take 64-bit floats where they are exact
-/// alone; integers are raised to no power.
-static bool hasFunction(Operation *op) {
-  if (!isa_and_present<math::MathDialect>(op->getDialect()))
-    return true;
-  if (isa<math::IPowIOp>(op))
-    return false;
-  return !op->getResult(0).getType().isF64() ||
-         isa<math::AbsFOp, math::CeilOp, math::FloorOp, math::FmaOp,
-             math::RoundEvenOp, math::RoundOp, math::RsqrtOp, math::SqrtOp>(op);
-}
+/// What in a kernel has no form: the operation, and what is wrong with it.
+struct Obstacle {
+  Operation *op;
+  std::string what;
+};
 
-static LogicalResult checkKernel(func::FuncOp kernel,
-                                 const SpirvTarget &target) {
+static std::optional<Obstacle> findObstacle(func::FuncOp kernel,
+                                            const SpirvTarget &target) {
   int64_t count = countSizes(kernel);
   constexpr int64_t kTrips = 2; // of a loop that is divided, the part to do
   count += mlir::dl::cpu::isSequential(kernel) ? kTrips : 0;
   if (count * 4 > target.pushConstantBytes)
-    return kernel.emitError()
-           << "the kernel takes " << count << " sizes, and push constants hold "
-           << target.pushConstantBytes / 4;
-  WalkResult result = kernel.walk([&](Operation *op) {
-    if (!hasFunction(op)) {
-      op->emitOpError("has no form in SPIR-V for ")
-          << op->getResult(0).getType();
-      return WalkResult::interrupt();
-    }
-    auto check = [&](Type type) {
-      Type elementType = getElementTypeOrSelf(type);
-      if (!elementType.isIntOrFloat() || hasMemoryForm(elementType))
-        return true;
-      op->emitError() << "element type " << elementType
-                      << " has no form in SPIR-V";
-      return false;
-    };
-    if (!llvm::all_of(op->getResultTypes(), check))
-      return WalkResult::interrupt();
+    return Obstacle{kernel, "the kernel takes " + std::to_string(count) +
+                                " sizes, and push constants hold " +
+                                std::to_string(target.pushConstantBytes / 4)};
+  std::optional<Obstacle> found;
+  auto check = [&](Operation *op, Type type) {
+    Type elementType = getElementTypeOrSelf(type);
+    if (found || !elementType.isIntOrFloat() || hasForm(elementType, target))
+      return;
+    found = Obstacle{op, "element type '"};
+    llvm::raw_string_ostream(found->what)
+        << elementType << "' has no form in SPIR-V for " << target.name;
+  };
+  for (Type type : kernel.getArgumentTypes())
+    check(kernel, type);
+  kernel.walk([&](Operation *op) {
+    for (Type type : op->getResultTypes())
+      check(op, type);
     for (Region &region : op->getRegions())
       for (Block &block : region)
-        if (!llvm::all_of(block.getArgumentTypes(), check))
-          return WalkResult::interrupt();
-    return WalkResult::advance();
+        for (Type type : block.getArgumentTypes())
+          check(op, type);
+    return found ? WalkResult::interrupt() : WalkResult::advance();
   });
-  return failure(result.wasInterrupted());
+  return found;
+}
+
+static LogicalResult checkKernel(func::FuncOp kernel,
+                                 const SpirvTarget &target) {
+  std::optional<Obstacle> obstacle = findObstacle(kernel, target);
+  if (obstacle)
+    obstacle->op->emitError() << obstacle->what;
+  return success(!obstacle);
 }
 
 namespace {
@@ -136,11 +140,9 @@ private:
   int64_t countParts(unsigned number) const;
   static Type getMemoryType(int64_t elements, Type elementType,
                             spirv::StorageClass storage) {
-    MLIRContext *context = elementType.getContext();
-    if (elementType.isInteger(1)) // a byte
-      elementType = IntegerType::get(context, 8);
-    return MemRefType::get({elements}, elementType, MemRefLayoutAttrInterface(),
-                           spirv::StorageClassAttr::get(context, storage));
+    return MemRefType::get(
+        {elements}, getStoredType(elementType), MemRefLayoutAttrInterface(),
+        spirv::StorageClassAttr::get(elementType.getContext(), storage));
   }
 
   /// Bytes at whose multiples every device of interest lets a binding begin.
@@ -294,6 +296,11 @@ SmallVector<int64_t> VulkanEntry::end(OpBuilder &builder, Location loc,
 
 namespace dl::spirv {
 
+std::string whyNoForm(func::FuncOp kernel, const SpirvTarget &target) {
+  std::optional<Obstacle> obstacle = findObstacle(kernel, target);
+  return obstacle ? obstacle->what : "";
+}
+
 LogicalResult generateKernels(ModuleOp module, const SpirvTarget &target) {
   SmallVector<func::FuncOp> kernels;
   for (auto function : module.getOps<func::FuncOp>())
@@ -338,11 +345,13 @@ struct GenerateKernelsPass
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(GenerateKernelsPass)
 
   GenerateKernelsPass() = default;
-  GenerateKernelsPass(const GenerateKernelsPass &other) : PassWrapper(other) {}
-  explicit GenerateKernelsPass(const SpirvTarget &target) {
+  GenerateKernelsPass(const GenerateKernelsPass &other)
+      : PassWrapper(other), described(other.described) {}
+  explicit GenerateKernelsPass(const SpirvTarget &target) : described(target) {
     workgroupSize = target.workgroupSize;
     pushConstantBytes = target.pushConstantBytes;
     broadcasts = target.broadcasts;
+    doubles = target.float64;
   }
 
   StringRef getArgument() const override { return "spirv-generate-kernels"; }
@@ -354,10 +363,11 @@ struct GenerateKernelsPass
                     scf::SCFDialect, mlir::spirv::SPIRVDialect>();
   }
   void runOnOperation() override {
-    SpirvTarget target;
+    SpirvTarget target = described;
     target.workgroupSize = workgroupSize;
     target.pushConstantBytes = pushConstantBytes;
     target.broadcasts = broadcasts;
+    target.float64 = doubles;
     if (failed(generateKernels(getOperation(), target)))
       signalPassFailure();
   }
@@ -372,6 +382,12 @@ struct GenerateKernelsPass
       *this, "broadcasts",
       llvm::cl::desc("invocations of a subgroup hand each other values"),
       llvm::cl::init(true)};
+  Option<bool> doubles{*this, "doubles",
+                       llvm::cl::desc("the device computes in 64-bit floats"),
+                       llvm::cl::init(true)};
+
+private:
+  SpirvTarget described; // what the options do not tell
 };
 
 } // namespace

@@ -7,8 +7,9 @@
 #define DL_CODEGEN_SPIRV_GENERATEKERNELS_H
 
 #include "codegen/spirv/Target.h"
-#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include <memory>
+#include <string>
 
 namespace mlir {
 class Pass;
@@ -21,6 +22,10 @@ namespace dl::spirv {
 /// Sizes are 32-bit push constants. Failure is reported.
 mlir::LogicalResult generateKernels(mlir::ModuleOp module,
                                     const SpirvTarget &target);
+
+/// Why a kernel has no form for a target, such as an element type that it does
+/// not compute in; empty where there is nothing that speaks against it.
+std::string whyNoForm(mlir::func::FuncOp kernel, const SpirvTarget &target);
 
 /// The same as a pass, `spirv-generate-kernels`.
 std::unique_ptr<mlir::Pass>

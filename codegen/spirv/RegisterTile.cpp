@@ -28,9 +28,6 @@ TileShape RegisterTile::chooseShape(const Contraction &contraction,
   llvm::append_range(columnLoops, contraction.lanes);
   int64_t rows = gpucode::getStaticSize(contraction.op, contraction.rows),
           columns = gpucode::getStaticSize(contraction.op, columnLoops);
-  if (!ShapedType::isDynamic(columns))
-    while (invocations > kSharing && invocations / 2 >= columns)
-      invocations /= 2;
   // Drivers take their time to compile a large tile.
   constexpr int64_t kMany = int64_t(1) << 24, kSmallRows = 16,
                     kSmallColumns = 2;
@@ -43,9 +40,17 @@ TileShape RegisterTile::chooseShape(const Contraction &contraction,
       isSmall ? std::min(kSmallRows, target.tileRows) : target.tileRows;
   int64_t own = isSmall ? std::min(kSmallColumns, target.tileColumns)
                         : target.tileColumns;
-  while (!ShapedType::isDynamic(columns) && own > 1 &&
-         columns < own * invocations)
+  // Rows are loaded once for all columns of an invocation: rather fewer
+  // invocations than fewer columns for each.
+  auto isWide = [&] {
+    return !ShapedType::isDynamic(columns) && columns < own * invocations;
+  };
+  while (isWide() && invocations > target.fewestInvocations)
+    invocations /= 2;
+  while (isWide() && own > 1)
     own /= 2;
+  while (isWide() && invocations > kSharing && invocations / 2 >= columns)
+    invocations /= 2;
   int64_t ownRows =
       ShapedType::isDynamic(rows) ? mostRows : std::min(rows, mostRows);
   // A loop of many products is not unrolled: drivers compile it whole.

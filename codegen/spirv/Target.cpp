@@ -3,14 +3,48 @@
 
 #include "codegen/spirv/Target.h"
 
-std::optional<dl::spirv::SpirvTarget>
-dl::spirv::parseTarget(llvm::StringRef name) {
+using dl::spirv::SpirvTarget;
+
+/// What every description begins with; limits are those that Vulkan requires,
+/// or, of `generic`, that GPUs have.
+static SpirvTarget makeBasic() {
   SpirvTarget target;
-  if (name == "basic") {
-    target.broadcasts = false;
-    target.tileRows = 16;
-  } else if (name != "generic") {
-    return std::nullopt;
-  }
+  target.name = "basic";
+  target.broadcasts = target.float64 = false;
+  target.tileRows = 16;
   return target;
+}
+
+/// GPUs for desktops: twice the push constants, and buffers that need not be
+/// divided. Many sums would cost them invocations that hide latencies.
+static SpirvTarget makeDesktop(llvm::StringRef name, int64_t workgroupSize) {
+  SpirvTarget target;
+  target.name = name.str();
+  target.workgroupSize = workgroupSize;
+  target.pushConstantBytes = 256;
+  target.bufferBytes = int64_t(1) << 30;
+  target.tileRows = 16;
+  return target;
+}
+
+std::optional<SpirvTarget> dl::spirv::parseTarget(llvm::StringRef name) {
+  SpirvTarget target;
+  if (name == target.name)
+    return target;
+  if (name == "basic")
+    return makeBasic();
+  if (name == "lavapipe") {
+    target.name = name.str();
+    target.fewestInvocations = 8; // in lockstep
+    return target;
+  }
+  if (name == "rdna3")
+    return makeDesktop(name, 64);
+  if (name == "ampere")
+    return makeDesktop(name, 128);
+  return std::nullopt;
+}
+
+llvm::StringRef dl::spirv::getTargetNames() {
+  return "generic, basic, lavapipe, rdna3, ampere";
 }

@@ -9,25 +9,33 @@
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace dl::spirv {
 
 /// What the code may ask of a device; the defaults hold for every Vulkan device
 /// that has GPUs' usual subgroups.
 struct SpirvTarget {
-  int64_t workgroupSize = 64;      ///< invocations, at most 128
+  std::string name = "generic";
+  int64_t workgroupSize = 64; ///< invocations, at most 128
+  /// Invocations of a workgroup that keep the device busy, if there are many
+  /// workgroups.
+  int64_t fewestInvocations = 32;
   int64_t pushConstantBytes = 128; ///< for the sizes of dynamic dimensions
   int64_t bufferBytes = 1 << 27;   ///< of a binding
   /// Whether invocations of a subgroup, of which there are eight at least, hand
   /// each other values.
   bool broadcasts = true;
+  bool float64 = true; ///< computes in 64-bit floats
   /// Rows and columns of a matrix product that an invocation keeps at most.
   int64_t tileRows = 32, tileColumns = 4;
 };
 
-/// The target called "generic" or "basic" (a device without broadcasts);
-/// nothing for other names.
+/// The target of that name; nothing for other names.
 std::optional<SpirvTarget> parseTarget(llvm::StringRef name);
+
+/// All names, for messages.
+llvm::StringRef getTargetNames();
 
 } // namespace dl::spirv
 

@@ -170,7 +170,8 @@ dlrt_status dlrt_module_get_info(const dlrt_module *module,
     found.kernel_count = count(header.kernels());
     found.file_bytes = artifact.size();
     for (uint32_t i = 0; i < count(header.constants()); ++i)
-      found.constant_bytes += header.constants()->Get(i)->data()->size();
+      if (!header.constants()->Get(i)->unpack()) // another one's bytes
+        found.constant_bytes += header.constants()->Get(i)->data()->size();
     for (uint32_t i = 0; i < count(header.cpu()); ++i)
       for (uint32_t p = 0; p < count(header.cpu()->Get(i)->pieces()); ++p)
         found.code_bytes +=
@@ -189,6 +190,27 @@ dlrt_status dlrt_module_code(const dlrt_module *module, uint32_t index,
     found.triple = code.triple()->c_str();
     found.cpu = code.cpu()->c_str();
     found.supported = missingFeatures(code).empty();
+    return store(found, info);
+  });
+}
+
+uint32_t dlrt_module_device_code_count(const dlrt_module *module) {
+  return module ? count(module->module->header().devices()) : 0;
+}
+
+dlrt_status dlrt_module_device_code(const dlrt_module *module, uint32_t index,
+                                    dlrt_device_code_info *info,
+                                    dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!module || index >= count(module->module->header().devices()))
+      return invalid("there is no such code");
+    const fb::DeviceCode &code =
+        *module->module->header().devices()->Get(index);
+    dlrt_device_code_info found = {};
+    found.target = code.target()->c_str();
+    found.arch = code.arch() ? code.arch()->c_str() : "";
+    found.bytes = code.code()->size();
+    found.kernel_count = count(code.kernels());
     return store(found, info);
   });
 }

@@ -11,6 +11,7 @@
 using namespace dlrt;
 
 static_assert(int(Code::Internal) == DLRT_INTERNAL &&
+                  int(Code::DeviceLost) == DLRT_DEVICE_LOST &&
                   int(Code::Mismatch) == DLRT_MISMATCH &&
                   int(Code::NotBound) == DLRT_NOT_BOUND,
               "the codes are those of dlrt_status");
@@ -60,6 +61,8 @@ const char *dlrt_status_text(dlrt_status status) {
     return "an input is not bound";
   case DLRT_INTERNAL:
     return "internal error";
+  case DLRT_DEVICE_LOST:
+    return "the device is lost";
   }
   return "unknown status";
 }

@@ -70,7 +70,8 @@ typedef enum dlrt_status {
   DLRT_CANCELLED = 9,
   DLRT_BUSY = 10,      /* the session is in use by another thread */
   DLRT_NOT_BOUND = 11, /* an input has not been bound */
-  DLRT_INTERNAL = 12
+  DLRT_INTERNAL = 12,
+  DLRT_DEVICE_LOST = 13 /* nothing runs on the device until it is opened anew */
 } dlrt_status;
 
 /* Where a call puts the details of its failure. Owned by the caller. */
@@ -223,6 +224,24 @@ typedef struct dlrt_code_info {
 /* Texts live as long as the module. Errors: INVALID_ARGUMENT. */
 DLRT_API dlrt_status dlrt_module_code(const dlrt_module *module, uint32_t index,
                                       dlrt_code_info *info, dlrt_error *error);
+
+/* Code for a kind of device that has memory of its own. */
+typedef struct dlrt_device_code_info {
+  size_t struct_size;
+  const char *target;    /* "cuda", "vulkan" */
+  const char *arch;      /* "sm_80"; empty where the target has none */
+  uint64_t bytes;        /* PTX or SPIR-V */
+  uint32_t kernel_count; /* stages of kernels */
+} dlrt_device_code_info;
+
+/* How many codes for devices a module has. */
+DLRT_API uint32_t dlrt_module_device_code_count(const dlrt_module *module);
+
+/* Texts live as long as the module. Errors: INVALID_ARGUMENT. */
+DLRT_API dlrt_status dlrt_module_device_code(const dlrt_module *module,
+                                             uint32_t index,
+                                             dlrt_device_code_info *info,
+                                             dlrt_error *error);
 
 /* What the compiler noted about the kernels and steps, for tools: JSON of
  * `*bytes` bytes without a terminator, living as long as the module. NULL where

@@ -25,6 +25,7 @@ enum class Code : int32_t {
   Busy = 10,
   NotBound = 11,
   Internal = 12,
+  DeviceLost = 13,
 };
 
 /// The outcome of a call that can fail: a code, and a message where it failed.

@@ -3,6 +3,8 @@
 
 #include "runtime/artifact/Validate.h"
 
+#include "runtime/artifact/Unpack.h"
+
 #include "runtime/artifact/CheckedMath.h"
 #include "runtime/artifact/ElementTypes.h"
 #include "runtime/artifact/Format.h"
@@ -148,6 +150,15 @@ Status checkConstant(const fb::Constant &constant, uint64_t fileSize,
   // A splat's single element needs no more than its own alignment.
   uint64_t alignment = constant.splat() ? 1 : kConstantAlignment;
   DLRT_RETURN_IF_ERROR(checkSegment(data, alignment, fileSize, what));
+  if (constant.unpack()) {
+    if (!isAligned(constant.unpack()->sizes()) ||
+        !isAligned(constant.unpack()->strides()) ||
+        !isAligned(constant.unpack()->bounds()))
+      return bad(what + " is misplaced");
+    return constant.splat()
+               ? bad(what + " is repeated and unpacked")
+               : checkUnpack(*constant.unpack(), data.size(), what);
+  }
   const fb::TensorType *type = constant.type();
   if (!type)
     return constant.splat() ? bad(what + " repeats an element of no type")

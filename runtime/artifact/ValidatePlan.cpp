@@ -193,7 +193,10 @@ private:
   }
 
   Status checkDispatch(const fb::Dispatch &dispatch, int depth) const {
-    if (plan.target()->str() != "cpu")
+    bool isOnHost = dispatch.host_results() >= 0;
+    if (dispatch.host_results() > count(dispatch.args()))
+      return badStep("a kernel has more results than arguments");
+    if (plan.target()->str() != "cpu" && !isOnHost)
       DLRT_RETURN_IF_ERROR(checkDeviceKernel(dispatch));
     else if (dispatch.kernel() < 0 ||
              dispatch.kernel() >= count(module.kernels()))

@@ -74,8 +74,10 @@ std::vector<std::pair<std::string, std::string>> listDevices() {
     devices.emplace_back("cuda:" + std::to_string(devices.size()),
                          std::move(name));
 #if defined(DLRT_HAVE_VULKAN)
+  int ordinal = 0;
   for (std::string &name : vulkan::listDevices())
-    devices.emplace_back("vulkan:0", std::move(name));
+    devices.emplace_back("vulkan:" + std::to_string(ordinal++),
+                         std::move(name));
 #endif
   return devices;
 }

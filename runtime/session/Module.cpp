@@ -6,6 +6,7 @@
 #include "runtime/artifact/AlignedMemory.h"
 #include "runtime/artifact/ElementTypes.h"
 #include "runtime/artifact/Format.h"
+#include "runtime/artifact/Unpack.h"
 
 #include <algorithm>
 #include <cstring>
@@ -13,7 +14,7 @@
 namespace dlrt {
 
 Module::~Module() {
-  for (void *memory : splats)
+  for (void *memory : made)
     freeAligned(memory, kConstantAlignment);
 }
 
@@ -70,17 +71,21 @@ Status Module::constant(uint32_t index, const void *&data, int64_t &bytes) {
   int64_t element = static_cast<int64_t>(constant.data()->size());
   data = stored;
   bytes = element;
-  if (!constant.splat())
+  if (!constant.splat() && !constant.unpack())
     return {};
-  int64_t count = 1;
-  if (constant.type()->dims())
-    for (int32_t size : *constant.type()->dims())
-      count *= size; // known not to overflow
-  bytes = count * element;
+  if (constant.unpack()) {
+    bytes = constant.unpack()->bytes();
+  } else {
+    int64_t count = 1;
+    if (constant.type()->dims())
+      for (int32_t size : *constant.type()->dims())
+        count *= size; // known not to overflow
+    bytes = count * element;
+  }
 
   std::lock_guard<std::mutex> lock(mutex);
-  splats.resize(header().constants()->size());
-  void *&memory = splats[index];
+  made.resize(header().constants()->size());
+  void *&memory = made[index];
   if (!memory) {
     memory = allocateAligned(static_cast<size_t>(bytes ? bytes : 1),
                              kConstantAlignment);
@@ -89,10 +94,14 @@ Status Module::constant(uint32_t index, const void *&data, int64_t &bytes) {
                                      std::to_string(bytes) +
                                      " bytes of constants"};
     auto *target = static_cast<std::byte *>(memory);
-    memcpy(target, stored, static_cast<size_t>(bytes ? element : 0));
-    for (int64_t done = element; done < bytes; done *= 2)
-      memcpy(target + done, target,
-             static_cast<size_t>(std::min(done, bytes - done)));
+    if (constant.unpack()) {
+      unpackConstant(*constant.unpack(), stored, target);
+    } else {
+      memcpy(target, stored, static_cast<size_t>(bytes ? element : 0));
+      for (int64_t done = element; done < bytes; done *= 2)
+        memcpy(target + done, target,
+               static_cast<size_t>(std::min(done, bytes - done)));
+    }
   }
   data = memory;
   return {};

@@ -41,8 +41,9 @@ public:
   /// the module.
   Status deviceModule(const std::string &device, DeviceModule *&result);
 
-  /// The memory of a constant: the file's, or for a splat a tensor made on
-  /// first use. Lives as long as the module.
+  /// The memory of a constant: the file's, or for a splat, and for one that the
+  /// file has in another order, a tensor made on first use. Lives as long as
+  /// the module.
   Status constant(uint32_t index, const void *&data, int64_t &bytes);
 
 private:
@@ -50,7 +51,7 @@ private:
   std::mutex mutex;
   std::unique_ptr<CodeImage> image;
   std::map<std::string, std::unique_ptr<DeviceModule>> devices;
-  std::vector<void *> splats; ///< one for each constant, null where not made
+  std::vector<void *> made; ///< one for each constant, null where not made
 };
 
 } // namespace dlrt

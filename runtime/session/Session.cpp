@@ -122,6 +122,10 @@ Status Session::openDevice(const std::string &name) {
       return at({Code::NotFound, "there is no device '" + name + "'"});
     return shared->cpuCode(code);
   }
+  // For kernels that run on the host: where there is none, code of other plans
+  // need not suit this CPU.
+  if (count(shared->header().cpu()) && !shared->cpuCode(code).ok())
+    code = nullptr;
   DLRT_RETURN_IF_ERROR(shared->deviceModule(name, device));
   return at(device->openQueue(queue));
 }

@@ -213,8 +213,8 @@ private:
   std::shared_ptr<Module> shared;
   const fb::Entry *signature = nullptr;
   const fb::Plan *plan = nullptr;
-  const CodeImage *code = nullptr;     ///< null for another device than the CPU
-  DeviceModule *device = nullptr;      ///< null for the CPU
+  const CodeImage *code = nullptr; ///< null where only a device runs kernels
+  DeviceModule *device = nullptr;  ///< null for the CPU
   std::shared_ptr<States> stateMemory; ///< of the root session
   Allocator allocator;
   uint64_t memoryLimit;

@@ -271,6 +271,43 @@ TEST(Hostile, Constants) {
             "debug information lies outside the file");
 }
 
+TEST(Hostile, PackedConstants) {
+  // Of a hundred elements, as a matrix in the other order.
+  auto packed = [](auto change) {
+    return refusal([&](ModuleBuilder &builder) {
+      fb::ConstantT &constant = *builder.module.constants[0];
+      constant.type.reset();
+      constant.unpack = std::make_unique<fb::UnpackT>();
+      constant.unpack->bytes = 400;
+      constant.unpack->element_bytes = 4;
+      constant.unpack->sizes = {10, 10};
+      constant.unpack->strides = {1, 10};
+      change(*constant.unpack);
+    });
+  };
+  std::string where = "constant 0 cannot be unpacked: ";
+  EXPECT_EQ(packed([](fb::UnpackT &unpack) { unpack.strides = {1, 11}; }),
+            where + "its elements lie outside of it");
+  EXPECT_EQ(packed([](fb::UnpackT &unpack) { unpack.strides = {-1, 10}; }),
+            where + "its sizes");
+  EXPECT_EQ(packed([](fb::UnpackT &unpack) { unpack.sizes = {10, 11}; }),
+            where + "its sizes");
+  EXPECT_EQ(packed([](fb::UnpackT &unpack) { unpack.strides = {1}; }),
+            where + "its dimensions");
+  EXPECT_EQ(packed([](fb::UnpackT &unpack) { unpack.element_bytes = 3; }),
+            where + "its elements' bytes");
+  EXPECT_EQ(packed([](fb::UnpackT &unpack) { unpack.bytes = 396; }),
+            where + "its elements lie outside of it");
+  EXPECT_EQ(packed([](fb::UnpackT &unpack) {
+              unpack.bounds.emplace_back(0, 2, 10, 5);
+            }),
+            where + "its bounds");
+  EXPECT_EQ(packed([](fb::UnpackT &unpack) {
+              unpack.bounds.emplace_back(0, 1, 10, 5);
+            }),
+            where + "its bounds");
+}
+
 /// Opens a module and, where that succeeds, looks at everything and binds
 /// shapes. Returns whether it was opened.
 bool exercise(const std::vector<unsigned char> &file) {

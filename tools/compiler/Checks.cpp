@@ -14,7 +14,7 @@ bool isText(const CompileOptions &options) {
 Phase getLastPhase(const CompileOptions &options) {
   if (options.stopAfter)
     return *options.stopAfter;
-  if (options.target == Target::Reference && !isText(options))
+  if (options.isFor(Target::Reference) && !isText(options))
     return Phase::Import;
   switch (options.emit) {
   case EmitKind::Dl:
@@ -47,33 +47,32 @@ public:
 
   /// State is on the CPU.
   LogicalResult checkTraining() {
-    if (options.target != Target::Cpu)
+    if (!options.isFor(Target::Cpu))
       return fail("--train") << "a module that trains has the target cpu";
     return success();
   }
 
   /// Code of one target goes with that target.
   LogicalResult checkDevice() {
-    bool isCuda = options.target == Target::Cuda,
-         isVulkan = options.target == Target::Vulkan;
+    bool isCuda = options.has(Target::Cuda),
+         isVulkan = options.has(Target::Vulkan);
     if (!isCuda && options.emit == EmitKind::Ptx)
       return fail("--emit") << "PTX goes with --target=cuda";
     if (!isVulkan && options.emit == EmitKind::Spirv)
       return fail("--emit") << "SPIR-V goes with --target=vulkan";
     if (!isCuda && !isVulkan)
-      return success();
-    if (isVulkan && options.pipeline.precision != Precision::F32)
-      return fail("--precision") << "the target vulkan computes no bf16";
+      return options.strict
+                 ? fail("--strict") << "goes with a target that is a device"
+                 : success();
     if (getLastPhase(options) != Phase::Codegen)
       return success();
+    if (options.targets.size() > 1 && options.emit != EmitKind::Module)
+      return fail("--emit") << "several targets stand in a module alone";
     StringRef name = isCuda ? "cuda" : "vulkan";
     EmitKind own = isCuda ? EmitKind::Ptx : EmitKind::Spirv;
     if (options.emit != own && options.emit != EmitKind::Module)
       return fail("--emit") << "the target " << name << " has "
                             << (isCuda ? "ptx" : "spirv") << " and module";
-    if (options.trace)
-      return fail("--explain")
-             << "is not there for the target " << name << " yet";
     if (options.tune || options.choice)
       return fail("--tune") << "the target " << name << " has no choices";
     return success();
@@ -100,7 +99,7 @@ public:
 
   /// All of them.
   LogicalResult check() {
-    if (options.target == Target::Reference && failed(checkReference()))
+    if (options.isFor(Target::Reference) && failed(checkReference()))
       return failure();
     if (options.pipeline.training && failed(checkTraining()))
       return failure();
@@ -119,7 +118,7 @@ public:
         options.emit == EmitKind::Object || options.emit == EmitKind::Module;
     if (!options.header.empty() && (!declares || options.stopAfter))
       return fail("--header") << "a header goes with a module or --emit=object";
-    if (!options.header.empty() && options.target == Target::Reference)
+    if (!options.header.empty() && options.isFor(Target::Reference))
       return fail("--header") << "the reference has no arena";
     return success();
   }

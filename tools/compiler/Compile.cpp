@@ -3,7 +3,9 @@
 
 #include "tools/compiler/Compile.h"
 #include "tools/compiler/Checks.h"
+#include "tools/compiler/HostSteps.h"
 #include "tools/compiler/KernelHeader.h"
+#include "tools/compiler/Machine.h"
 #include "tools/compiler/Report.h"
 #include "tools/compiler/SourceTrace.h"
 
@@ -23,7 +25,6 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
 #include "llvm/ADT/ScopeExit.h"
-#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/ThreadPool.h"
@@ -34,36 +35,6 @@ namespace dl::tools {
 
 std::string getProducer() {
   return "dl-compile " DL_VERSION " (LLVM " LLVM_VERSION_STRING ")";
-}
-
-std::optional<EmitKind> parseEmitKind(StringRef name) {
-  return llvm::StringSwitch<std::optional<EmitKind>>(name)
-      .Case("dl", EmitKind::Dl)
-      .Case("linalg", EmitKind::Linalg)
-      .Case("llvm", EmitKind::Llvm)
-      .Case("asm", EmitKind::Assembly)
-      .Case("object", EmitKind::Object)
-      .Case("ptx", EmitKind::Ptx)
-      .Case("spirv", EmitKind::Spirv)
-      .Case("module", EmitKind::Module)
-      .Default(std::nullopt);
-}
-
-Phase findPhase(ModuleOp module) {
-  bool hasDispatch = false, hasFused = false, hasDl = false;
-  // Of elements that early passes replace.
-  auto isReplaced = [](Type type) {
-    return isa<mlir::dl::StringType, ComplexType>(getElementTypeOrSelf(type));
-  };
-  module.walk([&](Operation *op) {
-    hasDispatch |= isa<mlir::dl::DispatchOp>(op);
-    hasFused |= isa<mlir::dl::FusedOp>(op);
-    hasDl |= isa<mlir::dl::DlDialect>(op->getDialect()) ||
-             llvm::any_of(op->getOperandTypes(), isReplaced);
-  });
-  return hasDispatch || !hasDl ? Phase::Lower
-         : hasFused            ? Phase::Fuse
-                               : Phase::Import;
 }
 
 namespace {
@@ -80,14 +51,14 @@ public:
     if (failed(checkOptions(options, context)) || failed(checkOutput()) ||
         failed(load()) || failed(runPhases()))
       return failure();
-    if (options.target == Target::Reference && !isText(options))
+    if (options.isFor(Target::Reference) && !isText(options))
       return writeReferenceModule();
     if (getLastPhase(options) != Phase::Codegen)
       return writeIR();
     progress("generating kernels");
     findKernels();
-    if (options.target == Target::Cuda || options.target == Target::Vulkan)
-      return compileForDevice();
+    if (options.has(Target::Cuda) || options.has(Target::Vulkan))
+      return compileForDevices();
     switch (options.emit) {
     case EmitKind::Llvm:
       return writeCode(cpu::CodeKind::Llvm);
@@ -217,40 +188,6 @@ private:
     }
   }
 
-  /// The machine that strategies choose by. One schedule serves all levels of a
-  /// module, and with it one division into tiles and one layout of packed
-  /// weights: those of the level with the widest vectors.
-  mlir::dl::cpu::MachineModel getMachine() const {
-    const cpu::CpuTarget *widest = &options.cpus.front();
-    for (const cpu::CpuTarget &target : options.cpus)
-      if (target.vectorBits() > widest->vectorBits())
-        widest = &target;
-    mlir::dl::cpu::MachineModel machine;
-    machine.vectorLanes = widest->vectorBits() / 32;
-    machine.vectorRegisters = widest->has("avx512vl") ? 32 : 16;
-    machine.l2Bytes = widest->l2Bytes;
-    auto allHave = [&](StringRef feature) {
-      return llvm::all_of(options.cpus, [&](const cpu::CpuTarget &target) {
-        return target.has(feature);
-      });
-    };
-    using mlir::dl::cpu::NarrowProducts;
-    if (allHave("amx-bf16") && allHave("amx-tile") && allHave("avx512f"))
-      machine.narrowProducts = NarrowProducts::Tiles;
-    else if (allHave("avx512bf16") && allHave("avx512vl"))
-      machine.narrowProducts = NarrowProducts::Pairs;
-    bool isWide = machine.vectorLanes == 16;
-    if (allHave("amx-int8") && allHave("amx-tile") && allHave("avx512bw"))
-      machine.byteProducts = NarrowProducts::Tiles;
-    else if (isWide ? allHave("avx512vnni") && allHave("avx512bw")
-                    : allHave("avxvnni"))
-      machine.byteProducts = NarrowProducts::Quads;
-    else if (isWide ? allHave("avx512bw") : allHave("avx2"))
-      machine.byteProducts = NarrowProducts::Pairs;
-    machine.permutesBytes = isWide && allHave("avx512vbmi");
-    return machine;
-  }
-
   /// Turns the kernels of `generated` that are on tensors into loops.
   LogicalResult generate(ModuleOp generated,
                          const mlir::dl::cpu::ChoiceHooks &hooks) {
@@ -260,14 +197,16 @@ private:
           !llvm::any_of(kernel.getArgumentTypes(), [](Type type) {
             return isa<LLVM::LLVMPointerType>(type);
           }))
-        return mlir::dl::cpu::generateKernels(generated, getMachine(), hooks);
+        return mlir::dl::cpu::generateKernels(generated,
+                                              getMachine(options.cpus), hooks);
     return success();
   }
 
   /// The same as was asked for, or tuned before.
-  LogicalResult generate() {
+  LogicalResult generate(ModuleOp generated) {
     mlir::dl::cpu::ChoiceHooks hooks;
-    cpu::ChoiceStore store(options.cache, options.cpus, getMachine());
+    cpu::ChoiceStore store(options.cache, options.cpus,
+                           getMachine(options.cpus));
     hooks.choose = [&](func::FuncOp source) {
       if (options.choice)
         return *options.choice;
@@ -277,18 +216,7 @@ private:
       auto stored = store.load(key);
       return stored ? stored->choice : mlir::dl::cpu::KernelChoice();
     };
-    return generate(*module, hooks);
-  }
-
-  /// Whether any kernel computes in tile registers.
-  static bool usesTiles(ModuleOp generated) {
-    return generated
-        .walk([](LLVM::CallIntrinsicOp call) {
-          return call.getIntrin() == "llvm.x86.ldtilecfg"
-                     ? WalkResult::interrupt()
-                     : WalkResult::advance();
-        })
-        .wasInterrupted();
+    return generate(generated, hooks);
   }
 
   cpu::CpuOptions getCpuOptions(ModuleOp generated,
@@ -349,10 +277,10 @@ private:
     const cpu::CpuTarget &target = options.cpus.front();
     if (kernels.empty())
       return fail(options.input) << "there is no kernel";
-    if (failed(generate()))
+    if (failed(generate(*module)))
       return failure();
     progress("compiling kernels");
-    FailureOr<std::string> code = emitCpuCode(
+    FailureOr<std::string> code = cpu::emitCpuCode(
         *module, kernelNames(), getCpuOptions(*module, target), kind);
     if (failed(code) || failed(writeText(options.output, *code)))
       return failure();
@@ -369,13 +297,21 @@ private:
     package.kernelNames = kernels;
     package.producer = getProducer();
     package.threads = options.threads;
+    return emitCpuCode(generated, cache, package);
+  }
+
+  /// Adds the code of the kernels that `package` names.
+  LogicalResult emitCpuCode(ModuleOp generated, const cpu::CacheOptions &cache,
+                            PackageInput &package) {
+    SmallVector<StringRef> names(package.kernelNames.begin(),
+                                 package.kernelNames.end());
     for (const cpu::CpuTarget &target : options.cpus) {
       progress("compiling kernels for " + target.cpu);
       FailureOr<cpu::CpuImage> image = cpu::CpuImage();
       cpu::CpuOptions cpuOptions = getCpuOptions(generated, target);
       cpuOptions.cache = cache;
-      if (!kernels.empty())
-        image = emitCpuImage(generated, kernelNames(), cpuOptions);
+      if (!names.empty())
+        image = emitCpuImage(generated, names, cpuOptions);
       if (failed(image))
         return failure();
       package.cpuImages.push_back(std::move(*image));
@@ -409,7 +345,8 @@ private:
   /// Lets the tuner choose, with a folder for its files; kernels are kept
   /// there, too, where there is no cache.
   LogicalResult tune() {
-    cpu::ChoiceStore store(options.cache, options.cpus, getMachine());
+    cpu::ChoiceStore store(options.cache, options.cpus,
+                           getMachine(options.cpus));
     SmallString<128> folder;
     if (std::error_code code =
             llvm::sys::fs::createUniqueDirectory("dl-tune", folder))
@@ -437,14 +374,15 @@ private:
     return error.empty() ? failure() : LogicalResult(fail(where) << what);
   }
 
-  /// Code of all kernels for a GPU.
-  LogicalResult emitDeviceCode(gpucode::DeviceImage &image) {
+  /// Code of all kernels of a plan for a device.
+  LogicalResult emitDeviceCode(ModuleOp plan, Target target,
+                               gpucode::DeviceImage &image) {
     auto scope = timing.nest("Kernel generation");
-    if (options.target == Target::Vulkan) {
+    if (target == Target::Vulkan) {
       progress("compiling kernels for vulkan");
-      return emitSpirv(*module, options.vulkan, image);
+      return emitSpirv(plan, options.vulkan, image);
     }
-    auto functions = ptx::generateKernels(*module, options.cuda);
+    auto functions = ptx::generateKernels(plan, options.cuda);
     if (failed(functions))
       return failure();
     progress("compiling kernels for " + options.cuda.getArch());
@@ -452,21 +390,75 @@ private:
     return emitPtx(**functions, options.cuda, image);
   }
 
-  /// The code alone or with what uses it.
-  LogicalResult compileForDevice() {
+  /// The code alone, or a module with a plan for each target. What a device has
+  /// no form for is compiled for the CPU, beside the kernels of a plan for
+  /// that.
+  LogicalResult compileForDevices() {
     if (isLibrary && options.emit == EmitKind::Module)
       return fail(options.input) << "a module has an entry function";
     if (isLibrary && kernels.empty())
       return fail(options.input) << "there is no kernel";
-    PackageInput package;
-    gpucode::DeviceImage &image = package.deviceImages.emplace_back();
-    if (failed(emitDeviceCode(image)))
+    if (options.strict && failed(checkStrict(*module, options)))
       return failure();
-    statistics.kernels = statistics.distinct = statistics.compiled =
-        image.kernels.size();
-    if (options.emit != EmitKind::Module)
+    if (options.emit != EmitKind::Module) {
+      gpucode::DeviceImage image;
+      if (failed(emitDeviceCode(*module, options.targets.front(), image)))
+        return failure();
+      statistics.kernels = statistics.distinct = statistics.compiled =
+          image.kernels.size();
       return writeText(options.output, image.code);
+    }
+    PackageInput package;
+    std::vector<OwningOpRef<ModuleOp>> copies; // what makes code changes it
+    OwningOpRef<ModuleOp> code = ModuleOp::create(module->getLoc());
+    ModuleOp cpuPlan;
+    std::vector<std::string> hostNames;
+    auto generateOnHost = [&](ModuleOp plan) { return generate(plan, {}); };
+    package.target = getName(options.targets.front()).str();
+    for (size_t i = 1; i < options.targets.size(); ++i) {
+      copies.push_back(module->clone());
+      package.morePlans.push_back(
+          {getName(options.targets[i]).str(), *copies.back()});
+    }
+    for (auto [i, target] : llvm::enumerate(options.targets)) {
+      ModuleOp plan = i ? *copies[i - 1] : *module;
+      if (target == Target::Cpu) {
+        cpuPlan = plan;
+        package.kernelNames = kernels;
+        if (failed(generate(plan)))
+          return failure();
+        continue;
+      }
+      if (failed(placeOnHost(
+              plan, findHostKernels(plan, target, options),
+              options.targets.size() > 1 ? "." + getName(target).str() : "",
+              *code, hostNames, generateOnHost)) ||
+          failed(emitDeviceCode(plan, target,
+                                package.deviceImages.emplace_back())))
+        return failure();
+    }
+    if (cpuPlan)
+      for (auto function : code->getOps<func::FuncOp>())
+        cpuPlan.push_back(function.clone());
+    llvm::append_range(package.kernelNames, hostNames);
+    if ((cpuPlan || !hostNames.empty()) &&
+        failed(emitCpuCode(cpuPlan ? cpuPlan : *code, options.cache, package)))
+      return failure();
+    for (const gpucode::DeviceImage &image : package.deviceImages) {
+      statistics.kernels += image.kernels.size();
+      statistics.distinct += image.kernels.size();
+      statistics.compiled += image.kernels.size();
+    }
+    finishTrace();
     return writePackage(package);
+  }
+
+  void finishTrace() {
+    if (!options.trace)
+      return;
+    *options.trace = trace.finish();
+    options.trace->producer = getProducer();
+    options.trace->model = options.input;
   }
 
   LogicalResult writeReferenceModule() {
@@ -506,16 +498,12 @@ private:
                 "--emit=object, asm and llvm";
     if (options.tune && !kernels.empty() && failed(tune()))
       return failure();
-    if (failed(generate()))
+    if (failed(generate(*module)))
       return failure();
     PackageInput package;
     if (failed(compileKernels(*module, options.cache, package)))
       return failure();
-    if (options.trace) {
-      *options.trace = trace.finish();
-      options.trace->producer = getProducer();
-      options.trace->model = options.input;
-    }
+    finishTrace();
     return writePackage(package);
   }
 

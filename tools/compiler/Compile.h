@@ -15,6 +15,7 @@
 #include "tools/explain/Trace.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/LogicalResult.h"
 #include "llvm/Support/raw_ostream.h"
 #include <functional>
@@ -42,7 +43,8 @@ struct CompileOptions {
   /// The file to write; "-" for the standard output, empty for nowhere.
   std::string output;
   EmitKind emit = EmitKind::Module;
-  Target target = Target::Cpu;
+  /// Each with a plan in the module; all share one copy of the constants.
+  std::vector<Target> targets = {Target::Cpu};
   ptx::PtxTarget cuda;       ///< of Target::Cuda
   spirv::SpirvTarget vulkan; ///< of Target::Vulkan
   /// The last phase to run: what it leaves is printed as IR.
@@ -57,6 +59,8 @@ struct CompileOptions {
   unsigned threads = 0;
   /// A C header that declares the kernels is written here; empty for none.
   std::string header;
+  /// Fail where a device's plan would run a step on the host.
+  bool strict = false;
   /// Print the time of each pass to the error stream.
   bool timing = false;
   /// Print large constants whole.
@@ -74,7 +78,16 @@ struct CompileOptions {
   std::function<bool(Variants &variants, std::string &error)> tune;
   /// Told what begins; may be empty.
   std::function<void(llvm::StringRef)> progress;
+
+  bool has(Target target) const { return llvm::is_contained(targets, target); }
+  /// Whether the module is for this target alone.
+  bool isFor(Target target) const {
+    return targets.size() == 1 && targets.front() == target;
+  }
 };
+
+/// "cpu", "cuda", "vulkan" or "reference".
+llvm::StringRef getName(Target target);
 
 /// Compiles. Errors are written to `errors` as `error: WHERE: WHAT`, the first
 /// before anything else, and leave no output file.

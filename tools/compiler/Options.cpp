@@ -18,7 +18,7 @@ Error setEmit(StringRef text, CompileOptions &options) {
   return Error::success();
 }
 
-Error setTarget(StringRef text, CompileOptions &options) {
+static Error addTarget(StringRef text, CompileOptions &options) {
   auto [name, detail] = text.split(':');
   bool isCuda = name == "cuda", isDetailed = text.contains(':');
   bool isVulkan = name == "vulkan";
@@ -27,19 +27,21 @@ Error setTarget(StringRef text, CompileOptions &options) {
     return fail("--target: unknown target '" + text +
                 "'; known: cpu, cuda, cuda:sm_XX, vulkan, vulkan:NAME, "
                 "reference");
-  options.target = isCuda          ? Target::Cuda
-                   : isVulkan      ? Target::Vulkan
-                   : name == "cpu" ? Target::Cpu
-                                   : Target::Reference;
-  options.pipeline.skipZeroRows = options.pipeline.compressWeights =
-      options.target == Target::Cpu;
+  Target target = isCuda          ? Target::Cuda
+                  : isVulkan      ? Target::Vulkan
+                  : name == "cpu" ? Target::Cpu
+                                  : Target::Reference;
+  if (llvm::is_contained(options.targets, target))
+    return fail("--target: '" + name + "' is named twice");
+  options.targets.push_back(target);
   if (!isDetailed)
     return Error::success();
   if (isVulkan) {
     std::optional<spirv::SpirvTarget> device = spirv::parseTarget(detail);
     if (!device)
-      return fail("--target: '" + detail +
-                  "' is no kind of Vulkan device; known: generic, basic");
+      return fail(
+          "--target: '" + detail +
+          "' is no kind of Vulkan device; known: " + spirv::getTargetNames());
     options.vulkan = *device;
     return Error::success();
   }
@@ -48,6 +50,21 @@ Error setTarget(StringRef text, CompileOptions &options) {
     return fail("--target: '" + detail +
                 "' is no architecture from sm_70 on, such as sm_80 or sm_90a");
   options.cuda = *arch;
+  return Error::success();
+}
+
+Error setTarget(StringRef text, CompileOptions &options) {
+  options.targets.clear();
+  SmallVector<StringRef> names;
+  text.split(names, ',');
+  for (StringRef name : names)
+    if (Error error = addTarget(name, options))
+      return error;
+  if (names.size() > 1 && options.has(Target::Reference))
+    return fail("--target: the reference has a module of its own");
+  // What other targets compute whole, they would not find.
+  options.pipeline.skipZeroRows = options.pipeline.compressWeights =
+      options.isFor(Target::Cpu);
   return Error::success();
 }
 

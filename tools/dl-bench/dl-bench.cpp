@@ -58,6 +58,7 @@ double millisecondsSince(Clock::time_point start) {
 struct Load {
   double milliseconds;
   uint64_t residentBytes;
+  double firstRun = 0; // milliseconds; a device's driver may compile in it
 };
 
 /// What this process has in memory: when it starts, at most until the first
@@ -66,6 +67,22 @@ struct Memory {
   tools::MemoryUse start, end;
   uint64_t loadPeak, runPeak;
 };
+
+/// The time of the steps of a call by the clock of the session's device, the
+/// least of some; nothing for the CPU, whose steps the host's clock times.
+std::optional<double> timeOnDevice(runtime::Session &session,
+                                   const std::string &target) {
+  if (target == "cpu")
+    return std::nullopt;
+  double least = 0;
+  for (const tools::ProfiledRun &run : tools::profileRuns(session, 3)) {
+    double sum = 0;
+    for (const dlrt_profile_event &event : run)
+      sum += static_cast<double>(event.duration_ns) * 1e-6;
+    least = least > 0 ? std::min(least, sum) : sum;
+  }
+  return least;
+}
 
 /// Calls the session until the time is over, at least once.
 std::vector<double> timeRuns(runtime::Session &session, double seconds) {
@@ -120,9 +137,10 @@ struct Cost {
 };
 
 Cost findCost(const runtime::Session &session, const runtime::Module &module,
-              uint32_t entry, std::optional<double> joulesPerCall) {
+              uint32_t entry, const std::string &target,
+              std::optional<double> joulesPerCall) {
   Cost cost;
-  cost.info = tools::WorkInfo::read(module, module.entryName(entry));
+  cost.info = tools::WorkInfo::read(module, module.entryName(entry), target);
   cost.symbols = tools::findSymbols(session, module, entry);
   if (cost.info)
     for (int step : cost.info->order(cost.symbols, size_t(1) << 24))
@@ -153,6 +171,7 @@ Json makeJson(const Options &options, const Times &times,
       {"runs", times.runs},
       {"threads", session.threads()},
       {"load_ms", load.milliseconds},
+      {"first_ms", load.firstRun},
       {"load_resident_bytes", load.residentBytes},
       {"flops", session.flops()},
       {"gflops", static_cast<double>(session.flops()) / times.min * 1e-6},
@@ -259,6 +278,9 @@ void bench(const Options &options) {
                                options.inputs);
   values::bindInputs(session, inputs,
                      values::listFiles(module.inputs(entry), options.inputs));
+  Clock::time_point first = Clock::now();
+  session.run();
+  load.firstRun = millisecondsSince(first);
   // Pages in the weights, and lets the clock rise.
   timeRuns(session, std::min(0.2, options.seconds / 4));
   session.run();
@@ -273,10 +295,15 @@ void bench(const Options &options) {
   Times times = summarize(timed);
   if (joules)
     *joules /= static_cast<double>(times.runs);
-  Cost cost = findCost(session, module, entry, joules);
+  Cost cost = findCost(session, module, entry, target, joules);
   Json json = makeJson(options, times, session, module, load, memory, cost);
+  std::optional<double> onDevice = timeOnDevice(session, target);
+  if (onDevice)
+    json["device_ms"] = *onDevice;
   if (!options.json)
     printText(times, session, module, load, memory, cost);
+  if (onDevice && !options.json)
+    printf("steps %.4f ms by the device's clock\n", *onDevice);
   if (options.roofline)
     addRoofline(options, session, cost, json);
   if (options.json)

@@ -43,7 +43,9 @@ struct CommandLine {
                               cl::value_desc("FILE"), cl::cat(category)};
   cl::opt<std::string> target{
       "target", cl::init("cpu"),
-      cl::desc("What the module runs on: cpu (default), or reference: dl-run "
+      cl::desc("What the module runs on: cpu (default), cuda[:sm_XX], "
+               "vulkan[:NAME], several of these, separated by commas, in one "
+               "module that has its weights once; or reference: dl-run "
                "interprets the model as it was imported, slowly and exactly"),
       cl::value_desc("TARGET"), cl::cat(category)};
   cl::opt<std::string> cpu{
@@ -54,6 +56,11 @@ struct CommandLine {
           "most demanding, stand in one module, and the best that the CPU "
           "can run is taken on load"),
       cl::value_desc("LEVEL[,LEVEL]"), cl::cat(category)};
+  cl::opt<bool> strict{
+      "strict",
+      cl::desc("Fail where a step of a device's plan would run on the host, "
+               "and name all of these"),
+      cl::cat(category)};
   cl::opt<std::string> precision{
       "precision", cl::init("f32"),
       cl::desc("Element type of matrix products, convolutions and what they "
@@ -305,6 +312,7 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
   options.timing = line.timing;
   options.printResources = line.printResources;
   options.verbose = line.verbose;
+  options.strict = line.strict;
   if (Error error = readPasses(line, options))
     return error;
   if (options.output.empty() && !line.printPipeline &&
@@ -415,6 +423,7 @@ int main(int argc, char **argv) {
   if (!error)
     error = line.quantization.read(line.input, pruning);
   std::string reason;
+  explain.target = getName(options.targets.front()).str();
   if (!error && !explain.output.empty()) {
     options.trace = &trace;
     if (!canWriteReport(explain, reason))

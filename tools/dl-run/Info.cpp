@@ -33,6 +33,18 @@ dlrt_code_info codeInfo(const runtime::Module &module, uint32_t index) {
   return code;
 }
 
+std::vector<dlrt_device_code_info> deviceCodes(const runtime::Module &module) {
+  std::vector<dlrt_device_code_info> codes;
+  uint32_t count = dlrt_module_device_code_count(module.get());
+  for (uint32_t i = 0; i < count; ++i) {
+    runtime::detail::Sized<dlrt_device_code_info> code;
+    runtime::detail::check(dlrt_module_device_code, module.get(), i,
+                           static_cast<dlrt_device_code_info *>(&code));
+    codes.push_back(code);
+  }
+  return codes;
+}
+
 /// The arena's bytes as text, a formula in the symbols.
 std::string arenaText(const runtime::Module &module, uint32_t entry,
                       const std::string &target) {
@@ -95,6 +107,10 @@ std::string describeModule(const std::string &path,
         "code: " + std::string(code.cpu) + " (" + code.triple + "), " +
         (code.supported ? "runs on this CPU\n" : "does not run on this CPU\n");
   }
+  for (const dlrt_device_code_info &code : deviceCodes(module))
+    text += "code: " + std::string(code.target) + (*code.arch ? " for " : "") +
+            code.arch + ", " + std::to_string(code.kernel_count) +
+            " kernels, " + humanBytes(code.bytes) + "\n";
   for (uint32_t e = 0; e < info.entry_count; ++e) {
     text += "entry: " + module.entryName(e) + "\n";
     std::vector<runtime::Value> inputs = module.inputs(e);
@@ -131,6 +147,14 @@ std::string describeModuleJson(const std::string &path,
     result["code"].push_back({{"cpu", code.cpu},
                               {"triple", code.triple},
                               {"supported", code.supported != 0}});
+  }
+  if (auto codes = deviceCodes(module); !codes.empty()) {
+    result["device_code"] = Json::array();
+    for (const dlrt_device_code_info &code : codes)
+      result["device_code"].push_back({{"target", code.target},
+                                       {"arch", code.arch},
+                                       {"kernels", code.kernel_count},
+                                       {"bytes", code.bytes}});
   }
   result["entries"] = Json::array();
   for (uint32_t e = 0; e < info.entry_count; ++e) {

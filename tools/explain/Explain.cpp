@@ -94,6 +94,7 @@ Example measureExample(const runtime::Module &module, const WorkInfo &info,
         example.symbols = chooseSizes(module, options.sizes, small);
         runtime::SessionOptions sessionOptions;
         sessionOptions.threads = example.threads;
+        sessionOptions.target = options.target.c_str();
         runtime::Session session(module, sessionOptions);
         std::vector<values::Value> inputs =
             randomInputs(module, 0, example.symbols);
@@ -106,15 +107,17 @@ Example measureExample(const runtime::Module &module, const WorkInfo &info,
     }
   }
   bool isGiven = options.peakFlops > 0 && options.bandwidth > 0;
-  if (!isGiven)
+  bool isCpu = options.target == "cpu";
+  if (!isGiven && isCpu)
     example.machine =
         measureMachine(example.threads, kProbeSeconds, info.products());
   example.machine.threads = example.threads;
   example.machineSource =
-      isGiven ? "given by options"
-              : "measured on the compiling machine with " +
-                    std::to_string(example.threads) +
-                    (example.threads == 1 ? " thread" : " threads");
+      isGiven  ? "given by options"
+      : !isCpu ? "unknown: a device's limits are given by options"
+               : "measured on the compiling machine with " +
+                     std::to_string(example.threads) +
+                     (example.threads == 1 ? " thread" : " threads");
   // A peak that is given is another machine's: this one's others say nothing.
   if (options.peakFlops > 0) {
     example.machine.flops = options.peakFlops;
@@ -126,7 +129,7 @@ Example measureExample(const runtime::Module &module, const WorkInfo &info,
         options.bf16PeakFlops;
   if (options.bandwidth > 0)
     example.machine.bandwidth = options.bandwidth;
-  if (!isGiven && (options.peakFlops > 0 || options.bandwidth > 0))
+  if (!isGiven && isCpu && (options.peakFlops > 0 || options.bandwidth > 0))
     example.machineSource += options.peakFlops > 0
                                  ? ", the peak given by an option"
                                  : ", the bandwidth given by an option";
@@ -156,11 +159,12 @@ bool writeReport(const Trace &trace, const std::string &modulePath,
                  const ExplainOptions &options, std::string &error) {
   try {
     runtime::Module module = runtime::Module::open(modulePath);
-    auto info = WorkInfo::read(module, module.entryName(0));
+    auto info = WorkInfo::read(module, module.entryName(0), options.target);
     if (!info)
       throw Failure(modulePath, "has no debug information");
     Example example = measureExample(module, *info, options);
-    nlohmann::ordered_json report = makeReport(trace, *info, module, example);
+    nlohmann::ordered_json report =
+        makeReport(trace, *info, module, options.target, example);
     Paths paths(options.output);
     values::NewFiles files;
     if (!paths.html.empty())

@@ -18,6 +18,8 @@ struct ExplainOptions {
   /// FILE.html or FILE.json; any other name stands for both FILE.html and
   /// FILE.json.
   std::string output;
+  /// Of a module with plans for several targets, the one that the report is on.
+  std::string target = "cpu";
   /// The target's limits: float32 operations and bytes a second; 0: as this
   /// machine is measured. Of bf16's own instructions, 0: as this machine is
   /// measured or, where `peakFlops` is given, the same as that.

@@ -33,8 +33,10 @@ namespace {
 class ReportBuilder {
 public:
   ReportBuilder(const Trace &trace, const WorkInfo &info,
-                const runtime::Module &module, const Example &example)
-      : trace(trace), info(info), module(module), example(example) {}
+                const runtime::Module &module, std::string target,
+                const Example &example)
+      : trace(trace), info(info), module(module), target(std::move(target)),
+        example(example) {}
 
   Json build() {
     matchSteps();
@@ -58,16 +60,30 @@ public:
   }
 
 private:
-  /// The steps of the module are those of the trace, and copies between them.
+  const nlohmann::json *getKernel(const StepInfo &step) const {
+    return step.kind == "kernel" ? &info.kernels()[step.kernelIndex] : nullptr;
+  }
+
+  /// The steps of the module are those of the trace, and copies between them; a
+  /// device's kernel may have several stages.
   void matchSteps() {
     size_t next = 0;
     for (const StepInfo &step : info.steps()) {
-      bool isCopy = step.kind == "copy";
-      traced.push_back(isCopy ? -1 : static_cast<int>(next++));
-      if (!isCopy)
-        number.push_back(static_cast<int>(traced.size()) - 1);
-      if (!isCopy && (next > trace.steps.size() ||
-                      trace.steps[next - 1].kernel != step.kernel))
+      if (step.kind == "copy") {
+        traced.push_back(-1);
+        continue;
+      }
+      const nlohmann::json *kernel = getKernel(step);
+      bool isStage = kernel && kernel->contains("stage");
+      if (isStage && (*kernel)["stage"] > 0 && next > 0) {
+        traced.push_back(static_cast<int>(next) - 1);
+        continue;
+      }
+      traced.push_back(static_cast<int>(next++));
+      number.push_back(static_cast<int>(traced.size()) - 1);
+      const std::string name =
+          isStage ? (*kernel)["kernel"].get<std::string>() : step.kernel;
+      if (next > trace.steps.size() || trace.steps[next - 1].kernel != name)
         throw values::Failure(trace.model,
                               "the module has other steps than its schedule");
     }
@@ -86,6 +102,8 @@ private:
   }
 
   Json makeTarget() const {
+    if (target != "cpu")
+      return {{"kind", target}};
     Json levels = Json::array();
     for (uint32_t i = 0; i < module.info().code_count; ++i) {
       runtime::detail::Sized<dlrt_code_info> code;
@@ -141,6 +159,12 @@ private:
     const StepInfo &step = info.steps()[i];
     Work work = WorkInfo::evaluate(step, example.symbols);
     Json result = {{"index", i}, {"kind", step.kind}, {"kernel", step.kernel}};
+    if (target != "cpu") {
+      std::string why = explainHost(step);
+      result["runs_on"] = why.empty() ? target : "host";
+      if (!why.empty())
+        result["why_host"] = why;
+    }
     if (traced[i] >= 0) {
       const TracedStep &from = trace.steps[traced[i]];
       result["group"] = from.kind;
@@ -193,6 +217,14 @@ private:
     return result;
   }
 
+  /// Why a step of a device's plan runs on the host; empty where it does not.
+  std::string explainHost(const StepInfo &step) const {
+    if (step.kind == "host")
+      return "a call of the runtime";
+    const nlohmann::json *kernel = getKernel(step);
+    return step.onHost ? kernel->value("why_host", "it has no form there") : "";
+  }
+
   static Json makeNode(const TracedNode &node, const std::vector<int> &steps) {
     return {{"graph", node.graph},     {"name", node.name},
             {"op", node.op},           {"inputs", node.inputs},
@@ -202,9 +234,14 @@ private:
   Json makeNode(const TracedNode &node) const {
     std::vector<int> steps;
     steps.reserve(node.steps.size());
-    for (int step : node.steps)
+    TracedNode told = node;
+    for (int step : node.steps) {
       steps.push_back(number[step]);
-    return makeNode(node, steps);
+      const StepInfo &place = info.steps()[static_cast<size_t>(number[step])];
+      if (place.onHost && told.why.find("; on the host") == std::string::npos)
+        told.why += "; on the host: " + explainHost(place);
+    }
+    return makeNode(told, steps);
   }
 
   Json makeTotals() const {
@@ -223,6 +260,11 @@ private:
     return {{"nodes", trace.nodes.size()},
             {"nodes_by_state", states},
             {"kernel_calls", steps},
+            {"host_calls",
+             std::count_if(info.steps().begin(), info.steps().end(),
+                           [](const StepInfo &step) {
+                             return step.kind == "host" || step.onHost;
+                           })},
             {"kernels", info.kernels().size()},
             {"parameters", info.parameterCount()},
             {"parameter_bytes", info.parameterBytes()},
@@ -238,6 +280,7 @@ private:
   const Trace &trace;
   const WorkInfo &info;
   const runtime::Module &module;
+  std::string target;
   const Example &example;
   std::vector<int> traced; // by the module's step: the trace's, -1 for a copy
   std::vector<int> number; // the other way
@@ -249,8 +292,9 @@ private:
 } // namespace
 
 Json makeReport(const Trace &trace, const WorkInfo &info,
-                const runtime::Module &module, const Example &example) {
-  return ReportBuilder(trace, info, module, example).build();
+                const runtime::Module &module, const std::string &target,
+                const Example &example) {
+  return ReportBuilder(trace, info, module, target, example).build();
 }
 
 std::string makePage(const Json &report) {

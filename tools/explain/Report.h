@@ -31,6 +31,7 @@ Example measureExample(const runtime::Module &module, const WorkInfo &info,
 /// The report's JSON, as tools/explain/README.md describes it.
 nlohmann::ordered_json makeReport(const Trace &trace, const WorkInfo &info,
                                   const runtime::Module &module,
+                                  const std::string &target,
                                   const Example &example);
 
 /// The report as one HTML page, which needs nothing else.

@@ -95,15 +95,18 @@ Symbols findSymbols(const runtime::Session &session,
 //===----------------------------------------------------------------------===//
 
 std::optional<WorkInfo> WorkInfo::read(const runtime::Module &module,
-                                       const std::string &entry) {
+                                       const std::string &entry,
+                                       const std::string &target) {
   WorkInfo result;
+  std::string plan = target.substr(0, target.find(':'));
   result.info = Json::parse(module.debugInfo(), nullptr, false);
   // An older compiler noted sources alone.
   if (!result.info.is_object() || !result.info.contains("entries") ||
       !result.info.contains("parameters"))
     return std::nullopt;
   for (const Json &found : result.info["entries"])
-    if (found["name"] == entry) {
+    if (found["name"] == entry &&
+        (plan.empty() || found.value("target", plan) == plan)) {
       result.nodes = result.addSteps(found["steps"], -1);
       return result;
     }
@@ -130,6 +133,7 @@ std::vector<WorkInfo::Node> WorkInfo::addSteps(const Json &steps, int loop) {
       found.kernelIndex = step["kernel"];
       const Json &kernel = kernels().at(found.kernelIndex);
       found.kernel = kernel["name"];
+      found.onHost = step.value("on_host", false);
       found.products = parseProducts(kernel.value("products", ""));
     }
     found.loop = loop;

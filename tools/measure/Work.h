@@ -40,16 +40,19 @@ struct StepInfo {
   std::string kind;    // "kernel", "host", "copy"
   int kernelIndex = 0; // of a "kernel": in the module's list
   Products products = Products::Float32;
-  int loop = -1; // the loop around it, in the order of the loops; -1
+  bool onHost = false; // a kernel that a device's plan runs on the host
+  int loop = -1;       // the loop around it, in the order of the loops; -1
   nlohmann::json flops, parameterBytes, readBytes, writtenBytes; // formulas
 };
 
 /// The steps of one entry.
 class WorkInfo {
 public:
-  /// Nothing where the module tells nothing of this entry.
+  /// Of the entry's plan for `target` ("cuda:1" is one for cuda), or its first
+  /// where that is empty; nothing where the module tells nothing of it.
   static std::optional<WorkInfo> read(const runtime::Module &module,
-                                      const std::string &entry);
+                                      const std::string &entry,
+                                      const std::string &target = "");
 
   /// In the order of the text; those of loops once.
   const std::vector<StepInfo> &steps() const { return list; }

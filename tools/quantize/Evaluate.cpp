@@ -50,7 +50,7 @@ CompileOptions getPlainOptions(CompileOptions options) {
   options.verbose = options.timing = false;
   options.emit = EmitKind::Module;
   options.stopAfter.reset();
-  options.target = Target::Cpu;
+  options.targets = {Target::Cpu};
   return options;
 }
 

@@ -35,7 +35,7 @@ class Quantizer {
 public:
   Quantizer(const CompileOptions &compile, const QuantizeOptions &options)
       : compileOptions(getPlainOptions(compile)), options(options),
-        source(compile.input), isForCpu(compile.target == Target::Cpu),
+        source(compile.input), isForCpu(compile.isFor(Target::Cpu)),
         result(std::make_unique<QuantizedModel>()), folder(result->folder) {}
 
   std::unique_ptr<QuantizedModel> run() {

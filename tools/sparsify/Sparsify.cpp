@@ -51,7 +51,7 @@ class Sparsifier {
 public:
   Sparsifier(const CompileOptions &compile, const SparsifyOptions &options)
       : compileOptions(getPlainOptions(compile)), options(options),
-        isForCpu(compile.target == Target::Cpu),
+        isForCpu(compile.isFor(Target::Cpu)),
         result(std::make_unique<SparseModel>()) {}
 
   std::unique_ptr<SparseModel> run() {

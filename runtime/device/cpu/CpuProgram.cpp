@@ -179,6 +179,8 @@ bool CpuProgram::run(const CpuRun &context) {
 
 Status CpuProgram::executeOnDevice(const Step &step, void *const *arguments,
                                    const CpuRun &context) {
+  if (step.onHost)
+    return runOnHost(step, arguments, context);
   if (step.kind == Kind::Dispatch) {
     Launch launch;
     launch.kernel = step.number;
@@ -193,7 +195,7 @@ Status CpuProgram::executeOnDevice(const Step &step, void *const *arguments,
     return context.queue->copy(
         arguments[1], arguments[0],
         static_cast<size_t>(hostArgs[step.firstArg].bytes));
-  return callOnHost(step, arguments, context);
+  return runOnHost(step, arguments, context);
 }
 
 /// A step with the device's time for it; of a function of the host's, with the
@@ -205,24 +207,27 @@ Status CpuProgram::executeTimed(const Step &step, void *const *arguments,
   return context.queue->endTiming(nanoseconds);
 }
 
-/// A function of the host's: what it reads comes from the device, what it
-/// writes goes back.
-Status CpuProgram::callOnHost(const Step &step, void *const *arguments,
-                              const CpuRun &context) {
+/// A function of the host's, or a kernel: what it reads comes from the device,
+/// what it writes goes back.
+Status CpuProgram::runOnHost(const Step &step, void *const *arguments,
+                             const CpuRun &context) {
   std::vector<void *> copies;
-  hostCopies.resize(std::max(hostCopies.size(), size_t(step.argCount)));
+  while (hostCopies.size() < step.argCount)
+    hostCopies.emplace_back(Allocator());
   uint32_t firstResult = step.argCount - step.resultCount;
   for (uint32_t i = 0; i < step.argCount; ++i) {
     auto bytes = static_cast<size_t>(hostArgs[step.firstArg + i].bytes);
-    std::vector<std::byte> &copy = hostCopies[i];
-    if (copy.size() < bytes)
-      copy.resize(bytes);
+    Block &copy = hostCopies[i];
+    DLRT_RETURN_IF_ERROR(copy.reserve(bytes, "a copy on the host"));
     if (i < firstResult)
       DLRT_RETURN_IF_ERROR(
           context.queue->download(copy.data(), arguments[i], bytes));
     copies.push_back(copy.data());
   }
-  call(step, copies.data(), context);
+  if (step.onHost)
+    dispatch(step, copies.data(), context, /*backward=*/false);
+  else
+    call(step, copies.data(), context);
   DLRT_RETURN_IF_ERROR(std::move(*context.status));
   for (uint32_t i = firstResult; i < step.argCount; ++i)
     DLRT_RETURN_IF_ERROR(context.queue->upload(
@@ -237,7 +242,8 @@ bool CpuProgram::mayRecord() const {
   constexpr size_t kMostCommands = 20000;
   return executed > 1 && executed <= kMostCommands &&
          std::none_of(steps.begin(), steps.end(), [](const Step &step) {
-           return step.kind == Kind::Call && step.function != &kCopyFunction;
+           return step.onHost ||
+                  (step.kind == Kind::Call && step.function != &kCopyFunction);
          });
 }
 

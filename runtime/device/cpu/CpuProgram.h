@@ -54,9 +54,9 @@ struct CpuRun {
 class CpuProgram {
 public:
   /// Resolves steps [begin, end) of `plan` for the formulas' `values`.
-  /// `bufferBytes` has the size of each of the plan's buffers. `code` is null
-  /// for a plan of another device than the CPU, of whose tensors none has more
-  /// than `mostBytes`. What was accepted here cannot fail in a run, unless the
+  /// `bufferBytes` has the size of each of the plan's buffers. `code` may be
+  /// null for a plan of another device than the CPU, none of whose kernels runs
+  /// on the host. What was accepted here cannot fail in a run, unless the
   /// device does.
   Status build(const fb::Module &module, const fb::Plan &plan, uint32_t begin,
                uint32_t end, const CodeImage *code, const int64_t *values,
@@ -90,6 +90,7 @@ private:
   struct Step {
     Kind kind;
     bool moving = false; ///< some argument has a stride
+    bool onHost = false; ///< a kernel that a device has no form of
     uint8_t depth = 0;   ///< loops around it
     Kernel kernel = nullptr;
     const HostFunction *function = nullptr;
@@ -100,7 +101,7 @@ private:
     uint32_t attributeCount = 0;
     uint32_t number = 0;      ///< of a device's kernel
     uint32_t sizeCount = 0;   ///< likewise
-    uint32_t resultCount = 0; ///< of a call
+    uint32_t resultCount = 0; ///< of a call, or a kernel on the host
     uint32_t other = 0;       ///< the matching LoopEnd or LoopBegin
     int64_t count = 0;        ///< tiles, or iterations
     int64_t flops = -1;
@@ -133,7 +134,7 @@ private:
                       const CpuRun &context, int64_t &nanoseconds);
   Status executeOnDevice(const Step &step, void *const *args,
                          const CpuRun &context);
-  Status callOnHost(const Step &step, void *const *args, const CpuRun &context);
+  Status runOnHost(const Step &step, void *const *args, const CpuRun &context);
   bool mayRecord() const;
 
   std::vector<Step> steps;
@@ -148,7 +149,7 @@ private:
   std::vector<void *> moved;               ///< arguments of the step at hand
   /// All steps of a run on a device, for addresses as they are.
   std::unique_ptr<DeviceQueue::Recording> recording;
-  std::vector<std::vector<std::byte>> hostCopies; ///< of a call's arguments
+  std::vector<Block> hostCopies; ///< of the arguments of a step on the host
   size_t scratch = 0;
   size_t executed = 0;
   int64_t totalFlops = 0;

@@ -26,6 +26,7 @@ public:
 
   /// Finds the kernels of a target that is not the CPU.
   void findKernels(const char *target) {
+    isDevice = true;
     if (module.devices())
       for (const fb::DeviceCode *device : *module.devices())
         if (!deviceKernels && strcmp(device->target()->c_str(), target) == 0)
@@ -113,15 +114,22 @@ private:
     step.kind = Kind::Dispatch;
     uint32_t kernel = static_cast<uint32_t>(dispatch.kernel());
     step.number = kernel;
-    if (code)
-      step.kernel = code->kernel(kernel);
-    step.kernelName = code ? module.kernels()->Get(kernel)->name()->c_str()
-                           : deviceKernels->Get(kernel)->name()->c_str();
+    step.onHost = isDevice && dispatch.host_results() >= 0;
+    bool isOnDevice = isDevice && !step.onHost;
+    step.kernelName = isOnDevice
+                          ? deviceKernels->Get(kernel)->name()->c_str()
+                          : module.kernels()->Get(kernel)->name()->c_str();
     step.name = dispatch.name() && dispatch.name()->size()
                     ? dispatch.name()->c_str()
                     : step.kernelName;
+    if (!isOnDevice && !code)
+      return {Code::Unsupported,
+              "step '" + std::string(step.name) +
+                  "' runs on the host, for which the module has no code"};
+    if (!isOnDevice)
+      step.kernel = code->kernel(kernel);
     step.count = values[dispatch.tiles()];
-    if (!code)
+    if (isOnDevice)
       DLRT_RETURN_IF_ERROR(checkForDevice(dispatch, step));
     step.flops = optional(dispatch.flops(), -1);
     if (step.count < 0)
@@ -130,6 +138,8 @@ private:
     if (dispatch.trips() < 0) {
       DLRT_RETURN_IF_ERROR(addViews(dispatch.args(), step));
       addSizes(dispatch, step);
+      if (step.onHost)
+        DLRT_RETURN_IF_ERROR(addCopies(dispatch, step));
       return add(step);
     }
     return addParts(dispatch, step);
@@ -145,6 +155,24 @@ private:
     program.sizes.insert(program.sizes.end(), more);
     step.sizeCount =
         static_cast<uint32_t>(program.sizes.size()) - step.firstSize;
+  }
+
+  /// The bytes of the views of a kernel on the host.
+  Status addCopies(const fb::Dispatch &dispatch, Step &step) {
+    step.resultCount = static_cast<uint32_t>(dispatch.host_results());
+    for (uint32_t i = 0; i < step.argCount; ++i) {
+      const fb::View &view = *dispatch.args()->Get(i);
+      int64_t limit = bufferBytes[static_cast<size_t>(view.buffer())];
+      int64_t start = reached[step.firstArg + i], end = 0;
+      int64_t bytes =
+          optional(view.bytes(), std::max<int64_t>(0, limit - start));
+      if (bytes < 0 ||
+          (runs() && (!checkedAdd(start, bytes, end) || end > limit)))
+        return bad(step.name, "argument " + std::to_string(i) +
+                                  " does not fit into its buffer");
+      program.hostArgs[step.firstArg + i].bytes = bytes;
+    }
+    return {};
   }
 
   /// A dispatch for each part of a loop that the device runs at once.
@@ -324,6 +352,7 @@ private:
   CpuProgram &program;
   const fb::Module &module;
   const CodeImage *code;
+  bool isDevice = false; ///< the plan is for another device than the CPU
   /// Of the target's first code: all of its codes have the same.
   const flatbuffers::Vector<flatbuffers::Offset<fb::DeviceKernel>>
       *deviceKernels = nullptr;
@@ -343,7 +372,7 @@ Status CpuProgram::build(const fb::Module &module, const fb::Plan &plan,
   patches.resize(bufferBytes.size());
   addresses.resize(bufferBytes.size());
   Builder builder(*this, module, code, values, bufferBytes, limits);
-  if (!code)
+  if (strcmp(plan.target()->c_str(), "cpu") != 0)
     builder.findKernels(plan.target()->c_str());
   if (plan.steps())
     DLRT_RETURN_IF_ERROR(builder.build(plan.steps(), begin, end));

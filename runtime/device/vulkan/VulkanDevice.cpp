@@ -18,6 +18,9 @@ using namespace dlrt;
 Status dlrt::toStatus(VkResult result, const char *call) {
   if (result == VK_SUCCESS)
     return {};
+  if (result == VK_ERROR_DEVICE_LOST)
+    return Status(Code::DeviceLost,
+                  "the Vulkan device was lost (" + std::string(call) + ")");
   bool isMemory = result == VK_ERROR_OUT_OF_HOST_MEMORY ||
                   result == VK_ERROR_OUT_OF_DEVICE_MEMORY;
   return Status(isMemory ? Code::OutOfMemory : Code::Internal,
@@ -170,7 +173,34 @@ static int rank(VkPhysicalDeviceType type) {
   }
 }
 
-static Status chooseDevice(VulkanState &state) {
+namespace {
+/// A device with a queue for kernels.
+struct Candidate {
+  VkPhysicalDevice device;
+  VkPhysicalDeviceProperties properties;
+  uint32_t queueFamily, timestampBits;
+};
+} // namespace
+
+static bool findQueue(const VulkanState &state, Candidate &candidate) {
+  uint32_t families = 0;
+  state.vkGetPhysicalDeviceQueueFamilyProperties(candidate.device, &families,
+                                                 nullptr);
+  std::vector<VkQueueFamilyProperties> queues(families);
+  state.vkGetPhysicalDeviceQueueFamilyProperties(candidate.device, &families,
+                                                 queues.data());
+  for (uint32_t i = 0; i < families; ++i)
+    if (queues[i].queueCount && (queues[i].queueFlags & VK_QUEUE_COMPUTE_BIT)) {
+      candidate.queueFamily = i;
+      candidate.timestampBits = queues[i].timestampValidBits;
+      return true;
+    }
+  return false;
+}
+
+/// The devices that may be used, the best first.
+static Status findDevices(const VulkanState &state,
+                          std::vector<Candidate> &result) {
   uint32_t count = 0;
   VkResult found =
       state.vkEnumeratePhysicalDevices(state.instance, &count, nullptr);
@@ -180,29 +210,35 @@ static Status chooseDevice(VulkanState &state) {
                                              devices.data());
   DLRT_RETURN_IF_ERROR(toStatus(found, "vkEnumeratePhysicalDevices"));
   for (VkPhysicalDevice device : devices) {
-    VkPhysicalDeviceProperties properties;
-    state.vkGetPhysicalDeviceProperties(device, &properties);
-    if (properties.apiVersion < VK_API_VERSION_1_2 ||
-        (state.physical &&
-         rank(properties.deviceType) <= rank(state.properties.deviceType)))
-      continue;
-    uint32_t families = 0;
-    state.vkGetPhysicalDeviceQueueFamilyProperties(device, &families, nullptr);
-    std::vector<VkQueueFamilyProperties> queues(families);
-    state.vkGetPhysicalDeviceQueueFamilyProperties(device, &families,
-                                                   queues.data());
-    for (uint32_t i = 0; i < families; ++i)
-      if (queues[i].queueCount &&
-          (queues[i].queueFlags & VK_QUEUE_COMPUTE_BIT)) {
-        state.physical = device;
-        state.properties = properties;
-        state.queueFamily = i;
-        break;
-      }
+    Candidate candidate = {device, {}, 0, 0};
+    state.vkGetPhysicalDeviceProperties(device, &candidate.properties);
+    if (candidate.properties.apiVersion >= VK_API_VERSION_1_2 &&
+        findQueue(state, candidate))
+      result.push_back(candidate);
   }
-  if (!state.physical)
+  std::stable_sort(
+      result.begin(), result.end(), [](const Candidate &a, const Candidate &b) {
+        return rank(a.properties.deviceType) > rank(b.properties.deviceType);
+      });
+  return {};
+}
+
+static Status chooseDevice(VulkanState &state) {
+  std::vector<Candidate> devices;
+  DLRT_RETURN_IF_ERROR(findDevices(state, devices));
+  if (devices.empty())
     return Status(Code::NotFound,
                   "there is no Vulkan 1.2 device with a compute queue");
+  int ordinal = state.options.ordinal;
+  if (ordinal < 0 || size_t(ordinal) >= devices.size())
+    return Status(Code::NotFound,
+                  "there is no device vulkan:" + std::to_string(ordinal) +
+                      ", but " + std::to_string(devices.size()));
+  const Candidate &chosen = devices[size_t(ordinal)];
+  state.physical = chosen.device;
+  state.properties = chosen.properties;
+  state.queueFamily = chosen.queueFamily;
+  state.timestampBits = chosen.timestampBits;
   state.name = state.properties.deviceName;
   VkPhysicalDeviceDriverProperties driver = {};
   driver.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES;
@@ -262,24 +298,16 @@ static Status createDevice(VulkanState &state) {
     return Status(Code::NotFound, "the Vulkan driver lacks vk" #name);
   DLRT_VULKAN_DEVICE_FUNCTIONS(DLRT_LOAD)
 #undef DLRT_LOAD
+  if (state.options.onOpen)
+    state.options.onOpen(state);
   state.vkGetDeviceQueue(state.device, state.queueFamily, 0, &state.queue);
 
   VkCommandPoolCreateInfo pool = {};
   pool.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO;
-  pool.flags = VK_COMMAND_POOL_CREATE_TRANSIENT_BIT;
   pool.queueFamilyIndex = state.queueFamily;
-  DLRT_RETURN_IF_ERROR(
-      toStatus(state.vkCreateCommandPool(state.device, &pool, nullptr,
-                                         &state.commandPool),
-               "vkCreateCommandPool"));
-  VkCommandBufferAllocateInfo commands = {};
-  commands.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO;
-  commands.commandPool = state.commandPool;
-  commands.level = VK_COMMAND_BUFFER_LEVEL_PRIMARY;
-  commands.commandBufferCount = 1;
-  return toStatus(
-      state.vkAllocateCommandBuffers(state.device, &commands, &state.commands),
-      "vkAllocateCommandBuffers");
+  return toStatus(state.vkCreateCommandPool(state.device, &pool, nullptr,
+                                            &state.commandPool),
+                  "vkCreateCommandPool");
 }
 
 VulkanDevice::VulkanDevice() : state(std::make_unique<VulkanState>()) {}
@@ -296,10 +324,25 @@ Status VulkanDevice::open(const VulkanOptions &options,
   return {};
 }
 
+std::vector<std::string> VulkanDevice::list() {
+  VulkanState state;
+  std::vector<Candidate> devices;
+  if (!createInstance(state).ok() || !findDevices(state, devices).ok())
+    return {};
+  std::vector<std::string> names;
+  for (const Candidate &device : devices)
+    names.push_back(device.properties.deviceName);
+  return names;
+}
+
 const std::string &VulkanDevice::name() const { return state->name; }
 bool VulkanDevice::isValidated() const { return state->messenger; }
 uint64_t VulkanDevice::maxBufferBytes() const {
   return state->properties.limits.maxStorageBufferRange;
+}
+
+bool VulkanDevice::hasTimer() const {
+  return state->timestampBits && state->properties.limits.timestampPeriod > 0;
 }
 
 /// Mesa's compiler for CPUs (gallivm) counts all iterations of a function down

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace dlrt {
 
@@ -21,6 +22,11 @@ struct VulkanOptions {
   /// goes to `onMessage`.
   bool validate = false;
   std::function<void(const std::string &)> onMessage;
+  /// Which device, in the order of VulkanDevice::list.
+  int ordinal = 0;
+  /// Told Vulkan's functions once they are there, which it may replace: tests
+  /// let them fail.
+  std::function<void(VulkanState &)> onOpen;
 };
 
 /// Memory that the device and the host both see. The device that made it must
@@ -48,9 +54,12 @@ private:
 /// One device with one queue. For one thread at a time.
 class VulkanDevice {
 public:
-  /// Opens the loader (libvulkan.so.1) and the first device with a compute
-  /// queue, a real GPU before a software one. NotFound: no loader, no driver,
-  /// no such device.
+  /// The names of the devices with a compute queue, real GPUs before software;
+  /// none where there is no loader or driver.
+  static std::vector<std::string> list();
+
+  /// Opens the loader (libvulkan.so.1) and a device. NotFound: no loader, no
+  /// driver, no such device.
   static Status open(const VulkanOptions &options,
                      std::unique_ptr<VulkanDevice> &result);
   ~VulkanDevice();
@@ -63,6 +72,9 @@ public:
   /// After how many iterations of all its loops together the device ends an
   /// invocation's loops, whatever they are about; 0: after none.
   int64_t mostIterations() const;
+
+  /// Whether its clock times what it runs.
+  bool hasTimer() const;
 
   /// `bytes` may be 0. Unsupported: more than maxBufferBytes, unless kernels
   /// are given parts of it alone; OutOfMemory.

@@ -33,9 +33,18 @@ struct Loaded {
   }
 };
 
+/// Dispatches, and once they have run, the command buffer that they are in.
 class VulkanRecording : public DeviceQueue::Recording {
 public:
-  std::vector<VulkanDispatch> commands;
+  explicit VulkanRecording(Loaded &loaded) : loaded(loaded) {}
+  ~VulkanRecording() override {
+    std::lock_guard<std::mutex> lock(loaded.mutex);
+    commands.reset();
+  }
+
+  Loaded &loaded;
+  std::vector<VulkanDispatch> dispatches;
+  std::unique_ptr<VulkanProgram::Commands> commands;
 };
 
 class VulkanQueue : public DeviceQueue {
@@ -77,27 +86,50 @@ public:
     if (commands.empty())
       return {};
     std::lock_guard<std::mutex> lock(loaded.mutex);
-    Status status = loaded.program->run(commands);
+    int64_t *time = timing ? &deviceTime : nullptr;
+    Status status = loaded.program->run(commands, time);
     commands.clear();
+    return status;
+  }
+
+  /// By the device's clock, of what it ran; by the host's where that was
+  /// nothing, or there is no such clock.
+  Status beginTiming() override {
+    DLRT_RETURN_IF_ERROR(wait());
+    timing = loaded.device->hasTimer();
+    deviceTime = 0;
+    return DeviceQueue::beginTiming();
+  }
+  Status endTiming(int64_t &nanoseconds) override {
+    Status status = DeviceQueue::endTiming(nanoseconds);
+    if (timing && deviceTime)
+      nanoseconds = deviceTime;
+    timing = false;
     return status;
   }
 
   Status beginRecording() override { return wait(); }
   Status endRecording(std::unique_ptr<Recording> &result) override {
-    auto made = std::make_unique<VulkanRecording>();
-    made->commands.swap(commands);
+    auto made = std::make_unique<VulkanRecording>(loaded);
+    made->dispatches.swap(commands);
     result = std::move(made);
     return {};
   }
   Status replay(Recording &recording) override {
-    const auto &recorded = static_cast<VulkanRecording &>(recording).commands;
-    commands.insert(commands.end(), recorded.begin(), recorded.end());
-    return {};
+    auto &recorded = static_cast<VulkanRecording &>(recording);
+    DLRT_RETURN_IF_ERROR(wait());
+    std::lock_guard<std::mutex> lock(loaded.mutex);
+    if (!recorded.commands)
+      DLRT_RETURN_IF_ERROR(
+          loaded.program->record(recorded.dispatches, recorded.commands));
+    return loaded.program->run(*recorded.commands);
   }
 
 private:
   Loaded &loaded;
   std::vector<VulkanDispatch> commands; ///< not yet handed to the device
+  bool timing = false;
+  int64_t deviceTime = 0; ///< since the timing began, nanoseconds
 };
 
 class VulkanModule : public DeviceModule {
@@ -115,7 +147,7 @@ public:
     result = std::make_unique<VulkanQueue>(loaded);
     return {};
   }
-  Status load(const Artifact &artifact);
+  Status load(const Artifact &artifact, int ordinal);
 
 private:
   static void *allocate(void *context, size_t bytes, size_t) {
@@ -137,7 +169,7 @@ private:
   Loaded loaded;
 };
 
-Status VulkanModule::load(const Artifact &artifact) {
+Status VulkanModule::load(const Artifact &artifact, int ordinal) {
   const fb::DeviceCode *code = nullptr;
   if (artifact.header().devices())
     for (const fb::DeviceCode *found : *artifact.header().devices())
@@ -145,7 +177,9 @@ Status VulkanModule::load(const Artifact &artifact) {
         code = found;
   if (!code)
     return {Code::Unsupported, "the module has no code for Vulkan devices"};
-  DLRT_RETURN_IF_ERROR(VulkanDevice::open({}, loaded.device));
+  VulkanOptions options;
+  options.ordinal = ordinal;
+  DLRT_RETURN_IF_ERROR(VulkanDevice::open(options, loaded.device));
   std::vector<VulkanProgram::Entry> entries;
   if (code->kernels())
     for (const fb::DeviceKernel *kernel : *code->kernels()) {
@@ -155,8 +189,6 @@ Status VulkanModule::load(const Artifact &artifact) {
                          static_cast<uint32_t>(kernel->threads())});
       loaded.workgroups.push_back(entries.back().workgroup);
     }
-  if (entries.empty())
-    return {};
   const fb::Segment &segment = *code->code();
   std::vector<uint32_t> words(segment.size() / sizeof(uint32_t));
   memcpy(words.data(), artifact.bytes(segment),
@@ -169,20 +201,12 @@ Status VulkanModule::load(const Artifact &artifact) {
 
 Status loadModule(const Artifact &artifact, int ordinal,
                   std::unique_ptr<DeviceModule> &result) {
-  if (ordinal != 0)
-    return {Code::NotFound,
-            "there is no device vulkan:" + std::to_string(ordinal)};
   auto module = std::make_unique<VulkanModule>();
-  DLRT_RETURN_IF_ERROR(module->load(artifact));
+  DLRT_RETURN_IF_ERROR(module->load(artifact, ordinal));
   result = std::move(module);
   return {};
 }
 
-std::vector<std::string> listDevices() {
-  std::unique_ptr<VulkanDevice> device;
-  if (!VulkanDevice::open({}, device).ok())
-    return {};
-  return {device->name()};
-}
+std::vector<std::string> listDevices() { return VulkanDevice::list(); }
 
 } // namespace dlrt::vulkan

@@ -10,12 +10,13 @@
 
 namespace dlrt::vulkan {
 
-/// As loadDeviceModule, for the Vulkan device that is chosen: there is one.
+/// As loadDeviceModule, for the Vulkan devices in the order of `listDevices`.
 /// Buffers are memory that the host sees, too, and have its addresses.
 Status loadModule(const Artifact &artifact, int ordinal,
                   std::unique_ptr<DeviceModule> &result);
 
-/// The name of the Vulkan device; none where there is no driver.
+/// The names of the Vulkan devices, the best first; none where there is no
+/// driver.
 std::vector<std::string> listDevices();
 
 } // namespace dlrt::vulkan

@@ -5,7 +5,10 @@
 #include "runtime/device/vulkan/VulkanState.h"
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
+#include <mutex>
+#include <thread>
 
 using namespace dlrt;
 
@@ -85,6 +88,10 @@ Status VulkanProgram::load(VulkanDevice &device,
                            std::vector<Entry> entries,
                            std::unique_ptr<VulkanProgram> &result) {
   VulkanState &state = *device.state;
+  if (words.empty() && entries.empty()) { // copies alone
+    result.reset(new VulkanProgram(state));
+    return {};
+  }
   DLRT_RETURN_IF_ERROR(checkModule(state, words));
   const VkPhysicalDeviceLimits &limits = state.properties.limits;
   uint32_t mostInvocations = limits.maxComputeWorkGroupInvocations;
@@ -120,58 +127,79 @@ Status VulkanProgram::load(VulkanDevice &device,
   return {};
 }
 
+/// Drivers take their time for each: several are made at once.
 Status VulkanProgram::createPipelines() {
-  for (const Entry &entry : entries) {
-    Pipeline &made = pipelines.emplace_back();
-    std::vector<VkDescriptorSetLayoutBinding> bindings(entry.buffers);
-    for (uint32_t i = 0; i < entry.buffers; ++i) {
-      bindings[i].binding = i;
-      bindings[i].descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
-      bindings[i].descriptorCount = 1;
-      bindings[i].stageFlags = VK_SHADER_STAGE_COMPUTE_BIT;
-    }
-    VkDescriptorSetLayoutCreateInfo set = {};
-    set.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO;
-    set.bindingCount = entry.buffers;
-    set.pBindings = bindings.data();
-    DLRT_RETURN_IF_ERROR(
-        toStatus(state.vkCreateDescriptorSetLayout(state.device, &set, nullptr,
-                                                   &made.setLayout),
-                 "vkCreateDescriptorSetLayout"));
-    VkPushConstantRange range = {VK_SHADER_STAGE_COMPUTE_BIT, 0,
-                                 entry.sizes * 4};
-    VkPipelineLayoutCreateInfo layout = {};
-    layout.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO;
-    layout.setLayoutCount = 1;
-    layout.pSetLayouts = &made.setLayout;
-    layout.pushConstantRangeCount = entry.sizes ? 1 : 0;
-    layout.pPushConstantRanges = &range;
-    DLRT_RETURN_IF_ERROR(
-        toStatus(state.vkCreatePipelineLayout(state.device, &layout, nullptr,
-                                              &made.layout),
-                 "vkCreatePipelineLayout"));
-    VkPipelineShaderStageCreateInfo stage = {
-        VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-        nullptr,
-        0,
-        VK_SHADER_STAGE_COMPUTE_BIT,
-        toHandle<VkShaderModule>(shader),
-        entry.name.c_str(),
-        nullptr};
-    VkComputePipelineCreateInfo info = {
-        VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-        nullptr,
-        0,
-        stage,
-        made.layout,
-        VK_NULL_HANDLE,
-        0};
-    DLRT_RETURN_IF_ERROR(
-        toStatus(state.vkCreateComputePipelines(state.device, VK_NULL_HANDLE, 1,
-                                                &info, nullptr, &made.pipeline),
-                 "vkCreateComputePipelines"));
+  pipelines.resize(entries.size());
+  std::atomic<size_t> next{0};
+  std::mutex mutex;
+  Status first;
+  auto work = [&] {
+    for (size_t i; (i = next.fetch_add(1)) < entries.size();)
+      if (Status status = createPipeline(entries[i], pipelines[i]);
+          !status.ok()) {
+        std::lock_guard<std::mutex> lock(mutex);
+        first = std::move(status);
+        next = entries.size();
+      }
+  };
+  std::vector<std::thread> others;
+  size_t count =
+      std::min<size_t>(entries.size(), std::thread::hardware_concurrency());
+  for (size_t i = 1; i < count; ++i)
+    others.emplace_back(work);
+  work();
+  for (std::thread &other : others)
+    other.join();
+  return first;
+}
+
+Status VulkanProgram::createPipeline(const Entry &entry, Pipeline &made) {
+  std::vector<VkDescriptorSetLayoutBinding> bindings(entry.buffers);
+  for (uint32_t i = 0; i < entry.buffers; ++i) {
+    bindings[i].binding = i;
+    bindings[i].descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+    bindings[i].descriptorCount = 1;
+    bindings[i].stageFlags = VK_SHADER_STAGE_COMPUTE_BIT;
   }
-  return {};
+  VkDescriptorSetLayoutCreateInfo set = {};
+  set.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO;
+  set.bindingCount = entry.buffers;
+  set.pBindings = bindings.data();
+  DLRT_RETURN_IF_ERROR(
+      toStatus(state.vkCreateDescriptorSetLayout(state.device, &set, nullptr,
+                                                 &made.setLayout),
+               "vkCreateDescriptorSetLayout"));
+  VkPushConstantRange range = {VK_SHADER_STAGE_COMPUTE_BIT, 0, entry.sizes * 4};
+  VkPipelineLayoutCreateInfo layout = {};
+  layout.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO;
+  layout.setLayoutCount = 1;
+  layout.pSetLayouts = &made.setLayout;
+  layout.pushConstantRangeCount = entry.sizes ? 1 : 0;
+  layout.pPushConstantRanges = &range;
+  DLRT_RETURN_IF_ERROR(
+      toStatus(state.vkCreatePipelineLayout(state.device, &layout, nullptr,
+                                            &made.layout),
+               "vkCreatePipelineLayout"));
+  VkPipelineShaderStageCreateInfo stage = {
+      VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+      nullptr,
+      0,
+      VK_SHADER_STAGE_COMPUTE_BIT,
+      toHandle<VkShaderModule>(shader),
+      entry.name.c_str(),
+      nullptr};
+  VkComputePipelineCreateInfo info = {
+      VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+      nullptr,
+      0,
+      stage,
+      made.layout,
+      VK_NULL_HANDLE,
+      0};
+  return toStatus(state.vkCreateComputePipelines(state.device, VK_NULL_HANDLE,
+                                                 1, &info, nullptr,
+                                                 &made.pipeline),
+                  "vkCreateComputePipelines");
 }
 
 //===----------------------------------------------------------------------===//
@@ -219,13 +247,36 @@ Status VulkanProgram::check(const VulkanDispatch &dispatch) const {
   return {};
 }
 
-/// Adds a dispatch to the command buffer; its descriptors come from `number`.
-Status VulkanProgram::record(const VulkanDispatch &dispatch, uint64_t number) {
+struct VulkanProgram::Commands::Handles {
+  VkCommandBuffer buffer = VK_NULL_HANDLE;
+  VkDescriptorPool pool = VK_NULL_HANDLE;
+  VkFence fence = VK_NULL_HANDLE;
+  VkQueryPool times = VK_NULL_HANDLE; ///< of the begin and the end
+};
+
+VulkanProgram::Commands::Commands(VulkanState &state)
+    : state(state), handles(std::make_unique<Handles>()) {}
+
+VulkanProgram::Commands::~Commands() {
+  if (handles->buffer)
+    state.vkFreeCommandBuffers(state.device, state.commandPool, 1,
+                               &handles->buffer);
+  if (handles->fence)
+    state.vkDestroyFence(state.device, handles->fence, nullptr);
+  if (handles->pool)
+    state.vkDestroyDescriptorPool(state.device, handles->pool, nullptr);
+  if (handles->times)
+    state.vkDestroyQueryPool(state.device, handles->times, nullptr);
+}
+
+/// Adds a dispatch to the command buffer.
+Status VulkanProgram::addDispatch(const VulkanDispatch &dispatch,
+                                  Commands &made) {
   const Entry &entry = entries[dispatch.entry];
   const Pipeline &pipeline = pipelines[dispatch.entry];
   VkDescriptorSetAllocateInfo allocation = {};
   allocation.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO;
-  allocation.descriptorPool = toHandle<VkDescriptorPool>(number);
+  allocation.descriptorPool = made.handles->pool;
   allocation.descriptorSetCount = 1;
   allocation.pSetLayouts = &pipeline.setLayout;
   VkDescriptorSet set;
@@ -252,7 +303,7 @@ Status VulkanProgram::record(const VulkanDispatch &dispatch, uint64_t number) {
   }
   state.vkUpdateDescriptorSets(state.device, entry.buffers, writes.data(), 0,
                                nullptr);
-  VkCommandBuffer commands = state.commands;
+  VkCommandBuffer commands = made.handles->buffer;
   state.vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE,
                           pipeline.pipeline);
   state.vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE,
@@ -268,12 +319,12 @@ Status VulkanProgram::record(const VulkanDispatch &dispatch, uint64_t number) {
       groups, state.properties.limits.maxComputeWorkGroupCount[0]);
   state.vkCmdDispatch(commands, uint32_t(columns),
                       uint32_t((groups + columns - 1) / columns), 1);
-  orderMemory();
+  orderMemory(made);
   return {};
 }
 
 /// What comes next, on the device or the host, sees what was written.
-void VulkanProgram::orderMemory() {
+void VulkanProgram::orderMemory(Commands &made) {
   constexpr VkPipelineStageFlags kCommands =
       VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
   VkMemoryBarrier barrier = {};
@@ -284,93 +335,149 @@ void VulkanProgram::orderMemory() {
       VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
       VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT |
       VK_ACCESS_HOST_READ_BIT;
-  state.vkCmdPipelineBarrier(state.commands, kCommands,
+  state.vkCmdPipelineBarrier(made.handles->buffer, kCommands,
                              kCommands | VK_PIPELINE_STAGE_HOST_BIT, 0, 1,
                              &barrier, 0, nullptr, 0, nullptr);
 }
 
-void VulkanProgram::recordCopy(const VulkanDispatch &dispatch) {
+void VulkanProgram::addCopy(const VulkanDispatch &dispatch, Commands &made) {
   const VulkanBinding &from = dispatch.buffers[0], &to = dispatch.buffers[1];
   VkBufferCopy region = {from.offset, to.offset, dispatch.copiedBytes};
-  state.vkCmdCopyBuffer(state.commands, toHandle<VkBuffer>(from.buffer->buffer),
+  state.vkCmdCopyBuffer(made.handles->buffer,
+                        toHandle<VkBuffer>(from.buffer->buffer),
                         toHandle<VkBuffer>(to.buffer->buffer), 1, &region);
-  orderMemory();
+  orderMemory(made);
 }
 
-namespace {
-
-/// What a run needs while it lasts.
-struct Run {
-  explicit Run(VulkanState &state) : state(state) {}
-  ~Run() {
-    if (fence)
-      state.vkDestroyFence(state.device, fence, nullptr);
-    if (pool)
-      state.vkDestroyDescriptorPool(state.device, pool, nullptr);
+/// Makes what the commands need, for so many dispatches and bindings.
+static Status makeHandles(VulkanState &state, uint32_t sets,
+                          uint32_t descriptors, VkCommandBuffer &buffer,
+                          VkDescriptorPool &pool, VkFence &fence,
+                          VkQueryPool &times) {
+  VkDescriptorPoolSize poolSize = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                                   std::max(descriptors, 1u)};
+  VkDescriptorPoolCreateInfo poolInfo = {};
+  poolInfo.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO;
+  poolInfo.maxSets = std::max(sets, 1u);
+  poolInfo.poolSizeCount = 1;
+  poolInfo.pPoolSizes = &poolSize;
+  DLRT_RETURN_IF_ERROR(toStatus(
+      state.vkCreateDescriptorPool(state.device, &poolInfo, nullptr, &pool),
+      "vkCreateDescriptorPool"));
+  VkFenceCreateInfo fenceInfo = {};
+  fenceInfo.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO;
+  DLRT_RETURN_IF_ERROR(
+      toStatus(state.vkCreateFence(state.device, &fenceInfo, nullptr, &fence),
+               "vkCreateFence"));
+  if (state.timestampBits) {
+    VkQueryPoolCreateInfo query = {};
+    query.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO;
+    query.queryType = VK_QUERY_TYPE_TIMESTAMP;
+    query.queryCount = 2;
+    DLRT_RETURN_IF_ERROR(
+        toStatus(state.vkCreateQueryPool(state.device, &query, nullptr, &times),
+                 "vkCreateQueryPool"));
   }
-  VulkanState &state;
-  VkDescriptorPool pool = VK_NULL_HANDLE;
-  VkFence fence = VK_NULL_HANDLE;
-};
+  VkCommandBufferAllocateInfo commands = {};
+  commands.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO;
+  commands.commandPool = state.commandPool;
+  commands.level = VK_COMMAND_BUFFER_LEVEL_PRIMARY;
+  commands.commandBufferCount = 1;
+  return toStatus(
+      state.vkAllocateCommandBuffers(state.device, &commands, &buffer),
+      "vkAllocateCommandBuffers");
+}
 
-} // namespace
-
-Status VulkanProgram::run(const std::vector<VulkanDispatch> &dispatches) {
-  uint32_t sets = 0, descriptors = 0, copies = 0;
+Status VulkanProgram::record(const std::vector<VulkanDispatch> &dispatches,
+                             std::unique_ptr<Commands> &result) {
+  uint32_t sets = 0, descriptors = 0;
   for (const VulkanDispatch &dispatch : dispatches) {
     DLRT_RETURN_IF_ERROR(check(dispatch));
-    copies += dispatch.copiedBytes != 0;
     if (dispatch.elements) {
       ++sets;
       descriptors += uint32_t(dispatch.buffers.size());
     }
   }
-  if (!sets && !copies)
-    return {};
-  Run resources(state);
-  VkDescriptorPoolSize poolSize = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-                                   std::max(descriptors, 1u)};
-  VkDescriptorPoolCreateInfo pool = {};
-  pool.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO;
-  pool.maxSets = std::max(sets, 1u);
-  pool.poolSizeCount = 1;
-  pool.pPoolSizes = &poolSize;
-  DLRT_RETURN_IF_ERROR(
-      toStatus(state.vkCreateDescriptorPool(state.device, &pool, nullptr,
-                                            &resources.pool),
-               "vkCreateDescriptorPool"));
-
-  DLRT_RETURN_IF_ERROR(
-      toStatus(state.vkResetCommandPool(state.device, state.commandPool, 0),
-               "vkResetCommandPool"));
+  auto made = std::make_unique<Commands>(state);
+  Commands::Handles &handles = *made->handles;
+  DLRT_RETURN_IF_ERROR(makeHandles(state, sets, descriptors, handles.buffer,
+                                   handles.pool, handles.fence, handles.times));
   VkCommandBufferBeginInfo begin = {};
   begin.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO;
-  begin.flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT;
   DLRT_RETURN_IF_ERROR(
-      toStatus(state.vkBeginCommandBuffer(state.commands, &begin),
+      toStatus(state.vkBeginCommandBuffer(handles.buffer, &begin),
                "vkBeginCommandBuffer"));
+  if (handles.times) {
+    state.vkCmdResetQueryPool(handles.buffer, handles.times, 0, 2);
+    state.vkCmdWriteTimestamp(handles.buffer, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT,
+                              handles.times, 0);
+  }
   for (const VulkanDispatch &dispatch : dispatches)
     if (dispatch.copiedBytes)
-      recordCopy(dispatch);
+      addCopy(dispatch, *made);
     else if (dispatch.elements)
-      DLRT_RETURN_IF_ERROR(record(dispatch, toNumber(resources.pool)));
+      DLRT_RETURN_IF_ERROR(addDispatch(dispatch, *made));
+  if (handles.times)
+    state.vkCmdWriteTimestamp(
+        handles.buffer, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, handles.times, 1);
   DLRT_RETURN_IF_ERROR(
-      toStatus(state.vkEndCommandBuffer(state.commands), "vkEndCommandBuffer"));
+      toStatus(state.vkEndCommandBuffer(handles.buffer), "vkEndCommandBuffer"));
+  result = std::move(made);
+  return {};
+}
 
-  VkFenceCreateInfo fence = {};
-  fence.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO;
+/// The time between the two that were written.
+static Status readTimes(VulkanState &state, VkQueryPool times,
+                        int64_t &nanoseconds) {
+  uint64_t ticks[2] = {};
   DLRT_RETURN_IF_ERROR(toStatus(
-      state.vkCreateFence(state.device, &fence, nullptr, &resources.fence),
-      "vkCreateFence"));
+      state.vkGetQueryPoolResults(
+          state.device, times, 0, 2, sizeof(ticks), ticks, sizeof(ticks[0]),
+          VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT),
+      "vkGetQueryPoolResults"));
+  uint64_t valid = state.timestampBits >= 64
+                       ? ~uint64_t(0)
+                       : (uint64_t(1) << state.timestampBits) - 1;
+  nanoseconds += int64_t(double((ticks[1] - ticks[0]) & valid) *
+                         double(state.properties.limits.timestampPeriod));
+  return {};
+}
+
+Status VulkanProgram::run(const Commands &commands, int64_t *nanoseconds) {
+  if (state.isLost)
+    return {Code::DeviceLost, "the Vulkan device was lost before"};
+  const Commands::Handles &handles = *commands.handles;
   VkSubmitInfo submit = {};
   submit.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO;
   submit.commandBufferCount = 1;
-  submit.pCommandBuffers = &state.commands;
-  DLRT_RETURN_IF_ERROR(
-      toStatus(state.vkQueueSubmit(state.queue, 1, &submit, resources.fence),
-               "vkQueueSubmit"));
-  return toStatus(state.vkWaitForFences(state.device, 1, &resources.fence,
-                                        VK_TRUE,
-                                        std::numeric_limits<uint64_t>::max()),
-                  "vkWaitForFences");
+  submit.pCommandBuffers = &handles.buffer;
+  Status status =
+      toStatus(state.vkQueueSubmit(state.queue, 1, &submit, handles.fence),
+               "vkQueueSubmit");
+  if (status.ok())
+    status =
+        toStatus(state.vkWaitForFences(state.device, 1, &handles.fence, VK_TRUE,
+                                       std::numeric_limits<uint64_t>::max()),
+                 "vkWaitForFences");
+  if (status.ok())
+    status = toStatus(state.vkResetFences(state.device, 1, &handles.fence),
+                      "vkResetFences");
+  if (status.ok() && nanoseconds && handles.times)
+    status = readTimes(state, handles.times, *nanoseconds);
+  state.isLost = status.code() == Code::DeviceLost;
+  return status;
+}
+
+Status VulkanProgram::run(const std::vector<VulkanDispatch> &dispatches,
+                          int64_t *nanoseconds) {
+  bool hasWork = false;
+  for (const VulkanDispatch &dispatch : dispatches) {
+    DLRT_RETURN_IF_ERROR(check(dispatch));
+    hasWork |= dispatch.elements || dispatch.copiedBytes;
+  }
+  if (!hasWork)
+    return {};
+  std::unique_ptr<Commands> commands;
+  DLRT_RETURN_IF_ERROR(record(dispatches, commands));
+  return run(*commands, nanoseconds);
 }

@@ -46,18 +46,44 @@ public:
                      std::unique_ptr<VulkanProgram> &result);
   ~VulkanProgram();
 
-  /// Runs the dispatches in order, each after the one before has finished, in
-  /// one command buffer, and waits for the end. What the host has written is
-  /// seen by the device, and the other way round.
-  Status run(const std::vector<VulkanDispatch> &dispatches);
+  /// A command buffer, which runs again and again. It goes before the program.
+  class Commands {
+  public:
+    explicit Commands(VulkanState &state);
+    ~Commands();
+    Commands(const Commands &) = delete;
+    Commands &operator=(const Commands &) = delete;
+
+  private:
+    friend class VulkanProgram;
+    struct Handles;
+    VulkanState &state;
+    std::unique_ptr<Handles> handles;
+  };
+
+  /// Records the dispatches, to run in order, each after the one before has
+  /// finished. Their buffers must be there in each run.
+  Status record(const std::vector<VulkanDispatch> &dispatches,
+                std::unique_ptr<Commands> &result);
+
+  /// Runs commands and waits for their end. What the host has written is seen
+  /// by the device, and the other way round. Adds the time that the device
+  /// took, by its clock, to `nanoseconds`, where that is not null and there is
+  /// a clock. DeviceLost: so do all later calls.
+  Status run(const Commands &commands, int64_t *nanoseconds = nullptr);
+
+  /// Both.
+  Status run(const std::vector<VulkanDispatch> &dispatches,
+             int64_t *nanoseconds = nullptr);
 
 private:
   struct Pipeline;
   explicit VulkanProgram(VulkanState &state);
   Status createPipelines();
-  Status record(const VulkanDispatch &dispatch, uint64_t pool);
-  void recordCopy(const VulkanDispatch &dispatch);
-  void orderMemory();
+  Status createPipeline(const Entry &entry, Pipeline &made);
+  Status addDispatch(const VulkanDispatch &dispatch, Commands &commands);
+  void addCopy(const VulkanDispatch &dispatch, Commands &commands);
+  void orderMemory(Commands &commands);
   Status check(const VulkanDispatch &dispatch) const;
 
   VulkanState &state;

@@ -46,8 +46,8 @@
   X(UpdateDescriptorSets)                                                      \
   X(CreateCommandPool)                                                         \
   X(DestroyCommandPool)                                                        \
-  X(ResetCommandPool)                                                          \
   X(AllocateCommandBuffers)                                                    \
+  X(FreeCommandBuffers)                                                        \
   X(BeginCommandBuffer)                                                        \
   X(EndCommandBuffer)                                                          \
   X(CmdBindPipeline)                                                           \
@@ -56,9 +56,15 @@
   X(CmdDispatch)                                                               \
   X(CmdCopyBuffer)                                                             \
   X(CmdPipelineBarrier)                                                        \
+  X(CmdResetQueryPool)                                                         \
+  X(CmdWriteTimestamp)                                                         \
+  X(CreateQueryPool)                                                           \
+  X(DestroyQueryPool)                                                          \
+  X(GetQueryPoolResults)                                                       \
   X(QueueSubmit)                                                               \
   X(CreateFence)                                                               \
   X(DestroyFence)                                                              \
+  X(ResetFences)                                                               \
   X(WaitForFences)
 
 namespace dlrt {
@@ -88,7 +94,8 @@ struct VulkanState {
   VkDevice device = VK_NULL_HANDLE;
   VkQueue queue = VK_NULL_HANDLE;
   VkCommandPool commandPool = VK_NULL_HANDLE;
-  VkCommandBuffer commands = VK_NULL_HANDLE;
+  uint32_t timestampBits = 0; ///< of the queue's clock; 0: it has none
+  bool isLost = false;        ///< a call has said that the device is lost
 
   /// Whether subgroups of kernels, of as many invocations as these count on,
   /// have such operations.

@@ -215,6 +215,52 @@ TEST(Relayout, EqualCopiesHaveEqualKeys) {
   EXPECT_FALSE(b.reshape({24}));
 }
 
+/// What is packed, put in the order of another layout of the same source.
+static std::vector<uint32_t>
+unpack(const Layout &relative, const std::vector<char> &packed, size_t count) {
+  std::vector<uint32_t> result(count, ~0u);
+  Shape sizes;
+  for (const Layout::Dim &dim : relative.dims)
+    sizes.push_back(dim.size);
+  const char *next = packed.data();
+  Tensor::forEach(sizes, [&](const Shape &index) {
+    uint32_t value;
+    memcpy(&value, next, sizeof(value));
+    next += sizeof(value);
+    int64_t place = 0;
+    for (size_t d = 0; d < index.size(); ++d)
+      place += index[d] * relative.dims[d].stride;
+    for (const Layout::Bound &bound : relative.bounds)
+      if (index[bound.outer] * bound.tile + index[bound.inner] >= bound.limit)
+        return;
+    result[static_cast<size_t>(place)] = value;
+  });
+  return result;
+}
+
+TEST(Relayout, LayoutsRelativeToOthers) {
+  Layout whole = Layout::identity({3, 10, 12});
+  std::vector<uint32_t> numbers(360);
+  std::iota(numbers.begin(), numbers.end(), 1);
+  std::vector<char> source = encode(numbers, 4);
+  std::vector<Layout> packed = {
+      whole, whole.transpose({2, 0, 1}), *whole.pack({}, {1, 2}, {4, 8}),
+      *whole.transpose({0, 2, 1}).pack({1, 0, 2}, {1}, {5})};
+  for (const Layout &from : packed)
+    for (const Layout &to : {whole, whole.transpose({1, 2, 0}),
+                             *whole.transpose({0, 2, 1}).reshape({36, 10})}) {
+      auto relative = from.relativeTo(to, 360);
+      ASSERT_TRUE(relative);
+      EXPECT_EQ(encode(unpack(*relative, run(from, 4, source, 64), 360), 4),
+                run(to, 4, source, 64));
+    }
+  // Into a layout with padding, or one that lacks elements, nothing is put.
+  EXPECT_FALSE(whole.relativeTo(packed[2], 360));
+  EXPECT_FALSE(Layout::identity({3, 10}).relativeTo(whole, 360));
+  EXPECT_FALSE(
+      Layout::identity({3, 120}, /*splat=*/true).relativeTo(whole, 360));
+}
+
 TEST(Relayout, StopsWhenToldTo) {
   std::vector<char> source(4096);
   int pieces = 0;

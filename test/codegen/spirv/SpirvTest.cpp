@@ -6,6 +6,7 @@
 #include "codegen/spirv/Emit.h"
 #include "passes/Pipeline.h"
 #include "runtime/device/vulkan/VulkanProgram.h"
+#include "runtime/device/vulkan/VulkanState.h"
 #include "test/codegen/Floats.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -434,6 +435,94 @@ TEST_F(SpirvOnVulkan, BadProgramsAndDispatchesAreRefused) {
   std::unique_ptr<VulkanBuffer> huge;
   EXPECT_EQ(device->createBuffer(device->maxBufferBytes() + 1, huge).code(),
             dlrt::Code::Unsupported);
+}
+
+TEST_F(SpirvOnVulkan, CommandsAreTimedAndRunAgain) {
+  load("matmul.mlir");
+  std::unique_ptr<VulkanBuffer> from, to;
+  ASSERT_TRUE(device->createBuffer(8, from).ok());
+  ASSERT_TRUE(device->createBuffer(8, to).ok());
+  dlrt::VulkanDispatch copy;
+  copy.copiedBytes = 8;
+  copy.buffers = {{from.get()}, {to.get()}};
+  std::unique_ptr<VulkanProgram::Commands> commands;
+  ASSERT_TRUE(program->record({copy}, commands).ok());
+  for (int64_t value : {5, 7}) {
+    *static_cast<int64_t *>(from->data()) = value;
+    int64_t nanoseconds = 0;
+    ASSERT_TRUE(program->run(*commands, &nanoseconds).ok());
+    EXPECT_EQ(*static_cast<int64_t *>(to->data()), value);
+    EXPECT_EQ(nanoseconds > 0, device->hasTimer());
+  }
+  commands.reset();
+}
+
+namespace {
+/// Opens the device with some of Vulkan's functions in others' place; a test
+/// without a device is skipped.
+class FailingVulkan : public testing::Test {
+protected:
+  dlrt::Status open(std::function<void(dlrt::VulkanState &)> replace) {
+    dlrt::VulkanOptions options;
+    options.onOpen = std::move(replace);
+    return VulkanDevice::open(options, device);
+  }
+  std::unique_ptr<VulkanDevice> device;
+};
+} // namespace
+
+#define OPEN_OR_SKIP(...)                                                      \
+  if (dlrt::Status status = open(__VA_ARGS__); !status.ok())                   \
+  GTEST_SKIP() << status.message()
+
+TEST_F(FailingVulkan, LossOfTheDeviceIsAStatusAndLasts) {
+  static int submitted;
+  submitted = 0;
+  OPEN_OR_SKIP([](dlrt::VulkanState &state) {
+    state.vkQueueSubmit = [](VkQueue, uint32_t, const VkSubmitInfo *,
+                             VkFence) -> VkResult {
+      ++submitted;
+      return VK_ERROR_DEVICE_LOST;
+    };
+  });
+  std::unique_ptr<VulkanProgram> program;
+  ASSERT_TRUE(VulkanProgram::load(*device, {}, {}, program).ok());
+  std::unique_ptr<VulkanBuffer> buffer;
+  ASSERT_TRUE(device->createBuffer(8, buffer).ok());
+  dlrt::VulkanDispatch copy;
+  copy.copiedBytes = 4;
+  copy.buffers = {{buffer.get(), 0}, {buffer.get(), 4}};
+  for (int i = 0; i < 2; ++i) {
+    dlrt::Status status = program->run({copy});
+    EXPECT_EQ(status.code(), dlrt::Code::DeviceLost);
+    EXPECT_NE(status.message().find("lost"), std::string::npos);
+  }
+  EXPECT_EQ(submitted, 1); // a lost device is given nothing more
+}
+
+TEST_F(FailingVulkan, LackOfMemoryIsAStatus) {
+  OPEN_OR_SKIP([](dlrt::VulkanState &state) {
+    state.vkAllocateMemory = [](VkDevice, const VkMemoryAllocateInfo *,
+                                const VkAllocationCallbacks *,
+                                VkDeviceMemory *) -> VkResult {
+      return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    };
+  });
+  std::unique_ptr<VulkanBuffer> buffer;
+  dlrt::Status status = device->createBuffer(8, buffer);
+  EXPECT_EQ(status.code(), dlrt::Code::OutOfMemory);
+  EXPECT_EQ(status.message(), "vkAllocateMemory failed with VkResult -2");
+  EXPECT_FALSE(buffer);
+}
+
+TEST_F(FailingVulkan, DevicesThatAreNotThereAreNamed) {
+  OPEN_OR_SKIP({});
+  dlrt::VulkanOptions options;
+  options.ordinal = int(VulkanDevice::list().size());
+  ASSERT_GT(options.ordinal, 0);
+  dlrt::Status status = VulkanDevice::open(options, device);
+  EXPECT_EQ(status.code(), dlrt::Code::NotFound);
+  EXPECT_EQ(status.message().find("there is no device vulkan:"), 0u);
 }
 
 #ifdef __linux__

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Element types of a byte or less, compiled and compared with ml_dtypes.
 
-    narrow.py --bin BUILD/bin
+    narrow.py --bin BUILD/bin [--target=vulkan]
 
 Casts to each type, of all its numbers, of what lies between them, beyond them, and of
 what is not finite; casts from each of its codes; and movement of packed tensors whose
@@ -37,7 +37,7 @@ def run(args, nodes, source, target, shape, dims, array):
     graph = helper.make_graph(nodes, "narrow", [x], [y])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 25)], ir_version=12)
     with tempfile.TemporaryDirectory() as scratch:
-        module = driver.compile_model(args.bin, model, scratch)
+        module = driver.compile_model(args.bin, model, scratch, f"--target={args.target}")
         tensor = numpy_helper.from_array(array.reshape(shape))
         with open(f"{scratch}/input_0.pb", "wb") as file:
             file.write(tensor.SerializeToString())
@@ -110,6 +110,7 @@ def cases(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", required=True)
+    parser.add_argument("--target", default="cpu")
     args = parser.parse_args()
     passed = failed = 0
     for what, isSame in cases(args):
