@@ -10,7 +10,7 @@
 // CHECK: [[ELEMENTS:#.*]] = affine_map<()[s0, s1] -> (((s0 + 31) floordiv 32) * 64)>
 // CHECK: [[ITERATIONS:#.*]] = affine_map<()[s0, s1] -> (33)>
 // CHECK: func.func private @dense({{.*}}) -> tensor<?x37xf32>
-// CHECK-SAME: dl.stages = [{alignment = 64 : i64, buffers = array<i64: 0, 1, 2, 3>, elements = [[ELEMENTS]], entry = "dense.0", iterations = [[ITERATIONS]], workgroup = 64 : i64}]
+// CHECK-SAME: dl.stages = [{alignment = 64 : i64, buffers = array<i64: 0, 1, 2, 3>, elements = [[ELEMENTS]], entry = "dense.0", iterations = [[ITERATIONS]], workgroup = 32 : i64}]
 // CHECK-SAME: dl.temporaries = []
 // CHECK: gpu.func @dense.0({{.*}}: memref<2xi32, #spirv.storage_class<PushConstant>>) kernel
 // CHECK: scf.for {{.*}} step %c2 iter_args
@@ -33,7 +33,7 @@
 // SPIRV: spirv.GlobalVariable @dense.0_arg_3 bind(0, 3) : {{.*}}StorageBuffer>
 // SPIRV: spirv.GlobalVariable @dense.0_arg_4 : {{.*}}PushConstant>
 // SPIRV: spirv.EntryPoint "GLCompute" @dense.0
-// SPIRV: spirv.ExecutionMode @dense.0 "LocalSize", 64, 1, 1
+// SPIRV: spirv.ExecutionMode @dense.0 "LocalSize", 32, 1, 1
 #id = affine_map<(d0, d1) -> (d0, d1)>
 #last = affine_map<(d0, d1) -> (d1)>
 func.func private @dense(%x: tensor<?x64xf32>, %w: tensor<64x37xf32>, %b: tensor<37xf32>, %out: tensor<?x37xf32>) -> tensor<?x37xf32> attributes {dl.kernel} {
