@@ -1,0 +1,157 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The interpreter of PTX: what it computes, and the mistakes that it finds.
+
+#include "test/ptx-device/Floats.h"
+#include "test/ptx-device/Machine.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+using namespace dl::ptxdevice;
+using testing::HasSubstr;
+
+namespace {
+
+/// A kernel of one pointer, with 32 registers of each kind.
+std::string makeKernel(const std::string &body) {
+  return ".version 8.0\n.target sm_90a\n.address_size 64\n"
+         ".visible .entry k(\n.param .u64 .ptr .align 1 p\n)\n{\n"
+         ".reg .pred %p<32>;\n.reg .b16 %rs<32>;\n.reg .b32 %r<32>;\n"
+         ".reg .b64 %rd<32>;\n.shared .align 16 .b8 memory[1024];\n"
+         "ld.param.b64 %rd0, [p];\nmov.u32 %r0, %tid.x;\n"
+         "mul.wide.u32 %rd1, %r0, 4;\nadd.s64 %rd2, %rd0, %rd1;\n" +
+         body + "ret;\n}\n";
+}
+
+/// The integers that a kernel leaves, one for each thread.
+std::vector<uint32_t> run(const std::string &body, uint32_t threads) {
+  auto kernels = parseModule(makeKernel(body));
+  GlobalMemory memory;
+  uint64_t address = memory.allocate(threads * 4);
+  std::vector<uint32_t> result(threads);
+  std::string wrong;
+  try {
+    launch(kernels.at("k"), memory, 1, threads, 0,
+           reinterpret_cast<const uint8_t *>(&address));
+  } catch (const Fault &fault) {
+    wrong = fault.what();
+  }
+  memcpy(result.data(), GlobalMemory::toHost(address), threads * 4);
+  memory.free(address);
+  if (!wrong.empty())
+    throw std::runtime_error(wrong);
+  return result;
+}
+
+std::string errorOf(const std::string &body, uint32_t threads) {
+  try {
+    run(body, threads);
+  } catch (const std::exception &error) {
+    return error.what();
+  }
+  return "";
+}
+
+const char *const kStore = "st.global.b32 [%rd2], %r1;\n";
+
+} // namespace
+
+TEST(PtxDevice, LanesPartAndMeet) {
+  // Thread i counts to i, then all exchange with their neighbours.
+  std::vector<uint32_t> found =
+      run("mov.b32 %r1, 0;\nLOOP:\nsetp.ge.u32 %p1, %r1, %r0;\n"
+          "@%p1 bra DONE;\nadd.s32 %r1, %r1, 1;\nbra.uni LOOP;\nDONE:\n"
+          "shfl.sync.bfly.b32 %r1, %r1, 1, 31, -1;\n" +
+              std::string(kStore),
+          64);
+  for (uint32_t i = 0; i < 64; ++i)
+    EXPECT_EQ(found[i], i ^ 1);
+}
+
+TEST(PtxDevice, WarpsWaitForEachOther) {
+  std::vector<uint32_t> found =
+      run("shl.b32 %r2, %r0, 2;\nxor.b32 %r3, %r2, 252;\n"
+          "mov.b64 %rd3, memory;\ncvt.u64.u32 %rd4, %r2;\n"
+          "cvt.u64.u32 %rd5, %r3;\nadd.s64 %rd4, %rd3, %rd4;\n"
+          "add.s64 %rd5, %rd3, %rd5;\nst.shared.b32 [%rd4], %r0;\n"
+          "bar.sync 0;\nld.shared.b32 %r1, [%rd5];\n" +
+              std::string(kStore),
+          64);
+  for (uint32_t i = 0; i < 64; ++i)
+    EXPECT_EQ(found[i], 63 - i);
+}
+
+TEST(PtxDevice, PhasesOfBarriersPass) {
+  // The second warp waits until the first one has stored.
+  std::vector<uint32_t> found =
+      run("setp.eq.b32 %p1, %r0, 0;\nmov.b32 %r1, 7;\n"
+          "@%p1 mbarrier.init.shared.b64 [memory], 32;\nbar.sync 0;\n"
+          "setp.lt.u32 %p2, %r0, 32;\n@%p2 bra FIRST;\n"
+          "{\n.reg .pred done;\nTRY:\n"
+          "mbarrier.try_wait.parity.shared::cta.b64 done, [memory], 0;\n"
+          "@done bra DONE;\nbra TRY;\nDONE:\n}\n"
+          "ld.shared.b32 %r1, [memory+64];\nbra.uni END;\nFIRST:\n"
+          "st.shared.b32 [memory+64], 5;\n"
+          "mbarrier.arrive.shared::cta.b64 _, [memory];\nEND:\n" +
+              std::string(kStore),
+          64);
+  EXPECT_EQ(found[0], 7u);
+  EXPECT_EQ(found[32], 5u);
+}
+
+TEST(PtxDevice, FindsMistakes) {
+  std::string store(kStore);
+  EXPECT_THAT(errorOf("st.global.b32 [%rd2+4], %r0;\n", 32),
+              HasSubstr("line 17, workgroup 0, warp 0: outside of global "
+                        "memory: lane 31, 4 bytes at"));
+  EXPECT_THAT(errorOf("st.global.b32 [%rd0+2], %r0;\n", 32),
+              HasSubstr("misaligned: lane 0, 4 bytes"));
+  EXPECT_THAT(errorOf("ld.shared.b32 %r1, [memory+1024];\n", 32),
+              HasSubstr("outside of shared memory"));
+  EXPECT_THAT(errorOf("ld.shared.b32 %r1, [memory];\n", 32),
+              HasSubstr("read at 0 that nothing has written"));
+  EXPECT_THAT(errorOf("st.shared.b32 [memory], %r0;\n", 64),
+              HasSubstr("a race: no barrier"));
+  EXPECT_THAT(errorOf("st.shared.b32 [memory], %r0;\n", 32), "");
+  EXPECT_THAT(errorOf("setp.eq.b32 %p1, %r0, 3;\n@%p1 bra A;\n"
+                      "shfl.sync.bfly.b32 %r1, %r0, 1, 31, -1;\nA:\nbar.sync "
+                      "0;\n",
+                      32),
+              HasSubstr("all wait for each other: warp 0 at line"));
+  EXPECT_THAT(errorOf("frobnicate.b32 %r1, %r2;\n", 32),
+              HasSubstr("PTX, line 17: not supported: frobnicate.b32"));
+  EXPECT_THAT(errorOf("add.s32 %rd1, %r1, %r2;\n", 32),
+              HasSubstr("the register %rd1 has 8 bytes, not 4"));
+}
+
+TEST(PtxDevice, CopiesComeWhenTheyAreWaitedFor) {
+  std::string copy = "mov.b32 %r1, 9;\nst.global.b32 [%rd2], %r1;\n"
+                     "mov.b64 %rd3, memory;\n"
+                     "cp.async.cg.shared.global [%rd3], [%rd0], 16, 16;\n"
+                     "cp.async.commit_group;\n";
+  std::string load = "ld.shared.b32 %r1, [memory];\n" + std::string(kStore);
+  EXPECT_EQ(run("setp.ne.b32 %p1, %r0, 0;\n@%p1 bra END;\n" + copy +
+                    "cp.async.wait_group 0;\n" + load + "END:\n",
+                4)[0],
+            9u);
+  EXPECT_THAT(errorOf(copy + load, 4), HasSubstr("ends before its copies"));
+}
+
+TEST(PtxDevice, RoundsSmallFloats) {
+  // Every value of a type is the float that it came from.
+  for (uint32_t bits = 0; bits < 256; ++bits) {
+    float e4m3 = E4M3::toFloat(bits), e5m2 = E5M2::toFloat(bits);
+    if (!std::isnan(e4m3))
+      EXPECT_EQ(E4M3::fromFloat(e4m3), bits);
+    if (!std::isnan(e5m2))
+      EXPECT_EQ(E5M2::fromFloat(e5m2), bits);
+  }
+  for (uint32_t bits = 0; bits < 0x7c00; ++bits)
+    EXPECT_EQ(F16::fromFloat(F16::toFloat(bits)), bits);
+  EXPECT_EQ(E4M3::toFloat(0x7e), 448);
+  EXPECT_EQ(E4M3::fromFloat(1e9f, true), 0x7eu);
+  EXPECT_EQ(F16::fromFloat(65520), 0x7c00u);        // infinity
+  EXPECT_EQ(F16::fromFloat(1 + 0x1p-11f), 0x3c00u); // a tie, to even
+  EXPECT_EQ(BF16::fromFloat(1 + 0x1p-8f), 0x3f80u);
+}
