@@ -46,7 +46,7 @@ check-all: build
 	$(timed) fuzz $(venv)/python tools/ci/fuzz.py --build $(BUILD) --folder $(BUILD)-fuzz --jobs $(JOBS)
 
 check-gpu: build
-	$(timed) check-gpu $(venv)/python tools/compare/gpu.py --bin $(BUILD)/bin --models $(MODELS) --json $(BUILD)/gpu.json
+	$(timed) check-gpu $(venv)/python tools/compare/gpu.py --bin $(BUILD)/bin --models $(MODELS) --json $(BUILD)/gpu.json --table $(BUILD)/gpu.md
 
 fuzz: build
 	$(timed) fuzz $(venv)/python tools/ci/fuzz.py --build $(BUILD) --folder $(BUILD)-fuzz --jobs $(JOBS) --minutes $(MINUTES)

@@ -52,6 +52,10 @@ if found:
     config.available_features.add("ptxas")
     config.substitutions.append(("%ptxas", found[0]))
 
+# The interpreter of PTX in the place of CUDA's driver.
+if os.path.exists(os.path.join(config.dl_binary_root, "lib/ptx-device/libcuda.so.1")):
+    config.available_features.add("ptx-device")
+
 # Devices: some tests say what is missing where there is none.
 try:
     listed = subprocess.run([tools["dl-run"], "--list-devices"], capture_output=True, text=True)

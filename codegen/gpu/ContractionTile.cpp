@@ -35,7 +35,8 @@ std::optional<Contraction> findContraction(Value value) {
       continue;
     auto fill =
         generic.getDpsInitOperand(0)->get().getDefiningOp<linalg::FillOp>();
-    if (!fill || !matchPattern(fill.getInputs()[0], m_AnyZeroFloat()))
+    if (!fill || (!matchPattern(fill.getInputs()[0], m_AnyZeroFloat()) &&
+                  !matchPattern(fill.getInputs()[0], m_Zero())))
       continue;
     if (auto contraction = Contraction::match(generic))
       return contraction;
@@ -108,6 +109,17 @@ AffineMap StageFunction::emitContraction(const Stage &stage,
   Value tiles = tile->emit(stage.value, buffer);
   AffineMap elements = toMap(emitter.index.mul(
       tiles, emitter.index.constant(entry.getWorkgroupSize())));
+  taken = entry.end(builder, loc, stage.buffer, /*keeps=*/false);
+  return emitter.failed() ? AffineMap() : elements;
+}
+
+AffineMap StageFunction::emitAttention(const Stage &stage,
+                                       const OnlineAttention &attention) {
+  Value whole = stage.result ? stage.result : stage.value;
+  Buffer buffer = makeBuffer(whole, stage.buffer);
+  Value groups = entry.emitAttention(*this, attention, stage.value, buffer);
+  AffineMap elements = toMap(emitter.index.mul(
+      groups, emitter.index.constant(entry.getWorkgroupSize())));
   taken = entry.end(builder, loc, stage.buffer, /*keeps=*/false);
   return emitter.failed() ? AffineMap() : elements;
 }

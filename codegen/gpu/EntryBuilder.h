@@ -6,17 +6,18 @@
 #ifndef DL_CODEGEN_GPU_ENTRYBUILDER_H
 #define DL_CODEGEN_GPU_ENTRYBUILDER_H
 
+#include "codegen/cpu/ElementEmitter.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include <memory>
 
 namespace mlir::dl::cpu {
 struct Contraction;
-class IndexBuilder;
 } // namespace mlir::dl::cpu
 
 namespace dl::gpucode {
 
+struct OnlineAttention;
 class StageFunction;
 class TileEmitter;
 
@@ -46,6 +47,24 @@ public:
   /// The emitter for a contraction's tiles.
   virtual std::unique_ptr<TileEmitter>
   makeTile(StageFunction &stage, const mlir::dl::cpu::Contraction &contraction);
+  /// Whether makeTile has an emitter for a contraction of integers.
+  virtual bool takesIntegers(const mlir::dl::cpu::Contraction &) const {
+    return false;
+  }
+  /// Whether makeTile has an emitter for a contraction of few rows or columns
+  /// (see isByTiles).
+  virtual bool takesFewRows(const mlir::dl::cpu::Contraction &) const {
+    return false;
+  }
+  /// Whether the target computes this attention in one stage.
+  virtual bool takesAttention(const OnlineAttention &) const { return false; }
+  /// Computes and stores what follows it; returns how many workgroups have
+  /// something to do.
+  virtual mlir::Value emitAttention(StageFunction &, const OnlineAttention &,
+                                    mlir::Value,
+                                    const mlir::dl::cpu::Buffer &) {
+    return {};
+  }
   /// Asks for registers so that a processor holds so many workgroups at once.
   virtual void setResident(unsigned) {}
   /// Runs `body` for those of `total` pieces of work that fall to a workgroup,

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/gpu/GenerateStages.h"
+#include "codegen/gpu/Attention.h"
 #include "codegen/gpu/ContractionTile.h"
 #include "codegen/gpu/StageFunction.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -31,7 +32,12 @@ static Form chooseForm(const Stage &stage, EntryBuilder &entry) {
   if (stage.part)
     return form;
   form.contraction = findContraction(stage.value);
-  if (form.contraction && isByTiles(*form.contraction))
+  if (form.contraction && form.contraction->isInteger() &&
+      (!isByTiles(*form.contraction) ||
+       !entry.takesIntegers(*form.contraction)))
+    form.contraction.reset();
+  if (form.contraction &&
+      (isByTiles(*form.contraction) || entry.takesFewRows(*form.contraction)))
     return form;
   form.reduction = findReduction(stage.value);
   if (!form.reduction)
@@ -53,22 +59,28 @@ LogicalResult generateStages(func::FuncOp kernel, SymbolTable &functions,
     return failure();
   OpBuilder builder(kernel.getContext());
   bool divides = entry.dividesLoops();
-  Plan plan = !mlir::dl::cpu::isSequential(kernel) ? choosePlan(kernel, divides)
-              : divides                            ? planStatements(kernel)
-                                                   : planOutputs(kernel);
+  std::optional<OnlineAttention> attention = findAttention(kernel);
+  if (attention && !entry.takesAttention(*attention))
+    attention.reset();
+  Plan plan = attention ? planOutputs(kernel, /*sequential=*/false)
+              : !mlir::dl::cpu::isSequential(kernel)
+                  ? choosePlan(kernel, divides)
+              : divides ? planStatements(kernel)
+                        : planOutputs(kernel);
   SmallVector<Attribute> stages;
   SmallVector<Operation *> made;
   SmallVector<Attribute> temporaries(plan.temporaries.size());
   for (auto [i, stage] : llvm::enumerate(plan.stages)) {
     builder.clearInsertionPoint();
-    Form form = chooseForm(stage, entry);
+    Form form = attention ? Form() : chooseForm(stage, entry);
     StageFunction function(kernel, plan, entry, builder, form.isDivided);
     function.declare(plan, i);
     bool keeps = false;
     for (const Stage &earlier : ArrayRef(plan.stages).take_front(i))
       keeps |= earlier.buffer == stage.buffer;
     AffineMap elements =
-        stage.sequential   ? function.emitSequential(stage, keeps)
+        attention          ? function.emitAttention(stage, *attention)
+        : stage.sequential ? function.emitSequential(stage, keeps)
         : form.reduction   ? function.emitReduction(stage, *form.reduction)
         : form.contraction ? function.emitContraction(stage, *form.contraction)
                            : function.emit(stage, keeps);

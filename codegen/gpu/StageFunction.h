@@ -46,6 +46,10 @@ public:
   emitContraction(const Stage &stage,
                   const mlir::dl::cpu::Contraction &contraction);
 
+  /// The same for what follows attention elementwise (see findAttention).
+  mlir::AffineMap emitAttention(const Stage &stage,
+                                const OnlineAttention &attention);
+
   /// The same for what follows a reduction elementwise (see findReduction):
   /// several invocations compute a result together. Divided, for a reduction
   /// alone: a dispatch goes on from what the one before has stored.

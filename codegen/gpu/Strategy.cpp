@@ -187,12 +187,11 @@ static std::pair<OperandRange, unsigned> getResults(func::FuncOp kernel) {
   return {results, buffer};
 }
 
-Plan planOutputs(func::FuncOp kernel) {
+Plan planOutputs(func::FuncOp kernel, bool sequential) {
   Plan plan;
   auto [results, buffer] = getResults(kernel);
   for (Value result : results)
-    plan.stages.push_back(
-        {result, buffer++, nullptr, result, /*sequential=*/true});
+    plan.stages.push_back({result, buffer++, nullptr, result, sequential});
   return plan;
 }
 

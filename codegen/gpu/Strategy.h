@@ -44,8 +44,9 @@ struct Plan {
 /// arithmetic. With `divides`, long reductions are stages of their own.
 Plan choosePlan(mlir::func::FuncOp kernel, bool divides);
 
-/// For a sequential kernel: a stage for each result, in order.
-Plan planOutputs(mlir::func::FuncOp kernel);
+/// A stage for each result, in order: of a sequential kernel, or of one that a
+/// stage computes whole.
+Plan planOutputs(mlir::func::FuncOp kernel, bool sequential = true);
 
 /// The same with a stage for each of the statements that make a result, loops
 /// around others being one.

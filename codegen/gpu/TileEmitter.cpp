@@ -274,8 +274,8 @@ Value TileEmitter::emit(Value result, const Buffer &buffer) {
   entry.setResident(shape.resident);
   invocation = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
   findPlace();
-  Value sumStart =
-      arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
+  Value sumStart = arith::ConstantOp::create(
+      builder, loc, builder.getZeroAttr(contraction.sumType));
   entry.emitShare(
       index, /*perGroup=*/1, /*offset=*/Value(), tiles, [&](Value tile) {
         ElementEmitter::Scope scope(emitter);

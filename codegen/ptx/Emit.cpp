@@ -27,8 +27,20 @@ using namespace mlir;
 
 namespace dl::ptx {
 
+/// The version of PTX that functions need beyond the least of a target:
+/// products of 8-bit floats came to sm_89 and sm_90 later than these.
+static StringRef getFeatures(ModuleOp functions, const PtxTarget &target) {
+  constexpr unsigned kAlwaysNewer = 100;
+  bool hasFloat8 = false;
+  functions.walk([&](LLVM::InlineAsmOp op) {
+    hasFloat8 |= op.getAsmString().contains(".e4m3.") ||
+                 op.getAsmString().contains(".e5m2.");
+  });
+  return hasFloat8 && target.capability < kAlwaysNewer ? "+ptx84" : "";
+}
+
 static std::unique_ptr<llvm::TargetMachine>
-createMachine(const PtxTarget &target, std::string &error) {
+createMachine(const PtxTarget &target, StringRef features, std::string &error) {
   static std::once_flag initialized;
   std::call_once(initialized, [] {
     LLVMInitializeNVPTXTargetInfo();
@@ -43,7 +55,7 @@ createMachine(const PtxTarget &target, std::string &error) {
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Fast;
   return std::unique_ptr<llvm::TargetMachine>(found->createTargetMachine(
-      triple, target.getArch(), "", options, std::nullopt, std::nullopt,
+      triple, target.getArch(), features, options, std::nullopt, std::nullopt,
       llvm::CodeGenOptLevel::Aggressive));
 }
 
@@ -200,7 +212,8 @@ LogicalResult emitPtx(ModuleOp functions, const PtxTarget &target,
                             UnitAttr::get(functions.getContext()));
   }
   std::string error;
-  std::unique_ptr<llvm::TargetMachine> machine = createMachine(target, error);
+  std::unique_ptr<llvm::TargetMachine> machine =
+      createMachine(target, getFeatures(functions, target), error);
   if (!machine)
     return functions.emitError("no code generator for PTX: ") << error;
   llvm::LLVMContext context;

@@ -6,6 +6,8 @@
 #include "codegen/cpu/KernelWork.h"
 #include "codegen/gpu/GenerateStages.h"
 #include "codegen/gpu/StageFunction.h"
+#include "codegen/ptx/AttentionTile.h"
+#include "codegen/ptx/MatrixVectorTile.h"
 #include "codegen/ptx/TensorTile.h"
 #include "codegen/ptx/WarpgroupTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -74,6 +76,22 @@ public:
   std::unique_ptr<TileEmitter>
   makeTile(StageFunction &stage,
            const mlir::dl::cpu::Contraction &contraction) override;
+  bool
+  takesIntegers(const mlir::dl::cpu::Contraction &contraction) const override {
+    return TensorTile::fits(contraction, target.capability);
+  }
+  bool
+  takesFewRows(const mlir::dl::cpu::Contraction &contraction) const override {
+    return MatrixVectorTile::fits(contraction);
+  }
+  bool takesAttention(const OnlineAttention &attention) const override {
+    return hasTensorCores() && AttentionTile::fits(attention);
+  }
+  Value emitAttention(StageFunction &stage, const OnlineAttention &attention,
+                      Value result,
+                      const mlir::dl::cpu::Buffer &buffer) override {
+    return AttentionTile(stage, attention, *this).emit(result, buffer);
+  }
   int64_t getAlignment() const override { return alignment; }
   Value addTensorMap(const OperandMap &map, ArrayRef<int64_t> box) override;
   Value getDynamicShared(int64_t bytes) override;
@@ -82,6 +100,11 @@ public:
   int64_t getWorkgroupSize() const override { return target.workgroupSize; }
 
 private:
+  /// Those that multiply bf16 and read what cp.async has copied.
+  bool hasTensorCores() const {
+    constexpr unsigned kFirstCapability = 80;
+    return target.capability >= kFirstCapability;
+  }
   Value getSharedPointer(OpBuilder &builder, Location loc, int64_t offset,
                          int64_t bytes);
   void alignAccesses();
@@ -197,12 +220,13 @@ void CudaEntry::describeMaps(ArrayRef<int64_t> taken) {
 std::unique_ptr<TileEmitter>
 CudaEntry::makeTile(StageFunction &stage,
                     const mlir::dl::cpu::Contraction &contraction) {
+  if (MatrixVectorTile::fits(contraction))
+    return std::make_unique<MatrixVectorTile>(stage, contraction);
   constexpr unsigned kHopper = 90;
   if (target.capability == kHopper && target.isSpecial)
     if (auto tile = WarpgroupTile::make(stage, contraction, *this))
       return tile;
-  constexpr unsigned kFirstCapability = 80;
-  if (target.capability < kFirstCapability || !TensorTile::fits(contraction))
+  if (!TensorTile::fits(contraction, target.capability))
     return EntryBuilder::makeTile(stage, contraction);
   return std::make_unique<TensorTile>(stage, contraction, *this);
 }

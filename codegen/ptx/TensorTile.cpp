@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/ptx/TensorTile.h"
+#include "codegen/cpu/KernelFunction.h"
 #include "codegen/ptx/GenerateKernels.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -19,10 +20,10 @@ using mlir::dl::cpu::Contraction;
 using mlir::dl::cpu::ElementEmitter;
 using mlir::dl::cpu::Position;
 
-/// Elements that are read at once: 16 bytes.
-static constexpr int64_t kWidth = 8;
-/// One mma.sync: 16 rows, 8 columns, 16 contracted positions.
-static constexpr int64_t kRows = 16, kColumns = 8, kDepth = 16;
+/// Bytes that are read at once, of half an instruction's contracted positions.
+static constexpr int64_t kAccessBytes = 16, kStepBytes = 2 * kAccessBytes;
+static constexpr int64_t kRows = MatrixOps::kRows,
+                         kColumns = MatrixOps::kColumns;
 /// Pieces of the operands in shared memory.
 static constexpr int64_t kStages = 4;
 /// The address space of shared memory.
@@ -30,28 +31,42 @@ static constexpr unsigned kSharedSpace = 3;
 /// Warps of a workgroup, across rows and columns.
 static constexpr int64_t kWarpsDown = 2, kWarpsAcross = 4, kWarp = 32;
 
-/// Whether neighbours in an operand's memory are steps of `loop`, whole eights
-/// of them.
+/// Whether the last of the loops has whole eights of steps.
+static bool isWhole(linalg::GenericOp op, ArrayRef<unsigned> loops,
+                    int64_t steps) {
+  int64_t range = loops.empty() ? 0 : op.getStaticLoopRanges()[loops.back()];
+  return !ShapedType::isDynamic(range) && range > 0 && range % steps == 0;
+}
+
+/// Whether neighbours in an operand's memory are steps of the last of these
+/// loops, whole eights of them.
 static bool hasEights(linalg::GenericOp op, OpOperand *operand,
                       ArrayRef<unsigned> loops) {
+  constexpr int64_t kEight = 8;
   AffineMap map = op.getMatchingIndexingMap(operand);
   if (loops.empty() || map.getNumResults() == 0)
     return false;
   auto last = dyn_cast<AffineDimExpr>(map.getResults().back());
-  int64_t range = op.getStaticLoopRanges()[loops.back()];
   return last && last.getPosition() == loops.back() &&
-         !ShapedType::isDynamic(range) && range > 0 && range % kWidth == 0;
+         isWhole(op, loops, kEight);
 }
 
-bool TensorTile::fits(const Contraction &contraction) {
+bool TensorTile::fits(const Contraction &contraction, unsigned capability) {
+  constexpr unsigned kFirst = 80, kFirstFloat8 = 89;
   linalg::GenericOp op = contraction.op;
-  if (!contraction.factorType.isF16() && !contraction.factorType.isBF16())
+  Type type = contraction.factorType;
+  bool isByte = type.isInteger(8) || MatrixOps::isFloat8(type);
+  if (capability < (MatrixOps::isFloat8(type) ? kFirstFloat8 : kFirst) ||
+      (!type.isF16() && !type.isBF16() && !isByte))
     return false;
   SmallVector<unsigned> columns(contraction.outerLanes);
   llvm::append_range(columns, contraction.lanes);
   int64_t rows = ::dl::gpucode::getStaticSize(op, contraction.rows);
   if (!ShapedType::isDynamic(rows) && rows < kRows)
     return false;
+  // Bytes are gathered where neighbours are no contracted positions.
+  if (isByte)
+    return isWhole(op, contraction.reduced, kAccessBytes);
   auto sideFits = [&](OpOperand *operand, ArrayRef<unsigned> loops) {
     return hasEights(op, operand, contraction.reduced) ||
            hasEights(op, operand, loops);
@@ -62,8 +77,9 @@ bool TensorTile::fits(const Contraction &contraction) {
 
 /// Large tiles where there are enough to keep the processors busy.
 static TileShape chooseShape(const Contraction &contraction) {
-  constexpr TileShape kLarge{128, 128, 8, 8, 32, 1},
-      kSmall{64, 64, 4, 4, 32, 2};
+  constexpr int64_t kPieceBytes = 64;
+  int64_t depth = kPieceBytes / contraction.factorBytes();
+  TileShape large{128, 128, 8, 8, depth, 1}, small{64, 64, 4, 4, depth, 2};
   constexpr int64_t kBusy = 128, kUnknown = 512;
   SmallVector<unsigned> columns(contraction.outerLanes);
   llvm::append_range(columns, contraction.lanes);
@@ -74,18 +90,19 @@ static TileShape chooseShape(const Contraction &contraction) {
   };
   int64_t batch =
       ::dl::gpucode::getStaticSize(contraction.op, contraction.batch);
-  return std::max<int64_t>(batch, 1) * count(contraction.rows, kLarge.rows) *
-                     count(columns, kLarge.columns) >=
+  return std::max<int64_t>(batch, 1) * count(contraction.rows, large.rows) *
+                     count(columns, large.columns) >=
                  kBusy
-             ? kLarge
-             : kSmall;
+             ? large
+             : small;
 }
 
 TensorTile::TensorTile(::dl::gpucode::StageFunction &stage,
                        const Contraction &contraction,
                        CudaParameters &parameters)
     : TileEmitter(stage, contraction, chooseShape(contraction)),
-      parameters(parameters), wide(builder, loc, kWidth) {}
+      parameters(parameters), width(kAccessBytes / contraction.factorBytes()),
+      wide(builder, loc, width), matrices(builder, loc, contraction) {}
 
 //===----------------------------------------------------------------------===//
 // Shared memory
@@ -96,10 +113,13 @@ TensorTile::TensorTile(::dl::gpucode::StageFunction &stage,
 void TensorTile::layOut() {
   int64_t bytes[2];
   Side *sides[] = {&left, &right};
+  // Bytes are no rows that could be transposed on the way to the registers.
+  if (contraction.factorBytes() == 1)
+    left.alongDepth = right.alongDepth = true;
   for (auto [side, size] : llvm::zip(sides, bytes)) {
     int64_t length = side->alongDepth ? shape.depth : side->lines;
     int64_t count = side->alongDepth ? side->lines : shape.depth;
-    side->pitch = length + kWidth;
+    side->pitch = length + width;
     size = kStages * count * side->pitch * contraction.factorBytes();
   }
   constexpr int64_t kSumBytes = 4;
@@ -113,9 +133,10 @@ void TensorTile::layOut() {
     return mlir::dl::cpu::makeMemory(builder, loc, pointer, type, kIndexBits,
                                      kSharedSpace);
   };
-  left.memory = toMemory(leftPointer, contraction.factorType);
-  right.memory = toMemory(rightPointer, contraction.factorType);
-  sums = toMemory(leftPointer, builder.getF32Type());
+  Type element = mlir::dl::cpu::getStoredType(contraction.factorType);
+  left.memory = toMemory(leftPointer, element);
+  right.memory = toMemory(rightPointer, element);
+  sums = toMemory(leftPointer, contraction.sumType);
   wide.buffers = emitter.buffers;
   wide.scalars = emitter.scalars;
 }
@@ -128,29 +149,55 @@ void TensorTile::findPlace() {
 }
 
 int64_t TensorTile::countShare(const Side &side) const {
-  return side.lines * shape.depth / kWidth / shape.getInvocations();
+  return side.lines * shape.depth / width / shape.getInvocations();
 }
 
 /// Line and contracted position of the first of eight elements.
 std::pair<Value, Value> TensorTile::getShare(const Side &side, int64_t number) {
   Value eight =
       index.add(invocation, constant(number * shape.getInvocations()));
-  Value across =
-      constant((side.alongDepth ? shape.depth : side.lines) / kWidth);
-  Value inner = index.mul(index.rem(eight, across), constant(kWidth));
+  Value across = constant((side.alongDepth ? shape.depth : side.lines) / width);
+  Value inner = index.mul(index.rem(eight, across), constant(width));
   Value outer = index.div(eight, across);
   return side.alongDepth ? std::pair(outer, inner) : std::pair(inner, outer);
 }
 
+/// Neighbours along contracted positions that lie apart in memory, one by one.
+Value TensorTile::gatherShare(const Side &side, Value line, Value k) {
+  AffineMap map = op.getMatchingIndexingMap(side.operand);
+  SmallVector<Value> elements;
+  for (int64_t i = 0; i < width; ++i) {
+    Position dims = getOperandDims(side, line, index.add(k, constant(i)));
+    auto element =
+        emitter.read(side.operand->get(), emitter.mapPosition(map, dims));
+    elements.push_back(MatrixOps::isFloat8(contraction.factorType)
+                           ? emitter.toByte(element)
+                           : element.value);
+  }
+  return vector::FromElementsOp::create(
+      builder, loc, VectorType::get({width}, builder.getI8Type()), elements);
+}
+
 Value TensorTile::readShare(const Side &side, Value line, Value k) {
-  Position dims = getOperandDims(side, line, k, side.alongDepth ? 1 : kWidth,
-                                 side.alongDepth ? kWidth : 1);
+  if (contraction.factorBytes() == 1 &&
+      !hasEights(op, side.operand, contraction.reduced))
+    return gatherShare(side, line, k);
+  Position dims = getOperandDims(side, line, k, side.alongDepth ? 1 : width,
+                                 side.alongDepth ? width : 1);
   unsigned inner =
       side.alongDepth ? contraction.reduced.back() : side.loops.back();
   dims[inner].stride = 1;
-  return wide.toVector(wide.read(
+  Value value = wide.toVector(wide.read(
       side.operand->get(),
       wide.mapPosition(op.getMatchingIndexingMap(side.operand), dims)));
+  if (!MatrixOps::isFloat8(contraction.factorType))
+    return value;
+  auto cast = value.getDefiningOp<arith::BitcastOp>();
+  if (!cast || !cast->use_empty())
+    return wide.toByte({value, true});
+  Value bytes = cast.getIn(); // as they lie in memory
+  cast.erase();
+  return bytes;
 }
 
 /// The element of a side's memory where a share of a stage begins.
@@ -168,7 +215,8 @@ SmallVector<Value> TensorTile::copy(const Side &side, Value start,
                                     Value stage) {
   constexpr int32_t kBytes = 16;
   SmallVector<Value> rest;
-  Type type = VectorType::get({kWidth}, contraction.factorType);
+  Type type = VectorType::get(
+      {width}, mlir::dl::cpu::getStoredType(contraction.factorType));
   Type i32 = builder.getI32Type();
   for (int64_t i = 0; i < countShare(side); ++i) {
     auto [line, at] = getShare(side, i);
@@ -191,10 +239,10 @@ SmallVector<Value> TensorTile::copy(const Side &side, Value start,
                                        builder.getI32IntegerAttr(number));
     };
     Value base = &side == &left ? leftPointer : rightPointer;
+    Type stored = mlir::dl::cpu::getStoredType(contraction.factorType);
     Value offset = arith::IndexCastOp::create(builder, loc, i32,
                                               getOffset(side, i, stage));
-    Value to = LLVM::GEPOp::create(builder, loc, base.getType(),
-                                   contraction.factorType, base,
+    Value to = LLVM::GEPOp::create(builder, loc, base.getType(), stored, base,
                                    ArrayRef<LLVM::GEPArg>{offset});
     NVVM::CpAsyncOp::create(builder, loc, to, source, kBytes,
                             NVVM::LoadCacheModifierKind::CG,
@@ -210,8 +258,7 @@ void TensorTile::store(const Side &side, ArrayRef<Value> values, Value stage) {
       vector::StoreOp::create(
           builder, loc, values[i], side.memory,
           ValueRange{getOffset(side, static_cast<int64_t>(i), stage)},
-          /*nontemporal=*/false,
-          llvm::MaybeAlign(kWidth * contraction.factorBytes()));
+          /*nontemporal=*/false, llvm::MaybeAlign(kAccessBytes));
 }
 
 /// A barrier in each step says that the step's piece is there, and that all
@@ -253,18 +300,20 @@ SmallVector<Value> TensorTile::addPieces(ArrayRef<Value> start) {
 // Products
 //===----------------------------------------------------------------------===//
 
-/// Four matrices of eight lines by eight contracted positions, from `line` and
-/// `k` on: the second one is eight lines further with `linesFirst`, otherwise
-/// eight positions, the third one the other way round.
+/// Four matrices of eight lines by contracted positions of 16 bytes, from
+/// `line` and `k` on: the second one is eight lines further with `linesFirst`,
+/// otherwise 16 bytes, the third one the other way round.
 SmallVector<Value> TensorTile::loadMatrices(const Side &side, Value half,
                                             Value line, int64_t k,
                                             bool linesFirst) {
   Value matrix = index.div(lane, constant(8)),
         in = index.rem(lane, constant(8));
-  Value first = index.mul(index.rem(matrix, constant(2)), constant(8)),
-        second = index.mul(index.div(matrix, constant(2)), constant(8));
-  Value atLine = index.add(line, linesFirst ? first : second);
-  Value atDepth = index.add(constant(k), linesFirst ? second : first);
+  Value first = index.rem(matrix, constant(2)),
+        second = index.div(matrix, constant(2));
+  Value atLine =
+      index.add(line, index.mul(linesFirst ? first : second, constant(8)));
+  Value atDepth = index.add(
+      constant(k), index.mul(linesFirst ? second : first, constant(width)));
   // Each lane gives the address of one row of eight.
   Value row = index.add(side.alongDepth ? atLine : atDepth, in),
         column = side.alongDepth ? atDepth : atLine;
@@ -272,29 +321,14 @@ SmallVector<Value> TensorTile::loadMatrices(const Side &side, Value half,
   Value offset =
       index.add(index.mul(half, constant(side.pitch * rowCount)),
                 index.add(index.mul(row, constant(side.pitch)), column));
-  Type i32 = builder.getI32Type();
-  Value number = arith::IndexCastOp::create(builder, loc, i32, offset);
+  Value number =
+      arith::IndexCastOp::create(builder, loc, builder.getI32Type(), offset);
   Value base = &side == &left ? leftPointer : rightPointer;
   Value address =
-      LLVM::GEPOp::create(builder, loc, base.getType(), contraction.factorType,
+      LLVM::GEPOp::create(builder, loc, base.getType(),
+                          mlir::dl::cpu::getStoredType(contraction.factorType),
                           base, ArrayRef<LLVM::GEPArg>{number});
-  Type result = LLVM::LLVMStructType::getLiteral(builder.getContext(),
-                                                 {i32, i32, i32, i32});
-  MLIRContext *context = builder.getContext();
-  Value loaded = NVVM::LdMatrixOp::create(
-      builder, loc, result, address, /*num=*/4,
-      side.alongDepth ? NVVM::MMALayout::row : NVVM::MMALayout::col,
-      NVVM::LdStMatrixShapeAttr::get(context, 8, 8),
-      NVVM::LdStMatrixEltType::B16);
-  SmallVector<Value> registers;
-  for (int64_t i = 0; i < 4; ++i) {
-    Value bits = LLVM::ExtractValueOp::create(builder, loc, loaded, i);
-    if (contraction.factorType.isF16())
-      bits = LLVM::BitcastOp::create(
-          builder, loc, VectorType::get({2}, builder.getF16Type()), bits);
-    registers.push_back(bits);
-  }
-  return registers;
+  return matrices.load(address, /*transposed=*/!side.alongDepth);
 }
 
 SmallVector<Value> TensorTile::multiply(ArrayRef<Value> values, Value half) {
@@ -304,12 +338,8 @@ SmallVector<Value> TensorTile::multiply(ArrayRef<Value> values, Value half) {
   Value firstRow = index.mul(warpRow, constant(shape.rows / kWarpsDown)),
         firstColumn =
             index.mul(warpColumn, constant(shape.columns / kWarpsAcross));
-  Type f32 = builder.getF32Type();
-  Type result = LLVM::LLVMStructType::getLiteral(builder.getContext(),
-                                                 {f32, f32, f32, f32});
-  NVVM::MMATypes type = contraction.factorType.isF16() ? NVVM::MMATypes::f16
-                                                       : NVVM::MMATypes::bf16;
-  for (int64_t k = 0; k < shape.depth; k += kDepth) {
+  int64_t step = kStepBytes / contraction.factorBytes();
+  for (int64_t k = 0; k < shape.depth; k += step) {
     SmallVector<SmallVector<Value>> a, b;
     for (int64_t i = 0; i < down; ++i)
       a.push_back(loadMatrices(left, half,
@@ -326,15 +356,8 @@ SmallVector<Value> TensorTile::multiply(ArrayRef<Value> values, Value half) {
       for (int64_t j = 0; j < across; ++j) {
         MutableArrayRef<Value> own =
             MutableArrayRef(next).slice((i * across + j) * 4, 4);
-        Value product = NVVM::MmaOp::create(
-            builder, loc, result, a[i], b[j],
-            SmallVector<Value>(own.begin(), own.end()),
-            ArrayRef<int64_t>{kRows, kColumns, kDepth}, std::nullopt,
-            std::nullopt, std::array<NVVM::MMATypes, 2>{type, type},
-            std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
-                                           NVVM::MMALayout::col});
-        for (int64_t c = 0; c < 4; ++c)
-          own[c] = LLVM::ExtractValueOp::create(builder, loc, product, c);
+        llvm::copy(matrices.multiplyAdd(a[i], b[j], SmallVector<Value>(own)),
+                   own.begin());
       }
   }
   return next;

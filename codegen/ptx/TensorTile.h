@@ -8,20 +8,23 @@
 
 #include "codegen/gpu/TileEmitter.h"
 #include "codegen/ptx/CudaParameters.h"
+#include "codegen/ptx/MatrixOps.h"
 
 namespace dl::ptx {
 
 /// Tiles of products of f16 or bf16 with float32 sums, by mma.sync.m16n8k16
-/// (sm_80 and later): eight warps, two by four, each with its part of the tile
-/// in registers. Operands are read eight neighbours at a time and go from the
-/// shared memory to the registers by ldmatrix, which transposes where
+/// (sm_80 and later), of 8-bit integers with sums of 32 bits, and of 8-bit
+/// floats (sm_89), by m16n8k32: eight warps, two by four, each with its part of
+/// the tile in registers. Operands are read eight neighbours at a time and go
+/// from the shared memory to the registers by ldmatrix, which transposes where
 /// neighbours are rows or columns. Pieces of the operands lie in a ring of
 /// stages: while one is multiplied, the next ones are on their way, by cp.async
 /// where an operand lies in memory as it is.
 class TensorTile : public gpucode::TileEmitter {
 public:
   /// Whether a contraction has the types for it, and neighbours in eights.
-  static bool fits(const mlir::dl::cpu::Contraction &contraction);
+  static bool fits(const mlir::dl::cpu::Contraction &contraction,
+                   unsigned capability);
 
   TensorTile(gpucode::StageFunction &stage,
              const mlir::dl::cpu::Contraction &contraction,
@@ -52,13 +55,17 @@ private:
   /// be copied; returns the rest, null where there is none.
   llvm::SmallVector<mlir::Value> copy(const gpucode::Side &side,
                                       mlir::Value start, mlir::Value stage);
+  mlir::Value gatherShare(const gpucode::Side &side, mlir::Value line,
+                          mlir::Value k);
   mlir::Value readShare(const gpucode::Side &side, mlir::Value line,
                         mlir::Value k);
   mlir::Value getOffset(const gpucode::Side &side, int64_t number,
                         mlir::Value stage);
 
   CudaParameters &parameters;
+  int64_t width; ///< elements of 16 bytes
   mlir::dl::cpu::ElementEmitter wide;
+  MatrixOps matrices;
   mlir::Value warpRow, warpColumn, lane;
   mlir::Value leftPointer, rightPointer;
 };

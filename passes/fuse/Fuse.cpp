@@ -178,6 +178,27 @@ private:
       addPreceding(group, last->getResult(0).getType());
   }
 
+  /// Whether elements follow from their positions alone.
+  bool isOfPositions(Operation *op) {
+    return graph.isFree(op) && getKind(op) == FusionKind::Elementwise &&
+           llvm::all_of(op->getOperands(), [&](Value operand) {
+             Operation *producer = operand.getDefiningOp();
+             return producer &&
+                    (!graph.isNode(producer) || isOfPositions(producer));
+           });
+  }
+
+  /// Takes in what only the group reads and is made of positions alone, as a
+  /// mask of what comes before: to compute it is less than to read it.
+  void addPositions(Group *group) {
+    for (size_t i = 0; i < group->ops.size(); ++i)
+      for (Value operand : group->ops[i]->getOperands())
+        if (Operation *producer = operand.getDefiningOp();
+            producer && isOfPositions(producer) &&
+            graph.isUsedOnlyIn(producer, group))
+          tryJoin(group, producer);
+  }
+
   /// scores -> normalization of rows -> product with another tensor.
   void addAttention(Operation *normalizer) {
     auto type = dyn_cast<RankedTensorType>(normalizer->getResult(0).getType());
@@ -216,6 +237,7 @@ private:
     }
     graph.merge(scores, mix);
     scores->kind = GroupKind::Attention;
+    addPositions(scores);
   }
 
   void addReduction(Operation *op) {

@@ -75,7 +75,8 @@ bool mlir::dl::fuse::isPlainProduct(Operation *op) {
   if (!product)
     return false;
   RankedTensorType result = typeOf(product.getResult());
-  if (!result.getElementType().isF32())
+  Type element = result.getElementType();
+  if (!element.isF32() && !element.isF16() && !element.isBF16())
     return false;
   SmallVector<AffineExpr> dims = getDims(result);
   for (Value operand : product->getOperands()) {

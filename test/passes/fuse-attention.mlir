@@ -54,3 +54,24 @@ func.func @rounded(%q: tensor<2x8x4xbf16>, %k: tensor<2x8x4xbf16>, %v: tensor<2x
   %4 = dl.matmul %3, %v {wide} : (tensor<2x8x8xbf16>, tensor<2x8x4xbf16>) -> tensor<2x8x4xf32>
   return %4 : tensor<2x8x4xf32>
 }
+
+// A mask that follows from positions is computed where it is used.
+// CHECK-LABEL: func.func @causal
+// CHECK: dl.fused {
+// CHECK-DAG: dl.iota {axis = 1 : i64}
+// CHECK-DAG: dl.compare le
+// CHECK: dl.select
+// CHECK: dl.softmax
+// CHECK: dl.yield
+// CHECK-NOT: dl.fused
+func.func @causal(%q: tensor<2x8x4xf16>, %k: tensor<2x4x8xf16>, %v: tensor<2x8x4xf16>) -> tensor<2x8x4xf16> {
+  %row = dl.iota {axis = 0 : i64} : tensor<8x8xi32>
+  %column = dl.iota {axis = 1 : i64} : tensor<8x8xi32>
+  %sees = dl.compare le, %column, %row : (tensor<8x8xi32>, tensor<8x8xi32>) -> tensor<8x8xi1>
+  %none = dl.constant dense<0xFC00> : tensor<f16>
+  %0 = dl.matmul %q, %k : (tensor<2x8x4xf16>, tensor<2x4x8xf16>) -> tensor<2x8x8xf16>
+  %1 = dl.select %sees, %0, %none : (tensor<8x8xi1>, tensor<2x8x8xf16>, tensor<f16>) -> tensor<2x8x8xf16>
+  %2 = dl.softmax %1 {axis = 2 : i64} : (tensor<2x8x8xf16>) -> tensor<2x8x8xf16>
+  %3 = dl.matmul %2, %v : (tensor<2x8x8xf16>, tensor<2x8x4xf16>) -> tensor<2x8x4xf16>
+  return %3 : tensor<2x8x4xf16>
+}

@@ -1,0 +1,566 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/ptx/AttentionTile.h"
+#include "codegen/gpu/ContractionTile.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace ::dl::ptx;
+using ::dl::gpucode::OnlineAttention;
+using mlir::dl::cpu::Buffer;
+using mlir::dl::cpu::Contraction;
+using mlir::dl::cpu::ElementEmitter;
+using mlir::dl::cpu::Position;
+
+/// Elements that are read at once: 16 bytes.
+static constexpr int64_t kWidth = 8;
+static constexpr int64_t kWarp = 32, kWarps = 8;
+/// Rows of a workgroup; columns and contracted positions of an instruction.
+static constexpr int64_t kWarpRows = MatrixOps::kRows,
+                         kRows = kWarps * kWarpRows,
+                         kColumns = MatrixOps::kColumns,
+                         kDepth = MatrixOps::kDepth;
+/// Pieces of keys and values in shared memory.
+static constexpr int64_t kStages = 2;
+static constexpr int64_t kElementBytes = 2;
+
+//===----------------------------------------------------------------------===//
+// Shapes
+//===----------------------------------------------------------------------===//
+
+static int64_t getRange(const Contraction &contraction, unsigned loop) {
+  return linalg::GenericOp(contraction.op).getStaticLoopRanges()[loop];
+}
+
+/// Whether neighbours in an operand's memory are steps of the loop.
+static bool runsAlong(const Contraction &contraction, OpOperand *operand,
+                      unsigned loop) {
+  linalg::GenericOp op = contraction.op;
+  AffineMap map = op.getMatchingIndexingMap(operand);
+  auto last = map.getNumResults()
+                  ? dyn_cast<AffineDimExpr>(map.getResults().back())
+                  : AffineDimExpr(nullptr);
+  return last && last.getPosition() == loop;
+}
+
+bool AttentionTile::fits(const OnlineAttention &attention) {
+  constexpr int64_t kMostElements = 256, kMostValues = 128;
+  const Contraction &scores = attention.scores, &mix = attention.mix;
+  Type type = scores.factorType;
+  if ((!type.isF16() && !type.isBF16()) || mix.factorType != type)
+    return false;
+  int64_t depth = getRange(scores, scores.reduced[0]),
+          lanes = getRange(mix, mix.lanes[0]),
+          rows = getRange(scores, scores.rows[0]);
+  auto isWhole = [](int64_t size, int64_t most) {
+    return !ShapedType::isDynamic(size) && size > 0 && size % kWidth == 0 &&
+           size <= most;
+  };
+  return isWhole(depth, kMostElements) && isWhole(lanes, kMostValues) &&
+         (ShapedType::isDynamic(rows) || rows >= kWarpRows) &&
+         runsAlong(scores, scores.rowSide, scores.reduced[0]) &&
+         runsAlong(scores, scores.laneSide, scores.reduced[0]) &&
+         runsAlong(mix, mix.laneSide, mix.lanes[0]);
+}
+
+AttentionTile::Operand
+AttentionTile::makeOperand(const Contraction &contraction, OpOperand *operand,
+                           unsigned lineLoop, unsigned elementLoop,
+                           int64_t lines) {
+  int64_t width = getRange(contraction, elementLoop);
+  return {&contraction,
+          operand,
+          lineLoop,
+          elementLoop,
+          lines,
+          width,
+          static_cast<int64_t>(llvm::alignTo(width, kDepth)),
+          emitter.loopSize(contraction.op, lineLoop)};
+}
+
+AttentionTile::AttentionTile(gpucode::StageFunction &stage,
+                             const OnlineAttention &attention,
+                             CudaParameters &parameters)
+    : emitter(stage.emitter), index(emitter.index), builder(emitter.builder),
+      loc(emitter.loc), entry(stage.entry), attention(attention),
+      parameters(parameters), wide(builder, loc, kWidth),
+      pairs(builder, loc, 2), matrices(builder, loc, attention.scores) {
+  const Contraction &scores = attention.scores, &mix = attention.mix;
+  // Long elements need registers and shared memory.
+  constexpr int64_t kLong = 128;
+  keyLines = getRange(scores, scores.reduced[0]) > kLong ? 32 : 64;
+  queries = makeOperand(scores, scores.rowSide, scores.rows[0],
+                        scores.reduced[0], kRows);
+  keys = makeOperand(scores, scores.laneSide, scores.lanes[0],
+                     scores.reduced[0], keyLines);
+  values =
+      makeOperand(mix, mix.laneSide, mix.reduced[0], mix.lanes[0], keyLines);
+  rowCount = queries.extent;
+  keyCount = keys.extent;
+}
+
+Value AttentionTile::constantFloat(float value) {
+  return arith::ConstantOp::create(builder, loc,
+                                   builder.getF32FloatAttr(value));
+}
+
+/// ex2.approx: two units in the last place, of a number that is rounded to 8 or
+/// 11 bits.
+Value AttentionTile::exp2(Value value) {
+  Type f32 = builder.getF32Type();
+  return LLVM::InlineAsmOp::create(
+             builder, loc, f32, ValueRange{value}, "ex2.approx.ftz.f32 $0, $1;",
+             "=f,f", /*has_side_effects=*/false, /*is_align_stack=*/false,
+             LLVM::tailcallkind::TailCallKind::None,
+             LLVM::AsmDialectAttr::get(builder.getContext(),
+                                       LLVM::AsmDialect::AD_ATT),
+             ArrayAttr())
+      .getResult(0);
+}
+
+Value AttentionTile::combineRow(Value value,
+                                function_ref<Value(Value, Value)> combine) {
+  auto toInt = [&](int32_t number) {
+    return arith::ConstantOp::create(builder, loc,
+                                     builder.getI32IntegerAttr(number));
+  };
+  for (int32_t distance : {1, 2}) {
+    Value other = NVVM::ShflOp::create(builder, loc, value.getType(), toInt(-1),
+                                       value, toInt(distance), toInt(kWarp - 1),
+                                       NVVM::ShflKind::bfly, UnitAttr());
+    value = combine(value, other);
+  }
+  return value;
+}
+
+//===----------------------------------------------------------------------===//
+// Shared memory
+//===----------------------------------------------------------------------===//
+
+/// `offset` elements after the start of a stage.
+Value AttentionTile::place(Value stage, int64_t offset) {
+  int64_t elements = keys.getElements() + values.getElements();
+  return index.add(index.mul(stage, constant(elements)), constant(offset));
+}
+
+/// Goes on in a branch of those invocations that have the share, if not all do.
+void AttentionTile::enterShare(const Operand &operand, int64_t number,
+                               Value share) {
+  int64_t total = operand.lines * operand.paddedWidth / kWidth;
+  if ((number + 1) * kWarps * kWarp <= total)
+    return;
+  auto branch =
+      scf::IfOp::create(builder, loc, index.less(share, constant(total)),
+                        /*withElseRegion=*/false);
+  builder.setInsertionPoint(branch.thenYield());
+}
+
+/// Copies this invocation's share of a piece of lines from `first` on to the
+/// element `to` of the shared memory, as far as it can be copied; returns the
+/// rest, null where there is none. Beyond lines and elements are zeros.
+AttentionTile::Values AttentionTile::copy(const Operand &operand, Value first,
+                                          Value to) {
+  constexpr int32_t kBytes = 16;
+  linalg::GenericOp op = operand.contraction->op;
+  AffineMap map = op.getMatchingIndexingMap(operand.operand);
+  Type element = operand.contraction->factorType, i32 = builder.getI32Type();
+  int64_t across = operand.paddedWidth / kWidth;
+  Values rest;
+  for (int64_t i = 0; i * kWarps * kWarp < operand.lines * across; ++i) {
+    ElementEmitter::Scope scope(wide);
+    Value share = index.add(invocation, constant(i * kWarps * kWarp));
+    Value line = index.div(share, constant(across)),
+          at = index.mul(index.rem(share, constant(across)), constant(kWidth));
+    Value number = index.add(first, line);
+    Value isInside = index.less(number, operand.extent);
+    if (operand.width != operand.paddedWidth)
+      isInside = arith::AndIOp::create(builder, loc, isInside,
+                                       index.less(at, constant(operand.width)));
+    Position dims = attention.getDims(*operand.contraction, position);
+    dims[operand.lineLoop] = index.uniform(
+        index.min(number, index.sub(operand.extent, constant(1))));
+    dims[operand.elementLoop] =
+        index.uniform(operand.width == operand.paddedWidth
+                          ? at
+                          : index.min(at, constant(operand.width - kWidth)));
+    dims[operand.elementLoop].stride = 1;
+    Value value = wide.toVector(
+        wide.read(operand.operand->get(), wide.mapPosition(map, dims)));
+    Value source = parameters.takeSource(value);
+    if (!source) {
+      Value zero = arith::ConstantOp::create(
+          builder, loc,
+          builder.getZeroAttr(VectorType::get({kWidth}, element)));
+      rest.push_back(
+          arith::SelectOp::create(builder, loc, isInside, value, zero));
+      continue;
+    }
+    rest.push_back(Value());
+    OpBuilder::InsertionGuard guard(builder);
+    enterShare(operand, i, share);
+    auto toInt = [&](int32_t bytes) {
+      return arith::ConstantOp::create(builder, loc,
+                                       builder.getI32IntegerAttr(bytes));
+    };
+    Value offset = index.add(
+        to, index.add(index.mul(line, constant(operand.getPitch())), at));
+    Value target = LLVM::GEPOp::create(
+        builder, loc, shared.getType(), element, shared,
+        ArrayRef<LLVM::GEPArg>{
+            arith::IndexCastOp::create(builder, loc, i32, offset).getResult()});
+    NVVM::CpAsyncOp::create(builder, loc, target, source, kBytes,
+                            NVVM::LoadCacheModifierKind::CG,
+                            arith::SelectOp::create(builder, loc, isInside,
+                                                    toInt(kBytes), toInt(0)));
+  }
+  return rest;
+}
+
+void AttentionTile::store(const Operand &operand, ArrayRef<Value> rest,
+                          Value to) {
+  constexpr unsigned kAlignment = 16;
+  Type element = operand.contraction->factorType, i32 = builder.getI32Type();
+  int64_t across = operand.paddedWidth / kWidth;
+  for (auto [i, value] : llvm::enumerate(rest)) {
+    if (!value)
+      continue;
+    Value share = index.add(invocation,
+                            constant(static_cast<int64_t>(i) * kWarps * kWarp));
+    OpBuilder::InsertionGuard guard(builder);
+    enterShare(operand, static_cast<int64_t>(i), share);
+    Value line = index.div(share, constant(across)),
+          at = index.mul(index.rem(share, constant(across)), constant(kWidth));
+    Value offset = index.add(
+        to, index.add(index.mul(line, constant(operand.getPitch())), at));
+    Value target = LLVM::GEPOp::create(
+        builder, loc, shared.getType(), element, shared,
+        ArrayRef<LLVM::GEPArg>{
+            arith::IndexCastOp::create(builder, loc, i32, offset).getResult()});
+    LLVM::StoreOp::create(builder, loc, value, target, kAlignment);
+  }
+}
+
+/// The address of the row of eight that a lane gives for four matrices: the
+/// second one is eight lines further with `linesFirst`, otherwise eight
+/// elements, the third one the other way round.
+Value AttentionTile::getAddress(const Operand &operand, Value from, Value line,
+                                int64_t element, bool linesFirst) {
+  Value matrix = index.div(lane, constant(8)),
+        in = index.rem(lane, constant(8));
+  Value first = index.mul(index.rem(matrix, constant(2)), constant(8)),
+        second = index.mul(index.div(matrix, constant(2)), constant(8));
+  Value row = index.add(index.add(line, in), linesFirst ? first : second),
+        column = index.add(constant(element), linesFirst ? second : first);
+  Value offset = index.add(
+      from, index.add(index.mul(row, constant(operand.getPitch())), column));
+  return LLVM::GEPOp::create(
+      builder, loc, shared.getType(), operand.contraction->factorType, shared,
+      ArrayRef<LLVM::GEPArg>{
+          arith::IndexCastOp::create(builder, loc, builder.getI32Type(), offset)
+              .getResult()});
+}
+
+/// The queries of the warp's rows, which stay in its registers.
+void AttentionTile::loadQueries() {
+  gpu::BarrierOp::create(builder, loc); // the last tile's values were read
+  Value start = constant(0);
+  Values rest = copy(queries, firstRow, start);
+  NVVM::CpAsyncCommitGroupOp::create(builder, loc);
+  store(queries, rest, start);
+  NVVM::CpAsyncWaitGroupOp::create(builder, loc, 0);
+  gpu::BarrierOp::create(builder, loc);
+  queryFragments.clear();
+  Value line = index.mul(warp, constant(kWarpRows));
+  for (int64_t k = 0; k < queries.paddedWidth; k += kDepth)
+    queryFragments.push_back(
+        matrices.load(getAddress(queries, start, line, k, /*linesFirst=*/true),
+                      /*transposed=*/false));
+  gpu::BarrierOp::create(builder, loc);
+}
+
+//===----------------------------------------------------------------------===//
+// Pieces
+//===----------------------------------------------------------------------===//
+
+AttentionTile::Values AttentionTile::State::flatten() const {
+  Values all(maxima);
+  llvm::append_range(all, sums);
+  llvm::append_range(all, mixed);
+  return all;
+}
+
+AttentionTile::State AttentionTile::State::unflatten(ValueRange values) {
+  State state;
+  state.maxima = llvm::to_vector(values.take_front(2));
+  state.sums = llvm::to_vector(values.slice(2, 2));
+  state.mixed = llvm::to_vector(values.drop_front(4));
+  return state;
+}
+
+/// A lane's rows: `half` 0 and 1.
+Value AttentionTile::getRow(int64_t half) {
+  Value inWarp = index.add(index.div(lane, constant(4)), constant(half * 8));
+  return index.add(firstRow,
+                   index.add(index.mul(warp, constant(kWarpRows)), inWarp));
+}
+
+/// What follows the product for one score; minus infinity where there is no
+/// such key.
+Value AttentionTile::finishLogit(Value score, Value row, Value key) {
+  ElementEmitter::Scope scope(emitter);
+  Position at = position;
+  size_t rank = at.size();
+  auto clamp = [&](Value number, Value count) {
+    return index.uniform(index.min(number, index.sub(count, constant(1))));
+  };
+  at[rank - 2] = clamp(row, rowCount);
+  at[rank - 1] = clamp(key, keyCount);
+  emitter.remember(attention.scores.op->getResult(0), at, {score, false});
+  Value logit = emitter.read(attention.logits, at).value;
+  if (!logit)
+    return score; // was reported
+  if (logit.getType() != builder.getF32Type())
+    logit = arith::ExtFOp::create(builder, loc, builder.getF32Type(), logit);
+  auto known = index.getConstant(keyCount);
+  if (known && *known % keyLines == 0)
+    return logit;
+  return arith::SelectOp::create(
+      builder, loc, index.less(key, keyCount), logit,
+      constantFloat(-std::numeric_limits<float>::infinity()));
+}
+
+AttentionTile::Values AttentionTile::computeLogits(Value stage,
+                                                   Value firstKey) {
+  Value from = place(stage, 0);
+  Values scores(static_cast<size_t>(keyLines / kColumns * 4), constantFloat(0));
+  for (auto [step, query] : llvm::enumerate(queryFragments))
+    for (int64_t n = 0; n < keyLines; n += 2 * kColumns) {
+      Values two = matrices.load(getAddress(keys, from, constant(n),
+                                            static_cast<int64_t>(step) * kDepth,
+                                            /*linesFirst=*/false),
+                                 /*transposed=*/false);
+      for (int64_t i = 0; i < 2; ++i) {
+        auto own = MutableArrayRef(scores).slice(
+            static_cast<size_t>((n / kColumns + i) * 4), 4);
+        llvm::copy(matrices.multiplyAdd(query, ArrayRef(two).slice(2 * i, 2),
+                                        Values(own)),
+                   own.begin());
+      }
+    }
+  Value pair = index.mul(index.rem(lane, constant(4)), constant(2));
+  for (auto [i, score] : llvm::enumerate(scores)) {
+    auto number = static_cast<int64_t>(i);
+    Value key = index.add(
+        firstKey,
+        index.add(pair, constant(number / 4 * kColumns + number % 2)));
+    score = finishLogit(score, getRow(number % 4 / 2), key);
+  }
+  return scores;
+}
+
+void AttentionTile::addPiece(State &state, Value stage, Value firstKey) {
+  constexpr float kLog2E = 1.44269504f;
+  Values weights = computeLogits(stage, firstKey);
+  Value log2e = constantFloat(kLog2E), zero = constantFloat(0);
+  Value lowest = constantFloat(-std::numeric_limits<float>::infinity());
+  Values factors;
+  for (size_t half = 0; half < 2; ++half) {
+    auto maximum = [&](Value a, Value b) -> Value {
+      return arith::MaxNumFOp::create(builder, loc, a, b);
+    };
+    Value most = weights[2 * half];
+    for (size_t i = 0; i < weights.size(); ++i)
+      if (i % 4 / 2 == half)
+        most = maximum(most, weights[i]);
+    most = maximum(state.maxima[half], combineRow(most, maximum));
+    // A row that has seen no key yet that counts.
+    Value isNone = arith::CmpFOp::create(
+        builder, loc, arith::CmpFPredicate::OEQ, most, lowest);
+    Value base = arith::MulFOp::create(
+        builder, loc, arith::SelectOp::create(builder, loc, isNone, zero, most),
+        log2e);
+    Value minusBase = arith::NegFOp::create(builder, loc, base);
+    auto power = [&](Value logit) {
+      return exp2(math::FmaOp::create(builder, loc, logit, log2e, minusBase));
+    };
+    Value factor = power(state.maxima[half]);
+    Value sum = arith::MulFOp::create(builder, loc, state.sums[half], factor);
+    for (size_t i = 0; i < weights.size(); ++i)
+      if (i % 4 / 2 == half) {
+        weights[i] = power(weights[i]);
+        sum = arith::AddFOp::create(builder, loc, sum, weights[i]);
+      }
+    state.maxima[half] = most;
+    state.sums[half] = sum;
+    factors.push_back(factor);
+  }
+  for (size_t i = 0; i < state.mixed.size(); ++i)
+    state.mixed[i] =
+        arith::MulFOp::create(builder, loc, state.mixed[i], factors[i % 4 / 2]);
+  // The scores' fragments are those of a left operand, two by two.
+  Value from = place(stage, keys.getElements());
+  for (int64_t k = 0; k < keyLines; k += kDepth) {
+    Values left;
+    for (int64_t r = 0; r < 4; ++r) {
+      auto at = static_cast<size_t>((k / kColumns + r / 2) * 4 + r % 2 * 2);
+      left.push_back(matrices.pack(weights[at], weights[at + 1]));
+    }
+    for (int64_t n = 0; n < values.paddedWidth; n += 2 * kColumns) {
+      Values two = matrices.load(
+          getAddress(values, from, constant(k), n, /*linesFirst=*/true),
+          /*transposed=*/true);
+      for (int64_t i = 0; i < 2; ++i) {
+        auto own = MutableArrayRef(state.mixed)
+                       .slice(static_cast<size_t>((n / kColumns + i) * 4), 4);
+        llvm::copy(matrices.multiplyAdd(left, ArrayRef(two).slice(2 * i, 2),
+                                        Values(own)),
+                   own.begin());
+      }
+    }
+  }
+}
+
+/// A barrier in the beginning of a step says that the piece is there, one in
+/// its end that all have read it. What cannot be copied is read before a piece
+/// is multiplied and stored after it.
+AttentionTile::State AttentionTile::addPieces() {
+  Value zero = constant(0), one = constant(1), ring = constant(kStages);
+  auto copyPiece = [&](Value piece, Value stage) {
+    Value first = index.mul(piece, constant(keyLines));
+    Values a = copy(keys, first, place(stage, 0)),
+           b = copy(values, first, place(stage, keys.getElements()));
+    NVVM::CpAsyncCommitGroupOp::create(builder, loc);
+    return std::pair(a, b);
+  };
+  auto storePiece = [&](const std::pair<Values, Values> &rest, Value stage) {
+    store(keys, rest.first, place(stage, 0));
+    store(values, rest.second, place(stage, keys.getElements()));
+  };
+  storePiece(copyPiece(zero, zero), zero);
+  State start;
+  start.maxima.assign(2,
+                      constantFloat(-std::numeric_limits<float>::infinity()));
+  start.sums.assign(2, constantFloat(0));
+  start.mixed.assign(static_cast<size_t>(values.paddedWidth / kColumns * 4),
+                     constantFloat(0));
+  // Keys beyond all of the rows' reach count for nothing.
+  Value seen = keyCount;
+  if (attention.reach) {
+    Value last = index.add(firstRow, constant(kRows + *attention.reach));
+    seen = arith::MaxSIOp::create(
+        builder, loc, arith::MinSIOp::create(builder, loc, seen, last),
+        constant(0));
+  }
+  Value pieces = index.ceilDiv(seen, constant(keyLines));
+  Values done = mlir::dl::cpu::emitLoop(
+      builder, loc, zero, pieces, one, start.flatten(),
+      [&](Value piece, ValueRange carried) -> SmallVector<Value> {
+        ElementEmitter::Scope scope(emitter);
+        Value next = index.add(piece, one);
+        Value stage = index.rem(piece, ring), other = index.rem(next, ring);
+        auto rest = copyPiece(next, other);
+        NVVM::CpAsyncWaitGroupOp::create(builder, loc, kStages - 1);
+        gpu::BarrierOp::create(builder, loc);
+        State state = State::unflatten(carried);
+        addPiece(state, stage, index.mul(piece, constant(keyLines)));
+        storePiece(rest, other);
+        gpu::BarrierOp::create(builder, loc);
+        return state.flatten();
+      });
+  NVVM::CpAsyncWaitGroupOp::create(builder, loc, 0);
+  return State::unflatten(done);
+}
+
+//===----------------------------------------------------------------------===//
+// The function
+//===----------------------------------------------------------------------===//
+
+void AttentionTile::finish(const State &state, Value result,
+                           const Buffer &buffer) {
+  const Contraction &mix = attention.mix;
+  linalg::GenericOp op = mix.op;
+  AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  auto add = [&](Value a, Value b) -> Value {
+    return arith::AddFOp::create(builder, loc, a, b);
+  };
+  Value pair = index.mul(index.rem(lane, constant(4)), constant(2));
+  for (int64_t half = 0; half < 2; ++half) {
+    Value inverse = arith::DivFOp::create(
+        builder, loc, constantFloat(1),
+        combineRow(state.sums[static_cast<size_t>(half)], add));
+    Value row = getRow(half);
+    auto branch = scf::IfOp::create(builder, loc, index.less(row, rowCount),
+                                    /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(branch.thenYield());
+    for (int64_t n = 0; n < values.width; n += kColumns) {
+      ElementEmitter::Scope scope(pairs);
+      auto at = static_cast<size_t>(n / kColumns * 4 + half * 2);
+      Value both = vector::FromElementsOp::create(
+          builder, loc, VectorType::get({2}, builder.getF32Type()),
+          ValueRange{
+              arith::MulFOp::create(builder, loc, state.mixed[at], inverse),
+              arith::MulFOp::create(builder, loc, state.mixed[at + 1],
+                                    inverse)});
+      Position dims = attention.getDims(mix, position);
+      dims[mix.rows[0]] = index.uniform(row);
+      dims[mix.lanes[0]] = index.uniform(index.add(pair, constant(n)));
+      dims[mix.lanes[0]].stride = 1;
+      Position to = pairs.mapPosition(map, dims);
+      pairs.remember(op->getResult(0), to, {both, true});
+      pairs.write(buffer, to, pairs.read(result, to));
+    }
+  }
+}
+
+Value AttentionTile::emit(Value result, const Buffer &buffer) {
+  const Contraction &scores = attention.scores;
+  linalg::GenericOp op = scores.op;
+  AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  for (ElementEmitter *own : {&wide, &pairs}) {
+    own->buffers = emitter.buffers;
+    own->scalars = emitter.scalars;
+  }
+  int64_t ring = kStages * (keys.getElements() + values.getElements());
+  shared = parameters.getDynamicShared(kElementBytes *
+                                       std::max(ring, queries.getElements()));
+  invocation = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
+  lane = index.rem(invocation, constant(kWarp));
+  warp = index.div(invocation, constant(kWarp));
+  entry.setResident(1); // more would spill registers
+
+  unsigned rank = out.getNumResults();
+  Value rowTiles = index.ceilDiv(rowCount, constant(kRows)), tiles = rowTiles;
+  SmallVector<Value> batch;
+  for (unsigned i = 0; i + 2 < rank; ++i) {
+    batch.push_back(emitter.loopSize(op, out.getDimPosition(i)));
+    tiles = index.mul(tiles, batch.back());
+  }
+  entry.emitShare(
+      index, /*perGroup=*/1, /*offset=*/Value(), tiles, [&](Value tile) {
+        ElementEmitter::Scope scope(emitter);
+        ElementEmitter::Scope wideScope(wide), pairScope(pairs);
+        firstRow = index.mul(index.rem(tile, rowTiles), constant(kRows));
+        Value rest = index.div(tile, rowTiles);
+        position.assign(rank, mlir::dl::cpu::LaneIndex());
+        for (size_t i = batch.size(); i-- > 0;) {
+          position[i] = index.uniform(i ? index.rem(rest, batch[i]) : rest);
+          rest = index.div(rest, batch[i]);
+        }
+        position[rank - 2] = position[rank - 1] = index.uniform(constant(0));
+        loadQueries();
+        finish(addPieces(), result, buffer);
+      });
+  if (wide.failed() || pairs.failed())
+    emitter.fail(op, "attention has no form for tensor cores");
+  return tiles;
+}

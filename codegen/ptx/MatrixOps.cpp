@@ -1,0 +1,101 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/ptx/MatrixOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace ::dl::ptx;
+
+/// Pairs of bf16 are integers to the operations, those of f16 vectors.
+Value MatrixOps::toRegister(Value bits) {
+  Type type = factorType.isF16()
+                  ? Type(VectorType::get({2}, builder.getF16Type()))
+                  : Type(builder.getI32Type());
+  return bits.getType() == type
+             ? bits
+             : LLVM::BitcastOp::create(builder, loc, type, bits).getResult();
+}
+
+SmallVector<Value> MatrixOps::load(Value address, bool transposed) {
+  MLIRContext *context = builder.getContext();
+  Type i32 = builder.getI32Type();
+  Type result = LLVM::LLVMStructType::getLiteral(context, {i32, i32, i32, i32});
+  Value loaded = NVVM::LdMatrixOp::create(
+      builder, loc, result, address, /*num=*/4,
+      transposed ? NVVM::MMALayout::col : NVVM::MMALayout::row,
+      NVVM::LdStMatrixShapeAttr::get(context, 8, 8),
+      NVVM::LdStMatrixEltType::B16);
+  SmallVector<Value> registers;
+  for (int64_t i = 0; i < 4; ++i)
+    registers.push_back(
+        toRegister(LLVM::ExtractValueOp::create(builder, loc, loaded, i)));
+  return registers;
+}
+
+/// The operation of MLIR has no types of 8-bit floats.
+Value MatrixOps::multiplyFloat8(ArrayRef<Value> a, ArrayRef<Value> b,
+                                ArrayRef<Value> c, Type result) {
+  std::string type = isa<Float8E5M2Type>(factorType) ? "e5m2" : "e4m3";
+  std::string text = "mma.sync.aligned.m16n8k32.row.col.f32." + type + "." +
+                     type +
+                     ".f32 {$0, $1, $2, $3}, {$4, $5, $6, $7}, {$8, $9}, "
+                     "{$10, $11, $12, $13};";
+  SmallVector<Value> operands(a);
+  llvm::append_range(operands, b);
+  llvm::append_range(operands, c);
+  return LLVM::InlineAsmOp::create(
+             builder, loc, result, operands, text,
+             "=f,=f,=f,=f,r,r,r,r,r,r,f,f,f,f", /*has_side_effects=*/false,
+             /*is_align_stack=*/false, LLVM::tailcallkind::TailCallKind::None,
+             LLVM::AsmDialectAttr::get(builder.getContext(),
+                                       LLVM::AsmDialect::AD_ATT),
+             ArrayAttr())
+      .getResult(0);
+}
+
+SmallVector<Value> MatrixOps::multiplyAdd(ArrayRef<Value> a, ArrayRef<Value> b,
+                                          ArrayRef<Value> c) {
+  bool isInteger = factorType.isInteger();
+  Type sum = isInteger ? Type(builder.getI32Type()) : builder.getF32Type();
+  Type result = LLVM::LLVMStructType::getLiteral(builder.getContext(),
+                                                 {sum, sum, sum, sum});
+  Value sums;
+  if (isFloat8(factorType)) {
+    sums = multiplyFloat8(a, b, c, result);
+  } else {
+    auto byteType = [](bool isUnsigned) {
+      return isUnsigned ? NVVM::MMATypes::u8 : NVVM::MMATypes::s8;
+    };
+    NVVM::MMATypes type =
+        factorType.isF16() ? NVVM::MMATypes::f16 : NVVM::MMATypes::bf16;
+    std::array<NVVM::MMATypes, 2> types{type, type};
+    std::optional<NVVM::MMAIntOverflow> overflow;
+    if (isInteger) {
+      types = {byteType(isUnsignedLeft), byteType(isUnsignedRight)};
+      overflow = NVVM::MMAIntOverflow::wrapped;
+    }
+    sums = NVVM::MmaOp::create(
+        builder, loc, result, a, b, c,
+        ArrayRef<int64_t>{kRows, kColumns, isInteger ? 2 * kDepth : kDepth},
+        std::nullopt, overflow, types,
+        std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
+                                       NVVM::MMALayout::col});
+  }
+  SmallVector<Value> values;
+  for (int64_t i = 0; i < 4; ++i)
+    values.push_back(LLVM::ExtractValueOp::create(builder, loc, sums, i));
+  return values;
+}
+
+Value MatrixOps::pack(Value low, Value high) {
+  auto wide = VectorType::get({2}, builder.getF32Type());
+  Value both =
+      vector::FromElementsOp::create(builder, loc, wide, ValueRange{low, high});
+  Value small = arith::TruncFOp::create(builder, loc,
+                                        VectorType::get({2}, factorType), both);
+  return toRegister(small);
+}

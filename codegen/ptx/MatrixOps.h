@@ -1,0 +1,61 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The instructions of a warp's tensor cores (sm_80 and later), for f16, bf16
+// and 8-bit floats (sm_89 and later) with float32 sums, and for 8-bit integers.
+// Fragments are those of the PTX ISA, "Matrix Fragments for mma.m16n8k16" and
+// "mma.m16n8k32": lane l has rows l / 4 and l / 4 + 8, and of each eight
+// columns of the sums those from 2 (l % 4) on.
+
+#ifndef DL_CODEGEN_PTX_MATRIXOPS_H
+#define DL_CODEGEN_PTX_MATRIXOPS_H
+
+#include "codegen/cpu/Contraction.h"
+
+namespace dl::ptx {
+
+class MatrixOps {
+public:
+  /// One mma.sync: so many rows, columns, contracted positions of 16 bits (of 8
+  /// bits, twice as many).
+  static constexpr int64_t kRows = 16, kColumns = 8, kDepth = 16;
+
+  MatrixOps(mlir::OpBuilder &builder, mlir::Location loc,
+            const mlir::dl::cpu::Contraction &contraction)
+      : builder(builder), loc(loc), factorType(contraction.factorType),
+        isUnsignedLeft(contraction.hasUnsignedRows),
+        isUnsignedRight(contraction.hasUnsignedLanes) {}
+
+  /// e4m3 and e5m2, as tensor cores have them.
+  static bool isFloat8(mlir::Type type) {
+    return mlir::isa<mlir::Float8E4M3FNType, mlir::Float8E5M2Type>(type);
+  }
+
+  /// Four matrices of 8 x 8 from shared memory: lanes 8 i to 8 i + 7 give the
+  /// addresses of the rows of matrix i, 16 bytes each. `transposed`: a lane's
+  /// pairs are of one column.
+  llvm::SmallVector<mlir::Value> load(mlir::Value address, bool transposed);
+
+  /// c + a b: four registers of `a`, two of `b`, four sums of `c`.
+  llvm::SmallVector<mlir::Value> multiplyAdd(llvm::ArrayRef<mlir::Value> a,
+                                             llvm::ArrayRef<mlir::Value> b,
+                                             llvm::ArrayRef<mlir::Value> c);
+
+  /// Two neighbours as a register of a fragment: rounded to the factors' type.
+  mlir::Value pack(mlir::Value low, mlir::Value high);
+
+private:
+  mlir::Value toRegister(mlir::Value bits);
+  mlir::Value multiplyFloat8(llvm::ArrayRef<mlir::Value> a,
+                             llvm::ArrayRef<mlir::Value> b,
+                             llvm::ArrayRef<mlir::Value> c, mlir::Type result);
+
+  mlir::OpBuilder &builder;
+  mlir::Location loc;
+  mlir::Type factorType;
+  bool isUnsignedLeft, isUnsignedRight; ///< of integers
+};
+
+} // namespace dl::ptx
+
+#endif // DL_CODEGEN_PTX_MATRIXOPS_H
