@@ -149,11 +149,36 @@ private:
     return error;
   }
 
+  static bool runsOnHost(const std::vector<Step> &steps) {
+    return llvm::any_of(steps, [](const Step &step) {
+      return step.isOnHost || runsOnHost(step.body);
+    });
+  }
+  static bool runsOnHost(const Program &program) {
+    return runsOnHost(program.steps) ||
+           llvm::any_of(program.bodies,
+                        [](const Program &body) { return runsOnHost(body); });
+  }
+
+  /// Whether there is anything that format 2 has no place for.
+  bool needsNewest() const {
+    bool isUnpacked =
+        llvm::any_of(input.constants,
+                     [](const ConstantData &data) { return data.packed >= 0; });
+    return isUnpacked ||
+           llvm::any_of(input.plans, [](const PlanPrograms &plan) {
+             return llvm::any_of(plan.programs, [](const Program &program) {
+               return runsOnHost(program);
+             });
+           });
+  }
+
   Error writeHeader() {
     std::vector<char> bytes = buildHeader(header);
     dlrt::FilePrefix prefix{};
     std::memcpy(prefix.magic, dlrt::kMagic, sizeof(prefix.magic));
-    prefix.formatVersion = dlrt::kFormatVersion;
+    prefix.formatVersion =
+        needsNewest() ? dlrt::kFormatVersion : dlrt::kPlainFormatVersion;
     prefix.prefixSize = sizeof(prefix);
     prefix.headerOffset = sizeof(prefix);
     prefix.headerSize = bytes.size();

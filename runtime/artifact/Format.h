@@ -21,10 +21,13 @@
 
 namespace dlrt {
 
-/// The version that the packager writes and the newest that the runtime reads.
-/// A change that an older runtime would misread raises it, and a golden module
-/// of each version stays in test/runtime/golden.
-constexpr uint32_t kFormatVersion = 2;
+/// The newest version that the runtime reads. A change that an older runtime
+/// would misread raises it, and a golden module of each version stays in
+/// test/runtime/golden. The packager writes the oldest that has what a module
+/// needs: 3 for constants that are unpacked and kernels of a device's plan that
+/// run on the host, else 2.
+constexpr uint32_t kFormatVersion = 3;
+constexpr uint32_t kPlainFormatVersion = 2;
 
 /// Code segments start at multiples of this; so do their addresses in the
 /// image.
