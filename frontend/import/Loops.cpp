@@ -168,18 +168,22 @@ GraphImporter::closeScan(NodeContext &node, LoopForm &form, AffineExpr count) {
   SmallVector<Value> inputs = form.scanned;
   // The number of the iteration is one more slice, or none.
   Value number = block.getArgument(0);
-  if (inputs.empty() || !number.use_empty()) {
+  SmallVector<Value> &bodyResults = form.body->results;
+  if (inputs.empty() || !number.use_empty() ||
+      llvm::is_contained(bodyResults, number)) {
     inputs.push_back(Arithmetic(node).iota(count, 0, 1, builder.getI64Type()));
     if (!inputs.back())
       return failure();
-    number.replaceAllUsesWith(block.addArgument(number.getType(), node.loc));
+    Value slice = block.addArgument(number.getType(), node.loc);
+    number.replaceAllUsesWith(slice);
+    llvm::replace(bodyResults, number, slice);
   }
   block.eraseArgument(0);
   SmallVector<Type> types;
   {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToEnd(&block);
-    for (auto [i, value] : llvm::enumerate(form.body->results)) {
+    for (auto [i, value] : llvm::enumerate(bodyResults)) {
       if (i < form.numStates()) {
         types.push_back(form.states[i].getType());
         value = node.reshape(value, NodeContext::dims(form.states[i]));
@@ -192,7 +196,7 @@ GraphImporter::closeScan(NodeContext &node, LoopForm &form, AffineExpr count) {
       types.push_back(
           mlir::dl::getTensorType(dims, NodeContext::elementType(value)));
     }
-    mlir::dl::YieldOp::create(builder, node.loc, form.body->results);
+    mlir::dl::YieldOp::create(builder, node.loc, bodyResults);
   }
   auto scan = mlir::dl::ScanOp::create(builder, node.loc, types, form.states,
                                        inputs, /*reverse=*/false);
@@ -204,9 +208,10 @@ GraphImporter::closeScan(NodeContext &node, LoopForm &form, AffineExpr count) {
 // dl.loop
 //===----------------------------------------------------------------------===//
 
-/// Takes the slices in the body itself.
+/// Takes the slices in the body itself, of which some may be its results.
 static LogicalResult takeSlices(NodeContext &node, Block &block,
-                                ArrayRef<Value> scanned, size_t first) {
+                                ArrayRef<Value> scanned, size_t first,
+                                MutableArrayRef<Value> results) {
   OpBuilder::InsertionGuard guard(node.builder);
   node.builder.setInsertionPointToStart(&block);
   for (Value whole : scanned) {
@@ -217,6 +222,7 @@ static LogicalResult takeSlices(NodeContext &node, Block &block,
     if (!slice)
       return failure();
     argument.replaceAllUsesWith(slice);
+    llvm::replace(results, Value(argument), slice);
     block.eraseArgument(first);
   }
   return success();
@@ -245,7 +251,8 @@ FailureOr<SmallVector<Value>> GraphImporter::closeLoop(NodeContext &node,
   Body &body = *form.body;
   Block &block = body.block();
   if (!limit || !condition ||
-      failed(takeSlices(node, block, form.scanned, form.numStates() + 1)))
+      failed(takeSlices(node, block, form.scanned, form.numStates() + 1,
+                        body.results)))
     return failure();
   SmallVector<int64_t> bound;
   SmallVector<Type> types;
