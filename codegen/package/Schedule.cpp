@@ -13,7 +13,6 @@
 
 using namespace dl::package;
 using mlir::AffineExpr;
-using mlir::cast;
 using mlir::dyn_cast;
 using mlir::failed;
 using mlir::failure;
@@ -129,16 +128,9 @@ private:
       if (failed(view))
         return failure();
       int32_t own = addState(state, value);
-      bool isOther = view->storage != own &&
-                     program.storages[view->storage].kind == StorageKind::State;
-      if (isOther) {
-        View temporary{program.addStorage(StorageKind::Arena, 0, view->bytes),
-                       kNoFormula,
-                       {},
-                       view->bytes};
-        addCopy(*view, temporary, getType(value), program.steps);
-        view = temporary;
-      }
+      if (view->storage != own &&
+          program.storages[view->storage].kind == StorageKind::State)
+        moveToArena(*view, getType(value), program.steps);
       sources.push_back(*view);
     }
     for (auto [state, value, source] : llvm::zip(states, values, sources)) {
@@ -150,11 +142,20 @@ private:
   }
 
   static RankedTensorType getType(Value value) {
-    return cast<RankedTensorType>(value.getType());
+    return mlir::cast<RankedTensorType>(value.getType());
   }
 
   void setWhole(Value value, int32_t storage) {
     views[value] = {storage, kNoFormula, {}, program.storages[storage].size};
+  }
+
+  /// Copies a view to a storage of its own, which it becomes.
+  void moveToArena(View &view, RankedTensorType type,
+                   std::vector<Step> &steps) {
+    int32_t storage = program.addStorage(StorageKind::Arena, 0, view.bytes);
+    View moved{storage, kNoFormula, {}, view.bytes};
+    addCopy(view, moved, type, steps);
+    view = moved;
   }
 
   /// A new storage for a result. Sizes that may come out negative for some
@@ -563,14 +564,8 @@ private:
       bool isState = llvm::any_of(states, [&](const View &state) {
         return state.storage == next[i].storage;
       });
-      if (!isState || next[i] == states[i])
-        continue;
-      View temporary{program.addStorage(StorageKind::Arena, 0, next[i].bytes),
-                     kNoFormula,
-                     {},
-                     next[i].bytes};
-      addCopy(next[i], temporary, getType(yield->getOperand(i)), loop.body);
-      next[i] = temporary;
+      if (isState && !(next[i] == states[i]))
+        moveToArena(next[i], getType(yield->getOperand(i)), loop.body);
     }
     for (size_t i = 0; i < numStates; ++i)
       if (!(next[i] == states[i]))
