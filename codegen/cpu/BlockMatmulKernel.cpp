@@ -21,14 +21,11 @@ using namespace mlir::dl::cpu;
 
 std::optional<BlockMatmul> BlockMatmul::match(func::FuncOp source) {
   BlockMatmul result;
-  SmallVector<linalg::GenericOp> found;
-  source.walk([&](linalg::GenericOp op) {
-    if (getBlockMatmulForm(op))
-      found.push_back(op);
+  linalg::GenericOp op = findOnly(source, [](linalg::GenericOp candidate) {
+    return getBlockMatmulForm(candidate).has_value();
   });
-  if (found.size() != 1)
+  if (!op)
     return std::nullopt;
-  linalg::GenericOp op = found.front();
   result.form = *getBlockMatmulForm(op);
   bool hasPoints = result.form.zeroPoint < 0;
   if (op.getNumDpsInputs() < (hasPoints ? 4 : 3))

@@ -394,3 +394,14 @@ void mlir::dl::cpu::storeBlock(KernelFunction &kernel, Value memory,
         kernel.builder, kernel.loc, block[i], memory,
         ValueRange{kernel.emitter.index.constant(i * kernel.emitter.width())});
 }
+
+linalg::GenericOp
+mlir::dl::cpu::findOnly(func::FuncOp source,
+                        function_ref<bool(linalg::GenericOp)> accepts) {
+  SmallVector<linalg::GenericOp> found;
+  source.walk([&](linalg::GenericOp op) {
+    if (accepts(op))
+      found.push_back(op);
+  });
+  return found.size() == 1 ? found.front() : linalg::GenericOp();
+}

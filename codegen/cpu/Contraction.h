@@ -46,6 +46,11 @@ struct Contraction {
 /// The contractions of a function.
 SmallVector<Contraction, 0> findContractions(func::FuncOp function);
 
+/// The only op of a function that `accepts` it; null where there is none, or
+/// more than one.
+linalg::GenericOp findOnly(func::FuncOp source,
+                           function_ref<bool(linalg::GenericOp)> accepts);
+
 /// Sizes of the block of accumulators.
 struct BlockSize {
   int64_t rows, vectors;

@@ -99,14 +99,9 @@ private:
 
 std::optional<SparseMatmul> SparseMatmul::match(func::FuncOp source) {
   SparseMatmul result;
-  SmallVector<linalg::GenericOp> found;
-  source.walk([&](linalg::GenericOp op) {
-    if (hasSparseMatmulForm(op))
-      found.push_back(op);
-  });
-  if (found.size() != 1)
+  linalg::GenericOp op = result.op = findOnly(source, hasSparseMatmulForm);
+  if (!op)
     return std::nullopt;
-  linalg::GenericOp op = result.op = found.front();
   constexpr unsigned kOperands = 3;
   AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
   SmallVector<tensor::ExtractOp> reads(

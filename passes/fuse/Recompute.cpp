@@ -24,8 +24,8 @@ using namespace mlir::dl::fuse;
 
 namespace {
 
-/// What a result is computed from: ops of its kernel, operands before users,
-/// and the values outside of it that they read.
+/// What a result is computed from: ops of its kernel, and the values outside of
+/// it that they read.
 struct Slice {
   SmallVector<Operation *> ops;
   llvm::SetVector<Value> inputs;
@@ -190,6 +190,9 @@ bool Recomputer::pays(OpResult result, ArrayRef<FusedOp> readers,
 void Recomputer::recompute(OpResult result, ArrayRef<FusedOp> readers,
                            const Slice &slice) {
   auto fused = cast<FusedOp>(result.getOwner());
+  SmallVector<Operation *> ops(slice.ops);
+  llvm::sort(ops,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
   for (FusedOp reader : readers) {
     IRMapping mapping;
     for (auto [yielded, other] :
@@ -198,9 +201,6 @@ void Recomputer::recompute(OpResult result, ArrayRef<FusedOp> readers,
         mapping.map(yielded, other);
     OpBuilder builder(reader->getContext());
     builder.setInsertionPointToStart(&reader.getBody().front());
-    SmallVector<Operation *> ops(slice.ops);
-    llvm::sort(
-        ops, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
     for (Operation *op : ops)
       builder.clone(*op, mapping);
     Value again =
