@@ -141,6 +141,10 @@ struct Epilogue {
   /// The results are `block`, `rows` rows of vectors; those of a panel that is
   /// not full go through `memory`.
   void emitFromValues(ArrayRef<Value> block, int64_t rows, Value memory);
+  /// Fetches from memory what the results of vector `j` (of a panel), in row
+  /// `i` of the block, are computed from, where each row has its own; returns
+  /// whether there is such.
+  bool prefetch(Value i, Value j);
 
 private:
   void moveToRow(Value i);

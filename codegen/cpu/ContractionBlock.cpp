@@ -175,8 +175,11 @@ Value ContractionEmitter::countSteps(Value firstOuter, Value endOuter,
 /// Fetches a part of the next panel: what falls to step `step`, in the piece of
 /// `steps` that starts at `start` of a panel, of the block at `slot`. A single
 /// block fetches what comes a little later, be it of this panel or the next.
-void ContractionEmitter::prefetchNextPanel(Value slot, Value start, Value step,
+void ContractionEmitter::prefetchNextPanel(const Position &dims, Value slot,
+                                           Value start, Value step,
                                            Value steps) {
+  if (laneSource)
+    return prefetchNextSource(dims, slot, step, steps);
   if (!prefetchLines)
     return;
   Value number = index.div(slot, index.constant(block.rows));
@@ -192,6 +195,69 @@ void ContractionEmitter::prefetchNextPanel(Value slot, Value start, Value step,
   }
   Value at = index.add(next, line);
   emitPrefetch(kernel, panel, at, prefetchLines);
+}
+
+/// Runs `body`, which fetches, for lines [number * lines, .. + lines) while
+/// they are fewer than `all`. In a basic block of its own, it does not move the
+/// loads around it. Returns whether `body` has something to fetch.
+static bool emitLines(ElementEmitter &emitter, Value number, int64_t lines,
+                      Value all, function_ref<bool(Value line)> body) {
+  IndexBuilder &index = emitter.index;
+  OpBuilder &builder = emitter.builder;
+  Value line = index.mul(number, index.constant(lines));
+  auto ifOp =
+      scf::IfOp::create(builder, emitter.loc, index.less(line, all), false);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(ifOp.thenBlock());
+  for (int64_t i = 0; i < lines; ++i)
+    if (!body(index.add(line, index.constant(i)))) {
+      ifOp.erase();
+      return false;
+    }
+  return true;
+}
+
+/// Fetches a part of what the next panel will be copied from.
+void ContractionEmitter::prefetchNextSource(const Position &dims, Value slot,
+                                            Value step, Value steps) {
+  Value elements = index.constant(kLineBytes / c.factorBytes());
+  Value width = index.constant(panelWidth());
+  Value linesInRun = index.ceilDiv(depth, elements);
+  Value between = laneSource->strides[c.lanes.back()];
+  SmallVector<unsigned> fixed(c.batch);
+  llvm::append_range(fixed, c.outerLanes);
+  Value base = index.add(laneSource->getBase(index, fixed, dims),
+                         index.mul(index.add(first, width), between));
+  Value number = index.div(slot, index.constant(block.rows));
+  number = index.add(index.mul(number, steps), step);
+  emitLines(emitter, number, sourceLines, index.mul(width, linesInRun),
+            [&](Value line) {
+              Value lane = index.mul(index.div(line, linesInRun), between);
+              Value inRun = index.mul(index.rem(line, linesInRun), elements);
+              emitPrefetch(kernel, laneSource->memory,
+                           index.add(base, index.add(lane, inRun)), 1);
+              return true;
+            });
+}
+
+void ContractionEmitter::prefetchOperands(const Position &dims, Value row,
+                                          int64_t height, Value step,
+                                          Value steps) {
+  if (depthStep || !mayFetchOperands)
+    return;
+  int64_t all = height * block.vectors, known = all;
+  if (auto count = IndexBuilder::getConstant(steps))
+    known = std::max<int64_t>(*count, 1);
+  constexpr int64_t kMostLines = 4;
+  int64_t lines = std::min<int64_t>(llvm::divideCeil(all, known), kMostLines);
+  Epilogue epilogue{kernel, c,     outputs, dims,      rowLoop,
+                    row,    first, count,   laneCount, block.vectors};
+  Value vectors = index.constant(block.vectors);
+  mayFetchOperands =
+      emitLines(emitter, step, lines, index.constant(all), [&](Value line) {
+        return epilogue.prefetch(index.div(line, vectors),
+                                 index.rem(line, vectors));
+      });
 }
 
 ContractionEmitter::BlockRows
@@ -306,9 +372,10 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
       return emitLoop(builder, loc, start, end, unrolledSize, before,
                       [&](Value k, ValueRange inner) {
                         Value step = index.add(steps, index.sub(k, lower));
-                        prefetchNextPanel(slot, pieceStart,
-                                          index.div(step, unrolledSize),
+                        Value number = index.div(step, unrolledSize);
+                        prefetchNextPanel(dims, slot, pieceStart, number,
                                           stepCount);
+                        prefetchOperands(dims, row, height, number, stepCount);
                         SmallVector<Value> next(inner);
                         for (int64_t u = 0; u < unroll; ++u) {
                           Value at = index.add(k, index.constant(u * stepSize));

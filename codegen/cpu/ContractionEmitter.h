@@ -41,6 +41,7 @@ private:
   void chooseRange();
   void chooseDepth();
   void choosePrefetch();
+  void prepareSource(int64_t lines);
   // What a choice asks for, and what there is to choose: see
   // ContractionChoice.cpp.
   BlockSize takeBlock(BlockSize preferred);
@@ -94,7 +95,14 @@ private:
   /// Steps of so many contracted positions in positions [firstOuter, endOuter)
   /// of the outermost loop.
   Value countSteps(Value firstOuter, Value endOuter, int64_t positions);
-  void prefetchNextPanel(Value slot, Value start, Value step, Value steps);
+  void prefetchNextPanel(const Position &dims, Value slot, Value start,
+                         Value step, Value steps);
+  void prefetchNextSource(const Position &dims, Value slot, Value step,
+                          Value steps);
+  /// Fetches what follows the sums of the block at `row` reads, in `steps`
+  /// steps, of which this is number `step`.
+  void prefetchOperands(const Position &dims, Value row, int64_t height,
+                        Value step, Value steps);
 
   SmallVector<Value> sizesOf(ArrayRef<unsigned> loops);
   int64_t staticExtent(ArrayRef<unsigned> loops);
@@ -121,12 +129,15 @@ private:
   int64_t depthStep = 0; // outermost contracted positions in a piece; 0: all
   int64_t panelsInTile = 1;
   int64_t prefetchLines = 0;   // of the next panel, at each step; 0: none
+  int64_t sourceLines = 0;     // of laneSource, at each step
   bool hasSingleBlock = false; // of rows, in each tile
   int64_t unroll = kUnroll;    // contracted positions (or pairs)
   int64_t rangeUnit = 1;       // ranges are multiples of it
   bool mayDivideDepth = false, mayFlatten = false;
   std::optional<LinearAccess> rows;
   std::optional<StagedOperand> staged;
+  std::optional<LinearAccess> laneSource; // of panels that are copied
+  bool mayFetchOperands = true; // until it is seen that there are none
   FlatRows flat;
   int64_t flatSlots = 0; // rows of sums of the flat loops, in whole blocks
   SmallVector<ReducedLoop> reduced;

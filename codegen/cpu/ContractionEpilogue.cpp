@@ -45,6 +45,33 @@ void Epilogue::moveToRow(Value i) {
     dims[rowLoop] = index.uniform(index.add(row, i));
 }
 
+bool Epilogue::prefetch(Value i, Value j) {
+  ElementEmitter &emitter = kernel.emitter;
+  IndexBuilder &index = emitter.index;
+  linalg::GenericOp op = contraction.op;
+  if (rowLoop < 0 || flat.outerLoop >= 0 || contraction.lanes.size() != 1)
+    return false;
+  constexpr uint64_t kRow = 1;
+  dims[rowLoop] = index.uniform(index.add(row, i), kRow);
+  Value lane = index.mul(j, index.constant(emitter.width()));
+  LaneIndex &lanes = dims[contraction.lanes.back()];
+  lanes = index.uniform(index.add(first, lane));
+  lanes.stride = 1;
+  Position position = emitter.mapPosition(
+      op.getMatchingIndexingMap(op.getDpsInitOperand(0)), dims);
+  llvm::SmallPtrSet<void *, 4> fetched;
+  for (const KernelFunction::Output &output : outputs)
+    emitter.visitReads(
+        output.value, position, op->getResult(0),
+        [&](const Buffer &buffer, const LaneIndex &offset) {
+          bool isRun = !offset.lanes && offset.stride == 1;
+          if (isRun && (offset.dependencies & kRow) &&
+              fetched.insert(buffer.memory.getAsOpaquePointer()).second)
+            emitPrefetch(kernel, buffer.memory, offset.base, 1);
+        });
+  return !fetched.empty();
+}
+
 /// Computes and stores vector j of the row at hand.
 void Epilogue::emitVector(int64_t j, bool masked,
                           function_ref<Value()> getResult) {

@@ -286,6 +286,23 @@ void ContractionEmitter::choosePrefetch() {
   else if (areWeightsAbove(kernel.machine.l2Bytes / 4))
     prefetchLines =
         std::clamp<int64_t>(llvm::divideCeil(lines, blocks), 1, lines);
+  prepareSource(llvm::divideCeil(lines, blocks));
+}
+
+/// Transposed matrices, of which panels are copied: while one is at work, the
+/// lines of the next are fetched, `lines` at each step for all of them to come
+/// in time. Squares of them lie in as many places as they have lanes, more than
+/// the CPU follows by itself.
+void ContractionEmitter::prepareSource(int64_t lines) {
+  constexpr int64_t kMostLines = 2;
+  if (packedLanes || c.lanes.size() != 1 || c.reduced.size() != 1 ||
+      lines > kMostLines || hasGroups() ||
+      getElementTypeOrSelf(c.laneSide->get()) != c.factorType)
+    return;
+  laneSource = getLinearAccess(kernel, op, c.laneSide);
+  sourceLines = lines;
+  if (laneSource && !laneSource->liesAlong(c.reduced.back()))
+    laneSource.reset();
 }
 
 //===----------------------------------------------------------------------===//

@@ -107,9 +107,10 @@ void ContractionEmitter::emitTileSums(const Position &dims, Value row,
   operands.end = endOuter;
   Value steps = countSteps(firstOuter, endOuter, tiles->getDepth());
   Value pieceStart = index.mul(firstOuter, reduced.front().laneStride);
-  tiles->emitProduct(
-      operands, hasWholeBlocks ? Value() : valid,
-      [&](Value step) { prefetchNextPanel(slot, pieceStart, step, steps); });
+  tiles->emitProduct(operands, hasWholeBlocks ? Value() : valid,
+                     [&](Value step) {
+                       prefetchNextPanel(dims, slot, pieceStart, step, steps);
+                     });
 }
 
 void ContractionEmitter::emitTileResults(const Position &dims, Value row,

@@ -74,6 +74,13 @@ public:
   void collectDependencies(Value tensor, ArrayRef<LaneIndex> position,
                            SmallVectorImpl<uint64_t> &sets);
 
+  /// Calls `visit` with each buffer that the element of `tensor` is computed
+  /// from, and the offset in it. What lies behind `stop` is not looked for.
+  using ReadVisitor =
+      function_ref<void(const Buffer &buffer, const LaneIndex &offset)>;
+  void visitReads(Value tensor, ArrayRef<LaneIndex> position, Value stop,
+                  ReadVisitor visit);
+
   /// Whether everything that `op` reads through a padded operand, over all of
   /// its reduced dimensions, lies inside of the border, so that no element
   /// needs a check; null where no operand is padded. `dims` holds the other

@@ -111,6 +111,29 @@ Element ElementEmitter::load(const Buffer &buffer, Type elementType,
   return element;
 }
 
+void ElementEmitter::visitReads(Value tensor, ArrayRef<LaneIndex> position,
+                                Value stop, ReadVisitor visit) {
+  SmallVector<std::pair<Value, Position>, 0> reached{
+      {tensor, Position(position)}};
+  for (size_t i = 0; i < reached.size(); ++i) {
+    auto [value, at] = reached[i];
+    if (value == stop)
+      continue;
+    auto buffer = buffers.find(value);
+    if (buffer != buffers.end()) {
+      visit(buffer->second, linearize(index, buffer->second, at));
+      continue;
+    }
+    visitOperands(value, at, [&](Value operand, ArrayRef<LaneIndex> there) {
+      bool isKnown = llvm::any_of(reached, [&, operand = operand](auto &entry) {
+        return entry.first == operand && ArrayRef(entry.second) == there;
+      });
+      if (!isKnown)
+        reached.push_back({operand, Position(there)});
+    });
+  }
+}
+
 /// An element of a type that is stored as an integer; see getStoredType.
 Value ElementEmitter::fromByte(const Element &element, Type elementType) {
   auto typeOf = [&](Type type) {
