@@ -3,6 +3,7 @@
 
 #include "tools/dl-compile/TrainingFlags.h"
 
+#include "frontend/import/Import.h"
 #include "passes/differentiate/Losses.h"
 #include "passes/differentiate/Optimizers.h"
 #include "llvm/ADT/StringRef.h"
@@ -119,6 +120,23 @@ Expected<std::optional<TrainingOptions>> TrainingFlags::read() const {
   if (options.nesterov && options.momentum == 0)
     return fail("--nesterov: expected --momentum above 0, too");
   return options;
+}
+
+Error TrainingFlags::read(StringRef input,
+                          std::optional<WeightsOptions> &options) const {
+  if (weights.empty()) {
+    if (trainedModel.getNumOccurrences())
+      return fail("--trained-onnx: expected --weights, too");
+    return Error::success();
+  }
+  if (!frontend::isModelFile(input))
+    return fail("--weights: only an ONNX model can take a checkpoint's "
+                "weights");
+  options.emplace();
+  options->checkpoint = weights;
+  options->output = trainedModel;
+  options->trains = train;
+  return Error::success();
 }
 
 } // namespace dl::tools

@@ -7,6 +7,7 @@
 #define DL_TOOLS_DL_COMPILE_TRAININGFLAGS_H
 
 #include "passes/Pipeline.h"
+#include "tools/weights/Weights.h"
 
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Error.h"
@@ -91,9 +92,26 @@ struct TrainingFlags {
                      "decay, for example 0.999; predict and evaluate use it"),
       llvm::cl::value_desc("X"), llvm::cl::cat(category)};
 
+  llvm::cl::opt<std::string> weights{
+      "weights",
+      llvm::cl::desc("Take the weights and running statistics of a checkpoint "
+                     "of dl-train in place of the model's; of a training with "
+                     "--ema, the averages. Without --train, batch "
+                     "normalization and dropout are set to inference"),
+      llvm::cl::value_desc("CHECKPOINT"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> trainedModel{
+      "trained-onnx",
+      llvm::cl::desc("Write the model with the weights of --weights as ONNX, "
+                     "for use elsewhere"),
+      llvm::cl::value_desc("FILE"), llvm::cl::cat(category)};
+
   /// What the flags say; nothing without --train. An error reads
   /// "--NAME: WHAT".
   llvm::Expected<std::optional<TrainingOptions>> read() const;
+
+  /// Fills `options` where a checkpoint is given; `input` is the model.
+  llvm::Error read(llvm::StringRef input,
+                   std::optional<WeightsOptions> &options) const;
 };
 
 } // namespace dl::tools

@@ -316,7 +316,7 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
   if (Error error = readPasses(line, options))
     return error;
   if (options.output.empty() && !line.printPipeline &&
-      !line.verify.getNumOccurrences())
+      !line.verify.getNumOccurrences() && line.training.trainedModel.empty())
     return failed("dl-compile: expected -o FILE");
   if (options.output == "-" && options.emit == EmitKind::Module &&
       !options.stopAfter)
@@ -388,6 +388,7 @@ int main(int argc, char **argv) {
           "  dl-compile model.onnx --verify\n"
           "  dl-compile model.onnx -o model.dlm --train --loss=cross_entropy "
           "--optimizer=adamw\n"
+          "  dl-compile model.onnx -o trained.dlm --weights=model.ckpt\n"
           "  dl-compile model.onnx --emit=linalg -o -\n"
           "  dl-compile kernel.mlir --emit=object --header=kernel.h -o "
           "kernel.o\n",
@@ -416,6 +417,9 @@ int main(int argc, char **argv) {
     error = readOptions(line, tuning);
   if (!error)
     error = readOptions(line, verification);
+  std::optional<WeightsOptions> weights;
+  if (!error)
+    error = line.training.read(line.input, weights);
   std::optional<QuantizeOptions> quantization;
   if (!error)
     error = line.quantization.read(line.input, options, quantization);
@@ -461,9 +465,14 @@ int main(int argc, char **argv) {
     errorStream << (StringRef(why).starts_with("error: ") ? "" : "error: ")
                 << StringRef(why).rtrim() << "\n";
   };
+  std::unique_ptr<TrainedModel> trained;
+  if (weights) {
+    trained = takeWeights(options.input, *weights, why);
+    takeModel(trained);
+  }
   std::unique_ptr<SparseModel> sparse;
   std::unique_ptr<QuantizedModel> quantized;
-  if (pruning) {
+  if (succeeded(result) && pruning) {
     sparse = sparsify(options, *pruning, why);
     takeModel(sparse);
   }

@@ -3,6 +3,7 @@
 //
 // Runs a module once: inputs from files, outputs to files.
 
+#include "tools/checkpoint/Checkpoint.h"
 #include "tools/dl-run/Info.h"
 #include "tools/reference/Reference.h"
 #include "tools/values/Files.h"
@@ -12,6 +13,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <optional>
 
 using namespace dl;
 using dl::values::Failure;
@@ -25,6 +27,7 @@ struct Options {
   std::string format = "npy";
   std::string device;
   std::string entry;
+  std::string checkpoint;
   int threads = 0;
   uint64_t memoryLimit = 0;
   bool check = false;
@@ -160,6 +163,14 @@ void runModule(const Options &options, const runtime::Module &module) {
   sessionOptions.target = target.c_str();
   sessionOptions.threads = options.threads;
   sessionOptions.memory_limit = options.memoryLimit;
+  std::optional<runtime::State> state;
+  if (!options.checkpoint.empty()) {
+    if (module.states().empty())
+      throw Failure("--checkpoint", options.module + " is no training module");
+    state.emplace(module);
+    train::loadCheckpoint(options.checkpoint, module, *state);
+    sessionOptions.state = state->get();
+  }
   runtime::Session session(module, sessionOptions);
   std::vector<values::Value> inputs = values::readInputs(
       options.module, entryName, module.inputs(entry), options.inputs);
@@ -242,6 +253,10 @@ int main(int argc, char **argv) {
   app.add_option("--entry", options.entry,
                  "the function of the module to run; default: its first")
       ->type_name("NAME");
+  app.add_option("--checkpoint", options.checkpoint,
+                 "of a training module: run with the states that dl-train has "
+                 "written here")
+      ->type_name("FILE");
   app.add_option("--threads", options.threads,
                  "threads to use; default: the CPUs that affinity and control "
                  "group allow")

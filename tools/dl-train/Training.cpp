@@ -3,7 +3,7 @@
 
 #include "tools/dl-train/Training.h"
 
-#include "tools/dl-train/Checkpoint.h"
+#include "tools/checkpoint/Checkpoint.h"
 #include "tools/dl-train/Records.h"
 #include "tools/dl-train/Trainer.h"
 

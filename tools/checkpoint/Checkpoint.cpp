@@ -1,10 +1,9 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "tools/dl-train/Checkpoint.h"
+#include "tools/checkpoint/Checkpoint.h"
 
 #include "runtime/artifact/Hash.h"
-#include "tools/values/Value.h"
 
 #include <cerrno>
 #include <cmath>
@@ -20,7 +19,7 @@ namespace dl::train {
 
 static constexpr char kMagic[] = "DLCHKPT1";
 static constexpr size_t kMagicSize = 8;
-static constexpr int kVersion = 1;
+static constexpr int kVersion = 2;
 
 namespace {
 
@@ -92,6 +91,22 @@ static std::string toHex(uint64_t number) {
   return text;
 }
 
+static const char *getRoleName(dlrt_state_role role) {
+  switch (role) {
+  case DLRT_STATE_PARAMETER:
+    return "parameter";
+  case DLRT_STATE_SLOT:
+    return "slot";
+  case DLRT_STATE_STATISTIC:
+    return "statistic";
+  case DLRT_STATE_COUNTER:
+    return "counter";
+  case DLRT_STATE_SETTING:
+    break;
+  }
+  return "setting";
+}
+
 void saveCheckpoint(const std::string &path, const runtime::Module &module,
                     const runtime::State &state, const Progress &progress) {
   std::vector<runtime::StateInfo> infos = module.states();
@@ -100,11 +115,15 @@ void saveCheckpoint(const std::string &path, const runtime::Module &module,
   payload.reserve(module.stateBytes());
   for (uint32_t i = 0; i < infos.size(); ++i) {
     runtime::Tensor tensor = state.tensor(i);
-    states.push_back({{"name", infos[i].name},
-                      {"type", dlrt_type_name(tensor.type)},
-                      {"dims", tensor.dims},
-                      {"offset", payload.size()},
-                      {"bytes", tensor.bytes}});
+    Json entry = {{"name", infos[i].name},
+                  {"role", getRoleName(infos[i].role)},
+                  {"type", dlrt_type_name(tensor.type)},
+                  {"dims", tensor.dims},
+                  {"offset", payload.size()},
+                  {"bytes", tensor.bytes}};
+    if (infos[i].parameter != DLRT_NO_PARAMETER)
+      entry["parameter"] = infos[i].parameter;
+    states.push_back(entry);
     payload.append(static_cast<const char *>(tensor.data), tensor.bytes);
   }
   Json text = {{"version", kVersion},
@@ -168,11 +187,23 @@ private:
 
 } // namespace
 
-Progress loadCheckpoint(const std::string &path, const runtime::Module &module,
-                        runtime::State &state) {
-  values::Bytes bytes = values::readFile(path);
-  Reader reader(path, bytes);
-  if (bytes.size() < kMagicSize ||
+static Progress readProgress(const Json &text) {
+  Progress progress;
+  progress.step = text.at("step");
+  progress.epoch = text.at("epoch");
+  progress.nextBatch = text.at("next_batch");
+  progress.seed = text.at("seed");
+  progress.epochsSinceBest = text.at("epochs_since_best");
+  if (text.contains("best_loss"))
+    progress.bestLoss = text["best_loss"];
+  return progress;
+}
+
+Checkpoint readCheckpoint(const std::string &path) {
+  Checkpoint result;
+  result.bytes = values::readFile(path);
+  Reader reader(path, result.bytes);
+  if (result.bytes.size() < kMagicSize ||
       std::memcmp(reader.take(kMagicSize), kMagic, kMagicSize) != 0)
     throw Failure(path, "it is no checkpoint");
   uint64_t size = reader.takeNumber();
@@ -183,37 +214,48 @@ Progress loadCheckpoint(const std::string &path, const runtime::Module &module,
       throw Failure(path, "it is a checkpoint of version " +
                               text.at("version").dump() + ", expected " +
                               std::to_string(kVersion));
-    if (text.at("signature") != toHex(module.stateSignature()))
-      throw Failure(path, "it is a checkpoint of another model or optimizer");
     uint64_t total = text.at("bytes");
     const unsigned char *payload = reader.takeHashed(total);
-    std::vector<runtime::StateInfo> infos = module.states();
-    if (text.at("states").size() != infos.size() || !reader.isAtEnd())
-      throw Failure(path, "the checkpoint has other states than the module");
-    for (uint32_t i = 0; i < infos.size(); ++i) {
-      const Json &entry = text["states"][i];
-      uint64_t offset = entry.at("offset"), held = entry.at("bytes");
-      if (held != infos[i].bytes || offset > total || held > total - offset)
-        throw Failure(path, "the checkpoint has other states than the module");
+    result.signature = text.at("signature");
+    result.progress = readProgress(text);
+    for (const Json &entry : text.at("states")) {
+      SavedState state;
+      state.name = entry.at("name");
+      state.role = entry.at("role");
+      state.type = entry.at("type");
+      state.dims = entry.at("dims").get<std::vector<int64_t>>();
+      state.bytes = entry.at("bytes");
+      state.parameter = entry.value("parameter", int64_t(-1));
+      uint64_t offset = entry.at("offset");
+      if (offset > total || state.bytes > total - offset)
+        throw Failure(path, "a state lies outside of the checkpoint");
+      state.data = payload + offset;
+      result.states.push_back(std::move(state));
     }
-    for (uint32_t i = 0; i < infos.size(); ++i) {
-      uint64_t offset = text["states"][i]["offset"];
-      state.set(i, {infos[i].type, infos[i].dims,
-                    const_cast<unsigned char *>(payload + offset),
-                    infos[i].bytes});
-    }
-    Progress progress;
-    progress.step = text.at("step");
-    progress.epoch = text.at("epoch");
-    progress.nextBatch = text.at("next_batch");
-    progress.seed = text.at("seed");
-    progress.epochsSinceBest = text.at("epochs_since_best");
-    if (text.contains("best_loss"))
-      progress.bestLoss = text["best_loss"];
-    return progress;
+    if (!reader.isAtEnd())
+      throw Failure(path, "something follows the checkpoint's end");
+    return result;
   } catch (const Json::exception &) {
     throw Failure(path, "the checkpoint's text cannot be read");
   }
+}
+
+Progress loadCheckpoint(const std::string &path, const runtime::Module &module,
+                        runtime::State &state) {
+  Checkpoint checkpoint = readCheckpoint(path);
+  if (checkpoint.signature != toHex(module.stateSignature()))
+    throw Failure(path, "it is a checkpoint of another model or optimizer");
+  std::vector<runtime::StateInfo> infos = module.states();
+  bool isSame = checkpoint.states.size() == infos.size();
+  for (uint32_t i = 0; isSame && i < infos.size(); ++i)
+    isSame = checkpoint.states[i].bytes == infos[i].bytes;
+  if (!isSame)
+    throw Failure(path, "the checkpoint has other states than the module");
+  for (uint32_t i = 0; i < infos.size(); ++i)
+    state.set(i, {infos[i].type, infos[i].dims,
+                  const_cast<unsigned char *>(checkpoint.states[i].data),
+                  infos[i].bytes});
+  return checkpoint.progress;
 }
 
 } // namespace dl::train

@@ -5,12 +5,15 @@
 //   "DLCHKPT1", the size of a text in 8 bytes, the text (JSON), XXH3-64 of the
 //   text, the states' elements one after the other, XXH3-64 of those.
 
-#ifndef DL_TOOLS_DL_TRAIN_CHECKPOINT_H
-#define DL_TOOLS_DL_TRAIN_CHECKPOINT_H
+#ifndef DL_TOOLS_CHECKPOINT_CHECKPOINT_H
+#define DL_TOOLS_CHECKPOINT_CHECKPOINT_H
 
 #include "runtime/api/dlrt.hpp"
+#include "tools/values/Value.h"
 
 #include <limits>
+#include <string>
+#include <vector>
 
 namespace dl::train {
 
@@ -25,6 +28,29 @@ struct Progress {
   int64_t epochsSinceBest = 0;
 };
 
+/// A state as a checkpoint has it.
+struct SavedState {
+  std::string name;
+  std::string type; ///< as dlrt_type_name has it
+  std::string role; ///< "parameter", "slot", "statistic", "counter", "setting"
+  int64_t parameter = -1; ///< of a slot, the number of the state it is for
+  std::vector<int64_t> dims;
+  const unsigned char *data = nullptr; ///< of Checkpoint::bytes
+  uint64_t bytes = 0;
+};
+
+/// A checkpoint's file, read and checked.
+struct Checkpoint {
+  values::Bytes bytes;
+  std::string signature; ///< of the module, in hexadecimal digits
+  Progress progress;
+  std::vector<SavedState> states;
+};
+
+/// Throws a Failure located at `path` for a file that is no checkpoint, is cut
+/// short or damaged.
+Checkpoint readCheckpoint(const std::string &path);
+
 /// Writes a file that is whole or not there: a new one, synchronized, takes the
 /// old one's place. Throws a Failure located at `path`; the old one stays then.
 void saveCheckpoint(const std::string &path, const runtime::Module &module,
@@ -38,4 +64,4 @@ Progress loadCheckpoint(const std::string &path, const runtime::Module &module,
 
 } // namespace dl::train
 
-#endif // DL_TOOLS_DL_TRAIN_CHECKPOINT_H
+#endif // DL_TOOLS_CHECKPOINT_CHECKPOINT_H
