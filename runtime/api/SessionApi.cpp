@@ -327,6 +327,27 @@ dlrt_status dlrt_session_enable_profile(dlrt_session *session, int32_t enable,
   });
 }
 
+dlrt_status dlrt_session_observe(dlrt_session *session, dlrt_observer observer,
+                                 void *context, dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!session)
+      return invalid("the session is null");
+    if (!observer)
+      return session->session->observe({});
+    return session->session->observe([=](const ObservedStep &step) {
+      dlrt_step seen = {};
+      seen.struct_size = sizeof(seen);
+      seen.name = step.name;
+      seen.kernel = step.kernel;
+      seen.is_done = step.isDone;
+      seen.arg_count = static_cast<uint32_t>(step.bytes.size());
+      seen.args = step.args;
+      seen.bytes = step.bytes.data();
+      observer(context, &seen);
+    });
+  });
+}
+
 size_t dlrt_session_profile_count(const dlrt_session *session) {
   return session ? session->session->profile().size() : 0;
 }

@@ -379,7 +379,8 @@ DLRT_API dlrt_status dlrt_module_arena(const dlrt_module *module,
  * tensors that outlast a run. Its entries are
  *   "step"      the model's inputs, then "label" -> "loss": computes the loss
  * of one batch with the parameters as they are, and then updates parameters,
- * slots, statistics and the counter in place; "evaluate"  the same inputs ->
+ * slots, statistics and the counter in place, unless the loss is infinite or
+ * NaN: such a step changes no state; "evaluate"  the same inputs ->
  * "loss", then the model's outputs, as for inference (running statistics, no
  * dropout); changes no state; "predict"   the model's inputs -> its outputs,
  * likewise. "loss" is a float32 scalar. Whoever trains creates one dlrt_state,
@@ -679,6 +680,30 @@ DLRT_API dlrt_status dlrt_session_profile_event(const dlrt_session *session,
                                                 size_t index,
                                                 dlrt_profile_event *event,
                                                 dlrt_error *error);
+
+/* A kernel or function that a run executes, as an observer sees it. Texts live
+ * as long as the module, the rest for the call. */
+typedef struct dlrt_step {
+  size_t struct_size;
+  const char *name;   /* the step's */
+  const char *kernel; /* the kernel's or function's */
+  int32_t is_done;    /* 0 before it runs, 1 afterwards */
+  uint32_t arg_count;
+  const void *const *args; /* what it reads, then what it writes */
+  const int64_t *bytes; /* of each, up to the end of its buffer where the module
+                           does not say it */
+} dlrt_step;
+
+typedef void (*dlrt_observer)(void *context, const dlrt_step *step);
+
+/* Lets `observer` look at each step of the runs to come, before and after it,
+ * on the thread that runs; NULL ends that. Runs that are observed begin with
+ * zeros in intermediate results, take no longer than they need for that, and
+ * compute the same. Errors: INVALID_ARGUMENT; UNSUPPORTED where a device has
+ * the tensors. */
+DLRT_API dlrt_status dlrt_session_observe(dlrt_session *session,
+                                          dlrt_observer observer, void *context,
+                                          dlrt_error *error);
 
 /* Arithmetic operations of one run with the shapes last prepared: the sum over
  * the steps that know theirs. 0 before, or where none does. */

@@ -458,6 +458,10 @@ public:
   }
   int32_t threads() const { return dlrt_session_threads(get()); }
 
+  /// Null ends observation.
+  void observe(dlrt_observer observer, void *context) {
+    detail::check(dlrt_session_observe, get(), observer, context);
+  }
   void enableProfile(bool enable) {
     detail::check(dlrt_session_enable_profile, get(), int32_t(enable));
   }

@@ -4,6 +4,7 @@
 #include "runtime/session/BorderValues.h"
 
 #include "runtime/artifact/ElementTypes.h"
+#include "runtime/session/Session.h"
 
 #include <cstring>
 
@@ -95,6 +96,49 @@ Status toCallerValue(const Allocator &allocator, const StringTable &strings,
           return writeTexts(allocator, strings, from, to);
         return copyTensor(allocator, declared, from.dims, from.data, to);
       });
+}
+
+//===----------------------------------------------------------------------===//
+// Of a session
+//===----------------------------------------------------------------------===//
+
+/// Numbers the strings of the inputs; those of the last run are gone.
+Status Session::readStrings() {
+  strings.reset();
+  for (Input &input : inputs) {
+    if (!input.isString)
+      continue;
+    int64_t elements = 0;
+    (void)elementCount(input.dims.data(), static_cast<int>(input.dims.size()),
+                       elements);
+    DLRT_RETURN_IF_ERROR(input.numbers.reserve(
+        static_cast<size_t>(elements) * sizeof(int64_t), "an input"));
+    auto *to = reinterpret_cast<int64_t *>(input.numbers.data());
+    auto *from = static_cast<const std::byte *>(input.data);
+    for (int64_t i = 0; i < elements; ++i, from += sizeof(StringRange)) {
+      StringRange range;
+      memcpy(&range, from, sizeof(range));
+      to[i] = strings.number({range.data, range.size});
+    }
+  }
+  return {};
+}
+
+/// Tells the caller the texts of the outputs.
+void Session::writeStrings() {
+  for (uint32_t i = 0; i < outputs.size(); ++i) {
+    if (!outputs[i].isString)
+      continue;
+    auto *numbers =
+        reinterpret_cast<const int64_t *>(outputs[i].numbers.data());
+    auto *to = static_cast<std::byte *>(outputs[i].written);
+    int64_t elements = outputBytes(i) / int64_t(sizeof(StringRange));
+    for (int64_t n = 0; n < elements; ++n, to += sizeof(StringRange)) {
+      std::string_view text = strings.text(numbers[n]);
+      StringRange range = {text.data(), text.size()};
+      memcpy(to, &range, sizeof(range));
+    }
+  }
 }
 
 } // namespace dlrt

@@ -368,6 +368,15 @@ Status Session::prepareLocked() {
   return reserveMemory(0);
 }
 
+Status Session::observe(StepObserver seen) {
+  BusyScope scope(busy);
+  DLRT_RETURN_IF_ERROR(scope.status());
+  if (device && seen)
+    return at({Code::Unsupported, "steps on a device cannot be observed"});
+  observer = std::move(seen);
+  return {};
+}
+
 Status Session::run() {
   BusyScope scope(busy);
   DLRT_RETURN_IF_ERROR(scope.status());
@@ -432,45 +441,6 @@ void Session::placeBuffers(uint32_t number) {
   }
 }
 
-/// Numbers the strings of the inputs; those of the last run are gone.
-Status Session::readStrings() {
-  strings.reset();
-  for (Input &input : inputs) {
-    if (!input.isString)
-      continue;
-    int64_t elements = 0;
-    (void)elementCount(input.dims.data(), static_cast<int>(input.dims.size()),
-                       elements);
-    DLRT_RETURN_IF_ERROR(input.numbers.reserve(
-        static_cast<size_t>(elements) * sizeof(int64_t), "an input"));
-    auto *to = reinterpret_cast<int64_t *>(input.numbers.data());
-    auto *from = static_cast<const std::byte *>(input.data);
-    for (int64_t i = 0; i < elements; ++i, from += sizeof(StringRange)) {
-      StringRange range;
-      memcpy(&range, from, sizeof(range));
-      to[i] = strings.number({range.data, range.size});
-    }
-  }
-  return {};
-}
-
-/// Tells the caller the texts of the outputs.
-void Session::writeStrings() {
-  for (uint32_t i = 0; i < outputs.size(); ++i) {
-    if (!outputs[i].isString)
-      continue;
-    auto *numbers =
-        reinterpret_cast<const int64_t *>(outputs[i].numbers.data());
-    auto *to = static_cast<std::byte *>(outputs[i].written);
-    int64_t elements = outputBytes(i) / int64_t(sizeof(StringRange));
-    for (int64_t n = 0; n < elements; ++n, to += sizeof(StringRange)) {
-      std::string_view text = strings.text(numbers[n]);
-      StringRange range = {text.data(), text.size()};
-      memcpy(to, &range, sizeof(range));
-    }
-  }
-}
-
 Status Session::execute() {
   if (profiling)
     sink.events.clear();
@@ -481,6 +451,7 @@ Status Session::execute() {
   CpuRun context = {executor.get(), shares.get(), nullptr, 0, &cancelled,
                     &strings,       &failure,     nullptr, {}};
   context.queue = queue.get();
+  context.observer = observer ? &observer : nullptr;
   if (profiling) {
     context.profile = &sink;
     context.start = std::chrono::steady_clock::now();
@@ -505,6 +476,8 @@ Status Session::runStages(CpuRun &context) {
       DLRT_RETURN_IF_ERROR(reserveMemory(number));
     }
     DLRT_RETURN_IF_ERROR(placeOutputs(number));
+    if (Block &arena = stages[number].arena; context.observer && arena.size())
+      memset(arena.data(), 0, arena.size());
     if (context.queue && number > 0)
       DLRT_RETURN_IF_ERROR(at(uploadSlots(number, *context.queue)));
     placeBuffers(number);

@@ -99,6 +99,8 @@ public:
   int threads() const { return root().executor->concurrency(); }
 
   void enableProfile(bool enable) { profiling = enable; }
+  /// Shows each step of the runs to come to `seen`; empty ends that.
+  Status observe(StepObserver seen);
   const std::vector<ProfileEvent> &profile() const { return sink.events; }
 
 private:
@@ -246,6 +248,7 @@ private:
   std::atomic<bool> cancelled{false};
   bool profiling = false;
   ProfileSink sink;
+  StepObserver observer;
 };
 
 } // namespace dlrt

@@ -418,6 +418,42 @@ TEST(Session, ProfileHasOneEventAStep) {
   EXPECT_EQ(session.profile().size(), 4u);
 }
 
+TEST(Session, ShowsEachStepBeforeAndAfter) {
+  ModuleBuilder builder;
+  int n = builder.symbol("N", 0, 0);
+  int x = builder.input("x", fb::ElementType_F32, {n});
+  int y = builder.output("y", fb::ElementType_F32, {n});
+  builder.beginLoop(builder.constant(2));
+  builder.dispatch(kDouble, {x, y}, n).name = "twice";
+  builder.endLoop();
+  Module module = open(builder);
+  SessionOptions options;
+  Session session(module, options);
+  std::vector<float> values = iota(4);
+  session.bindInput(0, values.data(), {4});
+  std::vector<std::string> seen;
+  auto observer = [](void *context, const dlrt_step *step) {
+    std::string text = step->name;
+    text += step->is_done ? " after" : " before";
+    EXPECT_STREQ(step->kernel, "double");
+    ASSERT_EQ(step->arg_count, 2u);
+    EXPECT_EQ(step->bytes[0], 16);
+    EXPECT_EQ(step->bytes[1], 16);
+    if (step->is_done) {
+      EXPECT_EQ(static_cast<const float *>(step->args[1])[3],
+                2 * static_cast<const float *>(step->args[0])[3]);
+    }
+    static_cast<std::vector<std::string> *>(context)->push_back(text);
+  };
+  session.observe(observer, &seen);
+  session.run();
+  EXPECT_EQ(seen, std::vector<std::string>({"twice before", "twice after",
+                                            "twice before", "twice after"}));
+  session.observe(nullptr, nullptr);
+  session.run();
+  EXPECT_EQ(seen.size(), 4u);
+}
+
 TEST(Session, UsesTheHostsAllocatorAndLogger) {
   struct Counts {
     int allocated = 0, released = 0;

@@ -149,6 +149,8 @@ bool CpuProgram::run(const CpuRun &context) {
   };
   if (context.queue && !context.profile)
     return runOnDevice(context);
+  if (context.observer)
+    return runObserved(context);
   return forEachStep(context, [&](const Step &step, uint32_t number,
                                   void *const *current, bool isOdd) {
     Clock::time_point start;
@@ -169,6 +171,25 @@ bool CpuProgram::run(const CpuRun &context) {
       context.profile->events.push_back(
           {this, number, nanoseconds(start - context.start),
            context.queue ? deviceTime : nanoseconds(Clock::now() - start)});
+    return true;
+  });
+}
+
+bool CpuProgram::runObserved(const CpuRun &context) {
+  return forEachStep(context, [&](const Step &step, uint32_t,
+                                  void *const *current, bool isOdd) {
+    ObservedStep seen = {step.name, step.kernelName, current, {}, false};
+    for (uint32_t i = 0; i < step.argCount; ++i)
+      seen.bytes.push_back(hostArgs[step.firstArg + i].bytes);
+    (*context.observer)(seen);
+    if (step.kind == Kind::Dispatch)
+      dispatch(step, current, context, isOdd);
+    else
+      call(step, current, context);
+    if (step.kind == Kind::Call && !context.status->ok())
+      return false;
+    seen.isDone = true;
+    (*context.observer)(seen);
     return true;
   });
 }

@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace dlrt {
@@ -35,6 +36,16 @@ struct ProfileSink {
   std::vector<ProfileEvent> events;
 };
 
+/// A step that a run executes, before or after.
+struct ObservedStep {
+  const char *name, *kernel;
+  void *const *args; ///< what it reads, then what it writes
+  /// Of each, up to the end of its buffer where the module does not say it.
+  std::vector<int64_t> bytes;
+  bool isDone;
+};
+using StepObserver = std::function<void(const ObservedStep &)>;
+
 /// What a run of a program needs from its session.
 struct CpuRun {
   Executor *executor;
@@ -47,6 +58,7 @@ struct CpuRun {
   ProfileSink *profile;                        ///< null where none is wanted
   std::chrono::steady_clock::time_point start; ///< of the run, for profiles
   DeviceQueue *queue = nullptr; ///< of the device that the plan is for, if any
+  const StepObserver *observer = nullptr; ///< null where nobody looks
 };
 
 /// A stage of a plan whose formulas have been evaluated: a flat list of steps
@@ -121,6 +133,8 @@ private:
   void dispatch(const Step &step, void *const *args, const CpuRun &context,
                 bool backward);
   void call(const Step &step, void *const *args, const CpuRun &context);
+  /// Runs on this CPU, and shows each step.
+  bool runObserved(const CpuRun &context);
 
   /// Calls `execute(step, its number, its arguments, whether an odd iteration)`
   /// for each step that a run executes; false as soon as that is false, or when

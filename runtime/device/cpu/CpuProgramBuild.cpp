@@ -102,6 +102,9 @@ private:
                                   " lies outside its buffer of " +
                                   std::to_string(limit) + " bytes");
       reached.push_back(high);
+      int64_t rest = std::max<int64_t>(0, limit - high);
+      program.hostArgs[step.firstArg + i].bytes =
+          std::clamp<int64_t>(optional(view.bytes(), rest), 0, rest);
       program.patches[static_cast<size_t>(view.buffer())].push_back(
           {step.firstArg + i, offset});
     }
