@@ -2,9 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "frontend/onnx/TrainedWeights.h"
+#include "frontend/onnx/TensorData.h"
 #include "onnx/onnx_pb.h"
+#include "llvm/ADT/APFloat.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
+#include <cstring>
 
 using namespace dl::frontend;
 using llvm::StringRef;
@@ -59,6 +62,88 @@ dl::frontend::replaceInitializers(Model &model,
     tensor->clear_int32_data();
     tensor->clear_raw_data();
     model.setReference(*tensor, trained.data);
+  }
+  return llvm::Error::success();
+}
+
+static std::vector<double> readFloats(StringRef type, StringRef bytes) {
+  const llvm::fltSemantics &semantics =
+      type == "float64"    ? llvm::APFloat::IEEEdouble()
+      : type == "float16"  ? llvm::APFloat::IEEEhalf()
+      : type == "bfloat16" ? llvm::APFloat::BFloat()
+                           : llvm::APFloat::IEEEsingle();
+  size_t size = llvm::APFloat::getSizeInBits(semantics) / 8;
+  std::vector<double> values;
+  for (; bytes.size() >= size; bytes = bytes.drop_front(size)) {
+    uint64_t bits = 0;
+    std::memcpy(&bits, bytes.data(), size);
+    llvm::APFloat value(semantics, llvm::APInt(8 * size, bits));
+    bool loses;
+    value.convert(llvm::APFloat::IEEEdouble(),
+                  llvm::APFloat::rmNearestTiesToEven, &loses);
+    values.push_back(value.convertToDouble());
+  }
+  return values;
+}
+
+/// Puts floats in the place of a tensor's elements.
+static void writeFloats(TensorProto &tensor,
+                        const std::vector<double> &values) {
+  const llvm::fltSemantics &semantics =
+      tensor.data_type() == TensorProto::DOUBLE    ? llvm::APFloat::IEEEdouble()
+      : tensor.data_type() == TensorProto::FLOAT16 ? llvm::APFloat::IEEEhalf()
+      : tensor.data_type() == TensorProto::BFLOAT16
+          ? llvm::APFloat::BFloat()
+          : llvm::APFloat::IEEEsingle();
+  std::string bytes;
+  for (double value : values) {
+    llvm::APFloat number(value);
+    bool loses;
+    number.convert(semantics, llvm::APFloat::rmNearestTiesToEven, &loses);
+    uint64_t bits = number.bitcastToAPInt().getZExtValue();
+    bytes.append(reinterpret_cast<const char *>(&bits),
+                 llvm::APFloat::getSizeInBits(semantics) / 8);
+  }
+  tensor.clear_float_data();
+  tensor.clear_double_data();
+  tensor.clear_int32_data();
+  tensor.clear_external_data();
+  tensor.set_data_location(TensorProto::DEFAULT);
+  tensor.set_raw_data(bytes);
+}
+
+llvm::Error dl::frontend::mergeAdapters(Model &model,
+                                        const std::vector<Adapter> &adapters) {
+  llvm::StringMap<TensorProto *> initializers;
+  for (TensorProto &tensor :
+       *model.proto->mutable_graph()->mutable_initializer())
+    initializers[tensor.name()] = &tensor;
+  for (const Adapter &adapter : adapters) {
+    TensorProto *tensor = initializers.lookup(adapter.weight);
+    if (!tensor)
+      return modelError("the model has no initializer '" + adapter.weight +
+                        "'");
+    const auto &a = adapter.left.dims, &b = adapter.right.dims;
+    bool fits = a.size() == 2 && b.size() == 2 && a[1] == b[0] &&
+                tensor->dims_size() == 2 && tensor->dims(0) == a[0] &&
+                tensor->dims(1) == b[1];
+    StringRef type = getStateType(tensor->data_type());
+    if (!fits || type == "no float")
+      return modelError("'" + adapter.weight + "' is " +
+                        describe(type, tensor->dims()) + ", its adapters are " +
+                        describe(adapter.left.type, a) + " and " +
+                        describe(adapter.right.type, b));
+    std::string buffer;
+    std::vector<double> weight =
+        readFloats(type, getTensorBytes(model, *tensor, buffer));
+    std::vector<double> left = readFloats(adapter.left.type, adapter.left.data),
+                        right =
+                            readFloats(adapter.right.type, adapter.right.data);
+    for (int64_t i = 0; i < a[0]; ++i)
+      for (int64_t k = 0; k < a[1]; ++k)
+        for (int64_t j = 0; j < b[1]; ++j)
+          weight[i * b[1] + j] += left[i * a[1] + k] * right[k * b[1] + j];
+    writeFloats(*tensor, weight);
   }
   return llvm::Error::success();
 }

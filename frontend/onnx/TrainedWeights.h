@@ -26,6 +26,16 @@ struct TrainedTensor {
 llvm::Error replaceInitializers(Model &model,
                                 const std::vector<TrainedTensor> &tensors);
 
+/// Two factors of low rank, to be added to a weight.
+struct Adapter {
+  std::string weight;
+  TrainedTensor left, right; ///< [m, r] and [r, n] for a weight [m, n]
+};
+
+/// Adds left * right, summed in float64, to the main graph's initializers.
+/// Fails as above.
+llvm::Error mergeAdapters(Model &model, const std::vector<Adapter> &adapters);
+
 /// Turns nodes that do something else while a model trains to what they do in
 /// inference, in nested graphs and functions, too: BatchNormalization uses the
 /// running statistics and hands them on unchanged, Dropout drops nothing.

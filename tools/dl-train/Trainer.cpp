@@ -3,7 +3,9 @@
 
 #include "tools/dl-train/Trainer.h"
 
+#include "tools/dl-train/NonFinite.h"
 #include "tools/values/Inputs.h"
+#include "tools/values/Npz.h"
 
 #include <algorithm>
 #include <cmath>
@@ -40,8 +42,52 @@ Trainer::Trainer(const std::string &path, int threads)
       stepSession(openSession(trained, states, kStep, threads)),
       threads(threads) {}
 
+bool isArchive(const std::vector<std::string> &inputs,
+               const std::string &label) {
+  const std::string ending = ".npz";
+  return label.empty() && inputs.size() == 1 &&
+         inputs[0].size() > ending.size() &&
+         inputs[0].compare(inputs[0].size() - ending.size(), ending.size(),
+                           ending) == 0;
+}
+
+/// The arrays of the inputs' names; where there is none of these, as many as
+/// there are inputs, in the archive's order.
+static std::vector<Value>
+readArchive(const std::string &path,
+            const std::vector<runtime::Value> &inputs) {
+  std::vector<values::NamedValue> arrays = values::readNpz(path);
+  auto find = [&](const std::string &name) {
+    return std::find_if(
+        arrays.begin(), arrays.end(),
+        [&](const values::NamedValue &array) { return array.name == name; });
+  };
+  bool hasNames =
+      std::any_of(inputs.begin(), inputs.end(), [&](const auto &input) {
+        return find(input.name) != arrays.end();
+      });
+  std::vector<Value> result;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    auto array = hasNames            ? find(inputs[i].name)
+                 : i < arrays.size() ? arrays.begin() + std::ptrdiff_t(i)
+                                     : arrays.end();
+    if (array == arrays.end())
+      throw Failure(path, "it has no array for input '" + inputs[i].name + "'");
+    result.push_back(std::move(array->value));
+  }
+  return result;
+}
+
 Data Trainer::read(const std::vector<std::string> &inputs,
                    const std::string &label) const {
+  if (isArchive(inputs, label)) {
+    std::vector<runtime::Value> declared =
+        trained.inputs(trained.findEntry(kStep));
+    std::vector<std::string> places;
+    for (const runtime::Value &input : declared)
+      places.push_back(inputs[0] + ": " + input.name);
+    return Data(readArchive(inputs[0], declared), places);
+  }
   std::vector<std::string> files = inputs;
   files.push_back(label);
   return Data(values::readInputs(
@@ -60,11 +106,13 @@ float Trainer::step(const std::vector<Value> &batch) {
   values::bindInputs(stepSession, batch, {});
   stepSession.run();
   float loss = *static_cast<const float *>(stepSession.output(0).data);
-  if (!std::isfinite(loss))
-    throw Failure(path, "the loss is " + std::to_string(loss) + " in step " +
-                            std::to_string(countSteps()) +
-                            ", before its update");
-  return loss;
+  if (std::isfinite(loss))
+    return loss;
+  std::string reason = explainNonFinite(trained, states, stepSession, batch);
+  throw Failure(path, "the loss is " + std::to_string(loss) + " in step " +
+                          std::to_string(countSteps() + 1) +
+                          ", which changed nothing" +
+                          (reason.empty() ? "" : "; " + reason));
 }
 
 /// How many labels the largest of `scores` [.., classes] stands at.

@@ -23,13 +23,19 @@ struct Evaluation {
   std::optional<double> accuracy;
 };
 
+/// Whether data comes from one archive of numpy's, the labels with it.
+bool isArchive(const std::vector<std::string> &inputs,
+               const std::string &label);
+
 class Trainer {
 public:
   /// Opens a module that dl-compile --train has made. `threads` 0: as many as
   /// this process may use. Throws a Failure for a module that does not train.
   Trainer(const std::string &path, int threads);
 
-  /// Reads the data of the step's inputs and of the label, one file each.
+  /// Reads the data of the step's inputs and of the label, one file each, or,
+  /// without a label, all from one .npz: arrays with the inputs' names, or in
+  /// their order.
   Data read(const std::vector<std::string> &inputs,
             const std::string &label) const;
 
@@ -37,7 +43,8 @@ public:
   std::optional<int64_t> fixedBatch() const;
 
   /// Computes the loss of a batch, which must stay until the next call, then
-  /// updates the state. Throws a Failure for a loss that is not finite.
+  /// updates the state. Throws a Failure for a loss that is not finite, which
+  /// says where that came from; the state is as before then.
   float step(const std::vector<values::Value> &batch);
 
   /// Computes loss and accuracy of all data, in batches of `batch`; where the

@@ -4,6 +4,7 @@
 #include "tools/dl-train/Training.h"
 
 #include "tools/checkpoint/Checkpoint.h"
+#include "tools/dl-train/Batches.h"
 #include "tools/dl-train/Records.h"
 #include "tools/dl-train/Trainer.h"
 
@@ -78,10 +79,15 @@ private:
       if (!holds)
         throw Failure(option, what);
     };
-    need(options.validationInputs.empty() == options.validationLabel.empty(),
+    need(!options.label.empty() || isArchive(options.inputs, options.label),
+         "--label", "is needed, but for data in one .npz");
+    auto fits = [](const auto &inputs, const std::string &label) {
+      return inputs.empty() == label.empty() || isArchive(inputs, label);
+    };
+    need(fits(options.validationInputs, options.validationLabel),
          "--validation-input", "needs --validation-label, and the other way");
-    need(options.testInputs.empty() == options.testLabel.empty(),
-         "--test-input", "needs --test-label, and the other way");
+    need(fits(options.testInputs, options.testLabel), "--test-input",
+         "needs --test-label, and the other way");
     need(options.validationSplit < 1, "--validation-split",
          "leaves no data to train with");
     need(!options.patience || !options.validationInputs.empty() ||
@@ -146,17 +152,16 @@ private:
       order = shuffle(data.size(), options.seed,
                       static_cast<uint64_t>(progress.epoch));
     }
-    std::vector<Value> examples;
+    Batches batches(
+        data, std::move(order), batch, progress.nextBatch,
+        std::min(stepsInEpoch, progress.nextBatch + lastStep - progress.step));
     double sum = 0;
     int64_t count = 0;
     while (progress.nextBatch < stepsInEpoch && progress.step < lastStep &&
            !isInterrupted) {
-      int64_t at = progress.nextBatch * batch;
-      data.gather(order.data() + at, std::min(batch, data.size() - at),
-                  examples);
       double rate = schedule.at(progress.step);
       trainer.setLearningRate(rate);
-      double loss = static_cast<double>(trainer.step(examples));
+      double loss = static_cast<double>(trainer.step(batches.next()));
       sum += loss, ++count;
       ++progress.step, ++progress.nextBatch;
       records->add(progress.step, {{"loss", loss},

@@ -28,7 +28,10 @@ static void addDataOptions(CLI::App &app, Options &options) {
            "a file with the data of the next input, .npy or .pb: examples in "
            "its first dimension")
       ->required();
-  addFile("--label", options.label, "a file with the labels")->required();
+  addFile("--label", options.label,
+          "a file with the labels; may be left out where the one --input is an "
+          ".npz with arrays called as the module's inputs, or in their order, "
+          "the last one of the labels");
   addFiles("--validation-input", options.validationInputs,
            "the same for validation, after each epoch");
   addFile("--validation-label", options.validationLabel,

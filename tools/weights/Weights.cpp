@@ -9,6 +9,7 @@
 #include "tools/values/Files.h"
 
 #include <filesystem>
+#include <map>
 
 namespace dl::tools {
 
@@ -30,28 +31,51 @@ static const SavedState &findAverage(const Checkpoint &checkpoint,
   return checkpoint.states[parameter];
 }
 
-static std::vector<TrainedTensor> getTensors(const Checkpoint &checkpoint) {
+static TrainedTensor toTensor(const std::string &name, const SavedState &from) {
+  return {
+      name, from.type, from.dims,
+      llvm::StringRef(reinterpret_cast<const char *>(from.data), from.bytes)};
+}
+
+/// What a checkpoint has for a model's initializers.
+struct TrainedWeights {
   std::vector<TrainedTensor> tensors;
+  std::vector<frontend::Adapter> adapters;
+};
+
+static TrainedWeights getWeights(const Checkpoint &checkpoint) {
+  constexpr llvm::StringLiteral kLeft = ".lora_A", kRight = ".lora_B";
+  TrainedWeights weights;
+  std::map<std::string, TrainedTensor> right;
   for (size_t i = 0; i < checkpoint.states.size(); ++i) {
     const SavedState &state = checkpoint.states[i];
     bool isParameter = state.role == "parameter";
     if (!isParameter && state.role != "statistic")
       continue;
-    const SavedState &from = isParameter ? findAverage(checkpoint, i) : state;
-    tensors.push_back(
-        {state.name, from.type, from.dims,
-         llvm::StringRef(reinterpret_cast<const char *>(from.data),
-                         from.bytes)});
+    llvm::StringRef name = state.name;
+    TrainedTensor tensor =
+        toTensor(state.name, isParameter ? findAverage(checkpoint, i) : state);
+    if (name.consume_back(kLeft))
+      weights.adapters.push_back({name.str(), tensor, {}});
+    else if (name.consume_back(kRight))
+      right[name.str()] = tensor;
+    else
+      weights.tensors.push_back(tensor);
   }
-  return tensors;
+  for (frontend::Adapter &adapter : weights.adapters)
+    adapter.right = right[adapter.weight];
+  return weights;
 }
 
 static std::unique_ptr<TrainedModel> edit(const std::string &input,
                                           const WeightsOptions &options) {
   Checkpoint checkpoint = train::readCheckpoint(options.checkpoint);
   auto model = readModel(input);
-  if (llvm::Error error =
-          frontend::replaceInitializers(*model, getTensors(checkpoint)))
+  TrainedWeights weights = getWeights(checkpoint);
+  llvm::Error error = frontend::replaceInitializers(*model, weights.tensors);
+  if (!error)
+    error = frontend::mergeAdapters(*model, weights.adapters);
+  if (error)
     throw Failure(options.checkpoint, "it is a checkpoint of another model: " +
                                           llvm::toString(std::move(error)));
   if (!options.trains)

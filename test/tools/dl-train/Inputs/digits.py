@@ -7,6 +7,8 @@
     digits.py accuracy LOG LEAST whether the test's accuracy reaches LEAST
     digits.py events FOLDER      names and steps in an event file
     digits.py kill BIN FOLDER N  kills a training N times, resumes it each time, and compares with one that was left alone
+    digits.py long BIN FOLDER N  the same from the start: data, modules, N kills
+    digits.py full BIN FOLDER    lets the disk be full in the middle of a checkpoint
     digits.py damage FILE KIND   cuts a file short, or flips one of its bits
 """
 import glob
@@ -56,6 +58,9 @@ def make(folder):
     for name, part in (("train", order[:1437]), ("test", order[1437:])):
         np.save(f"{folder}/{name}_x.npy", images[part])
         np.save(f"{folder}/{name}_y.npy", labels[part])
+        np.savez_compressed(f"{folder}/{name}.npz", label=labels[part], other=np.zeros(3), x=images[part])
+    np.savez(f"{folder}/order.npz", images[part], labels[part])
+    np.savez(f"{folder}/half.npz", x=images[part])
 
 
 def accuracy(log, least):
@@ -129,7 +134,7 @@ def read(path):
 
 def kill(binaries, folder, times):
     def command(name):
-        return [f"{binaries}/dl-train", f"{folder}/mlp.dlm", f"--input={folder}/train_x.npy", f"--label={folder}/train_y.npy", "--epochs=40",
+        return [f"{binaries}/dl-train", f"{folder}/mlp.dlm", f"--input={folder}/train_x.npy", f"--label={folder}/train_y.npy", f"--epochs={40 + 4 * int(times)}",
                 "--batch=16", "--schedule=cosine", f"--checkpoint={folder}/{name}.ckpt", "--checkpoint-every=7", "--resume", "--quiet"]
 
     subprocess.run(command("whole"), check=True, stdout=subprocess.DEVNULL)
@@ -149,6 +154,55 @@ def kill(binaries, folder, times):
     want, got = read(f"{folder}/whole.ckpt"), read(f"{folder}/killed.ckpt")
     print("killed:", "often" if killed >= int(times) // 4 else killed)
     print("the same bits:", want == got)
+
+
+def long(binaries, folder, times):
+    os.makedirs(folder, exist_ok=True)
+    for name in ("whole", "again", "killed"):
+        if os.path.exists(f"{folder}/{name}.ckpt"):
+            os.remove(f"{folder}/{name}.ckpt")
+    make(folder)
+    subprocess.run([f"{binaries}/dl-compile", f"{folder}/mlp.onnx", "--train", "--optimizer=adamw", "--lr=0.003", "-o", f"{folder}/mlp.dlm"],
+                   check=True)
+    kill(binaries, folder, times)
+
+
+def full(binaries, folder):
+    """What happens where a file cannot grow any more, by a limit and, where it can be mounted, on a small disk."""
+    import resource
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    def train(place, epochs, limit=None):
+        command = [f"{binaries}/dl-train", f"{folder}/mlp.dlm", f"--input={folder}/train_x.npy", f"--label={folder}/train_y.npy",
+                   f"--epochs={epochs}", f"--checkpoint={place}/full.ckpt", "--resume", "--quiet"]
+        lower = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit else None
+        return subprocess.run(command, capture_output=True, text=True, preexec_fn=lower, restore_signals=False)
+
+    def check(place, fail):
+        if os.path.exists(f"{place}/full.ckpt"):
+            os.remove(f"{place}/full.ckpt")
+        assert train(place, 1).returncode == 0
+        old = open(f"{place}/full.ckpt", "rb").read()
+        failed = fail(len(old))
+        kept = open(f"{place}/full.ckpt", "rb").read() == old and not os.path.exists(f"{place}/full.ckpt.new")
+        return failed.returncode == 1 and kept and failed.stderr.startswith("error: ") and f"full.ckpt: cannot be written" in failed.stderr
+
+    print("a limit:", "good" if check(folder, lambda size: train(folder, 2, size * 2 // 3)) else "BAD")
+    disk = f"{folder}/disk"
+    os.makedirs(disk, exist_ok=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True).returncode:
+        print("a full disk: not tried, nothing can be mounted")
+        return
+
+    def fill(size):
+        free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+        open(f"{disk}/rest", "wb").write(bytes(free - size // 2))
+        return train(disk, 2)
+
+    try:
+        print("a full disk:", "good" if check(disk, fill) else "BAD")
+    finally:
+        subprocess.run(["umount", disk], check=True)
 
 
 def damage(path, kind):

@@ -1,0 +1,49 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Batches of an epoch, each put together while the step before it runs.
+
+#ifndef DL_TOOLS_DL_TRAIN_BATCHES_H
+#define DL_TOOLS_DL_TRAIN_BATCHES_H
+
+#include "tools/dl-train/Data.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+namespace dl::train {
+
+class Batches {
+public:
+  /// Batches of `batch` examples in the order `order`, from number `first` on
+  /// up to `end`; the last one of the order may have fewer. `data` outlives
+  /// this.
+  Batches(const Data &data, std::vector<int64_t> order, int64_t batch,
+          int64_t first, int64_t end);
+  ~Batches();
+  Batches(const Batches &) = delete;
+  Batches &operator=(const Batches &) = delete;
+
+  /// The next batch, which stays as it is until the next call. Not to be called
+  /// after the last one. Throws std::bad_alloc where there was no memory.
+  const std::vector<values::Value> &next();
+
+private:
+  void work();
+
+  const Data &data;
+  std::vector<int64_t> order;
+  int64_t batch, at, end; ///< `at`: the next one to be put together
+  std::vector<values::Value> buffers[2];
+  std::mutex mutex;
+  std::condition_variable changed;
+  int64_t taken; ///< batches that next() has given
+  int64_t ready; ///< and that have been put together
+  bool isOver = false, hasFailed = false;
+  std::thread worker;
+};
+
+} // namespace dl::train
+
+#endif // DL_TOOLS_DL_TRAIN_BATCHES_H
