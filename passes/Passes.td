@@ -47,7 +47,11 @@ def BuildTraining : Pass<"dl-build-training", "::mlir::ModuleOp"> {
     differentiable path to it; parameters that are on none become constants. The states
     get what the optimizer keeps, the number of updates and the learning rate.
 
-    A label that is no class ends a run. With `average`, the other entries have each
+    A label that is no class ends a run. A step whose loss is not finite gives the
+    states back as they were. With `micro-batches`, `@main` is of one of so many parts of
+    a batch: the step is a `dl.scan` over them, which adds their gradients up. With
+    `lora-rank`, each product with a weight w of a matching name adds that with
+    `w.lora_A` times `w.lora_B`, which are trained in its place. With `average`, the other entries have each
     parameter's exponential average, a slot, in the parameter's place.
 
     Example, with `loss=mse optimizer=sgd rate=0.1`:
@@ -106,6 +110,14 @@ def BuildTraining : Pass<"dl-build-training", "::mlir::ModuleOp"> {
     Option<"average", "average", "double", /*default=*/"0",
            "decay of parameters' averages, which the other entries use; 0 for "
            "none">,
+    Option<"loraRank", "lora-rank", "int64_t", /*default=*/"0",
+           "rank of adapters; 0 for none">,
+    Option<"loraPattern", "lora", "std::string", /*default=*/"\"\"",
+           "regular expression of the names of weights that get adapters">,
+    Option<"loraSeed", "lora-seed", "int64_t", /*default=*/"0",
+           "what the adapters' first values follow from">,
+    Option<"microBatches", "micro-batches", "int64_t", /*default=*/"1",
+           "parts of a step's batch, whose gradients are added up">,
   ];
 }
 
@@ -579,6 +591,31 @@ def Recompute : Pass<"dl-recompute", "::mlir::func::FuncOp"> {
     ```
     the second kernel reads `%0#0`, and the first does not store `%b`.
   }];
+}
+
+def Rematerialize : Pass<"dl-rematerialize", "::mlir::func::FuncOp"> {
+  let summary = "run kernels of training again rather than keep their results";
+  let description = [{
+    While more than `budget` bytes are in use somewhere in a training step, a kernel whose
+    results are kept over that place is run again before the next that reads them, with
+    the kernels before it whose results are not there any more: of all such kernels, the one
+    that frees most bytes for the time that it takes. `dl.recomputed` of the function tells
+    how many run again.
+
+    Example, with a budget of 1000000, where the ops between %0 and the last use of it need
+    more than that:
+    ```mlir
+    %0 = dl.fused { %a = dl.exp %x ... } : tensor<256x256xf32>
+    %1 = dl.fused { %b = dl.matmul %0, %w ... } : tensor<256x256xf32>
+    ...
+    %9 = dl.fused { %c = dl.mul %0, %8 ... } : tensor<256x256xf32>
+    ```
+    the last kernel reads a second `dl.fused { %a = dl.exp %x ... }` before it.
+  }];
+  let options = [
+    Option<"budget", "budget", "int64_t", /*default=*/"0",
+           "bytes that intermediate results may take; 0 for any">,
+  ];
 }
 
 def Lower : Pass<"dl-lower", "::mlir::ModuleOp"> {

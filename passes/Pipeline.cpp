@@ -88,6 +88,10 @@ static BuildTrainingOptions getPassOptions(const TrainingOptions &from) {
   options.clipNorm = from.clipNorm;
   options.clipValue = from.clipValue;
   options.average = from.average;
+  options.microBatches = from.microBatches;
+  options.loraRank = from.loraRank;
+  options.loraPattern = from.lora;
+  options.loraSeed = from.loraSeed;
   return options;
 }
 
@@ -140,6 +144,11 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
 void addFusePhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addNestedPass<func::FuncOp>(createFuse());
   manager.addNestedPass<func::FuncOp>(createRecompute());
+  if (options.memoryBudget > 0) {
+    RematerializeOptions limit;
+    limit.budget = options.memoryBudget;
+    manager.addNestedPass<func::FuncOp>(createRematerialize(limit));
+  }
   addCheck(Phase::Fuse, manager, options);
 }
 

@@ -51,6 +51,8 @@ struct TrainingOptions {
          alpha = 0.99, epsilon = 1e-8, weightDecay = 0, clipNorm = 0,
          clipValue = 0, average = 0;
   bool nesterov = false;
+  int64_t microBatches = 1, loraRank = 0, loraSeed = 0;
+  std::string lora;
 };
 
 /// What a tool may choose about the phases.
@@ -68,6 +70,9 @@ struct PipelineOptions {
   bool skipZeroRows = true;
   /// Leave zeros of weights out where that is faster on the CPU.
   bool compressWeights = true;
+  /// Bytes that a training step's intermediate results may take, as far as the
+  /// fuse phase can tell; 0 for any.
+  int64_t memoryBudget = 0;
   /// Leave the legality check at each phase's end out.
   bool skipChecks = false;
   /// More passes, in MLIR's notation, each at the end of a phase; they must be

@@ -326,6 +326,30 @@ dl::packageToMemory(const PackageInput &input, llvm::raw_ostream *report) {
   return result;
 }
 
+std::optional<int64_t> dl::getArenaBytes(const PackageInput &input,
+                                         llvm::StringRef name) {
+  std::vector<Program> programs;
+  Constants constants;
+  if (failed(
+          buildPrograms(input, getPlans(input).front(), programs, constants)))
+    return std::nullopt;
+  for (const Program &program : programs) {
+    if (program.name != name.str())
+      continue;
+    std::optional<int64_t> sum = 0;
+    std::vector<FormulaId> sizes = program.lateArenaSizes;
+    sizes.push_back(program.arenaSize);
+    for (FormulaId size : sizes) {
+      auto bytes = program.formulas.getConstant(size);
+      if (!bytes)
+        return std::nullopt;
+      *sum += *bytes;
+    }
+    return sum;
+  }
+  return std::nullopt;
+}
+
 LogicalResult dl::printSchedules(const PackageInput &input,
                                  llvm::raw_ostream &os) {
   std::vector<PlanPrograms> plans;

@@ -12,6 +12,7 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -97,6 +98,12 @@ mlir::LogicalResult writeModule(const PackageInput &input, llvm::StringRef path,
 /// The module in memory, aligned to a page.
 mlir::FailureOr<std::unique_ptr<llvm::MemoryBuffer>>
 packageToMemory(const PackageInput &input, llvm::raw_ostream *report = nullptr);
+
+/// The bytes of the arenas of entry `name` in the plan of `module`, whose
+/// kernels are generated; nothing where they depend on sizes or there is no
+/// such entry.
+std::optional<int64_t> getArenaBytes(const PackageInput &input,
+                                     llvm::StringRef name);
 
 /// The programs and memory plans of all entries as text, without writing
 /// anything: for tests and for finding mistakes.

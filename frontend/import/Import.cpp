@@ -5,6 +5,7 @@
 #include "frontend/import/GraphImporter.h"
 #include "frontend/import/ImportedStates.h"
 #include "frontend/onnx/MappedFile.h"
+#include "frontend/onnx/MicroBatch.h"
 #include "ir/dialect/Locations.h"
 #include "onnx/onnx_pb.h"
 
@@ -75,7 +76,8 @@ struct Source {
 
 /// Fails with a diagnostic.
 static LogicalResult load(StringRef path, const ImportOptions &options,
-                          MLIRContext &context, Source &source) {
+                          MLIRContext &context, Source &source,
+                          int64_t microBatches = 1) {
   context.loadDialect<mlir::dl::DlDialect, func::FuncDialect>();
   Location loc = mlir::dl::getFileLoc(path, &context);
   auto model = loadModel(path);
@@ -88,6 +90,12 @@ static LogicalResult load(StringRef path, const ImportOptions &options,
   auto hasRule = [&](StringRef domain, StringRef op, int64_t opset) {
     return source.rules.find(domain, op, opset) != nullptr;
   };
+  llvm::Error divided = microBatches > 1 ? divideBatch(**model, microBatches)
+                                         : llvm::Error::success();
+  if (divided) {
+    emitError(loc) << llvm::toString(std::move(divided));
+    return failure();
+  }
   if (llvm::Error error = prepareModel(**model, hasRule)) {
     emitError(loc) << llvm::toString(std::move(error));
     return failure();
@@ -112,8 +120,13 @@ OwningOpRef<ModuleOp> frontend::importModel(StringRef path,
 OwningOpRef<ModuleOp>
 frontend::importTrainingModel(StringRef path, const ImportOptions &options,
                               MLIRContext &context) {
-  Source source;
+  Source source, divided;
   if (failed(load(path, options, context, source)))
+    return nullptr;
+  ImportOptions silent = options;
+  silent.nodes = nullptr;
+  if (options.microBatches > 1 &&
+      failed(load(path, silent, context, divided, options.microBatches)))
     return nullptr;
   ImportedStates states;
   for (auto [mode, name] : {std::pair(ImportMode::Training, "main"),
@@ -122,7 +135,9 @@ frontend::importTrainingModel(StringRef path, const ImportOptions &options,
     own.mode = mode;
     if (mode != ImportMode::Training)
       own.nodes = nullptr;
-    GraphImporter importer(source.model, source.rules, own, *source.module);
+    bool isDivided = mode == ImportMode::Training && options.microBatches > 1;
+    GraphImporter importer(isDivided ? divided.model : source.model,
+                           source.rules, own, *source.module);
     if (failed(importer.run()))
       return nullptr;
     importer.takeStates(name, states);

@@ -51,6 +51,9 @@ struct ImportOptions {
   /// that they are in; null where nobody asks.
   std::vector<ImportedNode> *nodes = nullptr;
   ImportMode mode = ImportMode::Inference;
+  /// Of importTrainingModel: `@main` is of the batch divided by this, where the
+  /// batch (the first dimension of the first input) is a number.
+  int64_t microBatches = 1;
 };
 
 /// Whether the file's name or first bytes say that it is an ONNX model, binary

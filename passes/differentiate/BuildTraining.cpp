@@ -4,6 +4,8 @@
 #include "passes/Passes.h"
 #include "passes/differentiate/Gradients.h"
 #include "passes/differentiate/Losses.h"
+#include "passes/differentiate/LowRank.h"
+#include "passes/differentiate/MicroBatches.h"
 #include "passes/differentiate/Optimizers.h"
 #include "passes/differentiate/States.h"
 #include "llvm/Support/Regex.h"
@@ -25,6 +27,8 @@ struct Plan {
   OptimizerOptions optimizer;
   double rate = 0, smoothing = 0, clipNorm = 0, clipValue = 0, average = 0;
   std::string trainOnly, noDecay;
+  int64_t microBatches = 1;
+  AdapterOptions adapters;
 };
 
 class TrainingBuilder {
@@ -42,9 +46,12 @@ public:
     StateFunction step(main), predict(inference);
     if (failed(buildLoss(step, /*isStep=*/true)))
       return failure();
-    if (failed(chooseParameters(step, predict)))
+    StateFunction *both[] = {&step, &predict};
+    if (plan.adapters.rank > 0 &&
+        failed(addAdapters(both, states, plan.adapters)))
       return failure();
-    addUpdates(step);
+    if (failed(chooseParameters(step, predict)) || failed(addUpdates(step)))
+      return failure();
     readAverages(predict);
     func::FuncOp copy = inference.clone();
     module.push_back(copy);
@@ -92,8 +99,11 @@ private:
     OpBuilder builder(function.end());
     Calculus math(builder, NameLoc::get(builder.getStringAttr("loss"),
                                         function.function.getLoc()));
-    if (hasClassLabels(plan.loss))
+    // A step with micro-batches checks the labels of all.
+    if (hasClassLabels(plan.loss) && (!isStep || plan.microBatches == 1))
       checkLabels(function, label, getDim(type, getClassDim(type)));
+    if (isStep)
+      classes = getDim(type, getClassDim(type));
     Value loss =
         ::dl::buildLoss(math, plan.loss, predictions, label, plan.smoothing);
     loss = math.cast(loss, builder.getF32Type());
@@ -164,10 +174,16 @@ private:
     Value loss = step.end()->getOperand(0);
     SmallVector<Value> candidates;
     llvm::Regex pattern(plan.trainOnly);
+    // With adapters, these are trained, and of the others what is named.
+    auto isChosen = [&](const State &state) {
+      bool hasName = !plan.trainOnly.empty() && pattern.match(state.name);
+      return plan.adapters.rank > 0 ? hasName || isAdapter(state)
+                                    : hasName || plan.trainOnly.empty();
+    };
     for (auto [i, state] : llvm::enumerate(states))
       if (state.role == "parameter")
         if (Value argument = step.getArgument(i))
-          if (plan.trainOnly.empty() || pattern.match(state.name))
+          if (isChosen(state))
             candidates.push_back(argument);
     DenseSet<Value> needed = findNeeded(step.end(), loss, candidates);
     SmallVector<int64_t> numbers;
@@ -277,11 +293,39 @@ private:
     return clipped;
   }
 
-  /// Adds the gradients and the updates of all parameters to a step.
-  void addUpdates(StateFunction &step) {
+  /// The loss, the gradients of the variables, and the statistics.
+  FailureOr<Accumulated> addGradients(StateFunction &step,
+                                      ArrayRef<Value> variables) {
+    if (plan.microBatches > 1) {
+      auto result =
+          accumulate(step, plan.microBatches, variables, findCounter());
+      if (succeeded(result) && hasClassLabels(plan.loss))
+        checkLabels(step, step.body().getArgument(step.numInputs() - 1),
+                    classes);
+      return result;
+    }
     OpBuilder builder(step.end());
-    Location loc =
-        NameLoc::get(builder.getStringAttr("update"), step.function.getLoc());
+    Accumulated result;
+    result.loss = step.end()->getOperand(0);
+    SmallVector<Type> types(ValueRange(variables).getTypes());
+    llvm::append_range(result.gradients,
+                       GradientOp::create(builder, getUpdateLoc(step), types,
+                                          result.loss, variables)
+                           .getResults());
+    llvm::append_range(result.statistics, step.end()->getOperands().take_back(
+                                              step.results.size()));
+    return result;
+  }
+
+  static Location getUpdateLoc(StateFunction &step) {
+    return NameLoc::get(StringAttr::get(step.function.getContext(), "update"),
+                        step.function.getLoc());
+  }
+
+  /// Adds the gradients and the updates of all parameters to a step.
+  LogicalResult addUpdates(StateFunction &step) {
+    OpBuilder builder(step.end());
+    Location loc = getUpdateLoc(step);
     Calculus math(builder, loc);
     Type f32 = builder.getF32Type(), i64 = builder.getI64Type();
     auto scalar = [](Type type) { return RankedTensorType::get({}, type); };
@@ -292,20 +336,24 @@ private:
         parameters.push_back(i);
         variables.push_back(step.getArgument(i));
       }
-    SmallVector<Type> types(ValueRange(variables).getTypes());
-    SmallVector<Value> gradients(GradientOp::create(builder, loc, types,
-                                                    step.end()->getOperand(0),
-                                                    variables)
-                                     .getResults());
+    FailureOr<Accumulated> found = addGradients(step, variables);
+    if (failed(found))
+      return failure();
+    SmallVector<Value> gradients = found->gradients;
     if (plan.clipValue > 0 || plan.clipNorm > 0)
       gradients = clip(math, gradients);
-    SmallVector<int64_t> numbers = step.results;
-    SmallVector<Value> updates(
-        step.end()->getOperands().take_back(numbers.size()));
+    // A step whose loss is no number changes nothing, so that another run of it
+    // finds where that came from.
+    Value loss = found->loss;
+    Value isFinite = math.compare(Predicate::Lt, math.abs(loss), HUGE_VAL);
+    SmallVector<int64_t> numbers;
+    SmallVector<Value> updates;
     auto update = [&](int64_t state, Value value) {
       numbers.push_back(state);
-      updates.push_back(value);
+      updates.push_back(math.select(isFinite, value, step.getArgument(state)));
     };
+    for (auto [state, value] : llvm::zip(step.results, found->statistics))
+      update(state, value);
 
     int64_t counter = findCounter();
     if (counter < 0)
@@ -352,13 +400,15 @@ private:
       for (auto [slot, value] : llvm::zip(slotNumbers, updated.slots))
         update(slot, value);
     }
-    step.setResults({step.end()->getOperand(0)}, {"loss"}, numbers, updates);
+    step.setResults({loss}, {"loss"}, numbers, updates);
+    return success();
   }
 
   ModuleOp module;
   const Plan &plan;
   SmallVector<State> states;
   SmallVector<std::pair<int64_t, int64_t>> averages; ///< parameter, average
+  AffineExpr classes; ///< that a label may be, where labels are classes
 };
 
 class BuildTraining : public ::dl::impl::BuildTrainingBase<BuildTraining> {
@@ -383,7 +433,10 @@ class BuildTraining : public ::dl::impl::BuildTrainingBase<BuildTraining> {
     plan.clipNorm = clipNorm;
     plan.clipValue = clipValue;
     plan.average = average;
-    for (const std::string &pattern : {plan.trainOnly, plan.noDecay}) {
+    plan.microBatches = microBatches;
+    plan.adapters = {loraRank, loraPattern, static_cast<uint64_t>(loraSeed)};
+    for (const std::string &pattern :
+         {plan.trainOnly, plan.noDecay, plan.adapters.pattern}) {
       std::string reason;
       if (pattern.empty() || llvm::Regex(pattern).isValid(reason))
         continue;

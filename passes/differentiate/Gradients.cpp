@@ -4,6 +4,7 @@
 #include "passes/differentiate/Gradients.h"
 #include "ir/dialect/Locations.h"
 #include "passes/differentiate/Rules.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace mlir::dl;
@@ -14,6 +15,7 @@ static const GradientRules &getRules() {
   static const GradientRules rules = [] {
     GradientRules table;
     addContractionGradients(table);
+    addControlGradients(table);
     addElementwiseGradients(table);
     addIndexingGradients(table);
     addMovementGradients(table);
@@ -26,6 +28,13 @@ static const GradientRules &getRules() {
 /// Whether an op's results do not change with small changes of its operands.
 static bool isConstantAlmostEverywhere(Operation *op) {
   return isa<CeilOp, FloorOp, RoundOp, SignOp>(op);
+}
+
+/// Whether a value holds what may have a derivative. Sequences do, so that what
+/// passes through them is found to have none.
+static bool mayVary(Value value) {
+  return isa<SequenceType, OptionalType>(value.getType()) ||
+         Calculus::isFloat(value);
 }
 
 /// The values that an op uses, those in its regions included.
@@ -49,7 +58,7 @@ DenseSet<Value> findDependents(Operation *end, ValueRange variables) {
                       [&](Value v) { return dependents.contains(v); }))
       continue;
     for (Value result : op.getResults())
-      if (Calculus::isFloat(result))
+      if (mayVary(result))
         dependents.insert(result);
   }
   return dependents;
@@ -59,27 +68,23 @@ namespace {
 
 class Expansion {
 public:
-  explicit Expansion(GradientOp op)
-      : op(op), builder(op), dependents(findDependents(op, op.getVariables())) {
-  }
+  Expansion(Operation *end, ValueRange variables)
+      : end(end), variables(variables), builder(end),
+        dependents(findDependents(end, variables)) {}
 
-  LogicalResult run() {
-    Calculus math(builder, op.getLoc());
-    Value value = op.getValue();
-    if (dependents.contains(value))
-      gradients[value] = math.splat(1, Calculus::type(value));
-    for (Operation *at = op->getPrevNode(); at; at = at->getPrevNode())
+  FailureOr<SmallVector<Value>> run(ArrayRef<Seed> seeds) {
+    for (const Seed &seed : seeds) {
+      if (!dependents.contains(seed.value))
+        continue;
+      Value &sum = gradients[seed.value];
+      sum = sum ? Calculus(builder, end->getLoc()).add(sum, seed.gradient)
+                : seed.gradient;
+    }
+    for (Operation *at = end->getPrevNode(); at; at = at->getPrevNode())
       if (failed(visit(at)))
         return failure();
-    SmallVector<Value> results;
-    for (Value variable : op.getVariables()) {
-      Value gradient = gradients.lookup(variable);
-      results.push_back(gradient ? gradient
-                                 : math.zeros(Calculus::type(variable)));
-    }
-    op->replaceAllUsesWith(results);
-    op->erase();
-    return success();
+    return llvm::map_to_vector(
+        variables, [&](Value variable) { return gradients.lookup(variable); });
   }
 
 private:
@@ -101,7 +106,9 @@ private:
     };
     GradientContext context(builder, at->getLoc(), given, isActive, receive);
     const GradientRule *rule = getRules().lookup(at);
-    return rule && succeeded((*rule)(at, context)) ? success() : report(at);
+    if (rule && succeeded((*rule)(at, context)))
+      return success();
+    return context.hasReported ? failure() : report(at);
   }
 
   /// Where an op stands in the model, in few words.
@@ -131,9 +138,8 @@ private:
       for (Value value : getUsedValues(next))
         if (dependents.contains(value))
           from = value;
-      next = from && !llvm::is_contained(op.getVariables(), from)
-                 ? from.getDefiningOp()
-                 : nullptr;
+      next = from && !llvm::is_contained(variables, from) ? from.getDefiningOp()
+                                                          : nullptr;
       if (from && !next)
         path.push_back(describeVariable(from));
     }
@@ -153,7 +159,8 @@ private:
     return "the variable";
   }
 
-  GradientOp op;
+  Operation *end;
+  ValueRange variables;
   OpBuilder builder;
   DenseSet<Value> dependents;
   DenseMap<Value, Value> gradients;
@@ -162,6 +169,38 @@ private:
 
 } // namespace
 
-LogicalResult expandGradient(GradientOp op) { return Expansion(op).run(); }
+FailureOr<SmallVector<Value>>
+buildGradients(Operation *end, ArrayRef<Seed> seeds, ValueRange variables) {
+  return Expansion(end, variables).run(seeds);
+}
+
+SmallVector<Value> getCaptured(Operation *op) {
+  llvm::SetVector<Value> captured;
+  op->walk([&](Operation *inner) {
+    for (Value value : inner->getOperands())
+      if (inner != op && !llvm::any_of(op->getRegions(), [&](Region &region) {
+            return region.isAncestor(value.getParentRegion());
+          }))
+        captured.insert(value);
+  });
+  return captured.takeVector();
+}
+
+LogicalResult expandGradient(GradientOp op) {
+  OpBuilder builder(op);
+  Calculus math(builder, op.getLoc());
+  Value value = op.getValue();
+  SmallVector<Value> variables(op.getVariables());
+  auto found = buildGradients(
+      op, {{value, math.splat(1, Calculus::type(value))}}, variables);
+  if (failed(found))
+    return failure();
+  for (auto [gradient, variable] : llvm::zip(*found, variables))
+    if (!gradient)
+      gradient = math.zeros(Calculus::type(variable));
+  op->replaceAllUsesWith(*found);
+  op->erase();
+  return success();
+}
 
 } // namespace dl

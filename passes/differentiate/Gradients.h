@@ -19,6 +19,21 @@ namespace dl {
 llvm::DenseSet<mlir::Value> findDependents(mlir::Operation *end,
                                            mlir::ValueRange variables);
 
+/// A value and the gradient that comes to it from what follows.
+struct Seed {
+  mlir::Value value, gradient;
+};
+
+/// Builds the gradients of `variables` that follow from those of some values of
+/// the block, at `end`, for what stands before it. Null for a variable that
+/// none of the values depends on. Fails as expandGradient does.
+mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+buildGradients(mlir::Operation *end, llvm::ArrayRef<Seed> seeds,
+               mlir::ValueRange variables);
+
+/// The values from outside of an op's regions that they use.
+llvm::SmallVector<mlir::Value> getCaptured(mlir::Operation *op);
+
 /// Replaces a dl.gradient with ops that compute it. Fails, with a diagnostic
 /// that names it and the way from the value to a variable, at an op without a
 /// gradient.

@@ -37,6 +37,9 @@ public:
       receive(operand, reduceTo(gradient, type(operand)));
   }
 
+  /// A rule that fails has told why.
+  mutable bool hasReported = false;
+
 private:
   llvm::ArrayRef<mlir::Value> gradients;
   llvm::function_ref<bool(mlir::Value)> isActive;
@@ -44,7 +47,8 @@ private:
 };
 
 /// Adds to the gradients of an op's operands what its results' say. Fails,
-/// silently, for a form of the op that has no gradient here.
+/// silently unless it sets `hasReported`, for a form of the op that has no
+/// gradient here.
 using GradientRule = std::function<mlir::LogicalResult(
     mlir::Operation *op, const GradientContext &context)>;
 
@@ -92,6 +96,7 @@ private:
 };
 
 void addContractionGradients(GradientRules &rules);
+void addControlGradients(GradientRules &rules);
 void addElementwiseGradients(GradientRules &rules);
 void addIndexingGradients(GradientRules &rules);
 void addMovementGradients(GradientRules &rules);

@@ -62,20 +62,6 @@ private:
 
 } // namespace
 
-static YieldOp getYield(FusedOp fused) {
-  return cast<YieldOp>(fused.getBody().front().getTerminator());
-}
-
-static int64_t getBytes(Value value) {
-  auto type = cast<RankedTensorType>(value.getType());
-  constexpr int64_t kGuess = 512; // for a size that is not known
-  int64_t bits =
-      type.getElementType().isIntOrFloat() ? type.getElementTypeBitWidth() : 64;
-  for (int64_t size : type.getShape())
-    bits *= ShapedType::isDynamic(size) ? kGuess : size;
-  return bits / 8;
-}
-
 static int64_t getCost(Operation *op) {
   if (isCheapMovement(op))
     return 0;
@@ -157,7 +143,7 @@ bool Recomputer::pays(OpResult result, ArrayRef<FusedOp> readers,
   constexpr int64_t kVectorBytes = 64;
   constexpr int64_t kInstructionsPerVector = 15; // in the time of moving it
   constexpr int64_t kNear = 16; // ops, over which nothing is kept for long
-  int64_t bytes = getBytes(result);
+  int64_t bytes = estimateBytes(result.getType());
   if (bytes < kLeast)
     return false;
   // A line that is stored is read before.
@@ -165,7 +151,7 @@ bool Recomputer::pays(OpResult result, ArrayRef<FusedOp> readers,
   int64_t last = getLastUse(result);
   for (Value input : slice.inputs)
     if (getLastUse(input) < last)
-      kept += getBytes(input);
+      kept += estimateBytes(input.getType());
   for (FusedOp reader : readers) {
     Block &body = reader.getBody().front();
     if (body.getOperations().size() + slice.ops.size() > kMostOps)
@@ -179,7 +165,7 @@ bool Recomputer::pays(OpResult result, ArrayRef<FusedOp> readers,
       if (llvm::none_of(input.getUsers(), [&](Operation *user) {
             return reader->isAncestor(user);
           }))
-        saved -= getBytes(input);
+        saved -= estimateBytes(input.getType());
   }
   bool isNear = last - position.lookup(result.getOwner()) <= kNear;
   return (kept <= bytes || isNear) &&
@@ -211,35 +197,11 @@ void Recomputer::recompute(OpResult result, ArrayRef<FusedOp> readers,
   }
 }
 
-/// Replaces a kernel by one without the results that nobody reads, and without
-/// the ops that only these needed.
 void Recomputer::shrink(FusedOp fused) {
-  YieldOp yield = getYield(fused);
-  SmallVector<Value> kept;
-  SmallVector<OpResult> results;
-  for (auto [value, result] :
-       llvm::zip(yield.getOperands(), fused.getResults()))
-    if (!result.use_empty()) {
-      kept.push_back(value);
-      results.push_back(result);
-    }
-  if (!kept.empty()) {
-    OpBuilder builder(fused);
-    auto smaller =
-        FusedOp::create(builder, fused.getLoc(), ValueRange(kept).getTypes());
-    position[smaller] = position.lookup(fused);
-    smaller->setDiscardableAttrs(fused->getDiscardableAttrDictionary());
-    smaller.getBody().takeBody(fused.getBody());
-    yield.getOperation()->setOperands(kept);
-    for (auto [from, to] : llvm::zip(results, smaller.getResults()))
-      from.replaceAllUsesWith(to);
-    for (Operation &op :
-         llvm::make_early_inc_range(llvm::reverse(smaller.getBody().front())))
-      if (op.use_empty() && !isa<YieldOp>(op) && isMemoryEffectFree(&op))
-        op.erase();
-  }
+  int64_t place = position.lookup(fused);
   position.erase(fused);
-  fused.erase();
+  if (FusedOp smaller = dropUnusedResults(fused))
+    position[smaller] = place;
 }
 
 void Recomputer::visit(FusedOp fused) {
@@ -279,8 +241,11 @@ class Recompute : public ::dl::impl::RecomputeBase<Recompute> {
 
   void runOnOperation() override {
     func::FuncOp function = getOperation();
-    if (isModelFunction(function) && function->hasAttr(kStateResultsAttr))
-      Recomputer(function.getBody().front()).run();
+    if (!isModelFunction(function) || !function->hasAttr(kStateResultsAttr))
+      return;
+    Recomputer(function.getBody().front()).run();
+    function.walk(
+        [](ScanOp scan) { Recomputer(scan.getBody().front()).run(); });
   }
 };
 

@@ -176,3 +176,46 @@ bool mlir::dl::fuse::permutesLastDim(Operation *op) {
   return !permutation.empty() &&
          permutation.back() != static_cast<int64_t>(permutation.size()) - 1;
 }
+
+YieldOp mlir::dl::fuse::getYield(FusedOp fused) {
+  return cast<YieldOp>(fused.getBody().front().getTerminator());
+}
+
+FusedOp mlir::dl::fuse::dropUnusedResults(FusedOp fused) {
+  YieldOp yield = getYield(fused);
+  SmallVector<Value> kept;
+  SmallVector<OpResult> results;
+  for (auto [value, result] :
+       llvm::zip(yield.getOperands(), fused.getResults()))
+    if (!result.use_empty()) {
+      kept.push_back(value);
+      results.push_back(result);
+    }
+  FusedOp smaller;
+  if (!kept.empty()) {
+    OpBuilder builder(fused);
+    smaller =
+        FusedOp::create(builder, fused.getLoc(), ValueRange(kept).getTypes());
+    smaller->setDiscardableAttrs(fused->getDiscardableAttrDictionary());
+    smaller.getBody().takeBody(fused.getBody());
+    yield.getOperation()->setOperands(kept);
+    for (auto [from, to] : llvm::zip(results, smaller.getResults()))
+      from.replaceAllUsesWith(to);
+    for (Operation &op :
+         llvm::make_early_inc_range(llvm::reverse(smaller.getBody().front())))
+      if (op.use_empty() && !isa<YieldOp>(op) && isMemoryEffectFree(&op))
+        op.erase();
+  }
+  fused.erase();
+  return smaller;
+}
+
+int64_t mlir::dl::fuse::estimateBytes(Type type) {
+  auto tensor = cast<RankedTensorType>(type);
+  constexpr int64_t kGuess = 512; // for a size that is not known
+  Type element = tensor.getElementType();
+  int64_t bits = element.isIntOrFloat() ? element.getIntOrFloatBitWidth() : 64;
+  for (int64_t size : tensor.getShape())
+    bits *= ShapedType::isDynamic(size) ? kGuess : size;
+  return (bits + 7) / 8;
+}

@@ -64,6 +64,17 @@ bool readsMemory(Operation *op);
 /// Whether a movement op puts pieces together, each stored by itself.
 bool assembles(Operation *op);
 
+/// What a kernel gives.
+YieldOp getYield(FusedOp fused);
+
+/// A kernel without the results that nobody reads, and without the ops that
+/// only these needed, in the place of `fused`, which is erased; null where no
+/// result is read.
+FusedOp dropUnusedResults(FusedOp fused);
+
+/// The bytes of a tensor; a size that is not known counts as 512.
+int64_t estimateBytes(Type type);
+
 } // namespace mlir::dl::fuse
 
 #endif // DL_PASSES_FUSE_STRUCTURE_H

@@ -95,6 +95,61 @@ private:
   DenseMap<Value, Value> permuted;
 };
 
+/// Sums over the parts of a batch, which a scan carries, lie in memory as what
+/// is added to them does.
+class ScanPlacer {
+public:
+  explicit ScanPlacer(ScanOp scan) : scan(scan) {}
+
+  void run() {
+    for (auto [i, state] : llvm::enumerate(scan.getStates()))
+      if (Order order = findOrder(i); !order.empty())
+        place(i, order);
+  }
+
+private:
+  Value getArgument(size_t i) { return scan.getBody().getArgument(i); }
+  Operation *getYield() { return scan.getBody().front().getTerminator(); }
+
+  /// The order in which all but the state itself come to an elementwise op that
+  /// gives the new state; empty where there is none.
+  Order findOrder(size_t i) {
+    Value next = getYield()->getOperand(i), state = getArgument(i);
+    Operation *op = next.getDefiningOp();
+    if (!op || !op->hasTrait<OpTrait::FusionElementwise>() ||
+        !state.hasOneUse() || *state.getUsers().begin() != op)
+      return {};
+    for (Value operand : op->getOperands())
+      if (auto transpose = operand.getDefiningOp<TransposeOp>())
+        return invertPermutationVector(transpose.getPermutation());
+    return {};
+  }
+
+  void place(size_t i, const Order &order) {
+    Order back = invertPermutationVector(order);
+    OpBuilder before(scan),
+        inside = OpBuilder::atBlockBegin(&scan.getBody().front()),
+        after(scan->getContext());
+    after.setInsertionPointAfter(scan);
+    Location loc = scan.getLoc();
+    Value first = scan.getStates()[i], state = getArgument(i),
+          last = scan.getResult(i);
+    RankedTensorType type = ::permute(typeOf(state), order);
+    scan->setOperand(i, TransposeOp::create(before, loc, first, order));
+    auto turn = [&](OpBuilder &builder, Value value) {
+      value.setType(type);
+      auto turned = TransposeOp::create(builder, loc, value, back);
+      value.replaceAllUsesExcept(turned.getResult(), turned);
+    };
+    turn(inside, state);
+    turn(after, last);
+    Operation *yield = getYield();
+    yield->setOperand(i, Permuter(order).permute(yield->getOperand(i)));
+  }
+
+  ScanOp scan;
+};
+
 class PlaceStates : public ::dl::impl::PlaceStatesBase<PlaceStates> {
   using PlaceStatesBase::PlaceStatesBase;
 
@@ -116,6 +171,8 @@ class PlaceStates : public ::dl::impl::PlaceStatesBase<PlaceStates> {
       if (state.parameter >= 0)
         state.order = states[state.parameter].order;
     for (StateFunction &function : functions)
+      function.function.walk([](ScanOp scan) { ScanPlacer(scan).run(); });
+    for (StateFunction &function : functions)
       place(function, states);
     writeStates(module, states);
   }
@@ -131,9 +188,27 @@ class PlaceStates : public ::dl::impl::PlaceStatesBase<PlaceStates> {
       Value argument = function.getArgument(number);
       RankedTensorType type = typeOf(argument);
       argument.setType(::permute(type, state.order));
-      auto turned = TransposeOp::create(builder, argument.getLoc(), argument,
-                                        invertPermutationVector(state.order));
-      argument.replaceAllUsesExcept(turned.getResult(), turned);
+      // What a loop reads in the other order is made in it, for as long as it
+      // is read.
+      Order back = invertPermutationVector(state.order);
+      SmallPtrSet<Operation *, 4> made;
+      function.function.walk([&](ScanOp scan) {
+        Block &body = scan.getBody().front();
+        OpBuilder inside = OpBuilder::atBlockBegin(&body);
+        auto turned =
+            TransposeOp::create(inside, argument.getLoc(), argument, back);
+        argument.replaceUsesWithIf(turned, [&](OpOperand &use) {
+          return use.getOwner() != turned &&
+                 body.findAncestorOpInBlock(*use.getOwner());
+        });
+        made.insert(turned);
+      });
+      auto turned =
+          TransposeOp::create(builder, argument.getLoc(), argument, back);
+      made.insert(turned);
+      argument.replaceUsesWithIf(turned, [&](OpOperand &use) {
+        return !made.contains(use.getOwner());
+      });
     }
     results = SmallVector<Value>(function.end()->getOperands());
     // What one parameter's update shares is permuted once.

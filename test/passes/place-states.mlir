@@ -1,7 +1,7 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// RUN: dl-opt --dl-place-states %s | FileCheck %s
+// RUN: dl-opt --split-input-file --dl-place-states %s | FileCheck %s
 
 // A filter lies as it is read, and its momentum, too; the update is computed so.
 
@@ -29,4 +29,39 @@ func.func private @states() -> (tensor<8x4x3xf32>, tensor<8xf32>, tensor<8x4x3xf
   %1 = dl.constant dense<0.0> : tensor<8xf32>
   %2 = dl.constant dense<0.0> : tensor<8x4x3xf32>
   return %0, %1, %2 : tensor<8x4x3xf32>, tensor<8xf32>, tensor<8x4x3xf32>
+}
+
+// -----
+
+// What a scan adds gradients up in lies as they come; it has the parameter in the other
+// order for itself.
+
+// CHECK-LABEL: func.func @parts
+// CHECK-SAME: %[[W:[a-z0-9]*]]: tensor<3x4x8xf32>
+// CHECK: %[[SUM:.*]] = dl.scan states(%{{.*}}) inputs(%{{.*}}) {
+// CHECK: ^bb0(%[[S:.*]]: tensor<3x4x8xf32>, %[[X:.*]]: tensor<2x9x4xf32>):
+// CHECK: dl.transpose %[[W]] {{.*}} -> tensor<8x4x3xf32>
+// CHECK: %[[G:.*]] = dl.conv_filter_gradient
+// CHECK: %[[N:.*]] = dl.add %[[S]], %[[G]] : (tensor<3x4x8xf32>, tensor<3x4x8xf32>)
+// CHECK: dl.yield %[[N]] : tensor<3x4x8xf32>
+// CHECK: %[[V:.*]] = dl.sub %[[W]], %[[SUM]] : (tensor<3x4x8xf32>, tensor<3x4x8xf32>)
+// CHECK: return %[[V]] : tensor<3x4x8xf32>
+
+func.func @parts(%x: tensor<5x2x9x4xf32>, %w: tensor<8x4x3xf32>) -> tensor<8x4x3xf32> attributes {dl.state_arguments = array<i64: 0>, dl.state_results = array<i64: 0>} {
+  %zero = dl.constant dense<0.0> : tensor<8x4x3xf32>
+  %sum = dl.scan states(%zero) inputs(%x) {
+  ^bb0(%s: tensor<8x4x3xf32>, %part: tensor<2x9x4xf32>):
+    %0 = dl.transpose %w {permutation = array<i64: 2, 1, 0>} : (tensor<8x4x3xf32>) -> tensor<3x4x8xf32>
+    %1 = dl.conv %part, %0 {channels_last = true, strides = array<i64: 1>, pads_low = array<i64: 0>, pads_high = array<i64: 0>, dilations = array<i64: 1>} : (tensor<2x9x4xf32>, tensor<3x4x8xf32>) -> tensor<2x7x8xf32>
+    %2 = dl.conv_filter_gradient %part, %1 {channels_last = true, strides = array<i64: 1>, pads_low = array<i64: 0>, dilations = array<i64: 1>} : (tensor<2x9x4xf32>, tensor<2x7x8xf32>) -> tensor<3x4x8xf32>
+    %3 = dl.transpose %2 {permutation = array<i64: 2, 1, 0>} : (tensor<3x4x8xf32>) -> tensor<8x4x3xf32>
+    %4 = dl.add %s, %3 : (tensor<8x4x3xf32>, tensor<8x4x3xf32>) -> tensor<8x4x3xf32>
+    dl.yield %4 : tensor<8x4x3xf32>
+  } : (tensor<8x4x3xf32>, tensor<5x2x9x4xf32>) -> tensor<8x4x3xf32>
+  %5 = dl.sub %w, %sum : (tensor<8x4x3xf32>, tensor<8x4x3xf32>) -> tensor<8x4x3xf32>
+  return %5 : tensor<8x4x3xf32>
+}
+func.func private @states() -> tensor<8x4x3xf32> attributes {dl.states = [{name = "w", role = "parameter"}]} {
+  %0 = dl.constant dense<1.0> : tensor<8x4x3xf32>
+  return %0 : tensor<8x4x3xf32>
 }

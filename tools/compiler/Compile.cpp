@@ -6,6 +6,7 @@
 #include "tools/compiler/HostSteps.h"
 #include "tools/compiler/KernelHeader.h"
 #include "tools/compiler/Machine.h"
+#include "tools/compiler/MemoryBudget.h"
 #include "tools/compiler/Report.h"
 #include "tools/compiler/SourceTrace.h"
 
@@ -45,11 +46,17 @@ public:
   /// `source`, where not null, is compiled in place of the input file.
   Compilation(const CompileOptions &options, MLIRContext &context,
               TimingScope &timing, ModuleOp source = {})
-      : options(options), context(context), timing(timing), source(source) {}
+      : options(options), context(context), timing(timing), source(source),
+        pipeline(options.pipeline) {}
 
   LogicalResult run() {
     if (failed(checkOptions(options, context)) || failed(checkOutput()) ||
-        failed(load()) || failed(runPhases()))
+        failed(load()))
+      return failure();
+    // Sizes of a step are told by what has been through all phases.
+    if (options.memoryBudget > 0 && failed(fitBudget()))
+      return failure();
+    if (failed(runPhases(*module, options.trace ? &trace : nullptr)))
       return failure();
     if (options.isFor(Target::Reference) && !isText(options))
       return writeReferenceModule();
@@ -73,10 +80,13 @@ public:
 
   /// What was done, in lines.
   std::string describe() const {
-    return summary + "kernels: " + std::to_string(statistics.kernels) + ", " +
-           std::to_string(statistics.distinct) + " different, " +
+    return summary + memory + "kernels: " + std::to_string(statistics.kernels) +
+           ", " + std::to_string(statistics.distinct) + " different, " +
            std::to_string(statistics.compiled) + " compiled now\n";
   }
+
+  /// What a budget has led to; empty without one.
+  const std::string &describeMemory() const { return memory; }
 
 private:
   InFlightDiagnostic fail(StringRef where) {
@@ -117,6 +127,8 @@ private:
       import.dims = options.dims;
       if (options.trace)
         import.nodes = &trace.imported;
+      if (options.pipeline.training)
+        import.microBatches = options.pipeline.training->microBatches;
       auto importFile = options.pipeline.training
                             ? frontend::importTrainingModel
                             : frontend::importModel;
@@ -138,12 +150,48 @@ private:
                                          options.input);
     if (!module)
       return failure();
-    isLibrary = isKernelLibrary();
+    isLibrary = tools::isKernelLibrary(*module);
     return success();
   }
 
-  LogicalResult runPhases() {
-    Phase start = findPhase(*module);
+  /// Chooses what the passes may count on, so that a step stays within the
+  /// budget.
+  LogicalResult fitBudget() {
+    if (!pipeline.training)
+      return fail("--memory-budget") << "expected --train, too";
+    auto measure = [&](int64_t target) -> std::optional<int64_t> {
+      progress("fitting the memory");
+      pipeline.memoryBudget = target;
+      OwningOpRef<ModuleOp> copy = module->clone();
+      if (failed(runPhases(*copy, nullptr)) || failed(generate(*copy, {})))
+        return std::nullopt;
+      PackageInput package;
+      package.module = *copy;
+      for (auto function : copy->getOps<func::FuncOp>())
+        if (function->hasAttr(cpu::kKernelAttr))
+          package.kernelNames.push_back(function.getSymName().str());
+      auto bytes = getArenaBytes(package, "step");
+      if (!bytes)
+        fail("--memory-budget") << "the memory of a step depends on sizes; "
+                                   "--dim=NAME=SIZE fixes them";
+      return bytes;
+    };
+    auto found = fitMemory(options.memoryBudget, measure);
+    if (!found)
+      return failure();
+    if (found->bytes > options.memoryBudget)
+      return fail("--memory-budget")
+             << "a step's intermediate results take " << found->bytes
+             << " bytes at least, expected at most " << options.memoryBudget;
+    pipeline.memoryBudget = found->target;
+    memory = "memory: a step's intermediate results take " +
+             std::to_string(found->bytes) + " bytes, without a budget " +
+             std::to_string(found->unlimited) + "\n";
+    return success();
+  }
+
+  LogicalResult runPhases(ModuleOp module, SourceTrace *trace) {
+    Phase start = findPhase(module);
     for (Phase phase : getPhases()) {
       if (phase > getLastPhase(options) || phase == Phase::Codegen)
         break;
@@ -154,28 +202,15 @@ private:
       PassManager manager(&context, ModuleOp::getOperationName());
       auto scope = timing.nest(("Phase " + getPhaseName(phase)).str());
       manager.enableTiming(scope);
-      addPhase(phase, manager, options.pipeline);
-      if (options.trace)
-        trace.watch(manager);
-      if (failed(manager.run(*module)))
+      addPhase(phase, manager, pipeline);
+      if (trace)
+        trace->watch(manager);
+      if (failed(manager.run(module)))
         return failure();
-      if (options.trace)
-        trace.endPhase(phase, *module);
+      if (trace)
+        trace->endPhase(phase, module);
     }
     return success();
-  }
-
-  /// Whether the input is a file of kernels alone: no model, no dl op.
-  bool isKernelLibrary() {
-    if (frontend::isModelFile(options.input))
-      return false;
-    return !module
-                ->walk([](Operation *op) {
-                  return isa<mlir::dl::DlDialect>(op->getDialect())
-                             ? WalkResult::interrupt()
-                             : WalkResult::advance();
-                })
-                .wasInterrupted();
   }
 
   /// Collects the kernels. In a file of kernels alone, every function is one.
@@ -517,7 +552,8 @@ private:
   bool isLibrary = false, isTuning = false;
   Variants variants;
   cpu::EmitStatistics statistics;
-  std::string summary;
+  PipelineOptions pipeline;
+  std::string summary, memory;
 };
 
 } // namespace
@@ -542,6 +578,8 @@ LogicalResult compile(const CompileOptions &options, raw_ostream &errors) {
     return failure();
   if (options.verbose)
     errors << compilation.describe();
+  else
+    errors << compilation.describeMemory();
   return success();
 }
 
@@ -554,19 +592,6 @@ LogicalResult compile(ModuleOp module, const CompileOptions &options) {
   DefaultTimingManager timing;
   TimingScope root = timing.getRootScope();
   return Compilation(options, *module.getContext(), root, module).run();
-}
-
-void printPipeline(const CompileOptions &options, raw_ostream &output) {
-  MLIRContext context;
-  for (Phase phase : getPhases()) {
-    PassManager manager(&context, ModuleOp::getOperationName());
-    addPhase(phase, manager, options.pipeline);
-    output << getPhaseName(phase) << ": ";
-    manager.printAsTextualPipeline(output);
-    output << "\n";
-    if (phase == options.stopAfter)
-      break;
-  }
 }
 
 } // namespace dl::tools

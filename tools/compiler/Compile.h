@@ -52,6 +52,9 @@ struct CompileOptions {
   PipelineOptions pipeline;
   /// CPU levels, each with code of its own in a module; other kinds take one.
   std::vector<cpu::CpuTarget> cpus;
+  /// Bytes that the intermediate results of a training step may take; 0 for
+  /// any.
+  int64_t memoryBudget = 0;
   /// Symbolic dimensions that get a fixed size.
   std::vector<std::pair<std::string, int64_t>> dims;
   cpu::CacheOptions cache;
@@ -102,6 +105,10 @@ llvm::LogicalResult compile(mlir::ModuleOp module,
 
 /// The phase that has made a module, as far as its ops tell.
 Phase findPhase(mlir::ModuleOp module);
+
+/// Whether a module that no model was imported into holds kernels alone: no dl
+/// op.
+bool isKernelLibrary(mlir::ModuleOp module);
 
 /// Prints the passes that compile() would run before code generation.
 void printPipeline(const CompileOptions &options, llvm::raw_ostream &output);

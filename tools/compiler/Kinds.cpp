@@ -6,6 +6,7 @@
 #include "tools/compiler/Compile.h"
 
 #include "ir/dialect/Dialect.h"
+#include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
@@ -54,6 +55,29 @@ Phase findPhase(ModuleOp module) {
   return hasDispatch || !hasDl ? Phase::Lower
          : hasFused            ? Phase::Fuse
                                : Phase::Import;
+}
+
+bool isKernelLibrary(ModuleOp module) {
+  return !module
+              ->walk([](Operation *op) {
+                return isa<mlir::dl::DlDialect>(op->getDialect())
+                           ? WalkResult::interrupt()
+                           : WalkResult::advance();
+              })
+              .wasInterrupted();
+}
+
+void printPipeline(const CompileOptions &options, raw_ostream &output) {
+  MLIRContext context;
+  for (Phase phase : getPhases()) {
+    PassManager manager(&context, ModuleOp::getOperationName());
+    addPhase(phase, manager, options.pipeline);
+    output << getPhaseName(phase) << ": ";
+    manager.printAsTextualPipeline(output);
+    output << "\n";
+    if (phase == options.stopAfter)
+      break;
+  }
 }
 
 } // namespace dl::tools

@@ -7,6 +7,7 @@
 #include "passes/differentiate/Losses.h"
 #include "passes/differentiate/Optimizers.h"
 #include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Regex.h"
@@ -73,6 +74,50 @@ static Error takeNames(const TrainingFlags &flags, TrainingOptions &options) {
   return Error::success();
 }
 
+static Error takeAdapters(const TrainingFlags &flags,
+                          TrainingOptions &options) {
+  options.loraSeed = static_cast<int64_t>(flags.loraSeed.getValue());
+  if (!flags.lora.getNumOccurrences())
+    return flags.loraSeed.getNumOccurrences()
+               ? fail("--lora-seed: expected --lora, too")
+               : Error::success();
+  auto [rank, pattern] = StringRef(flags.lora).split(':');
+  std::string reason;
+  if (rank.getAsInteger(10, options.loraRank) || options.loraRank < 1 ||
+      pattern.empty())
+    return fail("--lora: expected a rank of at least 1 and a regular "
+                "expression, R:REGEX, found '" +
+                flags.lora + "'");
+  options.lora = pattern.str();
+  if (!Regex(pattern).isValid(reason))
+    return fail("--lora: '" + pattern +
+                "' is no regular expression: " + reason);
+  return Error::success();
+}
+
+Expected<int64_t> TrainingFlags::readMemoryBudget() const {
+  if (!memoryBudget.getNumOccurrences())
+    return 0;
+  StringRef text = memoryBudget, unit = text.ltrim("0123456789");
+  uint64_t number = 0;
+  auto factor = StringSwitch<uint64_t>(unit)
+                    .Cases({"", "B"}, 1)
+                    .Case("kB", 1000)
+                    .Case("MB", 1000000)
+                    .Case("GB", 1000000000)
+                    .Case("KiB", uint64_t(1) << 10)
+                    .Case("MiB", uint64_t(1) << 20)
+                    .Case("GiB", uint64_t(1) << 30)
+                    .Default(0);
+  constexpr uint64_t kMost = uint64_t(1) << 48;
+  if (text.drop_back(unit.size()).getAsInteger(10, number) || number == 0 ||
+      factor == 0 || number > kMost / factor)
+    return fail("--memory-budget: expected a number of bytes such as 1000, "
+                "64MB or 2GiB, found '" +
+                text + "'");
+  return static_cast<int64_t>(number * factor);
+}
+
 Expected<std::optional<TrainingOptions>> TrainingFlags::read() const {
   if (!train) {
     for (const cl::Option *flag :
@@ -90,7 +135,11 @@ Expected<std::optional<TrainingOptions>> TrainingFlags::read() const {
           static_cast<const cl::Option *>(&noDecay),
           static_cast<const cl::Option *>(&clipNorm),
           static_cast<const cl::Option *>(&clipValue),
-          static_cast<const cl::Option *>(&average)})
+          static_cast<const cl::Option *>(&average),
+          static_cast<const cl::Option *>(&accumulate),
+          static_cast<const cl::Option *>(&memoryBudget),
+          static_cast<const cl::Option *>(&lora),
+          static_cast<const cl::Option *>(&loraSeed)})
       if (flag->getNumOccurrences())
         return fail("--" + flag->ArgStr + ": expected --train, too");
     return std::nullopt;
@@ -117,6 +166,13 @@ Expected<std::optional<TrainingOptions>> TrainingFlags::read() const {
         Number{&average, 1, &options.average}})
     if (Error error = take(*flag, 0, high, *value))
       return error;
+  if (Error error = takeAdapters(*this, options))
+    return error;
+  if (accumulate.getNumOccurrences())
+    options.microBatches = accumulate;
+  if (options.microBatches < 1)
+    return fail("--accumulate: expected a number of parts, found " +
+                Twine(options.microBatches));
   if (options.nesterov && options.momentum == 0)
     return fail("--nesterov: expected --momentum above 0, too");
   return options;

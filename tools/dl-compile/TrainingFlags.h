@@ -92,6 +92,31 @@ struct TrainingFlags {
                      "decay, for example 0.999; predict and evaluate use it"),
       llvm::cl::value_desc("X"), llvm::cl::cat(category)};
 
+  llvm::cl::opt<int64_t> accumulate{
+      "accumulate",
+      llvm::cl::desc("Let a step go through its batch in N parts, one after "
+                     "the other, and add their gradients up: the loss and the "
+                     "update are those of the whole batch, the memory that of "
+                     "a part. Batch normalization takes the statistics of each "
+                     "part"),
+      llvm::cl::value_desc("N"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> memoryBudget{
+      "memory-budget",
+      llvm::cl::desc("Let the intermediate results of a step take at most so "
+                     "many bytes (1000, 64MB, 2GiB): kernels run again where "
+                     "their results would have to be kept"),
+      llvm::cl::value_desc("BYTES"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> lora{
+      "lora",
+      llvm::cl::desc(
+          "Train adapters of rank R in place of the weights of matrix products "
+          "whose names have a match of the regular expression; all else stays "
+          "as it is, but for what --train-only names"),
+      llvm::cl::value_desc("R:REGEX"), llvm::cl::cat(category)};
+  llvm::cl::opt<uint64_t> loraSeed{
+      "lora-seed",
+      llvm::cl::desc("What the adapters' first values follow from (default 0)"),
+      llvm::cl::value_desc("N"), llvm::cl::cat(category)};
   llvm::cl::opt<std::string> weights{
       "weights",
       llvm::cl::desc("Take the weights and running statistics of a checkpoint "
@@ -108,6 +133,9 @@ struct TrainingFlags {
   /// What the flags say; nothing without --train. An error reads
   /// "--NAME: WHAT".
   llvm::Expected<std::optional<TrainingOptions>> read() const;
+
+  /// The bytes of --memory-budget; 0 without it.
+  llvm::Expected<int64_t> readMemoryBudget() const;
 
   /// Fills `options` where a checkpoint is given; `input` is the model.
   llvm::Error read(llvm::StringRef input,

@@ -298,6 +298,10 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
   if (!training)
     return training.takeError();
   options.pipeline.training = *training;
+  auto budget = line.training.readMemoryBudget();
+  if (!budget)
+    return budget.takeError();
+  options.memoryBudget = *budget;
   for (const std::string &dim : line.dims)
     if (Error error = addDim(dim, options))
       return error;

@@ -24,8 +24,8 @@ FLOAT, DOUBLE, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.Ten
 class Network:
     """A graph of nodes over inputs and parameters, its one result a matrix of logits or of predictions."""
 
-    def __init__(self, name, nodes, x, y, parameters, statistics=(), loss="cross_entropy"):
-        self.name, self.nodes, self.x, self.y, self.loss = name, nodes, x, y, loss
+    def __init__(self, name, nodes, x, y, parameters, statistics=(), loss="cross_entropy", batch=None):
+        self.name, self.nodes, self.x, self.y, self.loss, self.batch = name, nodes, x, y, loss, batch
         self.parameters, self.statistics = parameters, dict(statistics)
 
     def model(self, dtype):
@@ -35,14 +35,19 @@ class Network:
         tensors = {**self.parameters, **self.statistics}
         graph = helper.make_graph(
             self.nodes, "g",
-            [helper.make_tensor_value_info("x", element if self.x.dtype.kind == "f" else INT64, self.x.shape)],
+            [helper.make_tensor_value_info("x", element if self.x.dtype.kind == "f" else INT64,
+                                           [self.batch or len(self.x), *self.x.shape[1:]])],
             [helper.make_tensor_value_info("out", element, None)],
             [numpy_helper.from_array(cast(array), name) for name, array in tensors.items()])
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
-    def evaluator(self):
-        """A function of parameters that gives the loss in float64."""
+    def evaluator(self, parts=1):
+        """A function of parameters that gives the loss in float64, with the statistics of that many parts of the batch."""
+        parts = parts if self.statistics else 1
+        batch = self.batch
+        self.batch = batch or len(self.x) // parts
         model = self.model(np.float64)
+        self.batch = batch
         names = list(self.parameters)
         for name in names:
             array = self.parameters[name]
@@ -52,7 +57,8 @@ class Network:
         model.graph.initializer.extend(kept)
         session = ReferenceEvaluator(model)
         x = self.x.astype(np.float64) if self.x.dtype.kind == "f" else self.x
-        return lambda parameters: LOSSES[self.loss](session.run(["out"], {"x": x, **parameters})[0], self.y)
+        halves = list(zip(np.split(x, parts), np.split(self.y, parts)))
+        return lambda parameters: np.mean([LOSSES[self.loss](session.run(["out"], {"x": a, **parameters})[0], b) for a, b in halves])
 
 
 def cross_entropy(logits, labels):
@@ -145,7 +151,7 @@ def limit(options, gradients):
 
 def expected_losses(network, optimizer, options):
     """The loss before each step; with averages, also what they have after the last."""
-    function = network.evaluator()
+    function = network.evaluator(options.get("accumulate", 1))
     parameters = {name: array.astype(np.float64) for name, array in network.parameters.items()}
     slots = {name: {} for name in parameters}
     averages = dict(parameters)
@@ -160,7 +166,7 @@ def expected_losses(network, optimizer, options):
                 own["weight-decay"] = 0
             parameters[name] = OPTIMIZERS[optimizer](own, parameters[name], gradients[name], slots[name], n)
             averages[name] = decay * averages[name] + (1 - decay) * parameters[name]
-    return losses + [function(averages)]
+    return losses + [network.evaluator()(averages)]
 
 
 def found_losses(bin, scratch, network, optimizer, options):
@@ -204,6 +210,54 @@ def networks():
         real(3, 2, 7, 6), r.integers(0, 3, 3),
         {"k1": small(4, 2, 3, 3), "c1": small(4), "scale": 1 + small(4), "shift": small(4), "k2": small(4, 2, 2, 2), "w": small(4, 3)},
         {"mean": np.zeros(4, np.float32), "variance": np.ones(4, np.float32)})
+    result["sized"] = perceptron("sized", "cross_entropy", labels)
+    result["sized"].batch = "N"
+    # A shape that holds the batch, and one that is no batch's though it has its size.
+    result["shaped"] = Network(
+        "shaped",
+        [*(node("Constant", [], name, value=numpy_helper.from_array(np.array(value, np.int64)))
+           for name, value in (("four", [4]), ("two", [2]), ("square", [2, 4]), ("one", [1]))),
+         node("Concat", ["four", "two", "two"], "shape", axis=0), node("Reshape", ["x", "shape"], "r"),
+         node("Reshape", ["w", "square"], "v"), node("MatMul", ["r", "v"], "p"), node("ReduceSum", ["p", "one"], "out", keepdims=0)],
+        real(4, 4), r.integers(0, 4, 4), {"w": small(8)})
+    recurrent = lambda name, gates, **more: Network(
+        name, [node("Transpose", ["x"], "t", perm=[1, 0, 2]), node(name.upper(), ["t", "w", "r", "b"], ["", "last"], hidden_size=3, **more),
+               node("Constant", [], "axes", value=numpy_helper.from_array(np.array([0]))), node("Squeeze", ["last", "axes"], "h"),
+               node("MatMul", ["h", "v"], "out")],
+        real(3, 5, 2), r.integers(0, 3, 3),
+        {"w": small(1, 3 * gates, 2), "r": small(1, 3 * gates, 3), "b": small(1, 6 * gates), "v": small(3, 3)})
+    result["lstm"], result["gru"] = recurrent("lstm", 4), recurrent("gru", 3, linear_before_reset=1)
+    # What is done depends on the data.
+    inner = lambda op, inputs, name: helper.make_graph(
+        [helper.make_node(op, inputs, [name])], name, [], [helper.make_tensor_value_info(name, FLOAT, [4, 3])])
+    result["branches"] = Network(
+        "branches",
+        [node("MatMul", ["x", "w"], "h"), node("ReduceMean", ["h"], "mean", keepdims=0), node("CastLike", ["limit_", "mean"], "limit"),
+         node("Less", ["mean", "limit"], "low"),
+         node("If", ["low"], "out", then_branch=inner("Mul", ["h", "s"], "a"), else_branch=inner("Sub", ["h", "s"], "b"))],
+        real(4, 2), r.integers(0, 3, 4), {"w": small(2, 3), "s": small(3)})
+    result["branches"].nodes.insert(0, node("Constant", [], "limit_", value=numpy_helper.from_array(np.array(0.05, np.float32))))
+    body = helper.make_graph(
+        [helper.make_node("Mul", ["s", "decay"], ["m"]), helper.make_node("Add", ["m", "e"], ["next"]), helper.make_node("Tanh", ["next"], ["y"])],
+        "body", [helper.make_tensor_value_info(name, FLOAT, [3]) for name in "se"],
+        [helper.make_tensor_value_info(name, FLOAT, [3]) for name in ("next", "y")])
+    result["sums"] = Network(
+        "sums", [node("MatMul", ["x", "w"], "h"), node("Scan", ["first", "h"], ["last", "y"], body=body, num_scan_inputs=1),
+                 node("Add", ["y", "last"], "out")],
+        real(4, 2), r.integers(0, 3, 4), {"w": small(2, 3), "first": small(3), "decay": small(3)})
+    # Goes on while the sum is small: the data says how often.
+    turn = helper.make_graph(
+        [helper.make_node("Mul", ["s", "grow"], ["g"]), helper.make_node("Add", ["g", "h"], ["next"]),
+         helper.make_node("ReduceSum", ["next"], ["total"], keepdims=0), helper.make_node("Less", ["total", "limit"], ["small"])],
+        "turn", [helper.make_tensor_value_info("i", INT64, []), helper.make_tensor_value_info("c", onnx.TensorProto.BOOL, []),
+                 helper.make_tensor_value_info("s", FLOAT, [4, 3])],
+        [helper.make_tensor_value_info("small", onnx.TensorProto.BOOL, []), helper.make_tensor_value_info("next", FLOAT, [4, 3])])
+    result["turns"] = Network(
+        "turns",
+        [node("MatMul", ["x", "w"], "h_"), node("Exp", ["h_"], "h"), node("Constant", [], "limit_", value=numpy_helper.from_array(np.array(150, np.float32))),
+         node("CastLike", ["limit_", "h"], "limit"), node("Constant", [], "most", value=numpy_helper.from_array(np.array(9))),
+         node("ReduceMax", ["h"], "top", keepdims=0), node("Less", ["top", "limit"], "first"), node("Loop", ["most", "first", "h"], "out", body=turn)],
+        real(4, 2), r.integers(0, 3, 4), {"w": small(2, 3), "grow": 1.5 + small(3)})
     result["text"] = Network(
         "text",
         [node("Constant", [], "mask_", value=numpy_helper.from_array(np.triu(np.full((4, 4), -30, np.float32), 1))),
@@ -227,8 +281,13 @@ CASES = [("perceptron", "sgd", {"lr": 0.5}), ("perceptron", "sgd", {"lr": 0.2, "
          ("perceptron", "sgd", {"lr": 0.5, "clip-norm": 0.2}), ("perceptron", "sgd", {"lr": 0.5, "clip-value": 0.05, "clip-norm": 0.3}),
          ("perceptron", "adamw", {"lr": 0.1, "weight-decay": 0.5, "no-decay": "^b"}),
          ("perceptron", "adam", {"lr": 0.1, "weight-decay": 0.5, "no-decay": "^w", "ema": 0.7}),
-         ("mse", "sgd", {"lr": 0.2}), ("l1", "sgd", {"lr": 0.2}), ("huber", "sgd", {"lr": 0.2}),
-         ("image", "sgd", {"lr": 0.5}), ("text", "sgd", {"lr": 0.5})]
+         ("perceptron", "sgd", {"lr": 0.5, "momentum": 0.9, "accumulate": 3}), ("sized", "adamw", {"lr": 0.1, "accumulate": 2}),
+         ("shaped", "sgd", {"lr": 0.5, "accumulate": 2}),
+         ("mse", "adam", {"lr": 0.1, "accumulate": 6, "ema": 0.7, "clip-norm": 0.2}), ("mse", "sgd", {"lr": 0.2}), ("l1", "sgd", {"lr": 0.2}), ("huber", "sgd", {"lr": 0.2}),
+         ("lstm", "sgd", {"lr": 0.5}), ("gru", "adam", {"lr": 0.05, "accumulate": 3}), ("branches", "sgd", {"lr": 2}), ("sums", "sgd", {"lr": 0.5}),
+         ("turns", "sgd", {"lr": 0.002}),
+         ("image", "sgd", {"lr": 0.5}), ("image", "sgd", {"lr": 0.3, "momentum": 0.9, "accumulate": 3}), ("text", "sgd", {"lr": 0.5}),
+         ("text", "adam", {"lr": 0.05, "accumulate": 2})]
 
 
 def check_dropout(bin, scratch):
@@ -262,6 +321,23 @@ def write_bad(bin, scratch):
         helper.make_node("ScatterElements", ["h", "i", "u"], ["out"], name="hardest", reduction="max")],
         x, x, {"w": np.ones((4, 3), np.float32)}).model(np.float32), f"{scratch}/refused.onnx")
     call(f"{bin}/dl-compile", f"{scratch}/perceptron.onnx", "-o", f"{scratch}/plain.dlm")
+    # One row of x is so large that exp overflows, and one makes the root's argument negative; a mask has infinities.
+    huge, low = np.load(f"{scratch}/perceptron_x.npy"), np.load(f"{scratch}/perceptron_x.npy")
+    huge[3], low[2] = 300, -300
+    np.save(f"{scratch}/huge.npy", huge)
+    np.save(f"{scratch}/low.npy", low)
+    mask = numpy_helper.from_array(np.where(np.tri(6, 6), 0, -np.inf).astype(np.float32), "mask_")
+    network = Network("overflow", [
+        node("Constant", [], "mask_", value=mask), node("CastLike", ["mask_", "x"], "mask"), node("MatMul", ["x", "w"], "h"),
+        helper.make_node("Add", ["h", "nine"], ["moved"], name="moving"), helper.make_node("Sqrt", ["moved"], ["root"], name="rooting"),
+        helper.make_node("Exp", ["h"], ["e"], name="growing"), helper.make_node("Neg", ["e"], ["n"], name="turning"),
+        helper.make_node("Add", ["e", "n"], ["zero"], name="cancelling"), helper.make_node("Add", ["root", "zero"], ["sum"], name="ending"),
+        node("MatMul", ["sum", "v"], "scores"), node("Add", ["scores", "mask"], "masked"), node("Softmax", ["masked"], "p"),
+        node("MatMul", ["p", "sum"], "mixed"), node("MatMul", ["mixed", "u"], "out")],
+        x, good, {"w": np.ones((4, 4), np.float32), "nine": np.full(4, 9, np.float32), "v": np.ones((4, 6), np.float32),
+                  "u": np.ones((4, 3), np.float32)})
+    onnx.save(network.model(np.float32), f"{scratch}/overflow.onnx")
+    call(f"{bin}/dl-compile", f"{scratch}/overflow.onnx", "--train", "--optimizer=adam", "-o", f"{scratch}/overflow.dlm")
 
 
 def main():

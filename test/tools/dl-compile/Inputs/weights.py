@@ -5,9 +5,13 @@
     weights.py make FOLDER         network.onnx with batch normalization and dropout, the same with its data outside, data
     weights.py predict BIN FOLDER CHECKPOINT MODULE TRAINED ONNX
         predictions of TRAINED and of ONNX Runtime on ONNX, beside those of the entry predict of MODULE with CHECKPOINT
+    weights.py adapters BASE MERGED NAME RANK
+        whether weight NAME of BASE and MERGED differ by a matrix of that rank, and nothing else does
     weights.py same FIRST SECOND   whether two models differ in nothing but initializers and what training changes
     weights.py damage FILE KIND    cuts a file short, or flips one of its bits
 """
+import glob
+import os
 import subprocess
 import sys
 
@@ -35,6 +39,12 @@ def make(folder):
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, doc_string="kept")
     helper.set_model_props(model, {"owner": "somebody"})
     onnx.save(model, f"{folder}/network.onnx")
+    flat = node("Flatten", ["x"], ["f"])
+    for kind, product in (("plain", [flat, node("MatMul", ["f", "u"], ["m"]), node("Add", ["m", "b"], ["z"])]),
+                          ("turned", [flat, node("Gemm", ["f", "u", "b"], ["z"], transB=1)])):
+        u = small("u", 4, 72) if kind == "turned" else small("u", 72, 4)
+        onnx.save(helper.make_model(helper.make_graph(product, kind, [graph.input[0]], [graph.output[0]], [u, small("b", 4)]),
+                                    opset_imports=[helper.make_opsetid("", 17)], ir_version=8), f"{folder}/{kind}.onnx")
     onnx.save(model, f"{folder}/outside.onnx", save_as_external_data=True, location="outside.bin", size_threshold=64)
     del model.graph.initializer[6]
     model.graph.initializer.append(small("w", 16 * 36, 5))
@@ -47,7 +57,9 @@ def make(folder):
 def predict(bin, folder, checkpoint, module, trained, model):
     import onnxruntime
     run = lambda *flags: subprocess.run([f"{bin}/dl-run", *flags, f"--input={folder}/x.npy", f"--output-dir={folder}/out"], check=True)
-    load = lambda: [np.load(f"{folder}/out/output_{i}.npy") for i in range(2)]
+    load = lambda: [np.load(file) for file in sorted(glob.glob(f"{folder}/out/*"))]
+    for file in glob.glob(f"{folder}/out/*"):
+        os.remove(file)
     run(module, "--entry=predict")
     fresh = load()
     run(module, "--entry=predict", f"--checkpoint={checkpoint}")
@@ -72,6 +84,13 @@ def same(first, second):
     print("nodes:", *[n.op_type for n in b.graph.node])
     print("kept:", b.doc_string == a.doc_string and b.metadata_props == a.metadata_props and b.graph.input == a.graph.input
           and b.graph.output == a.graph.output)
+
+
+def adapters(base, merged, name, rank):
+    first, second = ({t.name: numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer} for path in (base, merged))
+    values = np.linalg.svd((second[name].astype(np.float64) - first[name]), compute_uv=False)
+    others = [n for n in first if n != name and not np.array_equal(first[n], second[n])]
+    print("rank:", int((values > 1e-4 * values[0]).sum()) == int(rank), "others:", *others)
 
 
 def damage(path, kind):

@@ -1,0 +1,85 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// RUN: dl-opt %s --pass-pipeline="builtin.module(func.func(dl-rematerialize{budget=600000}))" | FileCheck %s
+// RUN: dl-opt %s --pass-pipeline="builtin.module(func.func(dl-rematerialize{budget=800000}))" | FileCheck %s --check-prefixes=ENOUGH,SEGMENT
+
+// Three results of 262144 bytes are there when the third is made: the first is computed
+// again, from an argument, for the last kernel.
+
+// CHECK-LABEL: func.func @step
+// CHECK-SAME: dl.recomputed = 1
+// CHECK: dl.exp
+// CHECK: dl.matmul
+// CHECK: dl.matmul
+// CHECK: %[[AGAIN:.*]] = dl.fused
+// CHECK-NEXT: dl.exp %arg0
+// CHECK: %[[TURNED:.*]] = dl.reshape %[[AGAIN]]
+// CHECK: dl.matmul %{{.*}}, %[[TURNED]]
+
+// ENOUGH-LABEL: func.func @step
+// ENOUGH-COUNT-1: dl.exp
+// ENOUGH-NOT: dl.exp
+// ENOUGH: return
+
+func.func @step(%x: tensor<256x256xf32>, %w: tensor<256x256xf32>) -> tensor<256x256xf32> attributes {dl.state_arguments = array<i64: 0>, dl.state_results = array<i64: 0>} {
+  %0 = dl.fused {
+    %a = dl.exp %x : (tensor<256x256xf32>) -> tensor<256x256xf32>
+    dl.yield %a : tensor<256x256xf32>
+  } : tensor<256x256xf32>
+  %r = dl.reshape %0 : (tensor<256x256xf32>) -> tensor<256x256xf32>
+  %1 = dl.fused {
+    %a = dl.matmul %r, %w : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+    dl.yield %a : tensor<256x256xf32>
+  } : tensor<256x256xf32>
+  %2 = dl.fused {
+    %a = dl.matmul %1, %1 : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+    dl.yield %a : tensor<256x256xf32>
+  } : tensor<256x256xf32>
+  %3 = dl.fused {
+    %a = dl.matmul %2, %r : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+    dl.yield %a : tensor<256x256xf32>
+  } : tensor<256x256xf32>
+  return %3 : tensor<256x256xf32>
+}
+
+// Where a result is made from one that is not there any more, that is made again, too: a
+// product and what it reads.
+
+// SEGMENT-LABEL: func.func @segment
+// SEGMENT-SAME: dl.recomputed = 2
+// SEGMENT-COUNT-2: dl.matmul %{{.*}}, %arg1
+// SEGMENT-COUNT-3: dl.matmul
+// SEGMENT: %[[H:.*]] = dl.fused
+// SEGMENT-NEXT: dl.matmul %arg0, %arg1
+// SEGMENT: %[[G:.*]] = dl.fused
+// SEGMENT-NEXT: dl.matmul %[[H]], %arg1
+// SEGMENT: dl.matmul %{{.*}}, %[[G]]
+
+func.func @segment(%x: tensor<256x256xf32>, %w: tensor<256x256xf32>) -> tensor<256x256xf32> attributes {dl.state_arguments = array<i64: 0>, dl.state_results = array<i64: 0>} {
+  %0 = dl.fused {
+    %a = dl.matmul %x, %w : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+    dl.yield %a : tensor<256x256xf32>
+  } : tensor<256x256xf32>
+  %1 = dl.fused {
+    %a = dl.matmul %0, %w : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+    dl.yield %a : tensor<256x256xf32>
+  } : tensor<256x256xf32>
+  %2 = dl.fused {
+    %a = dl.matmul %1, %1 : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+    dl.yield %a : tensor<256x256xf32>
+  } : tensor<256x256xf32>
+  %3 = dl.fused {
+    %a = dl.matmul %1, %2 : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+    dl.yield %a : tensor<256x256xf32>
+  } : tensor<256x256xf32>
+  %4 = dl.fused {
+    %a = dl.matmul %2, %3 : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+    dl.yield %a : tensor<256x256xf32>
+  } : tensor<256x256xf32>
+  %5 = dl.fused {
+    %a = dl.matmul %4, %1 : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+    dl.yield %a : tensor<256x256xf32>
+  } : tensor<256x256xf32>
+  return %5 : tensor<256x256xf32>
+}
