@@ -109,7 +109,8 @@ static LogicalResult readStates(mlir::ModuleOp module,
                     type.getShape().vec(),
                     getRole(role),
                     -1,
-                    *initial};
+                    *initial,
+                    {}};
     if (auto parameter = entry.getAs<mlir::IntegerAttr>("parameter"))
       state.parameter = static_cast<int32_t>(parameter.getInt());
     if (auto order = entry.getAs<mlir::DenseI64ArrayAttr>("order"))

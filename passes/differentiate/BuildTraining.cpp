@@ -253,7 +253,7 @@ private:
 
   int64_t addState(const std::string &name, StringRef role, int64_t parameter,
                    ElementsAttr initial) {
-    State state{name, role.str(), parameter, initial};
+    State state{name, role.str(), parameter, initial, {}};
     while (llvm::any_of(
         states, [&](const State &other) { return other.name == state.name; }))
       state.name += "_";

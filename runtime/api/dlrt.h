@@ -652,6 +652,32 @@ DLRT_API int64_t dlrt_session_symbol(const dlrt_session *session,
  * run sizes by what it finds count after it. */
 DLRT_API uint64_t dlrt_session_arena_bytes(const dlrt_session *session);
 
+/* ---- Loops of training
+ * ----------------------------------------------------------- */
+
+/* Gives batch `number`, from 0 on: describes the tensor of input i of the entry
+ * in tensors[i], of `count`, as for dlrt_session_bind_input. What they point to
+ * stays as it is until the source is asked for batch `number` + 2. Returns 1,
+ * or 0 where there is no further batch. */
+typedef int32_t (*dlrt_batch_source)(void *context, uint64_t number,
+                                     dlrt_tensor *tensors, uint32_t count);
+
+/* Is told the loss of batch `number` after its step. Returns 1 to go on, 0 to
+ * end. */
+typedef int32_t (*dlrt_step_watcher)(void *context, uint64_t number,
+                                     double loss);
+
+/* Runs an entry whose first output is a loss, "step", for each batch of a
+ * source, until that or `watch` (which may be NULL) ends it; `context` is
+ * handed to both. The source is called on a thread of the library's, for one
+ * batch at a time, while the step before runs; `watch` on the calling one. A
+ * loss that is not finite ends nothing by itself. Errors: as of
+ * dlrt_session_bind_input and dlrt_session_run. */
+DLRT_API dlrt_status dlrt_session_train(dlrt_session *session,
+                                        dlrt_batch_source source,
+                                        dlrt_step_watcher watch, void *context,
+                                        dlrt_error *error);
+
 /* ---- Profiles
  * ---------------------------------------------------------------- */
 

@@ -458,6 +458,11 @@ public:
   }
   int32_t threads() const { return dlrt_session_threads(get()); }
 
+  /// Trains until the source or the watcher ends it; `watch` may be null.
+  void train(dlrt_batch_source source, dlrt_step_watcher watch,
+             void *context) {
+    detail::check(dlrt_session_train, get(), source, watch, context);
+  }
   /// Null ends observation.
   void observe(dlrt_observer observer, void *context) {
     detail::check(dlrt_session_observe, get(), observer, context);

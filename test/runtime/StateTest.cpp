@@ -79,6 +79,69 @@ TEST(State, OutlastsARun) {
   EXPECT_EQ(valuesOf(state.tensor("w")), (std::vector<float>{1, 2, 3, 4}));
 }
 
+/// Gives x = number + 1, in two buffers in turns.
+struct Counting {
+  std::vector<float> buffers[2] = {std::vector<float>(4),
+                                   std::vector<float>(4)};
+  int64_t dims[1] = {4};
+  uint64_t batches = 0, stopAt = 100;
+  std::thread::id caller = std::this_thread::get_id();
+  std::vector<double> losses;
+
+  static int32_t give(void *context, uint64_t number, dlrt_tensor *tensors,
+                      uint32_t count) {
+    auto &self = *static_cast<Counting *>(context);
+    EXPECT_NE(std::this_thread::get_id(), self.caller);
+    EXPECT_EQ(count, 1u);
+    if (number == self.batches)
+      return 0;
+    std::vector<float> &buffer = self.buffers[number % 2];
+    buffer.assign(4, static_cast<float>(number + 1));
+    tensors[0].type = DLRT_FLOAT32;
+    tensors[0].rank = 1;
+    tensors[0].dims = self.dims;
+    tensors[0].data = buffer.data();
+    return 1;
+  }
+  static int32_t watch(void *context, uint64_t number, double loss) {
+    auto &self = *static_cast<Counting *>(context);
+    EXPECT_EQ(std::this_thread::get_id(), self.caller);
+    self.losses.push_back(loss);
+    return number + 1 < self.stopAt;
+  }
+};
+
+TEST(State, IsTrainedByASource) {
+  ModuleBuilder builder;
+  buildSum(builder);
+  Module module = open(builder);
+  State state(module);
+  Session session(module, with(state));
+  Counting counting;
+  counting.batches = 3;
+  session.train(Counting::give, Counting::watch, &counting);
+  // The first element of w was 1, 2 and 4, doubled.
+  EXPECT_EQ(counting.losses, std::vector<double>({2, 4, 8}));
+  EXPECT_EQ(valuesOf(state.tensor(0)), std::vector<float>({7, 8, 9, 10}));
+  // The watcher ends it; the batch that has been given beyond is not used.
+  counting.stopAt = 1;
+  session.train(Counting::give, Counting::watch, &counting);
+  EXPECT_EQ(valuesOf(state.tensor(0)), std::vector<float>({8, 9, 10, 11}));
+  counting.batches = 0;
+  session.train(Counting::give, nullptr, &counting);
+  EXPECT_EQ(valuesOf(state.tensor(0)), std::vector<float>({8, 9, 10, 11}));
+  // A batch that does not fit ends it with the input's error.
+  counting.batches = 1;
+  counting.dims[0] = 3;
+  std::string message;
+  try {
+    session.train(Counting::give, nullptr, &counting);
+  } catch (const Error &error) {
+    message = error.what();
+  }
+  EXPECT_NE(message.find("input 0 'x'"), std::string::npos) << message;
+}
+
 TEST(State, OfASessionIsItsOwn) {
   ModuleBuilder builder;
   buildSum(builder);

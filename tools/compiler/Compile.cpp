@@ -519,8 +519,10 @@ private:
     if (!options.header.empty())
       package.cHeader = &header;
     llvm::raw_string_ostream summaryStream(summary);
-    if (failed(writeModule(package, options.output,
-                           options.verbose ? &summaryStream : nullptr)))
+    LogicalResult written = writeModule(
+        package, options.output, options.verbose ? &summaryStream : nullptr);
+    package.cHeader = nullptr;
+    if (failed(written))
       return failure();
     return options.header.empty() ? success()
                                   : writeText(options.header, header);

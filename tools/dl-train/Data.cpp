@@ -4,6 +4,7 @@
 #include "tools/dl-train/Data.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 
@@ -46,7 +47,8 @@ void Data::gather(const int64_t *numbers, int64_t amount,
 }
 
 Data Data::splitOff(double share) {
-  auto amount = static_cast<int64_t>(static_cast<double>(count) * share + 0.5);
+  auto amount =
+      static_cast<int64_t>(std::lround(static_cast<double>(count) * share));
   amount = std::clamp<int64_t>(amount, 1, std::max<int64_t>(count - 1, 1));
   std::vector<int64_t> numbers(static_cast<size_t>(count));
   std::iota(numbers.begin(), numbers.end(), 0);

@@ -23,8 +23,9 @@ double Schedule::at(int64_t step) const {
   case Kind::Constant:
     return rate;
   case Kind::Step:
-    return rate * std::pow(factor, double((step - warmup) /
-                                          std::max<int64_t>(every, 1)));
+    return rate *
+           std::pow(factor,
+                    std::floor(done / double(std::max<int64_t>(every, 1))));
   case Kind::Cosine:
     return anneal(rate, 0, done / whole);
   case Kind::OneCycle: {

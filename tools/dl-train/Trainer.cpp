@@ -84,6 +84,7 @@ Data Trainer::read(const std::vector<std::string> &inputs,
     std::vector<runtime::Value> declared =
         trained.inputs(trained.findEntry(kStep));
     std::vector<std::string> places;
+    places.reserve(declared.size());
     for (const runtime::Value &input : declared)
       places.push_back(inputs[0] + ": " + input.name);
     return Data(readArchive(inputs[0], declared), places);

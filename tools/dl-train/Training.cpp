@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 using dl::values::Failure;
-using dl::values::Value;
 using Clock = std::chrono::steady_clock;
 
 namespace dl::train {
@@ -294,7 +293,7 @@ private:
             std::string(static_cast<size_t>(kBar - full), '.').c_str(),
             static_cast<long long>(progress.step),
             static_cast<long long>(lastStep),
-            static_cast<long long>(progress.epoch + 1), loss, rate, left);
+            static_cast<long long>(progress.epoch) + 1, loss, rate, left);
   }
   void clearProgress() {
     if (showsProgress)
