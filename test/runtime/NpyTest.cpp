@@ -4,6 +4,8 @@
 #include "tools/values/Npy.h"
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
 #include <random>
 
@@ -142,6 +144,50 @@ TEST(Npy, HostileHeadersAreRefused) {
     many += "1,";
   EXPECT_EQ(failure(file(dictionary("<f4", many + ")"), "1234")),
             start + "the shape has too many dimensions");
+}
+
+TEST(Npy, RowsAreReadByThemselves) {
+  std::string path = testing::TempDir() + "rows.npy";
+  auto write = [&](const std::string &bytes) {
+    std::ofstream(path, std::ios::binary) << bytes;
+  };
+  auto numbers = [](const Value &value) {
+    return std::vector<int>(value.data.begin(), value.data.end());
+  };
+  write(file(dictionary("|u1", "(3, 2)"), std::string("\1\2\3\4\5\6")));
+  {
+    NpyFile rows(path);
+    EXPECT_EQ(rows.type(), DLRT_UINT8);
+    EXPECT_EQ(rows.dims(), (std::vector<int64_t>{3, 2}));
+    Value last = rows.read(1, 2);
+    EXPECT_EQ(last.dims, (std::vector<int64_t>{2, 2}));
+    EXPECT_EQ(numbers(last), (std::vector<int>{3, 4, 5, 6}));
+    EXPECT_EQ(numbers(rows.read(0, 3)).size(), 6u);
+  }
+  write(file(dictionary("|u1", "(3, 2)", "True"), std::string("\1\3\5\2\4\6")));
+  EXPECT_EQ(numbers(NpyFile(path).read(1, 1)), (std::vector<int>{3, 4}));
+  write(file(dictionary(">u2", "(2,)"), std::string("\0\1\0\2", 4)));
+  EXPECT_EQ(numbers(NpyFile(path).read(1, 1)), (std::vector<int>{2, 0}));
+  write(file(dictionary("|u1", "()"), "\7"));
+  EXPECT_EQ(numbers(NpyFile(path).read(0, 1)), (std::vector<int>{7}));
+
+  auto failure = [&](const std::string &bytes) -> std::string {
+    write(bytes);
+    try {
+      NpyFile rows(path);
+    } catch (const Failure &failure) {
+      return failure.what();
+    }
+    return "";
+  };
+  const std::string start = path + ": not a sound .npy file: ";
+  EXPECT_EQ(failure("short"), start + "it does not start with numpy's mark");
+  std::string whole = file(dictionary("<f4", "(2,)"), "12345678");
+  EXPECT_EQ(failure(whole.substr(0, 40)), start + "its header is cut short");
+  EXPECT_EQ(failure(whole.substr(0, whole.size() - 1)),
+            start + "it has 7 bytes of data, expected 8 for float32 [2]");
+  std::filesystem::remove(path);
+  EXPECT_THROW(NpyFile{path}, Failure);
 }
 
 TEST(Npy, RandomBytesNeverCrash) {

@@ -51,6 +51,7 @@ public:
       calibrate();
       if (kind == frontend::WeightKind::Int8)
         smooth();
+      model = readModel(source);
     }
     for (size_t i = 0; i < sites.size(); ++i)
       if (sites[i].reason.empty())

@@ -3,10 +3,13 @@
 
 #include "tools/quantize/Samples.h"
 
+#include "tools/values/Npy.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 
 namespace dl::tools {
 
@@ -89,61 +92,119 @@ static int64_t countSamples(const runtime::Value &declared,
   return own > 0 && dims[0] % own == 0 ? dims[0] / own : 0;
 }
 
-static void checkFinite(const std::string &file, const Value &value) {
+/// `start`: how many elements of the file come before the value.
+static void checkFinite(const std::string &file, const Value &value,
+                        size_t start) {
   if (value.type != DLRT_FLOAT32)
     return;
   const auto *data = reinterpret_cast<const float *>(value.data.data());
   for (size_t i = 0; i < value.data.size() / sizeof(float); ++i)
     if (!std::isfinite(data[i]))
       throw Failure(file,
-                    "element " + std::to_string(i) +
+                    "element " + std::to_string(start + i) +
                         (std::isnan(data[i]) ? " is NaN" : " is infinite"));
 }
 
-/// Part `index` of `count` along the first dimension.
-static Value slice(const Value &value, int64_t index, int64_t count) {
-  if (count == 1)
-    return value;
-  Value part = value;
-  part.dims[0] /= count;
-  size_t bytes = value.data.size() / static_cast<size_t>(count);
-  part.data.assign(value.data.begin() + index * bytes,
-                   value.data.begin() + (index + 1) * bytes);
-  return part;
-}
+namespace {
+
+/// A file of samples of one input. What .npy has is read sample by sample.
+class SampleFile {
+public:
+  /// `mayDivide`: a large file's open first dimension is divided.
+  SampleFile(const std::string &path, const runtime::Value &declared,
+             bool mayDivide)
+      : path(path) {
+    bool isNpy = fs::path(path).extension() == ".npy";
+    if (isNpy && declared.kind == DLRT_TENSOR)
+      file = std::make_unique<values::NpyFile>(path);
+    else
+      whole = values::readValue(path, declared.kind);
+    const std::vector<int64_t> &dims = file ? file->dims() : whole.dims;
+    dlrt_type type = file ? file->type() : whole.type;
+    held = type == declared.type ? countSamples(declared, dims) : 0;
+    if (held == 0)
+      throwUnfit(declared);
+    if (mayDivide && file && !dims.empty() && declared.sizes[0] < 0)
+      held = std::clamp<int64_t>(
+          static_cast<int64_t>(values::byteSize(path, type, dims) / kPart), 1,
+          std::max<int64_t>(dims[0], 1));
+  }
+
+  int64_t count() const { return held; }
+
+  Value read(int64_t index) const {
+    int64_t rows = file && !file->dims().empty() ? file->dims()[0] : 1;
+    int64_t first = index * rows / held;
+    Value part = file ? file->read(first, (index + 1) * rows / held - first)
+                      : slice(whole, index, held);
+    size_t start =
+        file ? getRowSize() * static_cast<size_t>(first)
+             : part.data.size() / sizeof(float) * static_cast<size_t>(index);
+    checkFinite(path, part, start);
+    return part;
+  }
+
+  [[noreturn]] void throwUnfit(const runtime::Value &declared) const {
+    throw Failure(path, "it is " +
+                            (file ? values::describe(file->type(), file->dims())
+                                  : values::describe(whole.type, whole.dims)) +
+                            ", but input '" + declared.name + "' is " +
+                            values::describe(declared));
+  }
+
+private:
+  /// Bytes that are run at once.
+  static constexpr size_t kPart = 16 << 20;
+
+  /// Elements for each position of the file's first dimension.
+  size_t getRowSize() const {
+    size_t size = 1;
+    for (size_t d = 1; d < file->dims().size(); ++d)
+      size *= static_cast<size_t>(file->dims()[d]);
+    return size;
+  }
+
+  /// Part `index` of `count` along the first dimension.
+  static Value slice(const Value &value, int64_t index, int64_t count) {
+    if (count == 1)
+      return value;
+    Value part = value;
+    part.dims[0] /= count;
+    size_t bytes = value.data.size() / static_cast<size_t>(count);
+    part.data.assign(value.data.begin() + index * bytes,
+                     value.data.begin() + (index + 1) * bytes);
+    return part;
+  }
+
+  std::string path;
+  std::unique_ptr<values::NpyFile> file;
+  Value whole;
+  int64_t held = 0;
+};
+
+} // namespace
 
 void Samples::forEach(
     size_t most,
     const std::function<void(const std::vector<Value> &, const std::string &)>
         &use) const {
   size_t done = 0;
-  for (const std::vector<std::string> &files : samples) {
-    std::vector<Value> whole;
-    int64_t count = -1;
-    for (size_t i = 0; i < files.size(); ++i) {
-      Value value = values::readValue(files[i], declared[i].kind);
-      if (value.type != declared[i].type)
-        throw Failure(files[i], "it is " +
-                                    values::describe(value.type, value.dims) +
-                                    ", but input '" + declared[i].name +
-                                    "' is " + values::describe(declared[i]));
-      int64_t held = countSamples(declared[i], value.dims);
-      if (held == 0 || (count >= 0 && held != count))
-        throw Failure(files[i], "it is " +
-                                    values::describe(value.type, value.dims) +
-                                    ", but input '" + declared[i].name +
-                                    "' is " + values::describe(declared[i]));
-      count = held;
-      checkFinite(files[i], value);
-      whole.push_back(std::move(value));
+  for (const std::vector<std::string> &paths : samples) {
+    std::vector<std::unique_ptr<SampleFile>> files;
+    for (size_t i = 0; i < paths.size(); ++i) {
+      files.push_back(std::make_unique<SampleFile>(paths[i], declared[i],
+                                                   paths.size() == 1));
+      if (files[i]->count() != files[0]->count())
+        files[i]->throwUnfit(declared[i]);
     }
-    for (int64_t index = 0; index < std::max<int64_t>(count, 1); ++index) {
+    int64_t count = files.empty() ? 1 : files[0]->count();
+    for (int64_t index = 0; index < count; ++index) {
       if (done++ == most)
         return;
       std::vector<Value> parts;
-      for (const Value &value : whole)
-        parts.push_back(slice(value, index, std::max<int64_t>(count, 1)));
-      use(parts, files.empty() ? "" : files[0]);
+      for (const auto &file : files)
+        parts.push_back(file->read(index));
+      use(parts, paths.empty() ? "" : paths[0]);
     }
   }
 }

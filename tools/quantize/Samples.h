@@ -19,7 +19,8 @@ namespace dl::tools {
 ///  - otherwise files: for a model with one input, each .npy or .pb file; for
 ///    others, the files of one sample, called as above.
 /// A file whose first dimension is a multiple of the input's own static one
-/// holds several samples.
+/// holds several samples; of .npy, one is in memory at a time. Where the only
+/// input's first dimension is open, large files are run in parts, too.
 class Samples {
 public:
   /// Throws a values::Failure where there are none, or an input has no file.

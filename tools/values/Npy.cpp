@@ -4,7 +4,11 @@
 #include "tools/values/Npy.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace dl::values {
 namespace {
@@ -187,48 +191,162 @@ Bytes toRowMajor(const Bytes &data, const std::vector<int64_t> &dims,
   return result;
 }
 
-} // namespace
+/// What a file says about its data.
+struct Layout {
+  const NpyType *type;
+  std::vector<int64_t> dims;
+  size_t start; // of the data
+  bool isBigEndian, isColumnMajor;
+};
 
-Value parseNpy(const std::string &where, const unsigned char *bytes,
-               size_t size) {
-  auto fail = [&](const std::string &what) {
-    throw Failure(where, "not a sound .npy file: " + what);
-  };
+[[noreturn]] void failSound(const std::string &where, const std::string &what) {
+  throw Failure(where, "not a sound .npy file: " + what);
+}
+
+/// The bytes before the dictionary, and of it; `size` bytes are there.
+std::pair<size_t, size_t> parseStart(const std::string &where,
+                                     const unsigned char *bytes, size_t size) {
   if (size < 10 || memcmp(bytes, kMark, sizeof(kMark)) != 0)
-    fail("it does not start with numpy's mark");
+    failSound(where, "it does not start with numpy's mark");
   int version = bytes[6];
   size_t start = version == 1 ? 10 : 12;
   if (version < 1 || version > 3)
-    fail("its version " + std::to_string(version) + " is not known");
+    failSound(where,
+              "its version " + std::to_string(version) + " is not known");
   if (size < start)
-    fail("it is cut short");
+    failSound(where, "it is cut short");
   size_t length = bytes[8] | size_t(bytes[9]) << 8;
   if (version > 1)
     length |= size_t(bytes[10]) << 16 | size_t(bytes[11]) << 24;
+  return {start, length};
+}
+
+/// Reads the header of a file of `fileSize` bytes; `size` of them, the header
+/// among them unless it is cut short, are at `bytes`.
+Layout parseLayout(const std::string &where, const unsigned char *bytes,
+                   size_t size, size_t fileSize) {
+  auto [start, length] = parseStart(where, bytes, size);
   if (length > size - start)
-    fail("its header is cut short");
+    failSound(where, "its header is cut short");
   HeaderParser header(where, reinterpret_cast<const char *>(bytes) + start,
                       length);
   header.parse();
-
-  Value value;
-  const NpyType &type = findType(where, header.descr);
-  value.type = type.type;
-  value.dims = header.shape;
-  size_t expected = byteSize(where, value.type, value.dims);
-  size_t found = size - start - length;
+  Layout layout{&findType(where, header.descr), header.shape, start + length,
+                header.descr[0] == '>', header.fortran};
+  size_t expected = byteSize(where, layout.type->type, layout.dims);
+  size_t found = fileSize - layout.start;
   if (found != expected)
-    fail("it has " + std::to_string(found) + " bytes of data, expected " +
-         std::to_string(expected) + " for " + describe(value.type, value.dims));
-  value.data.assign(bytes + start + length, bytes + size);
-  if (header.descr[0] == '>')
+    failSound(where, "it has " + std::to_string(found) +
+                         " bytes of data, expected " +
+                         std::to_string(expected) + " for " +
+                         describe(layout.type->type, layout.dims));
+  return layout;
+}
+
+/// Brings data as a file has it into ours.
+void convert(Value &value, const NpyType &type, bool isBigEndian,
+             bool isColumnMajor) {
+  if (isBigEndian)
     swapBytes(value.data, type);
-  if (header.fortran && value.dims.size() > 1)
+  if (isColumnMajor && value.dims.size() > 1)
     value.data =
         toRowMajor(value.data, value.dims, static_cast<size_t>(type.size));
   if (value.type == DLRT_BOOL)
     for (unsigned char &byte : value.data)
       byte = byte != 0;
+}
+
+} // namespace
+
+Value parseNpy(const std::string &where, const unsigned char *bytes,
+               size_t size) {
+  Layout layout = parseLayout(where, bytes, size, size);
+  Value value;
+  value.type = layout.type->type;
+  value.dims = layout.dims;
+  value.data.assign(bytes + layout.start, bytes + size);
+  convert(value, *layout.type, layout.isBigEndian, layout.isColumnMajor);
+  return value;
+}
+
+//===----------------------------------------------------------------------===//
+// NpyFile
+//===----------------------------------------------------------------------===//
+
+/// Reads until `size` bytes are there or the file ends; returns how many.
+static size_t readAt(int descriptor, const std::string &path, void *data,
+                     size_t size, size_t offset) {
+  size_t done = 0;
+  while (done < size) {
+    ssize_t count = pread(descriptor, static_cast<char *>(data) + done,
+                          size - done, static_cast<off_t>(offset + done));
+    if (count < 0 && errno != EINTR)
+      throw Failure(path, std::string("cannot read: ") + strerror(errno));
+    if (count == 0)
+      break;
+    done += static_cast<size_t>(std::max<ssize_t>(count, 0));
+  }
+  return done;
+}
+
+NpyFile::NpyFile(const std::string &path) : path(path) {
+  descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0)
+    throw Failure(path, std::string("cannot open: ") + strerror(errno));
+  try {
+    struct stat info;
+    if (fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode))
+      throw Failure(path, "is not a regular file");
+    auto size = static_cast<size_t>(info.st_size);
+    constexpr size_t kStart = 12;
+    Bytes header(std::min(size, kStart));
+    header.resize(readAt(descriptor, path, header.data(), header.size(), 0));
+    auto [start, length] = parseStart(path, header.data(), header.size());
+    header.resize(std::min(size, start + length));
+    header.resize(readAt(descriptor, path, header.data(), header.size(), 0));
+    Layout layout = parseLayout(path, header.data(), header.size(), size);
+    elementType = layout.type->type;
+    shape = layout.dims;
+    this->start = layout.start;
+    isBigEndian = layout.isBigEndian;
+    isColumnMajor = layout.isColumnMajor;
+  } catch (...) {
+    close(descriptor);
+    throw;
+  }
+}
+
+NpyFile::~NpyFile() { close(descriptor); }
+
+Value NpyFile::read(int64_t first, int64_t count) const {
+  Value value;
+  value.type = elementType;
+  value.dims = shape;
+  size_t offset = 0, row = 0;
+  bool isPart = !shape.empty() && (first > 0 || count < shape.front());
+  if (isPart && shape.front() > 0)
+    row =
+        byteSize(path, elementType, shape) / static_cast<size_t>(shape.front());
+  if (isPart && !isColumnMajor) {
+    value.dims.front() = count;
+    offset = static_cast<size_t>(first) * row;
+  }
+  value.data.resize(byteSize(path, elementType, value.dims));
+  if (readAt(descriptor, path, value.data.data(), value.data.size(),
+             start + offset) != value.data.size())
+    throw Failure(path, "it has become shorter");
+  const NpyType *type = std::find_if(
+      std::begin(kTypes), std::end(kTypes),
+      [&](const NpyType &known) { return known.type == elementType; });
+  convert(value, *type, isBigEndian, isColumnMajor);
+  if (isPart && isColumnMajor) {
+    value.data.erase(
+        value.data.begin(),
+        value.data.begin() +
+            static_cast<ptrdiff_t>(static_cast<size_t>(first) * row));
+    value.data.resize(static_cast<size_t>(count) * row);
+    value.dims.front() = count;
+  }
   return value;
 }
 

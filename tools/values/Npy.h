@@ -16,6 +16,31 @@ namespace dl::values {
 Value parseNpy(const std::string &where, const unsigned char *bytes,
                size_t size);
 
+/// A .npy file of which a part is read at a time: its header is read when it is
+/// opened. Throws Failures located at the file.
+class NpyFile {
+public:
+  explicit NpyFile(const std::string &path);
+  ~NpyFile();
+  NpyFile(const NpyFile &) = delete;
+  NpyFile &operator=(const NpyFile &) = delete;
+
+  dlrt_type type() const { return elementType; }
+  const std::vector<int64_t> &dims() const { return shape; }
+  /// `count` positions from `first` on along the first dimension; a tensor
+  /// without dimensions is read whole. What is in column-major order is read
+  /// as a whole first.
+  Value read(int64_t first, int64_t count) const;
+
+private:
+  std::string path;
+  int descriptor = -1;
+  dlrt_type elementType;
+  std::vector<int64_t> shape;
+  size_t start = 0; ///< of the data
+  bool isBigEndian = false, isColumnMajor = false;
+};
+
 /// Whether .npy holds elements of this type.
 bool npyHolds(dlrt_type type);
 

@@ -41,6 +41,36 @@ def make(folder):
         [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["N", s]) for n, s in (("y", 48), ("z", 2))], weights)
     for name, opset in (("model", 17), ("old", 11)):
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8), f"{folder}/{name}.onnx")
+    # The same with samples of one fixed size.
+    fixed = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    fixed.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    onnx.save(fixed, f"{folder}/fixed.onnx")
+    # Normalized channels of very different size.
+    size = np.exp(random.uniform(-3, 3, 64)).astype(np.float32)
+    normalized = helper.make_graph(
+        [helper.make_node("LayerNormalization", ["x", "size", "shift"], ["n"]), helper.make_node("MatMul", ["n", "w"], ["y"], "uneven")],
+        "normalized", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 64])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 64])],
+        [numpy_helper.from_array(size, "size"), weight("shift", 64),
+         numpy_helper.from_array((random.standard_normal((64, 64)) / size[:, None]).astype(np.float32), "w")])
+    onnx.save(helper.make_model(normalized, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), f"{folder}/normalized.onnx")
+    os.makedirs(f"{folder}/rows")
+    np.save(f"{folder}/rows/0.npy", random.standard_normal((200, 64)).astype(np.float32))
+    np.save(f"{folder}/normalized_x.npy", random.standard_normal((50, 64)).astype(np.float32))
+    # Scales of zero: of a value, of a channel of a weight.
+    integers = random.integers(-127, 128, (4, 3)).astype(np.int8)
+    nodes = [helper.make_node("QuantizeLinear", ["x", "s0", "z"], ["q"]), helper.make_node("DequantizeLinear", ["q", "s0", "z"], ["d"]),
+             helper.make_node("QuantizeLinear", ["x", "s1", "z"], ["r"]), helper.make_node("DequantizeLinear", ["r", "s1", "z"], ["e"]),
+             helper.make_node("DequantizeLinear", ["w", "s"], ["v"], axis=1),
+             helper.make_node("MatMul", ["d", "v"], ["y"]), helper.make_node("MatMul", ["e", "v"], ["t"])]
+    zeros = helper.make_graph(
+        nodes, "zeros", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, 3]), helper.make_tensor_value_info("t", TensorProto.FLOAT, [2, 3]),
+         helper.make_tensor_value_info("q", TensorProto.UINT8, [2, 4])],
+        [numpy_helper.from_array(np.array(value), name) for name, value in
+         (("s0", np.float32(0)), ("s1", np.float32(0.1)), ("z", np.uint8(3)), ("w", integers), ("s", np.array([0.5, 0, 0.25], np.float32)))])
+    onnx.save(helper.make_model(zeros, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), f"{folder}/zeros.onnx")
+    np.save(f"{folder}/zeros_x.npy", np.array([[-1, 0, 1, 2.5], [0, 0, 0, 0]], np.float32))
     # A weight that is read as it is and transposed.
     tied = helper.make_graph(
         [helper.make_node("MatMul", ["x", "w"], ["a"]), helper.make_node("Transpose", ["w"], ["t"], perm=[1, 0]),
@@ -59,9 +89,11 @@ def make(folder):
     good = random.standard_normal((8, 16, 12, 12)).astype(np.float32)
     bad = good[:1].copy()
     bad[0, 3, 4, 5] = np.nan
+    late = good.copy()
+    late[5, 0, 0, 7] = np.inf
     huge = np.full((1, 16, 12, 12), 3e38, np.float32)
     sets = {"samples": [good[i:i + 2] for i in range(0, 8, 2)], "shape": [good[:, :8]], "type": [good.astype(np.float64)],
-            "nan": [good[:1], bad], "huge": [huge], "none": []}
+            "nan": [good[:1], bad], "huge": [huge], "none": [], "stack": [good], "late": [late], "silence": [np.zeros_like(good)]}
     for name, arrays in sets.items():
         os.makedirs(f"{folder}/{name}", exist_ok=True)
         for i, array in enumerate(arrays):
