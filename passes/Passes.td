@@ -384,7 +384,10 @@ def Requantize : Pass<"dl-requantize"> {
     becomes a multiplication by the reciprocal. It goes into the constants of what
     makes the value, where nothing else reads that: scales, bias, limits. The quotient
     differs in the last place at most, before it is rounded. What a model is given is
-    divided. Limits before the rounding become limits after it.
+    divided. Limits before the rounding become limits after it. Where dequantized
+    bytes are added up, their zero points and the result's become one number, so that
+    each term is one multiplication with addition; only where the scales have so many
+    digits that a sum halfway between two integers comes from rounding alone.
 
     Example:
     ```mlir

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "ir/dialect/Dialect.h"
+#include "ir/dialect/Dims.h"
 #include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
 #include "passes/quantize/QuantizedValue.h"
@@ -54,6 +55,8 @@ public:
     function.walk([&](RoundOp op) { roundings.push_back(op); });
     for (RoundOp op : roundings)
       moveLimits(op);
+    for (RoundOp op : roundings)
+      gatherZeroPoints(op);
   }
 
 private:
@@ -74,8 +77,8 @@ private:
     return isa<ReshapeOp, TransposeOp>(op) && takesFactor(op->getOperand(0));
   }
 
-  /// The value times `factor`, above 0.
-  Value scale(Value value, double factor) {
+  /// The value over `divisor`, above 0.
+  Value divide(Value value, double divisor) {
     Operation *op = value.getDefiningOp();
     OpBuilder builder(op);
     if (auto numbers = readNumbers(value, kMostNumbers);
@@ -83,17 +86,17 @@ private:
       RankedTensorType type = typeOf(value);
       SmallVector<float> elements;
       for (double number : *numbers)
-        elements.push_back(static_cast<float>(number * factor));
+        elements.push_back(static_cast<float>(number / divisor));
       return ConstantOp::create(
           builder, value.getLoc(),
           DenseElementsAttr::get(type, ArrayRef<float>(elements)));
     }
     Operation *scaled = builder.clone(*op);
     if (isa<MulOp>(op))
-      scaled->setOperand(1, scale(op->getOperand(1), factor));
+      scaled->setOperand(1, divide(op->getOperand(1), divisor));
     else
       for (OpOperand &operand : scaled->getOpOperands())
-        operand.set(scale(operand.get(), factor));
+        operand.set(divide(operand.get(), divisor));
     return scaled->getResult(0);
   }
 
@@ -107,7 +110,7 @@ private:
       return;
     Value result;
     if (takesFactor(op.getLhs())) {
-      result = scale(op.getLhs(), 1 / *divisor);
+      result = divide(op.getLhs(), *divisor);
     } else {
       OpBuilder builder(op);
       auto number = static_cast<float>(1 / *divisor);
@@ -151,6 +154,85 @@ private:
         DenseElementsAttr::get(RankedTensorType::get({}, builder.getF32Type()),
                                static_cast<float>(both)));
     outer.getRhsMutable().assign(constant);
+  }
+
+  /// What is added up before a rounding: bytes times numbers.
+  struct Term {
+    Value integers;
+    float scale;
+    double zeroPoint;
+  };
+
+  /// Collects the terms of a sum that nothing else reads; false for others.
+  static bool collectTerms(Value value, SmallVectorImpl<Term> &terms) {
+    if (!value.hasOneUse())
+      return false;
+    if (auto sum = value.getDefiningOp<AddOp>())
+      return collectTerms(sum.getLhs(), terms) &&
+             collectTerms(sum.getRhs(), terms);
+    auto quantized = matchQuantized(value);
+    if (!quantized || !quantized->movement.empty())
+      return false;
+    for (const Parameter *parameter :
+         {&quantized->scale, &quantized->zeroPoint})
+      if (parameter->value || parameter->numbers.size() != 1)
+        return false;
+    terms.push_back({quantized->integers,
+                     static_cast<float>(quantized->scale.numbers.front()),
+                     quantized->zeroPoint.numbers.front()});
+    return true;
+  }
+
+  /// Whether products of bytes with the number are exact in f32, sums of them
+  /// mostly, too, so that one can be halfway between two integers.
+  static bool isShort(float number) {
+    constexpr int kBits = 14;
+    int exponent = 0;
+    float mantissa = std::ldexp(std::frexp(number, &exponent), kBits);
+    return mantissa == std::nearbyint(mantissa);
+  }
+
+  /// round((a - za) * r + (b - zb) * s) + z ->
+  /// round(a * r + (b * s + (z - r * za - s * zb))): two fused operations. A
+  /// sum that is halfway between two integers is so by the rounding of its
+  /// terms, unless their scales are short.
+  void gatherZeroPoints(RoundOp op) {
+    SmallVector<Term> terms;
+    RankedTensorType type = typeOf(op);
+    if (!type.getElementType().isF32() || !op->hasOneUse() ||
+        !collectTerms(op.getOperand(), terms) || terms.size() < 2 ||
+        llvm::any_of(terms, [&](const Term &term) {
+          return isShort(term.scale) ||
+                 withElementType(typeOf(term.integers),
+                                 type.getElementType()) != type;
+        }))
+      return;
+    auto shift = dyn_cast<AddOp>(*op->getUsers().begin());
+    auto zeroPoint = shift ? getNumber(shift.getRhs()) : std::nullopt;
+    if (shift && (!zeroPoint || shift.getType() != type))
+      return;
+    double offset = zeroPoint.value_or(0);
+    for (const Term &term : terms)
+      offset -= term.scale * term.zeroPoint;
+    OpBuilder builder(op);
+    Location loc = op.getLoc();
+    Type f32 = builder.getF32Type();
+    auto makeNumber = [&](float number) -> Value {
+      return ConstantOp::create(
+          builder, loc,
+          DenseElementsAttr::get(RankedTensorType::get({}, f32), number));
+    };
+    Value sum = makeNumber(static_cast<float>(offset));
+    for (const Term &term : llvm::reverse(terms)) {
+      Value real = CastOp::create(builder, loc, type, term.integers);
+      real = MulOp::create(builder, loc, real, makeNumber(term.scale));
+      sum = AddOp::create(builder, loc, real, sum);
+    }
+    op.getOperandMutable().assign(sum);
+    if (shift) {
+      shift.replaceAllUsesWith(op.getResult());
+      shift.erase();
+    }
   }
 
   func::FuncOp function;
