@@ -24,6 +24,13 @@ static int64_t getCount(Type type) {
   return tensor && tensor.hasStaticShape() ? tensor.getNumElements() : -1;
 }
 
+/// The constant that a value is, perhaps reshaped; null for others.
+static ConstantOp getConstant(Value value) {
+  if (auto reshape = value.getDefiningOp<ReshapeOp>())
+    value = reshape.getOperand();
+  return value.getDefiningOp<ConstantOp>();
+}
+
 /// Whether computing the op now saves more than its result costs.
 static bool isWorthFolding(Operation *op) {
   if (!isa<FusionInterface>(op) || op->getNumRegions() ||
@@ -34,9 +41,8 @@ static bool isWorthFolding(Operation *op) {
     return false;
   int64_t read = 0;
   for (Value operand : op->getOperands()) {
-    auto constant = operand.getDefiningOp<ConstantOp>();
     int64_t count = getCount(operand.getType());
-    if (!constant || count < 0 || count > kMaxOperand)
+    if (!getConstant(operand) || count < 0 || count > kMaxOperand)
       return false;
     read += count;
   }
@@ -78,11 +84,22 @@ static DenseElementsAttr shorten(DenseElementsAttr elements) {
                                              data.take_front(size));
 }
 
+/// The elements of a constant, perhaps reshaped.
+static FailureOr<reference::Tensor> getElements(Value value) {
+  auto tensor = reference::Tensor::fromAttribute(getConstant(value).getValue());
+  auto reshape = value.getDefiningOp<ReshapeOp>();
+  if (failed(tensor) || !reshape)
+    return tensor;
+  auto results = reference::interpretOp(reshape, {*tensor}, {});
+  if (failed(results) || results->size() != 1)
+    return failure();
+  return results->front();
+}
+
 static void fold(Operation *op) {
   SmallVector<reference::Tensor> operands;
   for (Value operand : op->getOperands()) {
-    auto tensor = reference::Tensor::fromAttribute(
-        operand.getDefiningOp<ConstantOp>().getValue());
+    auto tensor = getElements(operand);
     if (failed(tensor))
       return;
     operands.push_back(*tensor);

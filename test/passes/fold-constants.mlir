@@ -20,6 +20,20 @@ func.func @main() -> (tensor<2xf32>, tensor<2xf32>, tensor<1x2xf32>, tensor<6553
   return %2, %0, %3, %4 : tensor<2xf32>, tensor<2xf32>, tensor<1x2xf32>, tensor<65536x2xf32>
 }
 
+// What is computed from a reshaped constant is folded: a weight with a scale for each row.
+
+// CHECK-LABEL: func.func @scaled
+// CHECK-NOT: dl.mul
+// CHECK: %[[W:.*]] = dl.constant dense<{{\[\[}}2.000000e+00, 2.000000e+00], [9.000000e+00, 1.200000e+01]]>
+// CHECK: return %[[W]]
+func.func @scaled() -> tensor<2x2xf32> {
+  %w = dl.constant dense<[[1.0, 1.0], [3.0, 4.0]]> : tensor<2x2xf32>
+  %s = dl.constant dense<[2.0, 3.0]> : tensor<2xf32>
+  %0 = dl.reshape %s : (tensor<2xf32>) -> tensor<2x1xf32>
+  %1 = dl.mul %w, %0 : (tensor<2x2xf32>, tensor<2x1xf32>) -> tensor<2x2xf32>
+  return %1 : tensor<2x2xf32>
+}
+
 // One of several stacked matrices is a constant over the same memory; small columns
 // are computed.
 
