@@ -48,6 +48,17 @@ def make(folder):
                               [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 64])],
                               [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 64])], [weight("w", 64, 64)])
     onnx.save(helper.make_model(small, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), f"{folder}/row.onnx")
+    # One of eight blocks of 32 x 32 has nearly all of the weight.
+    rows, size = 256, 512
+    heavy = np.argsort(random.random((size // 32, size // 32)), axis=0) < size // 32 // 8
+    blocks = np.kron(np.where(heavy, 1, 1e-4), np.ones((32, 32)))
+    w = (random.standard_normal((size, size)) * blocks / np.sqrt(size / 8)).astype(np.float32)
+    wide = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"], "wide")], "g",
+                             [helper.make_tensor_value_info("x", TensorProto.FLOAT, [rows, size])],
+                             [helper.make_tensor_value_info("y", TensorProto.FLOAT, [rows, size])], [numpy_helper.from_array(w, "w")])
+    onnx.save(helper.make_model(wide, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), f"{folder}/wide.onnx")
+    os.makedirs(f"{folder}/wide", exist_ok=True)
+    np.save(f"{folder}/wide/0.npy", random.standard_normal((rows, size)).astype(np.float32))
 
 
 def load(path, name):
