@@ -104,9 +104,13 @@ llvm::Error quantizeModel(Model &model, const std::vector<ProductSite> &sites,
 std::vector<float> dequantizeInt8(const Int8Weight &quantized,
                                   const ProductSite &site);
 
-/// The power of a weight's rounding error over the weight's own.
-double getWeightNoise(const Model &model, const ProductSite &site,
-                      WeightKind kind, QuantizedWeights &weights);
+/// The power of what rounding adds to a product over the product's own, taking
+/// inputs for uncorrelated. `norms` has the root mean square of each contracted
+/// position's input; empty: all 1. `inputError` is the mean square of the error
+/// that each input has.
+double getProductNoise(const Model &model, const ProductSite &site,
+                       WeightKind kind, QuantizedWeights &weights,
+                       const std::vector<double> &norms, double inputError);
 
 /// The model as a file, with all its data in it. Fails above 2 GB, which a file
 /// of protobuf cannot have.

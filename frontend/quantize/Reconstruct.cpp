@@ -33,6 +33,15 @@ void Correlation::add(const float *rows, int64_t rowCount) {
   count += static_cast<uint64_t>(rowCount);
 }
 
+void Correlation::divide(const std::vector<float> &factors) {
+  for (size_t p = 0; p < pieces.size(); ++p) {
+    int64_t first = static_cast<int64_t>(p) * kPiece, size = getSize(first);
+    for (int64_t i = 0; i < size; ++i)
+      for (int64_t j = 0; j <= i; ++j)
+        pieces[p][i * size + j] /= factors[first + i] * factors[first + j];
+  }
+}
+
 double Correlation::getDamping(int64_t first) const {
   int64_t n = getSize(first);
   double mean = 0;

@@ -23,6 +23,9 @@ public:
   /// Adds `count` rows of `depth` values.
   void add(const float *rows, int64_t count);
 
+  /// As if each position had been divided by its factor before.
+  void divide(const std::vector<float> &factors);
+
   int64_t getDepth() const { return depth; }
   uint64_t getCount() const { return count; }
   /// Positions in a piece, but the last, which may have fewer.

@@ -126,9 +126,11 @@ std::vector<float> dl::frontend::dequantizeInt8(const Int8Weight &quantized,
   return values;
 }
 
-double dl::frontend::getWeightNoise(const Model &model, const ProductSite &site,
-                                    WeightKind kind,
-                                    QuantizedWeights &weights) {
+double dl::frontend::getProductNoise(const Model &model,
+                                     const ProductSite &site, WeightKind kind,
+                                     QuantizedWeights &weights,
+                                     const std::vector<double> &norms,
+                                     double inputError) {
   std::vector<float> values = readWeight(model, site), rounded;
   Layout layout(site);
   if (kind == WeightKind::Int4) {
@@ -137,10 +139,17 @@ double dl::frontend::getWeightNoise(const Model &model, const ProductSite &site,
   } else {
     rounded = dequantizeInt8(weights.getInt8(model, site), site);
   }
+  WeightMatrix matrix(site);
   double power = 0, noise = 0;
-  for (size_t i = 0; i < values.size(); ++i) {
-    power += double(values[i]) * values[i];
-    noise += std::pow(double(values[i]) - rounded[i], 2);
+  for (int64_t k = 0; k < matrix.rows; ++k) {
+    double square = norms.empty() ? 1 : norms[k] * norms[k];
+    for (int64_t n = 0; n < matrix.columns; ++n) {
+      int64_t at = k * matrix.rowStride + n * matrix.columnStride;
+      double weight = values[at];
+      power += square * weight * weight;
+      noise += square * std::pow(weight - rounded[at], 2) +
+               inputError * weight * weight;
+    }
   }
   return power == 0 ? 0 : noise / power;
 }

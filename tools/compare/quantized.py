@@ -135,7 +135,7 @@ def measure(name, args, scratch):
     seen, all_of_them = find_samples(folder, scratch, args.samples)
     call([f"{args.bin}/dl-compile", model, "-o", plain], args.limit)
     report = f"{scratch}/report.json"
-    call([f"{args.bin}/dl-compile", model, "-o", ours, "--quantize=int8", f"--calibration={seen}",
+    call([f"{args.bin}/dl-compile", model, "-o", ours, f"--quantize={args.type}", f"--calibration={seen}",
           f"--quantize-report={report}", *args.compile_args.split()], args.limit)
     with open(report, encoding="utf-8") as file:
         products = json.load(file)["products"]
@@ -189,6 +189,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="of the times; default: %(default)s")
     parser.add_argument("--seconds", type=float, default=0.5, help="of each measurement; default: %(default)s")
     parser.add_argument("--slack", type=float, default=0.03, help="a share of time that counts as the same; default: %(default)s")
+    parser.add_argument("--type", default="int8", choices=("int8", "int4"), help="of ours; default: %(default)s")
     parser.add_argument("--compile-args", default="", help="further options of dl-compile --quantize")
     parser.add_argument("--skip-speed", action="store_true", help="compare errors alone")
     parser.add_argument("--skip-peer", action="store_true", help="leave ONNX Runtime's quantization out")

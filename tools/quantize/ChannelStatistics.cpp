@@ -42,6 +42,21 @@ bool ChannelStatistics::add(const float *values,
   return true;
 }
 
+void ChannelStatistics::divide(const std::vector<float> &factors) {
+  for (size_t c = 0; c < sums.size(); ++c) {
+    sums[c] /= factors[c];
+    squares[c] /= double(factors[c]) * factors[c];
+    largest[c] /= factors[c];
+  }
+}
+
+std::vector<double> ChannelStatistics::getNorms() const {
+  std::vector<double> norms;
+  for (double square : squares)
+    norms.push_back(std::sqrt(square / static_cast<double>(count)));
+  return norms;
+}
+
 std::vector<double>
 ChannelStatistics::getNorms(const frontend::ProductSite &site) const {
   frontend::WeightMatrix matrix(site);
@@ -50,9 +65,9 @@ ChannelStatistics::getNorms(const frontend::ProductSite &site) const {
   if (count == 0 || sums.empty() || rows % sums.size())
     return {};
   size_t taps = rows / sums.size();
-  std::vector<double> norms(rows);
+  std::vector<double> channels = getNorms(), norms(rows);
   for (size_t k = 0; k < rows; ++k)
-    norms[k] = std::sqrt(squares[k / taps] / static_cast<double>(count));
+    norms[k] = channels[k / taps];
   return norms;
 }
 

@@ -22,6 +22,11 @@ struct ChannelStatistics {
   /// nothing added, where their number is not that of the values before.
   bool add(const float *values, const std::vector<int64_t> &dims, size_t axis);
 
+  /// As if each channel had been divided by its factor before.
+  void divide(const std::vector<float> &factors);
+
+  /// The root mean square of each channel; empty where there was no value.
+  std::vector<double> getNorms() const;
   /// The root mean square of what each contracted position of a site's weight
   /// is multiplied with; empty where that is not known.
   std::vector<double> getNorms(const frontend::ProductSite &site) const;

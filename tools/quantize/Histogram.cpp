@@ -36,15 +36,13 @@ bool Histogram::add(const float *values, size_t count) {
   if (count == 0)
     return true;
   widen(std::max(-least, most));
-  double inverse = 1 / width, sum = 0;
+  double inverse = 1 / width;
   for (size_t i = 0; i < count; ++i) {
     auto bin = static_cast<int>(std::floor(values[i] * inverse)) + kBins / 2;
     ++bins[std::clamp(bin, 0, kBins - 1)];
-    sum += double(values[i]) * values[i];
   }
   low = std::min(low, least);
   high = std::max(high, most);
-  power = (power * double(total) + sum) / double(total + count);
   total += count;
   return true;
 }

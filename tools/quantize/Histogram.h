@@ -23,7 +23,6 @@ public:
   float getLow() const { return low; }
   float getHigh() const { return high; }
   uint64_t getTotal() const { return total; }
-  double getPower() const { return power; } ///< mean of squares
   /// Calls `visit(center, count)` for every bin that is not empty.
   template <typename Visit> void forEachBin(Visit visit) const {
     for (size_t i = 0; i < bins.size(); ++i)
@@ -39,7 +38,7 @@ private:
   void widen(float largest);
 
   std::vector<uint64_t> bins;
-  double width = 0, power = 0;
+  double width = 0;
   float low = 0, high = 0;
   uint64_t total = 0;
 };

@@ -49,8 +49,7 @@ public:
     applyLimits();
     if (!options.calibration.empty()) {
       calibrate();
-      if (kind == frontend::WeightKind::Int8)
-        smooth();
+      kind == frontend::WeightKind::Int8 ? smooth() : weighUp();
       model = readModel(source);
     }
     for (size_t i = 0; i < sites.size(); ++i)
@@ -92,56 +91,116 @@ private:
     }
   }
 
-  /// Evens out the channels of normalized values, where the rounding errors of
-  /// products become less by it.
-  void smooth() {
-    progress("smoothing");
-    auto model = readModel(source);
-    std::map<std::string, std::vector<float>> largest;
-    for (const auto &[value, channels] : statistics)
-      largest[value] = channels.largest;
-    std::vector<size_t> all;
-    for (size_t i = 0; i < sites.size(); ++i)
-      if (sites[i].reason.empty())
-        all.push_back(i);
-    plan.sites = all;
-    rate(*model);
-    double before = std::accumulate(noise.begin(), noise.end(), 0.0);
-    auto smoothed = readModel(source);
-    if (!frontend::smooth(*smoothed, sites, largest)) {
-      plan.sites.clear();
-      noise.clear();
-      return;
+  /// What calibration finds, and of which model.
+  struct Calibration {
+    std::string source;
+    std::vector<ProductSite> sites;
+    std::map<std::string, frontend::ActivationScale> scales;
+    std::map<std::string, ChannelStatistics> statistics;
+    std::map<std::string, double> inputErrors;
+  };
+
+  Calibration getCalibration() const {
+    return {source, sites, plan.inputs, statistics, inputErrors};
+  }
+
+  /// Takes for these values what `from` has, for others what there is.
+  void takeFrom(const Calibration &from,
+                const frontend::ChannelFactors &values) {
+    for (const auto &[value, factors] : values) {
+      plan.inputs[value] = from.scales.at(value);
+      statistics[value] = from.statistics.at(value);
+      inputErrors[value] = from.inputErrors.at(value);
     }
-    auto oldSource = source;
-    auto oldSites = sites;
-    auto oldWeights = weights;
-    auto oldInputs = plan.inputs;
-    auto oldNoise = inputNoise;
-    auto oldStatistics = statistics;
+  }
+
+  /// Divides channels of `source`'s values; the weights have new names then.
+  void scale(const std::map<std::string, std::vector<size_t>> &scalable,
+             const frontend::ChannelFactors &factors) {
+    auto model = readModel(source);
+    frontend::scaleChannels(*model, sites, scalable, factors);
     source = folder.path + "/smoothed.onnx";
-    writeModel(*smoothed, source);
-    for (frontend::ProductSite &site : frontend::findProductSites(*smoothed))
+    writeModel(*model, source);
+    for (frontend::ProductSite &site : frontend::findProductSites(*model))
       for (ProductSite &old : sites)
         if (old.node == site.node)
           old.weight = site.weight;
+  }
+
+  /// Evens out the channels of values, where the errors of the products that
+  /// read them become less by it.
+  void smooth() {
+    progress("smoothing");
+    auto model = readModel(source);
+    auto scalable = frontend::findScalableValues(*model, sites);
+    frontend::ChannelFactors largest;
+    for (const auto &[value, channels] : statistics)
+      largest[value] = channels.largest;
+    auto factors =
+        frontend::findSmoothFactors(*model, sites, scalable, largest);
+    if (factors.empty())
+      return;
+    Calibration before = getCalibration();
+    std::vector<double> noiseBefore = rateAll();
+    scale(scalable, factors);
     weights = {};
     histograms.clear();
     statistics.clear();
     numSamples = 0;
     calibrate();
-    rate(*smoothed);
-    double after = std::accumulate(noise.begin(), noise.end(), 0.0);
-    plan.sites.clear();
-    noise.clear();
-    if (after < before)
+    Calibration after = getCalibration();
+    std::vector<double> noiseAfter = rateAll();
+    frontend::ChannelFactors kept;
+    for (const auto &[value, numbers] : factors) {
+      double gain = 0;
+      for (size_t reader : scalable.at(value))
+        gain += noiseBefore[reader] - noiseAfter[reader];
+      if (gain > 0)
+        kept[value] = numbers;
+    }
+    if (kept.size() == factors.size())
       return;
-    source = oldSource;
-    sites = oldSites;
-    weights = oldWeights;
-    plan.inputs = oldInputs;
-    inputNoise = oldNoise;
-    statistics = oldStatistics;
+    source = before.source;
+    sites = before.sites;
+    plan.inputs = before.scales;
+    statistics = before.statistics;
+    inputErrors = before.inputErrors;
+    weights = {};
+    takeFrom(after, kept);
+    if (!kept.empty())
+      scale(scalable, kept);
+  }
+
+  /// Gives large inputs of int4 weights the finer steps.
+  void weighUp() {
+    progress("weighing up");
+    auto model = readModel(source);
+    auto scalable = frontend::findScalableValues(*model, sites);
+    std::map<std::string, std::vector<double>> norms;
+    for (const auto &[value, channels] : statistics)
+      norms[value] = channels.getNorms();
+    auto factors = frontend::findAwareFactors(*model, sites, scalable, norms);
+    if (factors.empty())
+      return;
+    scale(scalable, factors);
+    for (const auto &[value, numbers] : factors) {
+      statistics[value].divide(numbers);
+      if (auto found = weights.correlations.find(value);
+          found != weights.correlations.end())
+        found->second.divide(numbers);
+    }
+  }
+
+  /// The noise of each product that may be quantized.
+  std::vector<double> rateAll() {
+    std::vector<size_t> planned;
+    planned.swap(plan.sites);
+    for (size_t i = 0; i < sites.size(); ++i)
+      if (sites[i].reason.empty())
+        plan.sites.push_back(i);
+    rate(*readModel(source));
+    planned.swap(plan.sites);
+    return std::move(noise);
   }
 
   /// What rounded weights add to the mean of each channel is taken off (M.
@@ -219,10 +278,10 @@ private:
     const auto *data = static_cast<const float *>(value.data);
     if (!histograms[name].add(data, value.bytes / sizeof(float)))
       return false;
-    if (kind == frontend::WeightKind::Int8)
-      statistics[name].add(data, value.dims,
-                           getChannelAxis(reader, value.dims.size()));
-    else if (value.elements() > 0 && !value.dims.empty())
+    statistics[name].add(data, value.dims,
+                         getChannelAxis(reader, value.dims.size()));
+    if (kind == frontend::WeightKind::Int4 && value.elements() > 0 &&
+        !value.dims.empty())
       weights.correlations.try_emplace(name, value.dims.back())
           .first->second.add(data, value.elements() / value.dims.back());
     return true;
@@ -238,18 +297,25 @@ private:
       scale.zeroPoint = static_cast<uint8_t>(
           std::clamp(std::nearbyint(-range.low / step), 0.0, 255.0));
     }
-    double power = histogram.getPower();
-    inputNoise[value] =
-        power > 0 ? getRoundingError(histogram, range) / power : 0;
+    inputErrors[value] = getRoundingError(histogram, range);
   }
 
   /// The error that each product brings in: of its input and of its weight.
   void rate(const frontend::Model &model) {
     progress("rating products");
     noise.assign(sites.size(), 0);
-    for (size_t site : plan.sites)
-      noise[site] = inputNoise[sites[site].input] +
-                    frontend::getWeightNoise(model, sites[site], kind, weights);
+    for (size_t i : plan.sites) {
+      const ProductSite &site = sites[i];
+      std::vector<double> norms;
+      double inputError = 0;
+      if (auto found = statistics.find(site.input); found != statistics.end())
+        norms = found->second.getNorms(site);
+      if (auto found = inputErrors.find(site.input);
+          found != inputErrors.end() && !norms.empty())
+        inputError = found->second;
+      noise[i] = frontend::getProductNoise(model, site, kind, weights, norms,
+                                           inputError);
+    }
   }
 
   void write() {
@@ -462,7 +528,8 @@ private:
   frontend::QuantizedWeights weights;
   std::map<std::string, Histogram> histograms;
   std::map<std::string, ChannelStatistics> statistics;
-  std::map<std::string, double> inputNoise;
+  /// Mean squares of what quantization does to products' inputs.
+  std::map<std::string, double> inputErrors;
   std::vector<double> noise; ///< of each site, relative power
   std::string floatModule;
   std::unique_ptr<Samples> samples;

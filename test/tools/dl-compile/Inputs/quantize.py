@@ -5,6 +5,7 @@
 
     quantize.py make FOLDER      model.onnx, old.onnx, samples*, one input
     quantize.py compare BIN FOLDER MODULE [QUANTIZED.onnx [NAME DATA]]
+    quantize.py better FOLDER NAME DATA FIRST.onnx SECOND.onnx
 """
 import os
 import subprocess
@@ -57,6 +58,16 @@ def make(folder):
     os.makedirs(f"{folder}/rows")
     np.save(f"{folder}/rows/0.npy", random.standard_normal((200, 64)).astype(np.float32))
     np.save(f"{folder}/normalized_x.npy", random.standard_normal((50, 64)).astype(np.float32))
+    # Channels of very different size between two products.
+    between = helper.make_graph(
+        [helper.make_node("Gemm", ["x", "v", "a"], ["g"], "before"), helper.make_node("Relu", ["g"], ["r"]),
+         helper.make_node("MatMul", ["r", "w"], ["y"], "behind")],
+        "between", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 64])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 64])],
+        [numpy_helper.from_array((random.standard_normal((64, 64)) * size / 8).astype(np.float32), "v"),
+         numpy_helper.from_array((random.standard_normal(64) * size).astype(np.float32), "a"),
+         numpy_helper.from_array((random.standard_normal((64, 64)) / size[:, None]).astype(np.float32), "w")])
+    onnx.save(helper.make_model(between, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), f"{folder}/between.onnx")
     # Scales of zero: of a value, of a channel of a weight.
     integers = random.integers(-127, 128, (4, 3)).astype(np.int8)
     nodes = [helper.make_node("QuantizeLinear", ["x", "s0", "z"], ["q"]), helper.make_node("DequantizeLinear", ["q", "s0", "z"], ["d"]),
@@ -126,5 +137,12 @@ def compare(binaries, folder, module, quantized=None, name="model", data="x"):
         print("as ONNX Runtime runs it:", "below 0.01" if max(map(error, got, same)) < 0.01 else max(map(error, got, same)))
 
 
+def better(folder, name, data, first, second):
+    """Whether the first of two quantized models is clearly the nearer to float32."""
+    run = lambda path: onnxruntime.InferenceSession(path).run(None, {"x": np.load(f"{folder}/{data}.npy")})[0]
+    want = run(f"{folder}/{name}.onnx")
+    print("errs less:", bool(error(run(first), want) < 0.8 * error(run(second), want)))
+
+
 if __name__ == "__main__":
-    make(*sys.argv[2:]) if sys.argv[1] == "make" else compare(*sys.argv[2:])
+    {"make": make, "compare": compare, "better": better}[sys.argv[1]](*sys.argv[2:])
