@@ -133,14 +133,14 @@ static bool isDequantization(Operation *op, int steps) {
     return from && from.getWidth() == 8 &&
            (to.isF32() || to.isSignlessInteger(32));
   }
-  return isa<SubOp, MulOp>(op) &&
+  return isa<AddOp, SubOp, MulOp>(op) &&
          op->getOperand(0).getType() == op->getResult(0).getType() &&
          isa_and_nonnull<ConstantOp>(op->getOperand(1).getDefiningOp()) &&
          isDequantization(op->getOperand(0).getDefiningOp(), steps - 1);
 }
 
 bool mlir::dl::fuse::isDequantization(Operation *op) {
-  constexpr int kSteps = 3; // conversion, difference, product
+  constexpr int kSteps = 3; // conversion, product, difference or sum
   return ::isDequantization(op, kSteps);
 }
 

@@ -118,3 +118,33 @@ func.func @bytes(%x: tensor<4x8xf32>, %i: tensor<2xi64>) -> (tensor<8x4xf32>, te
   %5 = dl.softmax %3 {axis = 0 : i64} : (tensor<4x8xf32>) -> tensor<4x8xf32>
   return %4, %5 : tensor<8x4xf32>, tensor<4x8xf32>
 }
+
+// -----
+
+// So are those that get a number added: both kernels read bytes.
+
+// CHECK-LABEL: func.func @shifted
+// CHECK: %[[Q:.*]] = dl.fused {
+// CHECK: dl.yield {{.*}} : tensor<4x8xui8>
+// CHECK: dl.fused {
+// CHECK-NEXT: dl.cast %[[Q]]
+// CHECK-NEXT: dl.mul
+// CHECK-NEXT: dl.add
+// CHECK-NEXT: dl.transpose
+// CHECK: dl.fused {
+// CHECK-NEXT: dl.cast %[[Q]]
+// CHECK-NEXT: dl.mul
+// CHECK-NEXT: dl.add
+// CHECK-NEXT: dl.softmax
+func.func @shifted(%x: tensor<4x8xf32>, %i: tensor<2xi64>) -> (tensor<8x4xf32>, tensor<4x8xf32>) {
+  %s = dl.constant dense<0.1> : tensor<f32>
+  %z = dl.constant dense<-3.0> : tensor<f32>
+  %0 = dl.exp %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %1 = dl.cast %0 : (tensor<4x8xf32>) -> tensor<4x8xui8>
+  %2 = dl.cast %1 : (tensor<4x8xui8>) -> tensor<4x8xf32>
+  %3 = dl.mul %2, %s : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
+  %4 = dl.add %3, %z : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
+  %5 = dl.transpose %4 {permutation = array<i64: 1, 0>} : (tensor<4x8xf32>) -> tensor<8x4xf32>
+  %6 = dl.softmax %4 {axis = 0 : i64} : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %5, %6 : tensor<8x4xf32>, tensor<4x8xf32>
+}
