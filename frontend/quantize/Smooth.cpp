@@ -312,6 +312,7 @@ std::vector<float> getPowers(const std::vector<double> &norms, double power) {
   double middle = count > 0 ? sum / count : 0;
   constexpr double kMost = 1e3;
   std::vector<float> factors;
+  factors.reserve(norms.size());
   for (double norm : norms)
     factors.push_back(norm > 0
                           ? static_cast<float>(std::clamp(

@@ -78,7 +78,7 @@ static DenseElementsAttr shorten(DenseElementsAttr elements) {
   if (size == 0 || data.size() % elements.getNumElements())
     return elements;
   for (size_t at = size; at < data.size(); at += size)
-    if (std::memcmp(data.data(), data.data() + at, size))
+    if (std::memcmp(data.data(), data.data() + at, size) != 0)
       return elements;
   return DenseElementsAttr::getFromRawBuffer(elements.getType(),
                                              data.take_front(size));

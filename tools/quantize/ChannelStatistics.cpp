@@ -52,6 +52,7 @@ void ChannelStatistics::divide(const std::vector<float> &factors) {
 
 std::vector<double> ChannelStatistics::getNorms() const {
   std::vector<double> norms;
+  norms.reserve(squares.size());
   for (double square : squares)
     norms.push_back(std::sqrt(square / static_cast<double>(count)));
   return norms;

@@ -16,7 +16,8 @@ void Histogram::widen(float largest) {
     // So that a constant activation has bins, too.
     width = std::max(largest, 1e-20f) * 2.02 / kBins;
   }
-  while (largest >= width * (kBins / 2)) {
+  constexpr int kHalf = kBins / 2;
+  while (largest >= width * kHalf) {
     std::vector<uint64_t> wider(kBins, 0);
     for (int i = 0; i < kBins; ++i)
       wider[(i - kBins / 2 + kBins) / 2] += bins[i];

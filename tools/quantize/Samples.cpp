@@ -202,6 +202,7 @@ void Samples::forEach(
       if (done++ == most)
         return;
       std::vector<Value> parts;
+      parts.reserve(files.size());
       for (const auto &file : files)
         parts.push_back(file->read(index));
       use(parts, paths.empty() ? "" : paths[0]);
