@@ -293,12 +293,16 @@ private:
     return clipped;
   }
 
-  /// The loss, the gradients of the variables, and the statistics.
+  /// The loss, whether it is finite, the gradients of the variables, and the
+  /// statistics.
   FailureOr<Accumulated> addGradients(StateFunction &step,
-                                      ArrayRef<Value> variables) {
+                                      ArrayRef<Value> variables,
+                                      Value &isFinite) {
     if (plan.microBatches > 1) {
       auto result =
           accumulate(step, plan.microBatches, variables, findCounter());
+      if (succeeded(result))
+        isFinite = isNumber(step, result->loss);
       if (succeeded(result) && hasClassLabels(plan.loss))
         checkLabels(step, step.body().getArgument(step.numInputs() - 1),
                     classes);
@@ -307,6 +311,8 @@ private:
     OpBuilder builder(step.end());
     Accumulated result;
     result.loss = step.end()->getOperand(0);
+    // Before the gradients, so that each update can follow its own at once.
+    isFinite = isNumber(step, result.loss);
     SmallVector<Type> types(ValueRange(variables).getTypes());
     llvm::append_range(result.gradients,
                        GradientOp::create(builder, getUpdateLoc(step), types,
@@ -315,6 +321,14 @@ private:
     llvm::append_range(result.statistics, step.end()->getOperands().take_back(
                                               step.results.size()));
     return result;
+  }
+
+  /// A step whose loss is no number changes nothing, so that another run of it
+  /// finds where that came from.
+  static Value isNumber(StateFunction &step, Value loss) {
+    OpBuilder builder(step.end());
+    Calculus math(builder, getUpdateLoc(step));
+    return math.compare(Predicate::Lt, math.abs(loss), HUGE_VAL);
   }
 
   static Location getUpdateLoc(StateFunction &step) {
@@ -336,16 +350,14 @@ private:
         parameters.push_back(i);
         variables.push_back(step.getArgument(i));
       }
-    FailureOr<Accumulated> found = addGradients(step, variables);
+    Value isFinite;
+    FailureOr<Accumulated> found = addGradients(step, variables, isFinite);
     if (failed(found))
       return failure();
     SmallVector<Value> gradients = found->gradients;
     if (plan.clipValue > 0 || plan.clipNorm > 0)
       gradients = clip(math, gradients);
-    // A step whose loss is no number changes nothing, so that another run of it
-    // finds where that came from.
     Value loss = found->loss;
-    Value isFinite = math.compare(Predicate::Lt, math.abs(loss), HUGE_VAL);
     SmallVector<int64_t> numbers;
     SmallVector<Value> updates;
     auto update = [&](int64_t state, Value value) {

@@ -274,11 +274,23 @@ private:
       return isTraining && graph.isUsedOnlyIn(producer, group) &&
              belongs(producer, /*follows=*/true);
     };
+    // One number that many wait for, as whether a loss is finite, is not kept
+    // back until what one of them needs is there, too.
+    constexpr size_t kMany = 4;
+    auto isNumber = [](Operation *op) {
+      auto type = cast<RankedTensorType>(op->getResult(0).getType());
+      return type.hasStaticShape() && type.getNumElements() == 1;
+    };
+    auto isAwaited = [&](Operation *member, Operation *reader) {
+      return isTraining && graph.getUsers(member).size() > kMany &&
+             isNumber(member) && !isNumber(reader);
+    };
     for (size_t i = 0; i < group->ops.size(); ++i) {
       Operation *member = group->ops[i];
       for (Operation *user : graph.getUsers(member))
         tryJoinReader(group, user, [&](Operation *reader) {
-          return graph.isFree(reader) && belongs(reader, /*follows=*/true);
+          return graph.isFree(reader) && belongs(reader, /*follows=*/true) &&
+                 !isAwaited(member, reader);
         });
       for (Value operand : member->getOperands())
         if (Operation *producer = operand.getDefiningOp();

@@ -77,3 +77,26 @@ func.func @columns(%x: tensor<4x8xf32>) -> tensor<8x4xf32> {
   %1 = dl.softmax %0 {axis = 1 : i64} : (tensor<8x4xf32>) -> tensor<8x4xf32>
   return %1 : tensor<8x4xf32>
 }
+
+// -----
+
+// One number that many updates of a training step wait for is made by itself, not
+// together with one of them.
+
+// CHECK-LABEL: func.func @step
+// CHECK: %[[OK:.*]] = dl.fused {
+// CHECK-NEXT: dl.reduce
+// CHECK-NEXT: dl.compare
+// CHECK-NEXT: dl.yield %{{.*}} : tensor<i1>
+func.func @step(%l: tensor<8xf32>, %x: tensor<8xf32>, %w0: tensor<8xf32>, %w1: tensor<8xf32>, %w2: tensor<8xf32>, %w3: tensor<8xf32>, %w4: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>) attributes {dl.input_names = ["l", "x"], dl.output_names = [], dl.state_arguments = array<i64: 0, 1, 2, 3, 4>, dl.state_results = array<i64: 0, 1, 2, 3, 4>} {
+  %limit = dl.constant dense<1.0> : tensor<f32>
+  %0 = dl.reduce sum, %l {axes = array<i64: 0>} : (tensor<8xf32>) -> tensor<f32>
+  %ok = dl.compare lt, %0, %limit : (tensor<f32>, tensor<f32>) -> tensor<i1>
+  %d = dl.exp %x : (tensor<8xf32>) -> tensor<8xf32>
+  %u0 = dl.select %ok, %d, %w0 : (tensor<i1>, tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+  %u1 = dl.select %ok, %d, %w1 : (tensor<i1>, tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+  %u2 = dl.select %ok, %d, %w2 : (tensor<i1>, tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+  %u3 = dl.select %ok, %d, %w3 : (tensor<i1>, tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+  %u4 = dl.select %ok, %d, %w4 : (tensor<i1>, tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+  return %u0, %u1, %u2, %u3, %u4 : tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>
+}
