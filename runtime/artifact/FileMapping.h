@@ -23,6 +23,11 @@ public:
   /// Maps the regular file at `path` (UTF-8). An empty file maps to no bytes.
   Status open(const char *path);
 
+  /// Lets the system take back the memory of whole pages in [from, from +
+  /// size), a part of the mapping that is hardly read again: it would come from
+  /// the file. Where the system has no such call, nothing happens.
+  void release(const std::byte *from, uint64_t size) const;
+
   const std::byte *data() const { return base; }
   uint64_t size() const { return bytes; }
   bool isOpen() const { return handle != kNoHandle; }

@@ -39,4 +39,15 @@ Status FileMapping::open(const char *path) {
   return {};
 }
 
+void FileMapping::release(const std::byte *from, uint64_t size) const {
+#ifdef MADV_DONTNEED
+  auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  auto start = reinterpret_cast<uintptr_t>(from), end = start + size;
+  start = (start + page - 1) / page * page;
+  end = end / page * page;
+  if (start < end)
+    madvise(reinterpret_cast<void *>(start), end - start, MADV_DONTNEED);
+#endif
+}
+
 } // namespace dlrt

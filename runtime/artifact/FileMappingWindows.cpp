@@ -54,4 +54,6 @@ Status FileMapping::open(const char *path) {
   return {};
 }
 
+void FileMapping::release(const std::byte *, uint64_t) const {}
+
 } // namespace dlrt

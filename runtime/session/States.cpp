@@ -106,6 +106,9 @@ Status States::fill() {
     auto *to = static_cast<std::byte *>(data(i));
     auto stored = static_cast<size_t>(initial.data()->size());
     memcpy(to, from, std::min(stored, bytes));
+    // From here on the state counts alone, in memory of its own.
+    if (const FileMapping *file = shared->artifact().file())
+      file->release(from, stored);
     // A splat is repeated here, not by the module, which would keep it.
     for (size_t done = stored; done < bytes; done *= 2)
       memcpy(to + done, to, std::min(done, bytes - done));
