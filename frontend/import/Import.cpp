@@ -90,6 +90,10 @@ static LogicalResult load(StringRef path, const ImportOptions &options,
   auto hasRule = [&](StringRef domain, StringRef op, int64_t opset) {
     return source.rules.find(domain, op, opset) != nullptr;
   };
+  if (llvm::Error error = setInputShapes(**model, options.shapes)) {
+    emitError(loc) << llvm::toString(std::move(error));
+    return failure();
+  }
   llvm::Error divided = microBatches > 1 ? divideBatch(**model, microBatches)
                                          : llvm::Error::success();
   if (divided) {

@@ -6,6 +6,7 @@
 #ifndef DL_FRONTEND_IMPORT_IMPORT_H
 #define DL_FRONTEND_IMPORT_IMPORT_H
 
+#include "frontend/onnx/InputShapes.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/StringRef.h"
@@ -47,6 +48,8 @@ enum class ImportMode {
 struct ImportOptions {
   /// Symbolic dimensions of the model's inputs that get a fixed value (>= 0).
   std::vector<std::pair<std::string, int64_t>> dims;
+  /// Shapes of inputs that the model leaves open.
+  std::vector<InputShape> shapes;
   /// Receives every node of the file, those of nested graphs after the node
   /// that they are in; null where nobody asks.
   std::vector<ImportedNode> *nodes = nullptr;

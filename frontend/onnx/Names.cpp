@@ -91,7 +91,8 @@ private:
       if (!scope.outer && input.type().has_tensor_type() &&
           !input.type().tensor_type().has_shape())
         return graphError("input '" + input.name() +
-                          "' has no shape; its rank must be known");
+                          "' has no shape; its rank must be known, from the "
+                          "model or by --shape");
     return Error::success();
   }
 

@@ -125,6 +125,7 @@ private:
     if (frontend::isModelFile(options.input)) {
       frontend::ImportOptions import;
       import.dims = options.dims;
+      import.shapes = options.shapes;
       if (options.trace)
         import.nodes = &trace.imported;
       if (options.pipeline.training)

@@ -10,6 +10,7 @@
 #include "codegen/cpu/Target.h"
 #include "codegen/ptx/Target.h"
 #include "codegen/spirv/Target.h"
+#include "frontend/onnx/InputShapes.h"
 #include "passes/Pipeline.h"
 #include "tools/compiler/Variants.h"
 #include "tools/explain/Trace.h"
@@ -57,6 +58,8 @@ struct CompileOptions {
   int64_t memoryBudget = 0;
   /// Symbolic dimensions that get a fixed size.
   std::vector<std::pair<std::string, int64_t>> dims;
+  /// Shapes of inputs that the model leaves open.
+  std::vector<frontend::InputShape> shapes;
   cpu::CacheOptions cache;
   /// 0: as many as this process may run on.
   unsigned threads = 0;

@@ -121,6 +121,27 @@ Error addDim(StringRef text, CompileOptions &options) {
   return Error::success();
 }
 
+Error addShape(StringRef text, CompileOptions &options) {
+  // A name may have '=' and ':' in it: the last '=' divides.
+  auto [name, list] = text.rsplit('=');
+  frontend::InputShape shape{name.str(), {}};
+  SmallVector<StringRef> dims;
+  if (!list.empty())
+    list.split(dims, ',');
+  bool isShape = !name.empty() && text.contains('=');
+  for (StringRef dim : dims) {
+    int64_t size = 0;
+    dim = dim.trim();
+    bool isNumber = !dim.getAsInteger(10, size);
+    isShape &= isNumber ? size >= 0 : !dim.empty() && !llvm::isDigit(dim[0]);
+    shape.dims.push_back(dim.str());
+  }
+  if (!isShape)
+    return fail("--shape " + text + ": is not of the form INPUT=SIZE,NAME,..");
+  options.shapes.push_back(std::move(shape));
+  return Error::success();
+}
+
 Error setDefaultCache(CompileOptions &options) {
   std::string error;
   auto cache = cpu::getDefaultCacheOptions(error);

@@ -21,6 +21,9 @@ llvm::Error setCpu(llvm::StringRef text, CompileOptions &options);
 llvm::Error setChoice(llvm::StringRef text, CompileOptions &options);
 llvm::Error addDim(llvm::StringRef text, CompileOptions &options);
 
+/// Reads INPUT=SIZE,NAME,.., an input's shape; none after '=' is a scalar's.
+llvm::Error addShape(llvm::StringRef text, CompileOptions &options);
+
 /// Reads NAME=SIZE, the text of option `option` ("--dim").
 llvm::Error parseSize(llvm::StringRef option, llvm::StringRef text,
                       std::string &name, int64_t &size);

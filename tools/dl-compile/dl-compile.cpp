@@ -83,6 +83,11 @@ struct CommandLine {
       "dim",
       cl::desc("Give a named dimension of the model's inputs a fixed size"),
       cl::value_desc("NAME=SIZE"), cl::cat(category)};
+  cl::list<std::string> shapes{
+      "shape",
+      cl::desc("Give an input the shape that the model leaves open: of each "
+               "dimension a size or a name"),
+      cl::value_desc("INPUT=2,N,.."), cl::cat(category)};
   cl::opt<unsigned> threads{
       "threads", cl::init(0),
       cl::desc("Compile on N threads (default: one for each processor)"),
@@ -304,6 +309,9 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
   options.memoryBudget = *budget;
   for (const std::string &dim : line.dims)
     if (Error error = addDim(dim, options))
+      return error;
+  for (const std::string &shape : line.shapes)
+    if (Error error = addShape(shape, options))
       return error;
   if (line.choice.getNumOccurrences())
     if (Error error = setChoice(line.choice, options))

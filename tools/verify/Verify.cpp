@@ -121,6 +121,7 @@ private:
     if (frontend::isModelFile(path)) {
       frontend::ImportOptions import;
       import.dims = compileOptions.dims;
+      import.shapes = compileOptions.shapes;
       program.module = frontend::importModel(path, import, context);
     } else {
       if (!compileOptions.dims.empty())
