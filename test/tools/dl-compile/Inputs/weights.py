@@ -8,7 +8,6 @@
     weights.py adapters BASE MERGED NAME RANK
         whether weight NAME of BASE and MERGED differ by a matrix of that rank, and nothing else does
     weights.py same FIRST SECOND   whether two models differ in nothing but initializers and what training changes
-    weights.py damage FILE KIND    cuts a file short, or flips one of its bits
 """
 import glob
 import os
@@ -91,15 +90,6 @@ def adapters(base, merged, name, rank):
     values = np.linalg.svd((second[name].astype(np.float64) - first[name]), compute_uv=False)
     others = [n for n in first if n != name and not np.array_equal(first[n], second[n])]
     print("rank:", int((values > 1e-4 * values[0]).sum()) == int(rank), "others:", *others)
-
-
-def damage(path, kind):
-    data = bytearray(open(path, "rb").read())
-    if kind == "cut":
-        data = data[:len(data) * 2 // 3]
-    else:
-        data[len(data) * 2 // 3] ^= 16
-    open(path, "wb").write(data)
 
 
 if __name__ == "__main__":
