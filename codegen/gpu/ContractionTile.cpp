@@ -19,7 +19,7 @@ using mlir::dl::cpu::Position;
 
 namespace dl::gpucode {
 
-std::optional<Contraction> findContraction(Value value) {
+std::optional<Contraction> findContraction(Value value, IsStored isStored) {
   // The one contraction below the value, through elementwise operations.
   llvm::SetVector<Operation *> below;
   if (Operation *op = value.getDefiningOp())
@@ -27,7 +27,7 @@ std::optional<Contraction> findContraction(Value value) {
   for (size_t i = 0; i < below.size(); ++i)
     if (!isa<tensor::EmptyOp>(below[i]))
       for (Value operand : below[i]->getOperands())
-        if (Operation *op = operand.getDefiningOp())
+        if (Operation *op = operand.getDefiningOp(); op && !isStored(operand))
           below.insert(op);
   for (Operation *op : below) {
     auto generic = dyn_cast<linalg::GenericOp>(op);

@@ -20,6 +20,9 @@
 
 namespace dl::gpucode {
 
+/// Whether an earlier stage has stored a tensor.
+using IsStored = llvm::function_ref<bool(mlir::Value)>;
+
 /// Sizes of the tile: of the workgroup's result, of the part that one
 /// invocation keeps, and of a piece of the contracted dimension.
 struct TileShape {
@@ -34,8 +37,10 @@ struct TileShape {
 };
 
 /// The contraction whose tiles a stage that stores `value` can be computed by:
-/// what follows it is elementwise. Null where there is none.
-std::optional<mlir::dl::cpu::Contraction> findContraction(mlir::Value value);
+/// what follows it is elementwise, and not stored already. Null where there is
+/// none.
+std::optional<mlir::dl::cpu::Contraction> findContraction(mlir::Value value,
+                                                          IsStored isStored);
 
 /// Whether there are rows and columns enough for tiles; otherwise the products
 /// of each result are added up by several invocations.

@@ -4,7 +4,9 @@
 #include "codegen/gpu/EntryBuilder.h"
 #include "codegen/cpu/ElementEmitter.h"
 #include "codegen/gpu/TileEmitter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace ::dl::gpucode;
@@ -33,4 +35,27 @@ void EntryBuilder::emitShare(mlir::dl::cpu::IndexBuilder &index,
                             body(number);
                             return SmallVector<Value>();
                           });
+}
+
+bool ::dl::gpucode::isMultiple(Value value, int64_t divisor) {
+  if (auto constant = mlir::dl::cpu::IndexBuilder::getConstant(value))
+    return *constant % divisor == 0;
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    auto loop = dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp());
+    return loop && argument == loop.getInductionVar() &&
+           isMultiple(loop.getLowerBound(), divisor) &&
+           isMultiple(loop.getStep(), divisor);
+  }
+  Operation *op = value.getDefiningOp();
+  auto holds = [&](unsigned i) {
+    return isMultiple(op->getOperand(i), divisor);
+  };
+  if (isa<arith::AddIOp, arith::SubIOp, arith::MinSIOp, arith::MinUIOp,
+          arith::MaxSIOp, arith::RemUIOp, arith::RemSIOp>(op))
+    return holds(0) && holds(1);
+  if (isa<arith::MulIOp>(op))
+    return holds(0) || holds(1);
+  if (isa<arith::SelectOp>(op))
+    return holds(1) && holds(2);
+  return false;
 }

@@ -98,6 +98,9 @@ public:
   virtual int64_t getWorkgroupSize() const = 0;
 };
 
+/// Whether a position is a multiple of `divisor` for certain.
+bool isMultiple(mlir::Value position, int64_t divisor);
+
 } // namespace dl::gpucode
 
 #endif // DL_CODEGEN_GPU_ENTRYBUILDER_H

@@ -22,7 +22,8 @@ struct Form {
 
 } // namespace
 
-static Form chooseForm(const Stage &stage, EntryBuilder &entry) {
+static Form chooseForm(const Stage &stage, ArrayRef<Stage> earlier,
+                       EntryBuilder &entry) {
   Form form;
   if (stage.sequential) {
     form.isDivided =
@@ -31,7 +32,13 @@ static Form chooseForm(const Stage &stage, EntryBuilder &entry) {
   }
   if (stage.part)
     return form;
-  form.contraction = findContraction(stage.value);
+  auto isStored = [&](Value value) {
+    return llvm::is_contained(
+        llvm::map_range(earlier,
+                        [](const Stage &stage) { return stage.result; }),
+        value);
+  };
+  form.contraction = findContraction(stage.value, isStored);
   if (form.contraction && form.contraction->isInteger() &&
       (!isByTiles(*form.contraction) ||
        !entry.takesIntegers(*form.contraction)))
@@ -39,7 +46,7 @@ static Form chooseForm(const Stage &stage, EntryBuilder &entry) {
   if (form.contraction &&
       (isByTiles(*form.contraction) || entry.takesFewRows(*form.contraction)))
     return form;
-  form.reduction = findReduction(stage.value);
+  form.reduction = findReduction(stage.value, isStored);
   if (!form.reduction)
     return form;
   Value result = form.reduction->getResult(0);
@@ -72,7 +79,10 @@ LogicalResult generateStages(func::FuncOp kernel, SymbolTable &functions,
   SmallVector<Attribute> temporaries(plan.temporaries.size());
   for (auto [i, stage] : llvm::enumerate(plan.stages)) {
     builder.clearInsertionPoint();
-    Form form = attention ? Form() : chooseForm(stage, entry);
+    Form form =
+        attention
+            ? Form()
+            : chooseForm(stage, ArrayRef(plan.stages).take_front(i), entry);
     StageFunction function(kernel, plan, entry, builder, form.isDivided);
     function.declare(plan, i);
     bool keeps = false;

@@ -39,7 +39,7 @@ static bool runsAlongMemory(linalg::GenericOp op) {
 }
 
 namespace dl::gpucode {
-std::optional<linalg::GenericOp> findReduction(Value value) {
+std::optional<linalg::GenericOp> findReduction(Value value, IsStored isStored) {
   constexpr int64_t kShort = 64;
   llvm::SetVector<Operation *> below;
   if (Operation *op = value.getDefiningOp())
@@ -55,7 +55,7 @@ std::optional<linalg::GenericOp> findReduction(Value value) {
       continue;
     }
     for (Value operand : below[i]->getOperands())
-      if (Operation *op = operand.getDefiningOp())
+      if (Operation *op = operand.getDefiningOp(); op && !isStored(operand))
         below.insert(op);
   }
   if (!found || !mlir::dl::cpu::followsElementwise(value, found))

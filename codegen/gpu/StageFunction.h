@@ -9,6 +9,7 @@
 #include "codegen/cpu/Contraction.h"
 #include "codegen/cpu/ElementEmitter.h"
 #include "codegen/cpu/StoreTracer.h"
+#include "codegen/gpu/ContractionTile.h"
 #include "codegen/gpu/EntryBuilder.h"
 #include "codegen/gpu/Strategy.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -20,9 +21,10 @@ unsigned countSizes(mlir::func::FuncOp kernel);
 
 /// The reduction that a stage that stores `value` can be computed by with
 /// several invocations for each result: what follows it is elementwise, it has
-/// many steps, and the order of these does not matter. Nothing where there is
-/// none.
-std::optional<mlir::linalg::GenericOp> findReduction(mlir::Value value);
+/// many steps, and the order of these does not matter, and it is not stored
+/// already. Nothing where there is none.
+std::optional<mlir::linalg::GenericOp> findReduction(mlir::Value value,
+                                                     IsStored isStored);
 
 /// The function of one stage.
 class StageFunction {

@@ -231,30 +231,6 @@ CudaEntry::makeTile(StageFunction &stage,
   return std::make_unique<TensorTile>(stage, contraction, *this);
 }
 
-/// Whether a position is a multiple of `divisor` for certain.
-static bool isMultiple(Value value, int64_t divisor) {
-  if (auto constant = mlir::dl::cpu::IndexBuilder::getConstant(value))
-    return *constant % divisor == 0;
-  if (auto argument = dyn_cast<BlockArgument>(value)) {
-    auto loop = dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp());
-    return loop && argument == loop.getInductionVar() &&
-           isMultiple(loop.getLowerBound(), divisor) &&
-           isMultiple(loop.getStep(), divisor);
-  }
-  Operation *op = value.getDefiningOp();
-  auto holds = [&](unsigned i) {
-    return isMultiple(op->getOperand(i), divisor);
-  };
-  if (isa<arith::AddIOp, arith::SubIOp, arith::MinSIOp, arith::MinUIOp,
-          arith::MaxSIOp, arith::RemUIOp, arith::RemSIOp>(op))
-    return holds(0) && holds(1);
-  if (isa<arith::MulIOp>(op))
-    return holds(0) || holds(1);
-  if (isa<arith::SelectOp>(op))
-    return holds(1) && holds(2);
-  return false;
-}
-
 Value CudaEntry::takeSource(Value vector) {
   constexpr int64_t kBytes = 16;
   constexpr unsigned kGlobalSpace = 1;

@@ -13,7 +13,9 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SPIRV/IR/SPIRVDialect.h"
+#include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
 #include "mlir/Dialect/SPIRV/IR/TargetAndABI.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Pass/Pass.h"
 
 using namespace mlir;
@@ -88,6 +90,7 @@ public:
                    unsigned sizeCount) override {
     SmallVector<Type> types;
     buffers.assign(tensors.begin(), tensors.end());
+    numbers = llvm::to_vector(llvm::seq<int64_t>(tensors.size()));
     for (RankedTensorType tensor : tensors)
       types.push_back(getMemoryType(ShapedType::kDynamic,
                                     tensor.getElementType(),
@@ -138,6 +141,8 @@ public:
 
 private:
   int64_t countParts(unsigned number) const;
+  Value getView(unsigned number, VectorType type);
+  void lowerVectors(unsigned written);
   static Type getMemoryType(int64_t elements, Type elementType,
                             spirv::StorageClass storage) {
     return MemRefType::get(
@@ -150,7 +155,8 @@ private:
 
   const SpirvTarget &target;
   gpu::GPUFuncOp function;
-  SmallVector<RankedTensorType> buffers;
+  SmallVector<RankedTensorType> buffers; // and, as vectors, some once more
+  SmallVector<int64_t> numbers;          // which one each is
   SmallVector<int64_t> offsets;
   int64_t workgroupSize = 0;
 };
@@ -199,7 +205,7 @@ VulkanEntry::makeTile(StageFunction &stage,
       spirv::getEntryPointABIAttr(function.getContext(),
                                   {static_cast<int32_t>(workgroupSize), 1, 1}));
   return std::make_unique<RegisterTile>(stage, contraction, shape,
-                                        target.broadcasts);
+                                        target.shuffles);
 }
 
 /// A buffer that is too large for a binding is taken in parts.
@@ -210,6 +216,61 @@ int64_t VulkanEntry::countParts(unsigned number) const {
   int64_t width = llvm::divideCeil(tensor.getElementTypeBitWidth(), 8);
   return std::max<int64_t>(
       1, llvm::divideCeil(tensor.getNumElements() * width, target.bufferBytes));
+}
+
+/// A buffer as an array of vectors.
+Value VulkanEntry::getView(unsigned number, VectorType type) {
+  Block &block = function.getBody().front();
+  auto whole = cast<MemRefType>(block.getArgument(number).getType());
+  Type viewType = MemRefType::get({ShapedType::kDynamic}, type,
+                                  whole.getLayout(), whole.getMemorySpace());
+  for (size_t i = 0; i < buffers.size(); ++i)
+    if (numbers[i] == number && block.getArgument(i).getType() == viewType)
+      return block.getArgument(i);
+  buffers.push_back(buffers[number]);
+  numbers.push_back(number);
+  return block.insertArgument(buffers.size() - 1, viewType, function.getLoc());
+}
+
+/// Vectors that begin at multiples of their size are loaded at once, others
+/// element by element.
+void VulkanEntry::lowerVectors(unsigned written) {
+  SmallVector<vector::LoadOp> loads;
+  function.walk([&](vector::LoadOp load) { loads.push_back(load); });
+  for (vector::LoadOp load : loads) {
+    OpBuilder builder(load);
+    Location loc = load.getLoc();
+    VectorType type = load.getVectorType();
+    Value memory = load.getBase(), at = load.getIndices().front();
+    unsigned number = cast<BlockArgument>(memory).getArgNumber();
+    int64_t count = type.getNumElements();
+    Value vector;
+    if (number != written && countParts(number) == 1 &&
+        llvm::isPowerOf2_64(count) && isMultiple(at, count)) {
+      Value shift =
+          arith::ConstantIndexOp::create(builder, loc, llvm::Log2_64(count));
+      Value place = arith::ShRUIOp::create(builder, loc, at, shift);
+      vector = memref::LoadOp::create(builder, loc, getView(number, type),
+                                      ValueRange{place});
+    }
+    for (Operation *user : llvm::make_early_inc_range(load->getUsers())) {
+      auto extract = cast<vector::ExtractOp>(user);
+      int64_t i = extract.getStaticPosition().front();
+      Value element;
+      if (vector) {
+        element = mlir::spirv::CompositeExtractOp::create(
+            builder, loc, vector, static_cast<int32_t>(i));
+      } else {
+        Value offset = arith::ConstantIndexOp::create(builder, loc, i);
+        element = memref::LoadOp::create(
+            builder, loc, memory,
+            ValueRange{arith::AddIOp::create(builder, loc, at, offset)});
+      }
+      extract.replaceAllUsesWith(element);
+      extract.erase();
+    }
+    load.erase();
+  }
 }
 
 /// Makes the loads of a buffer those of the part that an element lies in; parts
@@ -244,6 +305,7 @@ static void loadFromParts(Value whole, ValueRange parts, int64_t elements) {
 SmallVector<int64_t> VulkanEntry::end(OpBuilder &builder, Location loc,
                                       unsigned written, bool keeps) {
   gpu::ReturnOp::create(builder, loc);
+  lowerVectors(written);
   Block &block = function.getBody().front();
   auto isRead = [&](unsigned number) {
     return llvm::any_of(
@@ -263,8 +325,8 @@ SmallVector<int64_t> VulkanEntry::end(OpBuilder &builder, Location loc,
   offsets.push_back(0);
   // New arguments after the old ones, which then go.
   unsigned old = block.getNumArguments();
-  for (int64_t number : taken)
-    block.addArgument(block.getArgument(number).getType(), loc);
+  for (int64_t i : taken)
+    block.addArgument(block.getArgument(i).getType(), loc);
   if (old > buffers.size())
     block.addArgument(block.getArgument(buffers.size()).getType(), loc);
   // The written one, where it is read too, is the first of its two.
@@ -291,6 +353,8 @@ SmallVector<int64_t> VulkanEntry::end(OpBuilder &builder, Location loc,
       builder.getFunctionType(block.getArgumentTypes(), {}));
   if (llvm::all_of(offsets, [](int64_t offset) { return offset == 0; }))
     offsets.clear();
+  for (int64_t &i : taken)
+    i = numbers[i];
   return taken;
 }
 
@@ -321,7 +385,7 @@ LogicalResult generateKernels(ModuleOp module, const SpirvTarget &target) {
        Capability::Int64, Capability::Float16, Capability::Float64,
        Capability::StorageBuffer8BitAccess,
        Capability::StorageBuffer16BitAccess, Capability::GroupNonUniform,
-       Capability::GroupNonUniformBallot},
+       Capability::GroupNonUniformShuffle},
       {Extension::SPV_KHR_storage_buffer_storage_class,
        Extension::SPV_KHR_8bit_storage, Extension::SPV_KHR_16bit_storage},
       context);
@@ -350,7 +414,7 @@ struct GenerateKernelsPass
   explicit GenerateKernelsPass(const SpirvTarget &target) : described(target) {
     workgroupSize = target.workgroupSize;
     pushConstantBytes = target.pushConstantBytes;
-    broadcasts = target.broadcasts;
+    shuffles = target.shuffles;
     doubles = target.float64;
   }
 
@@ -360,13 +424,14 @@ struct GenerateKernelsPass
   }
   void getDependentDialects(DialectRegistry &registry) const override {
     registry.insert<arith::ArithDialect, gpu::GPUDialect, memref::MemRefDialect,
-                    scf::SCFDialect, mlir::spirv::SPIRVDialect>();
+                    scf::SCFDialect, mlir::spirv::SPIRVDialect,
+                    vector::VectorDialect>();
   }
   void runOnOperation() override {
     SpirvTarget target = described;
     target.workgroupSize = workgroupSize;
     target.pushConstantBytes = pushConstantBytes;
-    target.broadcasts = broadcasts;
+    target.shuffles = shuffles;
     target.float64 = doubles;
     if (failed(generateKernels(getOperation(), target)))
       signalPassFailure();
@@ -378,8 +443,8 @@ struct GenerateKernelsPass
   Option<int64_t> pushConstantBytes{
       *this, "push-constant-bytes",
       llvm::cl::desc("bytes that push constants hold"), llvm::cl::init(128)};
-  Option<bool> broadcasts{
-      *this, "broadcasts",
+  Option<bool> shuffles{
+      *this, "shuffles",
       llvm::cl::desc("invocations of a subgroup hand each other values"),
       llvm::cl::init(true)};
   Option<bool> doubles{*this, "doubles",

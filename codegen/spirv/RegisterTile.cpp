@@ -7,6 +7,9 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace ::dl::spirv;
@@ -17,15 +20,62 @@ using mlir::dl::cpu::ElementEmitter;
 using mlir::dl::cpu::Position;
 
 /// Invocations that read rows for each other: no more than the fewest that run
-/// in lockstep on a device with broadcasts.
+/// in lockstep on a device with shuffles.
 static constexpr int64_t kSharing = 8;
+/// Elements of a vector, and contracted positions that vectors are read for.
+static constexpr int64_t kVector = 4;
+
+static SmallVector<unsigned> getColumnLoops(const Contraction &contraction) {
+  SmallVector<unsigned> columns(contraction.outerLanes);
+  llvm::append_range(columns, contraction.lanes);
+  return columns;
+}
+
+RegisterTile::RegisterTile(::dl::gpucode::StageFunction &stage,
+                           const Contraction &contraction,
+                           const TileShape &shape, bool shuffles)
+    : TileEmitter(stage, contraction, shape), deep(builder, loc, kVector),
+      across(builder, loc, std::min(kVector, shape.ownColumns)),
+      rowNeighbours(findNeighbours(contraction, contraction.rowSide,
+                                   contraction.rows, kVector)),
+      columnNeighbours(findNeighbours(contraction, contraction.laneSide,
+                                      getColumnLoops(contraction),
+                                      across.width())),
+      shuffles(shuffles && shape.ownRows > 1) {
+  bool isDeep = shape.depth % kVector == 0;
+  if (!this->shuffles || shape.ownRows % kSharing || !isDeep)
+    rowNeighbours = Neighbours::None;
+  bool areColumns = columnNeighbours == Neighbours::Lines;
+  if (areColumns ? across.width() == 1 || shape.ownColumns % across.width()
+                 : !isDeep)
+    columnNeighbours = Neighbours::None;
+}
+
+RegisterTile::Neighbours
+RegisterTile::findNeighbours(const Contraction &contraction, OpOperand *operand,
+                             ArrayRef<unsigned> loops, int64_t width) {
+  linalg::GenericOp op = contraction.op;
+  AffineMap map = op.getMatchingIndexingMap(operand);
+  // Types that have to be converted are not worth the code.
+  if (!contraction.factorType.isF32() || map.getNumResults() == 0)
+    return Neighbours::None;
+  auto last = dyn_cast<AffineDimExpr>(map.getResults().back());
+  auto isInner = [&](ArrayRef<unsigned> among, int64_t width) {
+    if (!last || among.empty() || last.getPosition() != among.back())
+      return false;
+    int64_t range = op.getStaticLoopRanges()[among.back()];
+    return !ShapedType::isDynamic(range) && range > 0 && range % width == 0;
+  };
+  if (isInner(contraction.reduced, kVector))
+    return Neighbours::Depth;
+  return isInner(loops, width) ? Neighbours::Lines : Neighbours::None;
+}
 
 TileShape RegisterTile::chooseShape(const Contraction &contraction,
                                     const SpirvTarget &target) {
   constexpr int64_t kProducts = 64, kDepth = 4;
   int64_t invocations = target.workgroupSize;
-  SmallVector<unsigned> columnLoops(contraction.outerLanes);
-  llvm::append_range(columnLoops, contraction.lanes);
+  SmallVector<unsigned> columnLoops = getColumnLoops(contraction);
   int64_t rows = gpucode::getStaticSize(contraction.op, contraction.rows),
           columns = gpucode::getStaticSize(contraction.op, columnLoops);
   // Drivers take their time to compile a large tile.
@@ -53,9 +103,20 @@ TileShape RegisterTile::chooseShape(const Contraction &contraction,
     invocations /= 2;
   int64_t ownRows =
       ShapedType::isDynamic(rows) ? mostRows : std::min(rows, mostRows);
-  // A loop of many products is not unrolled: drivers compile it whole.
+  // A loop of many products is not unrolled, as drivers compile it whole, but
+  // for vectors.
   int64_t depth = std::clamp<int64_t>(kProducts / (ownRows * own), 1, kDepth);
+  if (findNeighbours(contraction, contraction.rowSide, contraction.rows,
+                     kVector) != Neighbours::None ||
+      findNeighbours(contraction, contraction.laneSide, columnLoops, kVector) ==
+          Neighbours::Depth)
+    depth = kVector;
   return {ownRows, invocations * own, ownRows, own, depth, /*resident=*/1};
+}
+
+bool RegisterTile::isWhole(Value extent, int64_t lines) {
+  auto known = index.getConstant(extent);
+  return known && *known % lines == 0;
 }
 
 /// The rows from one on: what `setPositions` says of the first, then one after
@@ -64,10 +125,12 @@ void RegisterTile::findRows(Value first) {
   rowDims.clear();
   isRow.clear();
   ArrayRef<unsigned> loops = contraction.rows;
+  bool areInside = isWhole(rows, shape.rows);
   Position at = tileDims;
   setPositions(at, loops, first);
   for (int64_t i = 0; i < shape.ownRows; ++i) {
-    isRow.push_back(index.less(index.add(first, constant(i)), rows));
+    isRow.push_back(
+        areInside ? Value() : index.less(index.add(first, constant(i)), rows));
     rowDims.push_back(at);
     Value carry = constant(1);
     for (size_t l = loops.size(); l-- > 0;) {
@@ -85,62 +148,214 @@ void RegisterTile::findRows(Value first) {
   }
 }
 
+/// What this invocation reads for its neighbours. Vectors of rows are numbered
+/// row by row, one contracted position after the other.
 void RegisterTile::findSharedRows(Value first) {
   sharedRows.clear();
-  if (!broadcasts || shape.ownRows == 1)
+  sharedDepths.clear();
+  if (!shuffles)
     return;
-  Value lane = gpu::LaneIdOp::create(builder, loc, IntegerAttr());
-  Value own = index.add(first, index.rem(lane, constant(kSharing)));
-  Value last = index.sub(rows, constant(1));
-  for (int64_t i = 0; i < shape.ownRows; i += kSharing) {
+  Value lane = index.rem(gpu::LaneIdOp::create(builder, loc, IntegerAttr()),
+                         constant(kSharing));
+  bool areInside = isWhole(rows, shape.rows);
+  auto add = [&](Value row, int64_t count) {
     Position at = tileDims;
-    setPositions(at, contraction.rows,
-                 index.min(index.add(own, constant(i)), last));
+    if (!areInside)
+      row = index.min(row, index.sub(rows, constant(count)));
+    setPositions(at, contraction.rows, row);
     sharedRows.push_back(at);
+  };
+  if (rowNeighbours != Neighbours::Lines) {
+    for (int64_t i = 0; i < shape.ownRows; i += kSharing)
+      add(index.add(index.add(first, lane), constant(i)), 1);
+    return;
   }
-}
-
-/// The row side's element of each row.
-SmallVector<Value>
-RegisterTile::readRows(function_ref<Value(const Position &)> read) {
-  SmallVector<Value> factors;
-  if (sharedRows.empty()) {
-    for (const Position &row : rowDims)
-      factors.push_back(read(row));
-    return factors;
+  Value perDepth = constant(shape.ownRows / kVector);
+  for (int64_t i = 0; i < shape.ownRows; i += kSharing) {
+    Value number = index.add(lane, constant(i));
+    add(index.add(first,
+                  index.mul(index.rem(number, perDepth), constant(kVector))),
+        kVector);
+    sharedDepths.push_back(index.div(number, perDepth));
   }
-  for (const Position &shared : sharedRows) {
-    Value mine = read(shared);
-    for (int64_t i = 0; i < kSharing && factors.size() < size_t(shape.ownRows);
-         ++i) {
-      Value from = mlir::spirv::ConstantOp::create(
-          builder, loc, builder.getI32Type(), builder.getI32IntegerAttr(i));
-      factors.push_back(mlir::spirv::GroupNonUniformBroadcastOp::create(
-          builder, loc, mine.getType(), mlir::spirv::Scope::Subgroup, mine,
-          from));
-    }
-  }
-  return factors;
 }
 
 void RegisterTile::findColumns(Value first) {
   columnDims.clear();
   isColumn.clear();
-  // Invocations in lockstep have all columns of some lines of the cache.
+  bool areInside = isWhole(columns, shape.columns);
+  // Vectors side by side, or, of single elements, invocations in lockstep have
+  // all of some lines of the cache.
+  int64_t width = columnNeighbours == Neighbours::Lines ? across.width() : 1;
   Value block = index.div(invocation, constant(kSharing)),
         inBlock = index.rem(invocation, constant(kSharing));
   Value own =
-      index.add(index.add(first, inBlock),
+      index.add(index.add(first, index.mul(inBlock, constant(width))),
                 index.mul(block, constant(kSharing * shape.ownColumns)));
-  for (int64_t j = 0; j < shape.ownColumns; ++j) {
+  for (int64_t j = 0; j < shape.ownColumns; j += width) {
     Value column = index.add(own, constant(j * kSharing));
-    isColumn.push_back(index.less(column, columns));
-    Position at = tileDims;
-    // Past the end the last one, whose positions exist.
-    setPositions(at, columnLoops,
-                 index.min(column, index.sub(columns, constant(1))));
-    columnDims.push_back(at);
+    Value isInside = areInside ? Value() : index.less(column, columns);
+    // Past the end the last ones, whose positions exist.
+    if (!areInside)
+      column = index.min(column, index.sub(columns, constant(width)));
+    for (int64_t i = 0; i < width; ++i) {
+      isColumn.push_back(isInside);
+      Position at = tileDims;
+      setPositions(at, columnLoops, index.add(column, constant(i)));
+      columnDims.push_back(at);
+    }
   }
+}
+
+//===----------------------------------------------------------------------===//
+// Operands
+//===----------------------------------------------------------------------===//
+
+Position RegisterTile::join(Position dims, const Position &own,
+                            ArrayRef<unsigned> loops, int64_t k) {
+  for (unsigned d : loops)
+    dims[d] = own[d];
+  if (k) {
+    unsigned d = contraction.reduced.back();
+    dims[d] = index.uniform(index.add(dims[d].base, constant(k)));
+  }
+  return dims;
+}
+
+Value RegisterTile::read(OpOperand *operand, const Position &dims) {
+  Value value =
+      emitter
+          .read(operand->get(),
+                emitter.mapPosition(op.getMatchingIndexingMap(operand), dims))
+          .value;
+  Type f32 = builder.getF32Type();
+  return value.getType() == f32
+             ? value
+             : Value(arith::ExtFOp::create(builder, loc, f32, value));
+}
+
+/// Neighbours along a loop: of a padded tensor, all are inside, or none.
+SmallVector<Value> RegisterTile::readVector(OpOperand *operand, Position dims,
+                                            unsigned along,
+                                            ElementEmitter &by) {
+  dims[along].stride = 1;
+  Value vector =
+      by.read(operand->get(),
+              by.mapPosition(op.getMatchingIndexingMap(operand), dims))
+          .value;
+  auto select = vector.getDefiningOp<arith::SelectOp>();
+  Value loaded = select ? select.getTrueValue() : vector, border;
+  if (auto pad = operand->get().getDefiningOp<tensor::PadOp>(); pad && select)
+    border = emitter.scalar(pad.getConstantPaddingValue());
+  SmallVector<Value> elements;
+  for (int64_t i = 0; i < by.width(); ++i) {
+    Value element = vector::ExtractOp::create(builder, loc, loaded, i);
+    elements.push_back(
+        select ? Value(arith::SelectOp::create(
+                     builder, loc, select.getCondition(), element, border))
+               : element);
+  }
+  if (select)
+    select.erase();
+  return elements;
+}
+
+Value RegisterTile::handOver(Value value, int64_t from) {
+  Value lane = mlir::spirv::ConstantOp::create(
+      builder, loc, builder.getI32Type(), builder.getI32IntegerAttr(from));
+  return mlir::spirv::GroupNonUniformShuffleOp::create(
+      builder, loc, value.getType(), mlir::spirv::Scope::Subgroup, value, lane);
+}
+
+/// The row side's elements of each row, for so many contracted positions.
+RegisterTile::Elements RegisterTile::readRows(const Position &dims,
+                                              int64_t count) {
+  OpOperand *operand = contraction.rowSide;
+  unsigned depth = contraction.reduced.empty() ? 0 : contraction.reduced.back();
+  bool areVectors = rowNeighbours != Neighbours::None && count == kVector;
+  Elements factors(count);
+  if (!areVectors && (sharedRows.empty() || !sharedDepths.empty())) {
+    for (int64_t k = 0; k < count; ++k)
+      for (const Position &row : rowDims)
+        factors[k].push_back(
+            read(operand, join(dims, row, contraction.rows, k)));
+    return factors;
+  }
+  if (!areVectors) {
+    for (int64_t k = 0; k < count; ++k)
+      for (const Position &shared : sharedRows) {
+        Value mine = read(operand, join(dims, shared, contraction.rows, k));
+        for (int64_t i = 0;
+             i < kSharing && factors[k].size() < size_t(shape.ownRows); ++i)
+          factors[k].push_back(handOver(mine, i));
+      }
+    return factors;
+  }
+  Elements vectors;
+  bool areDeep = rowNeighbours == Neighbours::Depth;
+  for (auto [i, shared] : llvm::enumerate(sharedRows)) {
+    Position at = join(dims, shared, contraction.rows, 0);
+    if (!areDeep)
+      at[depth] = index.uniform(index.add(at[depth].base, sharedDepths[i]));
+    vectors.push_back(readVector(
+        operand, at, areDeep ? depth : contraction.rows.back(), deep));
+  }
+  int64_t perDepth = shape.ownRows / kVector;
+  for (int64_t k = 0; k < count; ++k)
+    for (int64_t row = 0; row < shape.ownRows; ++row) {
+      int64_t number = areDeep ? row : k * perDepth + row / kVector;
+      int64_t element = areDeep ? k : row % kVector;
+      factors[k].push_back(
+          handOver(vectors[number / kSharing][element], number % kSharing));
+    }
+  return factors;
+}
+
+/// The lane side's elements of each column.
+RegisterTile::Elements RegisterTile::readColumns(const Position &dims,
+                                                 int64_t count) {
+  OpOperand *operand = contraction.laneSide;
+  Elements lanes(count);
+  if (columnNeighbours == Neighbours::Depth && count == kVector) {
+    for (const Position &column : columnDims) {
+      SmallVector<Value> vector =
+          readVector(operand, join(dims, column, columnLoops, 0),
+                     contraction.reduced.back(), deep);
+      for (int64_t k = 0; k < count; ++k)
+        lanes[k].push_back(vector[k]);
+    }
+    return lanes;
+  }
+  int64_t width = columnNeighbours == Neighbours::Lines ? across.width() : 1;
+  for (int64_t k = 0; k < count; ++k)
+    for (int64_t j = 0; j < shape.ownColumns; j += width) {
+      Position at = join(dims, columnDims[j], columnLoops, k);
+      if (width == 1)
+        lanes[k].push_back(read(operand, at));
+      else
+        llvm::append_range(lanes[k],
+                           readVector(operand, at, columnLoops.back(), across));
+    }
+  return lanes;
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+/// Adds the products of `count` positions of the innermost contracted loop.
+SmallVector<Value> RegisterTile::addPositions(const Position &dims,
+                                              int64_t count, ValueRange sums) {
+  ElementEmitter::Scope scope(emitter);
+  Elements lanes = readColumns(dims, count), factors = readRows(dims, count);
+  SmallVector<Value> next(sums);
+  for (int64_t k = 0; k < count; ++k)
+    for (auto [i, factor] : llvm::enumerate(factors[k]))
+      for (auto [j, lane] : llvm::enumerate(lanes[k])) {
+        Value &sum = next[i * shape.ownColumns + j];
+        sum = math::FmaOp::create(builder, loc, factor, lane, sum);
+      }
+  return next;
 }
 
 /// Adds the products of all positions of the contracted loops from number
@@ -148,46 +363,19 @@ void RegisterTile::findColumns(Value first) {
 SmallVector<Value> RegisterTile::addProducts(unsigned loop, Position dims,
                                              ValueRange sums) {
   ArrayRef<unsigned> reduced = contraction.reduced;
-  if (loop == reduced.size()) {
-    ElementEmitter::Scope scope(emitter);
-    auto read = [&](OpOperand *operand, const Position &own,
-                    ArrayRef<unsigned> loops) {
-      Position at = dims;
-      for (unsigned d : loops)
-        at[d] = own[d];
-      Value value =
-          emitter
-              .read(operand->get(),
-                    emitter.mapPosition(op.getMatchingIndexingMap(operand), at))
-              .value;
-      Type f32 = builder.getF32Type();
-      return value.getType() == f32
-                 ? value
-                 : Value(arith::ExtFOp::create(builder, loc, f32, value));
-    };
-    SmallVector<Value> next, lanes;
-    for (const Position &column : columnDims)
-      lanes.push_back(read(contraction.laneSide, column, columnLoops));
-    auto readRow = [&](const Position &row) {
-      return read(contraction.rowSide, row, contraction.rows);
-    };
-    for (Value factor : readRows(readRow))
-      for (Value lane : lanes)
-        next.push_back(
-            math::FmaOp::create(builder, loc, factor, lane, sums[next.size()]));
-    return next;
-  }
+  if (reduced.empty())
+    return addPositions(dims, 1, sums);
   unsigned d = reduced[loop];
   Value extent = emitter.loopSize(op, d);
   auto known = index.getConstant(extent);
-  int64_t unrolled = loop + 1 == reduced.size() ? shape.depth : 1;
+  bool isLast = loop + 1 == reduced.size();
+  int64_t unrolled = isLast ? shape.depth : 1;
   auto step = [&](Value first, int64_t count, ValueRange carried) {
-    SmallVector<Value> values(carried);
-    for (int64_t i = 0; i < count; ++i) {
-      dims[d] = index.uniform(index.add(first, constant(i)));
-      values = addProducts(loop + 1, dims, values);
-    }
-    return values;
+    if (count == 0)
+      return SmallVector<Value>(carried);
+    dims[d] = index.uniform(first);
+    return isLast ? addPositions(dims, count, carried)
+                  : addProducts(loop + 1, dims, carried);
   };
   if (known && *known <= unrolled)
     return step(constant(0), *known, sums);
@@ -211,12 +399,17 @@ void RegisterTile::storeTile(ArrayRef<Value> sums, Value result,
   AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
   for (auto [i, row] : llvm::enumerate(rowDims))
     for (auto [j, column] : llvm::enumerate(columnDims)) {
-      Value isInside =
-          arith::AndIOp::create(builder, loc, isRow[i], isColumn[j]);
-      auto branch = scf::IfOp::create(builder, loc, isInside,
-                                      /*withElseRegion=*/false);
       OpBuilder::InsertionGuard guard(builder);
-      builder.setInsertionPoint(branch.thenYield());
+      Value isInside = isRow[i];
+      if (isInside && isColumn[j])
+        isInside = arith::AndIOp::create(builder, loc, isInside, isColumn[j]);
+      else if (!isInside)
+        isInside = isColumn[j];
+      if (isInside) {
+        auto branch = scf::IfOp::create(builder, loc, isInside,
+                                        /*withElseRegion=*/false);
+        builder.setInsertionPoint(branch.thenYield());
+      }
       ElementEmitter::Scope scope(emitter);
       Position dims = row;
       for (unsigned d : columnLoops)
@@ -228,9 +421,29 @@ void RegisterTile::storeTile(ArrayRef<Value> sums, Value result,
     }
 }
 
+/// Whether vectors of a tensor are loads, or what surrounds it.
+bool RegisterTile::isInMemory(Value tensor) {
+  if (emitter.buffers.contains(tensor))
+    return true;
+  auto pad = tensor.getDefiningOp<tensor::PadOp>();
+  return pad && pad.getConstantPaddingValue() &&
+         emitter.buffers.contains(pad.getSource()) &&
+         isZeroInteger(pad.getMixedLowPad().back()) &&
+         isZeroInteger(pad.getMixedHighPad().back());
+}
+
 Value RegisterTile::emit(Value result, const Buffer &buffer) {
-  columnLoops = contraction.outerLanes;
-  llvm::append_range(columnLoops, contraction.lanes);
+  columnLoops = getColumnLoops(contraction);
+  for (ElementEmitter *vectors : {&deep, &across}) {
+    vectors->buffers = emitter.buffers;
+    vectors->scalars = emitter.scalars;
+  }
+  // What is computed on the way is not worth the code.
+  for (auto [operand, neighbours] :
+       {std::pair(contraction.rowSide, &rowNeighbours),
+        std::pair(contraction.laneSide, &columnNeighbours)})
+    if (!isInMemory(operand->get()))
+      *neighbours = Neighbours::None;
   rows = extentOf(contraction.rows);
   columns = extentOf(columnLoops);
   Value batches = extentOf(contraction.batch);

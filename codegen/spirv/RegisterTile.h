@@ -5,8 +5,10 @@
 //
 // Each invocation of a workgroup keeps all rows of the tile for a few columns
 // in registers. Neighbouring invocations have neighbouring columns, and all of
-// a workgroup need the same elements of the row side: where the target has
-// broadcasts, eight neighbours read one each and hand it to the others.
+// a workgroup need the same elements of the row side: where invocations hand
+// each other values, eight neighbours read one each and hand it to the others.
+// What lies side by side in memory, contracted positions or rows or columns, is
+// read as vectors, for some contracted positions at once.
 
 #ifndef DL_CODEGEN_SPIRV_REGISTERTILE_H
 #define DL_CODEGEN_SPIRV_REGISTERTILE_H
@@ -24,31 +26,64 @@ public:
 
   RegisterTile(gpucode::StageFunction &stage,
                const mlir::dl::cpu::Contraction &contraction,
-               const gpucode::TileShape &shape, bool broadcasts)
-      : TileEmitter(stage, contraction, shape), broadcasts(broadcasts) {}
+               const gpucode::TileShape &shape, bool shuffles);
 
   mlir::Value emit(mlir::Value result,
                    const mlir::dl::cpu::Buffer &buffer) override;
 
 private:
+  /// What of an operand lies side by side in memory, in whole vectors.
+  enum class Neighbours { None, Depth, Lines };
+  /// Elements of some contracted positions, for each those of all lines.
+  using Elements = llvm::SmallVector<llvm::SmallVector<mlir::Value>, 4>;
+  using GetElement = llvm::function_ref<mlir::Value(
+      const mlir::dl::cpu::Position &, int64_t k)>;
+
+  static Neighbours
+  findNeighbours(const mlir::dl::cpu::Contraction &contraction,
+                 mlir::OpOperand *operand, llvm::ArrayRef<unsigned> loops,
+                 int64_t width);
+  /// Whether the tile covers so many lines without a rest.
+  bool isWhole(mlir::Value extent, int64_t lines);
+
+  bool isInMemory(mlir::Value tensor);
+
   void findRows(mlir::Value first);
   void findSharedRows(mlir::Value first);
-  llvm::SmallVector<mlir::Value> readRows(
-      llvm::function_ref<mlir::Value(const mlir::dl::cpu::Position &)> read);
   void findColumns(mlir::Value first);
+  mlir::Value read(mlir::OpOperand *operand,
+                   const mlir::dl::cpu::Position &dims);
+  llvm::SmallVector<mlir::Value> readVector(mlir::OpOperand *operand,
+                                            mlir::dl::cpu::Position dims,
+                                            unsigned along,
+                                            mlir::dl::cpu::ElementEmitter &by);
+  mlir::Value handOver(mlir::Value value, int64_t from);
+  Elements readRows(const mlir::dl::cpu::Position &dims, int64_t count);
+  Elements readColumns(const mlir::dl::cpu::Position &dims, int64_t count);
+  mlir::dl::cpu::Position join(mlir::dl::cpu::Position dims,
+                               const mlir::dl::cpu::Position &own,
+                               llvm::ArrayRef<unsigned> loops, int64_t k);
   llvm::SmallVector<mlir::Value> addProducts(unsigned loop,
                                              mlir::dl::cpu::Position dims,
                                              mlir::ValueRange sums);
+  llvm::SmallVector<mlir::Value>
+  addPositions(const mlir::dl::cpu::Position &dims, int64_t count,
+               mlir::ValueRange sums);
   void storeTile(llvm::ArrayRef<mlir::Value> sums, mlir::Value result,
                  const mlir::dl::cpu::Buffer &buffer);
 
+  /// Read the vectors.
+  mlir::dl::cpu::ElementEmitter deep, across;
+  Neighbours rowNeighbours, columnNeighbours;
   /// Positions of the row and column loops for each of the tile's own, and
-  /// whether they lie inside.
+  /// whether they lie inside; null where all do.
   llvm::SmallVector<mlir::dl::cpu::Position, 0> rowDims, columnDims;
   llvm::SmallVector<mlir::Value> isRow, isColumn;
-  /// With broadcasts, the row that this invocation reads of each eight.
+  /// With shuffles, what this invocation reads of each eight rows, or vectors
+  /// of rows; of which contracted position, where this depends on it.
   llvm::SmallVector<mlir::dl::cpu::Position, 0> sharedRows;
-  bool broadcasts;
+  llvm::SmallVector<mlir::Value> sharedDepths;
+  bool shuffles;
 };
 
 } // namespace dl::spirv

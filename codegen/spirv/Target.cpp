@@ -10,7 +10,7 @@ using dl::spirv::SpirvTarget;
 static SpirvTarget makeBasic() {
   SpirvTarget target;
   target.name = "basic";
-  target.broadcasts = target.float64 = false;
+  target.shuffles = target.float64 = false;
   target.tileRows = 16;
   return target;
 }

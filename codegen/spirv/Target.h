@@ -25,7 +25,7 @@ struct SpirvTarget {
   int64_t bufferBytes = 1 << 27;   ///< of a binding
   /// Whether invocations of a subgroup, of which there are eight at least, hand
   /// each other values.
-  bool broadcasts = true;
+  bool shuffles = true;
   bool float64 = true; ///< computes in 64-bit floats
   /// Rows and columns of a matrix product that an invocation keeps at most.
   int64_t tileRows = 32, tileColumns = 4;

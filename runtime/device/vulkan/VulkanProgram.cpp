@@ -52,6 +52,8 @@ static Status checkCapability(const VulkanState &state, uint32_t capability) {
       {39, "Int8", state.features12.shaderInt8},
       {61, "GroupNonUniform", state.has(VK_SUBGROUP_FEATURE_BASIC_BIT)},
       {64, "GroupNonUniformBallot", state.has(VK_SUBGROUP_FEATURE_BALLOT_BIT)},
+      {65, "GroupNonUniformShuffle",
+       state.has(VK_SUBGROUP_FEATURE_SHUFFLE_BIT)},
       {4433, "StorageBuffer16BitAccess",
        state.features16.storageBuffer16BitAccess},
       {4448, "StorageBuffer8BitAccess",

@@ -3,21 +3,22 @@
 
 // A matrix product with bias and rectifier is one stage: an invocation keeps the
 // sums of 32 rows in registers, and does what follows before it stores them. Eight
-// neighbours read a row's element each, and hand it to the others. A step of the loop
-// has two products of each sum; a test that ends the loop counts, too.
-// SpirvTest.cpp runs it.
+// neighbours read four contracted positions of a row each, as a vector, and hand them
+// to the others; rows of 37 columns have no vectors. A step of the loop has four
+// products of each sum; a test that ends the loop counts, too. SpirvTest.cpp runs it.
 
 // CHECK: [[ELEMENTS:#.*]] = affine_map<()[s0, s1] -> (((s0 + 31) floordiv 32) * 64)>
-// CHECK: [[ITERATIONS:#.*]] = affine_map<()[s0, s1] -> (33)>
+// CHECK: [[ITERATIONS:#.*]] = affine_map<()[s0, s1] -> (17)>
 // CHECK: func.func private @dense({{.*}}) -> tensor<?x37xf32>
-// CHECK-SAME: dl.stages = [{alignment = 64 : i64, buffers = array<i64: 0, 1, 2, 3>, elements = [[ELEMENTS]], entry = "dense.0", iterations = [[ITERATIONS]], workgroup = 32 : i64}]
+// CHECK-SAME: dl.stages = [{alignment = 64 : i64, buffers = array<i64: 1, 2, 0, 3>, elements = [[ELEMENTS]], entry = "dense.0", iterations = [[ITERATIONS]], workgroup = 32 : i64}]
 // CHECK-SAME: dl.temporaries = []
-// CHECK: gpu.func @dense.0({{.*}}: memref<2xi32, #spirv.storage_class<PushConstant>>) kernel
-// CHECK: scf.for {{.*}} step %c2 iter_args
-// CHECK: memref.load %arg1
-// CHECK: [[OWN:%.*]] = memref.load %arg0
-// CHECK: spirv.GroupNonUniformBroadcast <Subgroup> [[OWN]]
-// CHECK-COUNT-64: math.fma
+// CHECK: gpu.func @dense.0({{.*}}%arg2: memref<?xvector<4xf32>, {{.*}}: memref<2xi32, #spirv.storage_class<PushConstant>>) kernel
+// CHECK: scf.for {{.*}} step %c4 iter_args
+// CHECK-COUNT-4: memref.load %arg0
+// CHECK: [[OWN:%.*]] = memref.load %arg2
+// CHECK: [[FIRST:%.*]] = spirv.CompositeExtract [[OWN]][0 : i32]
+// CHECK: spirv.GroupNonUniformShuffle <Subgroup> [[FIRST]]
+// CHECK-COUNT-128: math.fma
 // CHECK-NOT: math.fma
 // CHECK: scf.yield
 // CHECK: scf.if
@@ -29,7 +30,7 @@
 
 // The sizes come as push constants, which have no binding; nothing but what GPUs have
 // is asked for.
-// SPIRV: spirv.module {{.*}} requires #spirv.vce<v1.3, [Shader, GroupNonUniformBallot, Matrix, GroupNonUniform], [SPV_KHR_storage_buffer_storage_class]>
+// SPIRV: spirv.module {{.*}} requires #spirv.vce<v1.3, [Shader, GroupNonUniformShuffle, Matrix, GroupNonUniform], [SPV_KHR_storage_buffer_storage_class]>
 // SPIRV: spirv.GlobalVariable @dense.0_arg_3 bind(0, 3) : {{.*}}StorageBuffer>
 // SPIRV: spirv.GlobalVariable @dense.0_arg_4 : {{.*}}PushConstant>
 // SPIRV: spirv.EntryPoint "GLCompute" @dense.0
