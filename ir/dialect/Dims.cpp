@@ -28,45 +28,21 @@ public:
   /// of use; what has been built is then meaningless.
   bool isInvalid() const { return invalid; }
 
+  /// Products and divisions that occur again, as in sums of what an earlier sum
+  /// was divided by, are built once.
   Terms build(AffineExpr expr) {
-    switch (expr.getKind()) {
-    case AffineExprKind::Constant: {
-      int64_t value = cast<AffineConstantExpr>(expr).getValue();
-      return value ? Terms{{{}, value}} : Terms{};
-    }
-    case AffineExprKind::SymbolId:
-    case AffineExprKind::DimId:
-      return {{{getAtom(expr)}, 1}};
-    case AffineExprKind::Add: {
-      auto sum = cast<AffineBinaryOpExpr>(expr);
-      Terms a = build(sum.getLHS());
-      for (auto &[monomial, factor] : build(sum.getRHS()))
-        accumulate(a, monomial, factor);
-      return a;
-    }
-    case AffineExprKind::Mul: {
-      auto product = cast<AffineBinaryOpExpr>(expr);
-      Terms a = build(product.getLHS()), b = build(product.getRHS()), result;
-      constexpr size_t kMaxTerms = 4096;
-      if (a.size() * b.size() > kMaxTerms) {
-        invalid = true;
-        return {};
-      }
-      for (auto &[left, x] : a)
-        for (auto &[right, y] : b) {
-          std::vector<unsigned> both(left);
-          both.insert(both.end(), right.begin(), right.end());
-          llvm::sort(both);
-          accumulate(result, both, multiply(x, y));
-        }
-      return result;
-    }
-    case AffineExprKind::Mod:
-    case AffineExprKind::FloorDiv:
-    case AffineExprKind::CeilDiv:
-      return buildDivision(cast<AffineBinaryOpExpr>(expr));
-    }
-    llvm_unreachable("unknown kind of expression");
+    if (!isa<AffineBinaryOpExpr>(expr) || expr.getKind() == AffineExprKind::Add)
+      return buildOnce(expr);
+    if (auto known = built.find(expr); known != built.end())
+      return known->second;
+    constexpr size_t kMaxParts = 4096;
+    if (built.size() > kMaxParts)
+      invalid = true;
+    if (invalid)
+      return {};
+    Terms terms = buildOnce(expr);
+    built[expr] = terms;
+    return terms;
   }
 
   AffineExpr toExpr(const Terms &terms) {
@@ -108,12 +84,52 @@ public:
   }
 
 private:
+  Terms buildOnce(AffineExpr expr) {
+    switch (expr.getKind()) {
+    case AffineExprKind::Constant: {
+      int64_t value = cast<AffineConstantExpr>(expr).getValue();
+      return value ? Terms{{{}, value}} : Terms{};
+    }
+    case AffineExprKind::SymbolId:
+    case AffineExprKind::DimId:
+      return {{{getAtom(expr)}, 1}};
+    case AffineExprKind::Add: {
+      auto sum = cast<AffineBinaryOpExpr>(expr);
+      Terms a = build(sum.getLHS());
+      for (auto &[monomial, factor] : build(sum.getRHS()))
+        accumulate(a, monomial, factor);
+      return a;
+    }
+    case AffineExprKind::Mul: {
+      auto product = cast<AffineBinaryOpExpr>(expr);
+      Terms a = build(product.getLHS()), b = build(product.getRHS()), result;
+      constexpr size_t kMaxTerms = 4096;
+      if (a.size() * b.size() > kMaxTerms) {
+        invalid = true;
+        return {};
+      }
+      for (auto &[left, x] : a)
+        for (auto &[right, y] : b) {
+          std::vector<unsigned> both(left);
+          both.insert(both.end(), right.begin(), right.end());
+          llvm::sort(both);
+          accumulate(result, both, multiply(x, y));
+        }
+      return result;
+    }
+    case AffineExprKind::Mod:
+    case AffineExprKind::FloorDiv:
+    case AffineExprKind::CeilDiv:
+      return buildDivision(cast<AffineBinaryOpExpr>(expr));
+    }
+    llvm_unreachable("unknown kind of expression");
+  }
+
   unsigned getAtom(AffineExpr expr) {
-    for (auto [i, atom] : llvm::enumerate(atoms))
-      if (atom == expr)
-        return i;
-    atoms.push_back(expr);
-    return atoms.size() - 1;
+    auto [place, isNew] = numbers.try_emplace(expr, atoms.size());
+    if (isNew)
+      atoms.push_back(expr);
+    return place->second;
   }
 
   int64_t multiply(int64_t a, int64_t b) {
@@ -263,6 +279,8 @@ private:
 
   MLIRContext *context;
   SmallVector<AffineExpr> atoms;
+  DenseMap<AffineExpr, unsigned> numbers; // of atoms
+  DenseMap<AffineExpr, Terms> built;
   bool invalid = false;
 };
 
