@@ -6,6 +6,8 @@
 #include "frontend/import/Constants.h"
 #include "frontend/import/GraphImporter.h"
 #include "frontend/onnx/TensorData.h"
+#include "ir/reference/Interpreter.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/Verifier.h"
 #include "onnx/onnx_pb.h"
 
@@ -51,6 +53,37 @@ static bool isAddressable(Operation *op) {
   return true;
 }
 
+/// Sizes are often computed by way of floats and lists (a picture that is
+/// padded to a multiple of 32): what its folder does not know of few numbers,
+/// the interpreter computes. Narrow integers are quantized data, which stays.
+static SmallVector<DenseElementsAttr> computeFewNumbers(Operation *op) {
+  constexpr int64_t kFew = 16;
+  auto isFew = [](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && tensor.hasStaticShape() &&
+           tensor.getNumElements() <= kFew &&
+           (tensor.getElementType().isInteger(1) ||
+            (tensor.getElementType().isIntOrFloat() &&
+             tensor.getElementTypeBitWidth() >= 32));
+  };
+  if (op->getNumOperands() == 0 || op->getNumRegions() ||
+      !isa<mlir::dl::FusionInterface>(op) || !isPure(op) ||
+      !llvm::all_of(op->getOperandTypes(), isFew) ||
+      !llvm::all_of(op->getResultTypes(), isFew))
+    return {};
+  SmallVector<mlir::dl::reference::Tensor> operands;
+  for (Value operand : op->getOperands()) {
+    DenseElementsAttr value;
+    if (!matchPattern(operand, m_Constant(&value)))
+      return {};
+    auto tensor = mlir::dl::reference::Tensor::fromAttribute(value);
+    if (failed(tensor))
+      return {};
+    operands.push_back(*tensor);
+  }
+  return mlir::dl::reference::computeConstants(op, operands);
+}
+
 SmallVector<Value> NodeContext::finish(OperationState &state) {
   std::string message;
   auto capture = [&](Diagnostic &diagnostic) {
@@ -94,7 +127,13 @@ SmallVector<Value> NodeContext::finish(OperationState &state) {
     op->erase();
     return results;
   }
-  return SmallVector<Value>(op->getResults());
+  auto values = computeFewNumbers(op);
+  if (values.empty())
+    return SmallVector<Value>(op->getResults());
+  op->erase();
+  for (DenseElementsAttr value : values)
+    results.push_back(constant(value));
+  return results;
 }
 
 //===----------------------------------------------------------------------===//

@@ -543,3 +543,23 @@ FailureOr<Tensors> mlir::dl::reference::interpretOp(Operation *op,
            << op->getNumOperands() << " operands, found " << operands.size();
   return Runner({}, symbols, {}).compute(op, operands);
 }
+
+SmallVector<DenseElementsAttr>
+mlir::dl::reference::computeConstants(Operation *op,
+                                      ArrayRef<Tensor> operands) {
+  FailureOr<Tensors> results = failure();
+  {
+    ScopedDiagnosticHandler quiet(op->getContext(),
+                                  [](Diagnostic &) { return success(); });
+    results = interpretOp(op, operands, {});
+  }
+  if (failed(results) || results->size() != op->getNumResults())
+    return {};
+  SmallVector<DenseElementsAttr> values;
+  for (auto [result, tensor] : llvm::zip(op->getResults(), *results)) {
+    values.push_back(tensor.toAttribute());
+    if (values.back().getType() != result.getType())
+      return {};
+  }
+  return values;
+}

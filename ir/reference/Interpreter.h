@@ -70,6 +70,11 @@ std::optional<SmallVector<int64_t>> evaluateShape(RankedTensorType type,
 FailureOr<Tensors> interpretOp(Operation *op, ArrayRef<Tensor> operands,
                                ArrayRef<int64_t> symbols);
 
+/// The results of an op of static shapes as constants of their types; empty
+/// where it is not computed, without a message.
+SmallVector<DenseElementsAttr> computeConstants(Operation *op,
+                                                ArrayRef<Tensor> operands);
+
 /// The value of an expression over symbols; nothing where it divides by zero,
 /// leaves the range of 64 bits or uses a symbol that has no value.
 std::optional<int64_t> evaluate(AffineExpr expr, ArrayRef<int64_t> symbols);

@@ -104,14 +104,8 @@ static void fold(Operation *op) {
       return;
     operands.push_back(*tensor);
   }
-  FailureOr<reference::Tensors> results = failure();
-  {
-    // An op that the reference does not know stays for the kernels.
-    ScopedDiagnosticHandler quiet(op->getContext(),
-                                  [](Diagnostic &) { return success(); });
-    results = reference::interpretOp(op, operands, {});
-  }
-  if (failed(results) || results->size() != op->getNumResults())
+  auto values = reference::computeConstants(op, operands);
+  if (values.empty())
     return;
   OpBuilder builder(op);
   // The constant comes from all nodes that it was computed from.
@@ -120,12 +114,8 @@ static void fold(Operation *op) {
     locations.push_back(operand.getLoc());
   Location loc = builder.getFusedLoc(locations);
   SmallVector<Value> constants;
-  for (auto [result, tensor] : llvm::zip(op->getResults(), *results)) {
-    DenseElementsAttr value = shorten(tensor.toAttribute());
-    if (value.getType() != result.getType())
-      return;
-    constants.push_back(ConstantOp::create(builder, loc, value));
-  }
+  for (DenseElementsAttr value : values)
+    constants.push_back(ConstantOp::create(builder, loc, shorten(value)));
   op->replaceAllUsesWith(constants);
   op->erase();
 }
