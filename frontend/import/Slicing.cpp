@@ -26,23 +26,47 @@ static Value buildSlice(NodeContext &context, Value x, ArrayRef<AffineExpr> low,
 // Slice
 //===----------------------------------------------------------------------===//
 
-/// A position, which counts from the end if it is not seen to be positive,
-/// clamped to [low, high]. What cannot be seen from the expression is demanded
-/// when the model runs.
+/// Farther than any dimension: the usual way to write "to the end".
+static constexpr int64_t kFar = int64_t(1) << 30;
+
+/// A position from the start, which counts from the end if it is not seen to be
+/// positive.
+static AffineExpr fromStart(NodeContext &context, AffineExpr position,
+                            AffineExpr size) {
+  return provablyLessEqual(context.constantExpr(0), position)
+             ? position
+             : simplify(position + size);
+}
+
+/// Whether only the running model knows where a position is clamped to
+/// [low, high]: sizes that it finds are often smaller than the slice (the best
+/// hundred of what was detected), and so are others than a number of elements.
+/// An end that is a size itself, and the last or all but one, are demanded to
+/// be there, so that the size of the slice stays known.
+static bool isClampedLate(NodeContext &context, AffineExpr position,
+                          AffineExpr size, AffineExpr low, AffineExpr high) {
+  auto number = dyn_cast<AffineConstantExpr>(position);
+  if (number && std::abs(number.getValue()) >= kFar)
+    return false;
+  bool isLate = context.isLate(size) || context.isLate(position);
+  if (!isLate && (!number || std::abs(number.getValue()) <= 1))
+    return false;
+  AffineExpr at = fromStart(context, position, size);
+  return !provablyLessEqual(high, at) && !provablyLessEqual(at, low) &&
+         !(provablyLessEqual(low, at) && provablyLessEqual(at, high));
+}
+
+/// A position clamped to [low, high]. What cannot be seen from the expression
+/// is demanded when the model runs.
 static AffineExpr clampPosition(NodeContext &context, AffineExpr position,
                                 AffineExpr size, AffineExpr low,
                                 AffineExpr high) {
-  AffineExpr zero = context.constantExpr(0);
   auto number = dyn_cast<AffineConstantExpr>(position);
-  // Farther than any dimension: the usual way to write "to the end".
-  constexpr int64_t kFar = int64_t(1) << 30;
   if (number && number.getValue() >= kFar)
     return high;
   if (number && number.getValue() <= -kFar)
     return low;
-  if (!provablyLessEqual(zero, position)) {
-    position = simplify(position + size);
-  }
+  position = fromStart(context, position, size);
   if (provablyLessEqual(high, position))
     return high;
   if (provablyLessEqual(position, low))
@@ -196,9 +220,12 @@ static LogicalResult importSlice(NodeContext &context) {
     bool down = step < 0;
     AffineExpr last = down ? simplify(size - 1) : size;
     AffineExpr lowest = context.constantExpr(0);
+    AffineExpr lowestEnd = down ? lowest - 1 : lowest;
+    if (isClampedLate(context, start, size, lowest, last) ||
+        isClampedLate(context, end, size, lowestEnd, last))
+      return importLateSlice(context);
     AffineExpr begin = clampPosition(context, start, size, lowest, last);
-    AffineExpr stop = begin ? clampPosition(context, end, size,
-                                            down ? lowest - 1 : lowest, last)
+    AffineExpr stop = begin ? clampPosition(context, end, size, lowestEnd, last)
                             : AffineExpr();
     if (!stop)
       return failure();
