@@ -446,10 +446,11 @@ def ChannelsLast : Pass<"dl-channels-last"> {
   let summary = "let convolutions read and write channels last";
   let description = [{
     Then the channels that a kernel multiplies with lie together, and its lanes are
-    the channels of the result, whose weights are packed at compile time. Of
-    convolutions in groups, those with one channel in each are taken, of those that
-    read a single position none. Permutations before and after keep the meaning;
-    `dl-sink-transposes` lets them meet.
+    the channels of the result, whose weights are packed at compile time. A
+    convolution in groups of several channels becomes some in none, side by side, of
+    one group or of several with zeros between them, so that there are 32 results and
+    more in each. Convolutions that read a single position stay. Permutations before
+    and after keep the meaning; `dl-sink-transposes` lets them meet.
 
     Example:
     ```mlir
