@@ -442,6 +442,26 @@ def ReducePrecision : Pass<"dl-reduce-precision"> {
   ];
 }
 
+def TrimFilters : Pass<"dl-trim-filters"> {
+  let summary = "leave out taps of convolutions that meet zeros alone";
+  let description = [{
+    The first and last taps of a dilated filter can lie outside of the input for every
+    position of the result: at a distance of 24, those of a filter of three on sixteen
+    elements. What is left may be a single tap, and the convolution a product of
+    matrices.
+
+    Example:
+    ```mlir
+    %0 = dl.conv %x, %w {strides = array<i64: 1>, pads_low = array<i64: 9>, pads_high = array<i64: 9>, dilations = array<i64: 9>} : (tensor<1x8x7xf32>, tensor<16x8x3xf32>) -> tensor<1x16x7xf32>
+    ```
+    becomes
+    ```mlir
+    %1 = dl.slice %w {offsets = affine_map<() -> (0, 0, 1)>, strides = array<i64: 1, 1, 1>} : (tensor<16x8x3xf32>) -> tensor<16x8x1xf32>
+    %0 = dl.conv %x, %1 {strides = array<i64: 1>, pads_low = array<i64: 0>, pads_high = array<i64: 0>, dilations = array<i64: 9>} : (tensor<1x8x7xf32>, tensor<16x8x1xf32>) -> tensor<1x16x7xf32>
+    ```
+  }];
+}
+
 def ChannelsLast : Pass<"dl-channels-last"> {
   let summary = "let convolutions read and write channels last";
   let description = [{

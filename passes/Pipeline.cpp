@@ -116,6 +116,7 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
     routing.assumeFinite = options.assumeFinite;
     manager.addNestedPass<func::FuncOp>(createSkipZeroRows(routing));
   }
+  manager.addPass(createTrimFilters());
   manager.addPass(createChannelsLast());
   manager.addPass(createFilterGradients());
   manager.addPass(createPlaceStates());
