@@ -3,6 +3,7 @@
 
 #include "ir/dialect/Dims.h"
 #include "passes/ChannelOrder.h"
+#include "passes/Constants.h"
 #include "passes/Passes.h"
 
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -44,7 +45,7 @@ struct SplitGroups : OpRewritePattern<ConvOp> {
       return rewriter.notifyMatchFailure(op, "there are no groups to split");
     // What computes a filter of 8-bit integers is known by its form.
     if (!isa<BlockArgument>(op.getFilter()) &&
-        !op.getFilter().getDefiningOp<ConstantOp>())
+        !isStoredConstant(op.getFilter()))
       return rewriter.notifyMatchFailure(op, "the filter is computed");
     int64_t together = countTogether(groups, filter.getDimSize(0) / groups);
     Location loc = op.getLoc();

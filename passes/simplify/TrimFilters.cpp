@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "ir/dialect/Dialect.h"
+#include "passes/Constants.h"
 #include "passes/Passes.h"
 
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -43,7 +44,7 @@ struct TrimFilter : OpRewritePattern<ConvOp> {
     RankedTensorType filter = op.getFilter().getType();
     // What computes a filter of 8-bit integers is known by its form.
     if (!isa<BlockArgument>(op.getFilter()) &&
-        !op.getFilter().getDefiningOp<ConstantOp>())
+        !isStoredConstant(op.getFilter()))
       return rewriter.notifyMatchFailure(op, "the filter is computed");
     SmallVector<int64_t> low(op.getPadsLow()), high(op.getPadsHigh()),
         shape(filter.getShape());
