@@ -64,6 +64,10 @@ void DlDialect::initialize() {
       >();
   addOperations<
 #define GET_OP_LIST
+#include "ir/dialect/CollectiveOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
 #include "ir/dialect/MovementOps.cpp.inc"
       >();
   addOperations<
@@ -96,7 +100,7 @@ Operation *DlDialect::materializeConstant(OpBuilder &builder, Attribute value,
 }
 
 bool mlir::dl::isRuntimeCall(Operation *op) {
-  return isa<RowOrderOp, SuppressOp, TopkOp>(op);
+  return isa<ProcessRankOp, RowOrderOp, SuppressOp, TopkOp>(op);
 }
 
 bool mlir::dl::isRuntimeStep(Operation *op) {

@@ -125,6 +125,8 @@ class LoopOp;
 #define GET_OP_CLASSES
 #include "ir/dialect/GradientOps.h.inc"
 #define GET_OP_CLASSES
+#include "ir/dialect/CollectiveOps.h.inc"
+#define GET_OP_CLASSES
 #include "ir/dialect/HostOps.h.inc"
 #define GET_OP_CLASSES
 #include "ir/dialect/MovementOps.h.inc"

@@ -4,6 +4,7 @@
 #ifndef DL_OPS_TD
 #define DL_OPS_TD
 
+include "ir/dialect/CollectiveOps.td"
 include "ir/dialect/ContractionOps.td"
 include "ir/dialect/ControlOps.td"
 include "ir/dialect/CoreOps.td"

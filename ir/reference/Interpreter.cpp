@@ -13,6 +13,7 @@ using namespace mlir::dl::reference;
 static const RuleTable &getRules() {
   static const RuleTable table = [] {
     RuleTable rules;
+    addCollectiveRules(rules);
     addContractionRules(rules);
     addControlRules(rules);
     addElementwiseRules(rules);

@@ -76,6 +76,7 @@ private:
   llvm::StringMap<Rule> rules;
 };
 
+void addCollectiveRules(RuleTable &table);
 void addContractionRules(RuleTable &table);
 void addControlRules(RuleTable &table);
 void addElementwiseRules(RuleTable &table);

@@ -53,7 +53,8 @@ bool isExact(Operation *op) {
     return true;
   return isa<ConstantOp, SizesOp, BindOp, IotaOp, AbsOp, NegOp, CeilOp, FloorOp,
              RoundOp, SignOp, MaxOp, MinOp, SelectOp, CastOp, BitcastOp,
-             CompareOp, TopkOp, RowOrderOp, SuppressOp, PackOp>(op);
+             CompareOp, TopkOp, RowOrderOp, SuppressOp, PackOp, AllReduceOp,
+             ProcessRankOp>(op);
 }
 
 /// Whether generated code approximates it by a polynomial.
