@@ -4,6 +4,7 @@
 #include "runtime/api/Support.h"
 
 #include "runtime/artifact/CheckedMath.h"
+#include "runtime/device/cpu/host/HostFunctions.h"
 #include "runtime/session/Formulas.h"
 
 using namespace dlrt;
@@ -121,6 +122,22 @@ Status adopt(std::unique_ptr<Artifact> artifact, dlrt_module **module) {
   return {};
 }
 
+/// Whether steps of the functions that a schedule calls are reductions over
+/// processes. These stand in no loop.
+bool reducesOverRanks(const fb::Module &header) {
+  for (uint32_t i = 0; i < count(header.entries()); ++i) {
+    const auto *plans = header.entries()->Get(i)->plans();
+    for (uint32_t p = 0; p < count(plans); ++p) {
+      const auto *steps = plans->Get(p)->steps();
+      for (uint32_t s = 0; s < count(steps); ++s)
+        if (const fb::HostCall *call = steps->Get(s)->action_as_HostCall();
+            call && call->function()->str() == kAllReduceStart)
+          return true;
+    }
+  }
+  return false;
+}
+
 } // namespace
 
 dlrt_status dlrt_module_open_file(const char *path, dlrt_module **module,
@@ -176,6 +193,7 @@ dlrt_status dlrt_module_get_info(const dlrt_module *module,
       for (uint32_t p = 0; p < count(header.cpu()->Get(i)->pieces()); ++p)
         found.code_bytes +=
             header.cpu()->Get(i)->pieces()->Get(p)->file()->size();
+    found.data_parallel = reducesOverRanks(header);
     return store(found, info);
   });
 }

@@ -38,6 +38,41 @@ private:
   dlrt_executor host;
 };
 
+/// The host's way to other processes.
+class HostCommunicator final : public Communicator {
+public:
+  explicit HostCommunicator(const dlrt_communicator &host) : host(host) {}
+
+  int64_t rank() const override { return host.rank; }
+  int64_t count() const override { return host.count; }
+
+  Status start(void *data, int64_t elements, int type,
+               uint64_t &request) override {
+    dlrt_error error = {};
+    error.struct_size = sizeof(error);
+    return convert(host.start(host.context, data,
+                              static_cast<uint64_t>(elements),
+                              static_cast<dlrt_type>(type), &request, &error),
+                   error);
+  }
+
+  Status wait(uint64_t request) override {
+    dlrt_error error = {};
+    error.struct_size = sizeof(error);
+    return convert(host.wait(host.context, request, &error), error);
+  }
+
+private:
+  static Status convert(dlrt_status status, dlrt_error &error) {
+    if (status == DLRT_OK)
+      return {};
+    error.message[sizeof(error.message) - 1] = '\0';
+    return {static_cast<Code>(status), error.message};
+  }
+
+  dlrt_communicator host;
+};
+
 Status convertOptions(const dlrt_session_options *given,
                       SessionOptions &options) {
   if (!given)
@@ -61,6 +96,13 @@ Status convertOptions(const dlrt_session_options *given,
     if (copy.executor.concurrency < 1)
       return invalid("the executor's concurrency is below 1");
     options.executor = std::make_unique<HostExecutor>(copy.executor);
+  }
+  const dlrt_communicator &ranks = copy.communicator;
+  if (ranks.start) {
+    if (!ranks.wait || ranks.rank < 0 || ranks.rank >= ranks.count)
+      return invalid("the communicator's rank is out of range, or it has no "
+                     "function to wait");
+    options.communicator = std::make_unique<HostCommunicator>(ranks);
   }
   return {};
 }

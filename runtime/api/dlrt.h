@@ -206,6 +206,8 @@ typedef struct dlrt_module_info {
   uint64_t file_bytes;
   uint64_t constant_bytes; /* weights */
   uint64_t code_bytes;     /* of all levels */
+  int32_t data_parallel;   /* 1 where runs reduce values over processes: what
+                              dl-compile --train --data-parallel writes */
 } dlrt_module_info;
 
 /* Errors: INVALID_ARGUMENT. */
@@ -507,6 +509,28 @@ typedef struct dlrt_executor {
               void *task_context, size_t count);
 } dlrt_executor;
 
+/* The other processes of a data-parallel training. Each runs the same entries
+ * of the same module on a part of each batch, as often as the others, and a run
+ * takes the means of losses, gradients and running statistics over all. What
+ * they begin with, and what else they are to have in common, such as the
+ * learning rate, is the caller's affair. */
+typedef struct dlrt_communicator {
+  void *context; /* handed to both functions */
+  int32_t rank;  /* the number of this process, from 0 to count - 1 */
+  int32_t count; /* of processes, at least 1 */
+  /* Begins to replace `elements` numbers at `data`, of DLRT_FLOAT32 or
+   * DLRT_FLOAT64, by their means over all processes, stores a number for it in
+   * `request` and returns. Nobody else touches the numbers until `wait` has
+   * returned for that request. All processes begin the same reductions in the
+   * same order, and all get the same bits. A failure, for which `error` has
+   * room, ends the run. */
+  dlrt_status (*start)(void *context, void *data, uint64_t elements,
+                       dlrt_type type, uint64_t *request, dlrt_error *error);
+  /* Returns when a reduction is done; called once for each, on the thread that
+   * runs. A run that fails waits for what it has begun. */
+  dlrt_status (*wait)(void *context, uint64_t request, dlrt_error *error);
+} dlrt_communicator;
+
 /* Receives what a session reports about itself (growing memory, the code
  * chosen), during calls on that session. The message lives for the call alone.
  */
@@ -533,6 +557,7 @@ typedef struct dlrt_session_options {
   dlrt_state *state;     /* of this module; shared by all sessions that are
                             given it, one of which runs at a time (BUSY). NULL:
                             where the entry has state, the session's own */
+  dlrt_communicator communicator; /* start NULL: there is this process alone */
 } dlrt_session_options;
 
 /* Creates a session; `options` may be NULL and is copied. The caller destroys

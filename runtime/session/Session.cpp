@@ -43,6 +43,19 @@ private:
   bool entered;
 };
 
+/// Leaves no reduction behind where a run ends early.
+class ReductionsScope {
+public:
+  explicit ReductionsScope(Reductions *reductions) : reductions(reductions) {}
+  ~ReductionsScope() {
+    if (reductions)
+      reductions->finish();
+  }
+
+private:
+  Reductions *reductions;
+};
+
 } // namespace
 
 Session::Session(std::shared_ptr<Module> module, SessionOptions options)
@@ -50,7 +63,10 @@ Session::Session(std::shared_ptr<Module> module, SessionOptions options)
       allocator(options.allocator), memoryLimit(options.memoryLimit),
       logContext(options.logContext), logFunction(options.log),
       executor(std::move(options.executor)), strings(shared->header()),
-      scratch(allocator) {}
+      scratch(allocator) {
+  if (options.communicator)
+    reductions = std::make_unique<Reductions>(std::move(options.communicator));
+}
 
 Session::Session(Session &parent, const fb::Entry &entry)
     : shared(parent.shared), signature(&entry), code(parent.code),
@@ -452,6 +468,8 @@ Status Session::execute() {
                     &strings,       &failure,     nullptr, {}};
   context.queue = queue.get();
   context.observer = observer ? &observer : nullptr;
+  context.reductions = reductions.get();
+  ReductionsScope scope(reductions.get());
   if (profiling) {
     context.profile = &sink;
     context.start = std::chrono::steady_clock::now();

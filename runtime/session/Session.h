@@ -27,6 +27,7 @@ struct SessionOptions {
   std::unique_ptr<Executor> executor; ///< null: a pool of `threads` threads
   Allocator allocator;
   std::shared_ptr<States> states; ///< null: the session's own where needed
+  std::unique_ptr<Communicator> communicator; ///< null: one process alone
   uint64_t memoryLimit = 0; ///< bytes that the session may hold; 0: no limit
   void *logContext = nullptr;
   void (*log)(void *context, const char *message) = nullptr;
@@ -223,7 +224,8 @@ private:
   void *logContext;
   void (*logFunction)(void *context, const char *message);
   std::unique_ptr<Executor> executor;
-  std::unique_ptr<TileShare[]> shares; ///< of the dispatch at hand
+  std::unique_ptr<TileShare[]> shares;    ///< of the dispatch at hand
+  std::unique_ptr<Reductions> reductions; ///< null where there are none
 
   std::vector<Input> inputs;
   std::vector<Output> outputs;

@@ -104,9 +104,9 @@ void CpuProgram::call(const Step &step, void *const *arguments,
                          static_cast<int>(step.argCount),
                          attributes.data() + step.firstAttribute,
                          static_cast<int>(step.attributeCount)};
-  HostResources resources = {context.executor, context.scratch,
+  HostResources resources = {context.executor,      context.scratch,
                              context.scratchStride, context.strings,
-                             context.status};
+                             context.status,        context.reductions};
   step.function->run(frame, resources);
   if (!context.status->ok())
     *context.status = std::move(*context.status)

@@ -59,6 +59,7 @@ struct CpuRun {
   std::chrono::steady_clock::time_point start; ///< of the run, for profiles
   DeviceQueue *queue = nullptr; ///< of the device that the plan is for, if any
   const StepObserver *observer = nullptr; ///< null where nobody looks
+  Reductions *reductions = nullptr; ///< null where there is one process alone
 };
 
 /// A stage of a plan whose formulas have been evaluated: a flat list of steps

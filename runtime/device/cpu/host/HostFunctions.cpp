@@ -14,7 +14,8 @@ Status findHostFunction(const char *name, const HostFunction *&function) {
        {&kCopyFunction, &kRowOrderFunction, &kSuppressFunction, &kTopKFunction,
         &kStringConcatFunction, &kStringCaseFunction, &kStringCountFunction,
         &kStringSplitFunction, &kStringRankFunction, &kStringToNumberFunction,
-        &kNumberToStringFunction})
+        &kNumberToStringFunction, &kAllReduceStartFunction,
+        &kAllReduceWaitFunction, &kProcessRankFunction})
     if (strcmp(known->name, name) == 0) {
       function = known;
       return {};

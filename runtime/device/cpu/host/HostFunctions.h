@@ -10,6 +10,7 @@
 
 #include "runtime/artifact/Status.h"
 #include "runtime/device/cpu/Executor.h"
+#include "runtime/device/cpu/host/Reductions.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -55,7 +56,8 @@ struct HostResources {
   std::byte *scratch;
   size_t scratchStride;
   HostStrings *strings;
-  Status *status; ///< for a failure, which ends the run
+  Status *status;                   ///< for a failure, which ends the run
+  Reductions *reductions = nullptr; ///< null where there is one process alone
 
   void *scratchOf(size_t part) const { return scratch + part * scratchStride; }
 };
@@ -75,6 +77,19 @@ struct HostFunction {
 /// optional functions, which is opened for it (see OptionalFunctions.h). Fails
 /// where there is none.
 Status findHostFunction(const char *name, const HostFunction *&function);
+
+/// Reductions of a data-parallel training, see dl.all_reduce. Arguments: a
+/// bucket of floats, and where it lies from then on (the same place, if it
+/// may); attribute: its number. The first function begins, and what the second
+/// has moved is the mean over all processes. With one process alone, elements
+/// stay as they are.
+inline constexpr const char *kAllReduceStart = "all_reduce_start";
+extern const HostFunction kAllReduceStartFunction;
+extern const HostFunction kAllReduceWaitFunction;
+
+/// As dl.process_rank. Arguments: the number of this process, and how many
+/// there are (int64).
+extern const HostFunction kProcessRankFunction;
 
 /// Copies its first argument to its second, of as many bytes.
 extern const HostFunction kCopyFunction;
