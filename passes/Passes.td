@@ -51,7 +51,9 @@ def BuildTraining : Pass<"dl-build-training", "::mlir::ModuleOp"> {
     states back as they were. With `micro-batches`, `@main` is of one of so many parts of
     a batch: the step is a `dl.scan` over them, which adds their gradients up. With
     `lora-rank`, each product with a weight w of a matching name adds that with
-    `w.lora_A` times `w.lora_B`, which are trained in its place. With `average`, the other entries have each
+    `w.lora_A` times `w.lora_B`, which are trained in its place. With `data-parallel`, the
+    loss, the gradients and the running statistics go through a `dl.all_reduce` each, and
+    random numbers follow from `dl.process_rank`, too. With `average`, the other entries have each
     parameter's exponential average, a slot, in the parameter's place.
 
     Example, with `loss=mse optimizer=sgd rate=0.1`:
@@ -118,6 +120,8 @@ def BuildTraining : Pass<"dl-build-training", "::mlir::ModuleOp"> {
            "what the adapters' first values follow from">,
     Option<"microBatches", "micro-batches", "int64_t", /*default=*/"1",
            "parts of a step's batch, whose gradients are added up">,
+    Option<"dataParallel", "data-parallel", "bool", /*default=*/"false",
+           "let ranks train on parts of each batch">,
   ];
 }
 
@@ -617,6 +621,43 @@ def Recompute : Pass<"dl-recompute", "::mlir::func::FuncOp"> {
   }];
 }
 
+def BucketReductions : Pass<"dl-bucket-reductions", "::mlir::func::FuncOp"> {
+  let summary = "reduce gradients in buckets while the backward pass goes on";
+  let description = [{
+    What goes through a `dl.all_reduce` is put into buckets of at most `bytes`, in the
+    order in which it is made (S. Li et al., "PyTorch Distributed", VLDB 2020). A bucket's
+    reduction begins as soon as its last part is there, by a call of the runtime's
+    `all_reduce_start`. What depends on reduced values comes after all that does not, in the
+    order of the buckets, and `all_reduce_wait` before the first op that reads of the
+    bucket: until then the reduction has time. The runtime leaves a bucket in its place (`dl.in_place`), so that
+    parts are made, and read, where they lie in it.
+
+    Example: with `bytes=24`,
+    ```mlir
+    %a = dl.fused { ... } : tensor<4xf32>
+    %b = dl.all_reduce %a : (tensor<4xf32>) -> tensor<4xf32>
+    %c = dl.fused { ... %b ... } : tensor<4xf32>
+    %d = dl.fused { ... } : tensor<2xf32>
+    %e = dl.all_reduce %d : (tensor<2xf32>) -> tensor<2xf32>
+    ```
+    becomes
+    ```mlir
+    %a = dl.fused { ... } : tensor<4xf32>
+    %d = dl.fused { ... } : tensor<2xf32>
+    %0 = dl.concat %a, %d {axis = 0 : i64} : (tensor<4xf32>, tensor<2xf32>) -> tensor<6xf32>
+    %1 = dl.host_call "all_reduce_start"(%0) {arguments = array<i64: 0>} : (tensor<6xf32>) -> tensor<6xf32>
+    %2 = dl.host_call "all_reduce_wait"(%1) {arguments = array<i64: 0>} : (tensor<6xf32>) -> tensor<6xf32>
+    %b = dl.slice %2 {offsets = affine_map<() -> (0)>, strides = array<i64: 1>} : (tensor<6xf32>) -> tensor<4xf32>
+    %c = dl.fused { ... %b ... } : tensor<4xf32>
+    %e = dl.slice %2 {offsets = affine_map<() -> (4)>, strides = array<i64: 1>} : (tensor<6xf32>) -> tensor<2xf32>
+    ```
+  }];
+  let options = [
+    Option<"bytes", "bytes", "int64_t", /*default=*/"4194304",
+           "most bytes of a bucket, but for one that is a single tensor">,
+  ];
+}
+
 def Rematerialize : Pass<"dl-rematerialize", "::mlir::func::FuncOp"> {
   let summary = "run kernels of training again rather than keep their results";
   let description = [{
@@ -650,7 +691,7 @@ def Lower : Pass<"dl-lower", "::mlir::ModuleOp"> {
     the captured tensors (`dl.constant` marks those that are constants), the sizes
     that do not follow from them, and one destination for each result. Constants
     that repeat one element stand inside of the kernel. A group of an op that the
-    runtime computes (`dl.topk`, `dl.row_order`, `dl.suppress`) becomes a call of it.
+    runtime computes (`dl.topk`, `dl.row_order`, `dl.suppress`, `dl.process_rank`) becomes a call of it.
 
     Example:
     ```mlir

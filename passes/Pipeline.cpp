@@ -89,6 +89,7 @@ static BuildTrainingOptions getPassOptions(const TrainingOptions &from) {
   options.clipValue = from.clipValue;
   options.average = from.average;
   options.microBatches = from.microBatches;
+  options.dataParallel = from.dataParallel;
   options.loraRank = from.loraRank;
   options.loraPattern = from.lora;
   options.loraSeed = from.loraSeed;
@@ -145,6 +146,10 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
 void addFusePhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addNestedPass<func::FuncOp>(createFuse());
   manager.addNestedPass<func::FuncOp>(createRecompute());
+  BucketReductionsOptions buckets;
+  if (options.training)
+    buckets.bytes = options.training->bucketBytes;
+  manager.addNestedPass<func::FuncOp>(createBucketReductions(buckets));
   if (options.memoryBudget > 0) {
     RematerializeOptions limit;
     limit.budget = options.memoryBudget;

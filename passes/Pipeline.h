@@ -44,14 +44,19 @@ std::optional<Precision> parsePrecision(llvm::StringRef name);
 /// So many multiplications take a microsecond or less in f32.
 constexpr int64_t kSmallProduct = 1 << 16;
 
+/// Bytes that are reduced together by default: enough for the time to be that
+/// of the bytes, and few enough for several buckets.
+constexpr int64_t kDefaultBucket = int64_t(4) << 20;
+
 /// How a training module is made of a model: the options of dl-build-training.
 struct TrainingOptions {
   std::string loss = "cross_entropy", optimizer = "sgd", trainOnly, noDecay;
   double smoothing = 0, rate = 1e-3, momentum = 0, beta1 = 0.9, beta2 = 0.999,
          alpha = 0.99, epsilon = 1e-8, weightDecay = 0, clipNorm = 0,
          clipValue = 0, average = 0;
-  bool nesterov = false;
+  bool nesterov = false, dataParallel = false;
   int64_t microBatches = 1, loraRank = 0, loraSeed = 0;
+  int64_t bucketBytes = kDefaultBucket; ///< with dataParallel
   std::string lora;
 };
 

@@ -88,6 +88,8 @@ class VerifyPhase : public ::dl::impl::VerifyPhaseBase<VerifyPhase> {
       return isStoredConstant(op->getResult(0));
     if (auto concat = dyn_cast<ConcatOp>(op))
       return hasWholeParts(concat);
+    if (auto slice = dyn_cast<SliceOp>(op))
+      return slice.getStrides() == ArrayRef<int64_t>(1);
     return isRuntimeStep(op) ||
            isa<BindOp, ConstantOp, SizesOp, ReshapeOp, ScanOp, YieldOp,
                HostCallOp, func::ReturnOp, func::CallOp>(op);

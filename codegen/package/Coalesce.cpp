@@ -43,7 +43,7 @@ private:
       Access place{&steps[i], 0, region, static_cast<int32_t>(i), 0};
       if (steps[i].kind == Step::Kind::Copy)
         copies.push_back(place);
-      else if (steps[i].kind == Step::Kind::Dispatch)
+      else if (!steps[i].inPlace.empty())
         dispatches.push_back(place);
       else if (steps[i].kind == Step::Kind::Loop)
         collect(steps[i].body, ++lastRegion);

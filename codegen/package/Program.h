@@ -124,7 +124,8 @@ struct Step {
   std::vector<View> args;
   size_t numInputs = 0;
 
-  // Dispatch. inPlace: pairs (result, input) that may be the same memory.
+  // Dispatch. inPlace (also of a host call): pairs (result, input) that may be
+  // the same memory.
   int32_t kernel = 0;
   std::vector<FormulaId> sizes;
   FormulaId tiles = kNoFormula;

@@ -47,9 +47,8 @@ public:
                   getStateNumbers(function, mlir::dl::kStateResultsAttr));
   }
 
-  /// The program of a region that runs by itself. `captures` are the values
-  /// from outside that it uses, inputs after its arguments; `given` the symbols
-  /// whose values it is given.
+  /// The program of a region that runs by itself. Its inputs are its arguments,
+  /// then the `captures` from outside; `given` symbols have values.
   FailureOr<Program> buildBody(mlir::Region &region,
                                llvm::ArrayRef<Value> captures,
                                llvm::ArrayRef<unsigned> given) {
@@ -451,6 +450,7 @@ private:
       step.types.push_back(types.getDesc(getType(value)));
     for (Value value : op->getResults())
       step.types.push_back(types.getDesc(getType(value)));
+    addInPlace(op, op, step);
     steps.push_back(std::move(step));
     return success();
   }

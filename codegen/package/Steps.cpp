@@ -160,14 +160,18 @@ mlir::LogicalResult dl::package::addKernelInfo(mlir::dl::DispatchOp op,
   if (step.tiles == kNoFormula)
     step.tiles = formulas.constant(1);
   step.reads = getReads(op, callee, step.sizes, formulas, types);
-  auto inPlace = callee->getAttrOfType<mlir::DenseI64ArrayAttr>("dl.in_place");
+  addInPlace(op, callee, step);
+  return mlir::success();
+}
+
+void dl::package::addInPlace(Operation *op, Operation *permitting, Step &step) {
+  auto inPlace =
+      permitting->getAttrOfType<mlir::DenseI64ArrayAttr>("dl.in_place");
   for (auto [i, input] : llvm::enumerate(inPlace ? inPlace.asArrayRef()
                                                  : llvm::ArrayRef<int64_t>()))
-    if (op->getNumResults() && input >= 0 &&
-        input < static_cast<int64_t>(op.getInputs().size()))
+    if (op->getNumResults() && input >= 0 && input < op->getNumOperands())
       step.inPlace.push_back(
           {i % op->getNumResults(), static_cast<size_t>(input)});
-  return mlir::success();
 }
 
 //===----------------------------------------------------------------------===//

@@ -34,6 +34,10 @@ mlir::LogicalResult addKernelInfo(mlir::dl::DispatchOp op,
                                   mlir::Operation *callee, Formulas &formulas,
                                   TypeFormulas &types, Step &step);
 
+/// Adds to a step the operands of `op` whose memory results may take, by the
+/// attribute `dl.in_place` of `permitting`.
+void addInPlace(mlir::Operation *op, mlir::Operation *permitting, Step &step);
+
 /// Numbers of the kernels by their symbol; of the stages of a GPU's, by theirs.
 using KernelNumbers = llvm::StringMap<int32_t>;
 

@@ -28,6 +28,7 @@ struct Plan {
   double rate = 0, smoothing = 0, clipNorm = 0, clipValue = 0, average = 0;
   std::string trainOnly, noDecay;
   int64_t microBatches = 1;
+  bool dataParallel = false;
   AdapterOptions adapters;
 };
 
@@ -293,34 +294,81 @@ private:
     return clipped;
   }
 
-  /// The loss, whether it is finite, the gradients of the variables, and the
-  /// statistics.
+  /// The mean over all ranks, in float32 at least; with one rank the value.
+  Value reduce(StateFunction &step, Value value) const {
+    if (!plan.dataParallel)
+      return value;
+    OpBuilder builder(step.end());
+    Calculus math(builder, NameLoc::get(builder.getStringAttr("all_reduce"),
+                                        step.function.getLoc()));
+    if (!Calculus::element(value).isF64())
+      value = math.cast(value, builder.getF32Type());
+    return AllReduceOp::create(builder, math.loc, value.getType(), value)
+        .getResult(0);
+  }
+
+  /// Lets the ranks draw different random numbers: a step of one has the number
+  /// that a step of a single process has had.
+  void numberDraws(StateFunction &step) {
+    int64_t counter = findCounter();
+    Value count = counter < 0 ? Value() : step.getArgument(counter);
+    if (!plan.dataParallel || !count || count.use_empty())
+      return;
+    OpBuilder builder = OpBuilder::atBlockBegin(&step.body());
+    Calculus math(builder, count.getLoc());
+    auto rank = ProcessRankOp::create(builder, math.loc, count.getType(),
+                                      count.getType());
+    auto product = math.mul(count, rank.getCount());
+    count.replaceAllUsesExcept(math.add(product, rank.getNumber()),
+                               product.getDefiningOp());
+  }
+
+  /// What the ranks compute together of a step: the loss, whether it is finite,
+  /// the gradients of the variables, and the statistics.
   FailureOr<Accumulated> addGradients(StateFunction &step,
                                       ArrayRef<Value> variables,
                                       Value &isFinite) {
+    FailureOr<Accumulated> result = Accumulated();
+    if (plan.microBatches > 1)
+      result = accumulate(step, plan.microBatches, variables, findCounter());
+    else
+      result->loss = step.end()->getOperand(0);
+    if (failed(result))
+      return result;
+    numberDraws(step);
+    Value loss = result->loss;
+    result->loss = reduce(step, loss);
+    // Before the gradients, so that each update can follow its own at once.
+    isFinite = isNumber(step, result->loss);
     if (plan.microBatches > 1) {
-      auto result =
-          accumulate(step, plan.microBatches, variables, findCounter());
-      if (succeeded(result))
-        isFinite = isNumber(step, result->loss);
-      if (succeeded(result) && hasClassLabels(plan.loss))
+      if (hasClassLabels(plan.loss))
         checkLabels(step, step.body().getArgument(step.numInputs() - 1),
                     classes);
-      return result;
+    } else {
+      OpBuilder builder(step.end());
+      SmallVector<Type> types(ValueRange(variables).getTypes());
+      llvm::append_range(result->gradients,
+                         GradientOp::create(builder, getUpdateLoc(step), types,
+                                            loss, variables)
+                             .getResults());
+      llvm::append_range(
+          result->statistics,
+          step.end()->getOperands().take_back(step.results.size()));
     }
-    OpBuilder builder(step.end());
-    Accumulated result;
-    result.loss = step.end()->getOperand(0);
-    // Before the gradients, so that each update can follow its own at once.
-    isFinite = isNumber(step, result.loss);
-    SmallVector<Type> types(ValueRange(variables).getTypes());
-    llvm::append_range(result.gradients,
-                       GradientOp::create(builder, getUpdateLoc(step), types,
-                                          result.loss, variables)
-                           .getResults());
-    llvm::append_range(result.statistics, step.end()->getOperands().take_back(
-                                              step.results.size()));
+    for (Value &gradient : result->gradients)
+      gradient = reduce(step, gradient);
+    reduceStatistics(step, result->statistics);
     return result;
+  }
+
+  void reduceStatistics(StateFunction &step, SmallVector<Value> &statistics) {
+    OpBuilder builder(step.end());
+    Calculus math(builder, getUpdateLoc(step));
+    for (Value &value : statistics) {
+      Type element = Calculus::element(value);
+      if (isa<FloatType>(element))
+        value = math.cast(reduce(step, value), element);
+    }
   }
 
   /// A step whose loss is no number changes nothing, so that another run of it
@@ -446,6 +494,7 @@ class BuildTraining : public ::dl::impl::BuildTrainingBase<BuildTraining> {
     plan.clipValue = clipValue;
     plan.average = average;
     plan.microBatches = microBatches;
+    plan.dataParallel = dataParallel;
     plan.adapters = {loraRank, loraPattern, static_cast<uint64_t>(loraSeed)};
     for (const std::string &pattern :
          {plan.trainOnly, plan.noDecay, plan.adapters.pattern}) {

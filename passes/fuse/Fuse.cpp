@@ -358,8 +358,9 @@ private:
 /// result of a conversion that changes nothing.
 static void storeSizes(Block &block) {
   for (Operation &op : block) {
-    if (!isa<BindOp, HostCallOp, ScanOp>(op) && !isRuntimeCall(&op) &&
-        !isRuntimeStep(&op) && !op.hasTrait<OpTrait::IsTerminator>())
+    if (!isa<AllReduceOp, BindOp, HostCallOp, ScanOp>(op) &&
+        !isRuntimeCall(&op) && !isRuntimeStep(&op) &&
+        !op.hasTrait<OpTrait::IsTerminator>())
       continue;
     for (OpOperand &operand : op.getOpOperands()) {
       auto sizes = operand.get().getDefiningOp<SizesOp>();

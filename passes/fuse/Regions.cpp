@@ -144,7 +144,8 @@ void RegionBuilder::groupMovement() {
                 isRuntimeStep(op);
     if (!ends && !op->getNumRegions() && !needed.contains(op))
       continue;
-    if (ends || op->getNumRegions() || isa<HostCallOp, ReshapeOp>(op) ||
+    if (ends || op->getNumRegions() ||
+        isa<AllReduceOp, HostCallOp, ReshapeOp>(op) ||
         graph.placed.contains(op)) {
       need(op, nullptr);
       continue;

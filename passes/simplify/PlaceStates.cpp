@@ -70,7 +70,8 @@ public:
 private:
   Value moveThrough(Operation *op, Value value) {
     bool isElementwise =
-        op && op->hasTrait<OpTrait::FusionElementwise>() &&
+        op &&
+        (op->hasTrait<OpTrait::FusionElementwise>() || isa<AllReduceOp>(op)) &&
         op->getNumResults() == 1 && op->getNumOperands() &&
         llvm::all_of(op->getOperands(), [&](Value operand) {
           return typeOf(operand).getRank() == 0 ||

@@ -3,6 +3,7 @@
 
 // RUN: dl-opt %s --dl-build-training="loss=mse optimizer=sgd rate=0.1 momentum=0.9" | FileCheck %s
 // RUN: dl-opt %s --dl-build-training="loss=mse optimizer=adamw train-only=^w" | FileCheck %s --check-prefix=ADAMW
+// RUN: dl-opt %s --dl-build-training="loss=mse data-parallel=true clip-norm=1" | FileCheck %s --check-prefix=RANKS
 // RUN: not dl-opt %s --dl-build-training="loss=mse train-only=nothing" 2>&1 | FileCheck %s --check-prefix=NONE
 // RUN: not dl-opt %s --dl-build-training="loss=worst" 2>&1 | FileCheck %s --check-prefix=LOSS
 // RUN: not dl-opt %s --dl-build-training="optimizer=best" 2>&1 | FileCheck %s --check-prefix=OPTIMIZER
@@ -34,6 +35,20 @@
 
 // ADAMW: func.func private @states
 // ADAMW-SAME: [{name = "w", role = "parameter"}, {name = "step", role = "counter"}, {name = "learning_rate", role = "setting"}, {name = "w.mean", parameter = 0 : i64, role = "slot"}, {name = "w.square", parameter = 0 : i64, role = "slot"}]
+
+// Several ranks take the means of the loss, of which the gradients are those of each, and
+// of the gradients, of which the norm is taken.
+
+// RANKS: func.func @evaluate
+// RANKS-NOT: dl.all_reduce
+// RANKS: func.func @step
+// RANKS: %[[MEAN:.*]] = dl.all_reduce %[[VALUE:.*]] : (tensor<f32>) -> tensor<f32>
+// RANKS: dl.abs %[[MEAN]]
+// RANKS: %[[G:.*]]:2 = dl.gradient %[[VALUE]] by
+// RANKS: %[[W:.*]] = dl.all_reduce %[[G]]#0 : (tensor<3xf32>) -> tensor<3xf32>
+// RANKS: dl.all_reduce %[[G]]#1 : (tensor<3xf32>) -> tensor<3xf32>
+// RANKS: dl.mul %[[W]], %[[W]]
+// RANKS: return %[[MEAN]],
 
 // NONE: error: no parameter that is to be trained is on a differentiable path to the loss
 // LOSS: error: unknown loss 'worst'

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 // RUN: not dl-opt %s --split-input-file --dl-build-training="loss=mse micro-batches=2" 2>&1 | FileCheck %s
+// RUN: not dl-opt %s --split-input-file --dl-build-training="loss=mse micro-batches=2 data-parallel=true" 2>&1 | FileCheck %s --check-prefix=RANKS
 
 // The step goes through the parts of a batch, each with random numbers of its own.
 
@@ -20,6 +21,20 @@
 // CHECK: dl.yield %{{.*}}, %[[NEXT]]
 // CHECK: dl.mul %[[SCAN]]#1, %{{.*}}
 // CHECK: %[[COUNT:.*]] = dl.add %[[N]], %{{.*}}
+
+// Parts of other ranks have other numbers still; sums are reduced once.
+
+// RANKS: func.func @step(%{{.*}}, %[[N:[a-z0-9]*]]: tensor<i64>
+// RANKS: %[[RANK:.*]], %[[COUNT:.*]] = dl.process_rank
+// RANKS: %[[FIRST:.*]] = dl.mul %[[N]], %[[COUNT]]
+// RANKS: %[[OWN:.*]] = dl.add %[[FIRST]], %[[RANK]]
+// RANKS: dl.scan
+// RANKS: dl.mul %[[OWN]], %{{.*}} : (tensor<i64>, tensor<i64>)
+// RANKS-NOT: dl.all_reduce
+// RANKS: dl.yield
+// RANKS: dl.all_reduce {{.*}} : (tensor<f32>)
+// RANKS: dl.all_reduce {{.*}} : (tensor<3x2xf32>)
+// RANKS: dl.add %[[N]], %{{.*}}
 
 func.func private @states() -> (tensor<3x2xf32>, tensor<i64>) attributes {dl.states = [{name = "w", role = "parameter"}, {name = "step", role = "counter"}]} {
   %0 = dl.constant dense<0.0> : tensor<3x2xf32>

@@ -33,6 +33,30 @@ func.func private @states() -> (tensor<8x4x3xf32>, tensor<8xf32>, tensor<8x4x3xf
 
 // -----
 
+// The mean over all ranks is one of elements, in whatever order they lie.
+
+// CHECK-LABEL: func.func @ranks
+// CHECK: %[[G:.*]] = dl.conv_filter_gradient
+// CHECK: %[[R:.*]] = dl.all_reduce %[[G]] : (tensor<3x4x8xf32>) -> tensor<3x4x8xf32>
+// CHECK: %[[V:.*]] = dl.sub %{{.*}}, %[[R]] : (tensor<3x4x8xf32>, tensor<3x4x8xf32>)
+// CHECK: return %{{.*}}, %[[V]] :
+
+func.func @ranks(%x: tensor<2x9x4xf32>, %w: tensor<8x4x3xf32>) -> (tensor<2x7x8xf32>, tensor<8x4x3xf32>) attributes {dl.state_arguments = array<i64: 0>, dl.state_results = array<i64: 0>} {
+  %0 = dl.transpose %w {permutation = array<i64: 2, 1, 0>} : (tensor<8x4x3xf32>) -> tensor<3x4x8xf32>
+  %1 = dl.conv %x, %0 {channels_last = true, strides = array<i64: 1>, pads_low = array<i64: 0>, pads_high = array<i64: 0>, dilations = array<i64: 1>} : (tensor<2x9x4xf32>, tensor<3x4x8xf32>) -> tensor<2x7x8xf32>
+  %3 = dl.conv_filter_gradient %x, %1 {channels_last = true, strides = array<i64: 1>, pads_low = array<i64: 0>, dilations = array<i64: 1>} : (tensor<2x9x4xf32>, tensor<2x7x8xf32>) -> tensor<3x4x8xf32>
+  %4 = dl.transpose %3 {permutation = array<i64: 2, 1, 0>} : (tensor<3x4x8xf32>) -> tensor<8x4x3xf32>
+  %5 = dl.all_reduce %4 : (tensor<8x4x3xf32>) -> tensor<8x4x3xf32>
+  %6 = dl.sub %w, %5 : (tensor<8x4x3xf32>, tensor<8x4x3xf32>) -> tensor<8x4x3xf32>
+  return %1, %6 : tensor<2x7x8xf32>, tensor<8x4x3xf32>
+}
+func.func private @states() -> tensor<8x4x3xf32> attributes {dl.states = [{name = "w", role = "parameter"}]} {
+  %0 = dl.constant dense<1.0> : tensor<8x4x3xf32>
+  return %0 : tensor<8x4x3xf32>
+}
+
+// -----
+
 // What a scan adds gradients up in lies as they come; it has the parameter in the other
 // order for itself.
 

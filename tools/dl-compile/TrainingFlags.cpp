@@ -95,10 +95,9 @@ static Error takeAdapters(const TrainingFlags &flags,
   return Error::success();
 }
 
-Expected<int64_t> TrainingFlags::readMemoryBudget() const {
-  if (!memoryBudget.getNumOccurrences())
-    return 0;
-  StringRef text = memoryBudget, unit = text.ltrim("0123456789");
+/// The bytes that a flag says.
+static Expected<int64_t> readBytes(const cl::opt<std::string> &flag) {
+  StringRef text = flag, unit = text.ltrim("0123456789");
   uint64_t number = 0;
   auto factor = StringSwitch<uint64_t>(unit)
                     .Cases({"", "B"}, 1)
@@ -112,10 +111,30 @@ Expected<int64_t> TrainingFlags::readMemoryBudget() const {
   constexpr uint64_t kMost = uint64_t(1) << 48;
   if (text.drop_back(unit.size()).getAsInteger(10, number) || number == 0 ||
       factor == 0 || number > kMost / factor)
-    return fail("--memory-budget: expected a number of bytes such as 1000, "
-                "64MB or 2GiB, found '" +
+    return fail("--" + flag.ArgStr +
+                ": expected a number of bytes such as 1000, 64MB or 2GiB, "
+                "found '" +
                 text + "'");
   return static_cast<int64_t>(number * factor);
+}
+
+Expected<int64_t> TrainingFlags::readMemoryBudget() const {
+  if (!memoryBudget.getNumOccurrences())
+    return 0;
+  return readBytes(memoryBudget);
+}
+
+static Error takeRanks(const TrainingFlags &flags, TrainingOptions &options) {
+  options.dataParallel = flags.dataParallel;
+  if (!flags.bucketSize.getNumOccurrences())
+    return Error::success();
+  if (!flags.dataParallel)
+    return fail("--bucket-size: expected --data-parallel, too");
+  Expected<int64_t> bytes = readBytes(flags.bucketSize);
+  if (!bytes)
+    return bytes.takeError();
+  options.bucketBytes = *bytes;
+  return Error::success();
 }
 
 Expected<std::optional<TrainingOptions>> TrainingFlags::read() const {
@@ -138,6 +157,8 @@ Expected<std::optional<TrainingOptions>> TrainingFlags::read() const {
           static_cast<const cl::Option *>(&average),
           static_cast<const cl::Option *>(&accumulate),
           static_cast<const cl::Option *>(&memoryBudget),
+          static_cast<const cl::Option *>(&dataParallel),
+          static_cast<const cl::Option *>(&bucketSize),
           static_cast<const cl::Option *>(&lora),
           static_cast<const cl::Option *>(&loraSeed)})
       if (flag->getNumOccurrences())
@@ -167,6 +188,8 @@ Expected<std::optional<TrainingOptions>> TrainingFlags::read() const {
     if (Error error = take(*flag, 0, high, *value))
       return error;
   if (Error error = takeAdapters(*this, options))
+    return error;
+  if (Error error = takeRanks(*this, options))
     return error;
   if (accumulate.getNumOccurrences())
     options.microBatches = accumulate;

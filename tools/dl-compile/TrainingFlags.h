@@ -106,6 +106,18 @@ struct TrainingFlags {
                      "many bytes (1000, 64MB, 2GiB): kernels run again where "
                      "their results would have to be kept"),
       llvm::cl::value_desc("BYTES"), llvm::cl::cat(category)};
+  llvm::cl::opt<bool> dataParallel{
+      "data-parallel",
+      llvm::cl::desc("Let several processes train, each on a part of every "
+                     "batch: losses, gradients and running statistics are "
+                     "their means over all ranks (mpirun -n 2 dl-train ..)"),
+      llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> bucketSize{
+      "bucket-size",
+      llvm::cl::desc("With --data-parallel: reduce gradients in buckets of at "
+                     "most so many bytes (default 4MiB), each as soon as the "
+                     "backward pass has made it"),
+      llvm::cl::value_desc("BYTES"), llvm::cl::cat(category)};
   llvm::cl::opt<std::string> lora{
       "lora",
       llvm::cl::desc(

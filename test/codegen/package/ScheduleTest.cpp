@@ -58,6 +58,29 @@ func.func @main(%x: )" T R"() -> )" T R"( attributes {dl.symbols = ["B"]} {
   EXPECT_THAT(text, HasSubstr("arena: (s0*16 ceildiv 64)*64 bytes"));
 }
 
+TEST(Schedule, CallsMayLeaveBucketsWhereTheyLie) {
+  TextModule module(KERNELS R"(
+func.func @main(%x: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  %0 = dl.dispatch @unary(%x) sizes affine_map<() -> ()> : (tensor<2x4xf32>) -> tensor<2x4xf32>
+  %1 = dl.dispatch @unary(%x) sizes affine_map<() -> ()> : (tensor<2x4xf32>) -> tensor<2x4xf32>
+  %2 = dl.concat %0, %1 {axis = 0 : i64} : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<4x4xf32>
+  %3 = dl.reshape %2 : (tensor<4x4xf32>) -> tensor<16xf32>
+  %4 = dl.host_call "topk"(%3) {arguments = array<i64: 0>, dl.in_place = array<i64: 0>} : (tensor<16xf32>) -> tensor<16xf32>
+  %5 = dl.host_call "topk"(%4) {arguments = array<i64: 0>} : (tensor<16xf32>) -> tensor<16xf32>
+  %6 = dl.slice %5 {offsets = affine_map<() -> (8)>, strides = array<i64: 1>} : (tensor<16xf32>) -> tensor<8xf32>
+  %7 = dl.reshape %6 : (tensor<8xf32>) -> tensor<2x4xf32>
+  %8 = dl.dispatch @unary(%7) sizes affine_map<() -> ()> : (tensor<2x4xf32>) -> tensor<2x4xf32>
+  return %8 : tensor<2x4xf32>
+})");
+  // Parts are made in the bucket, which a call with permission leaves there.
+  std::string steps = getSteps(module);
+  EXPECT_THAT(steps, Not(HasSubstr("copy")));
+  EXPECT_THAT(steps, HasSubstr("dispatch 0(0; 4) "));
+  EXPECT_THAT(steps, HasSubstr("dispatch 0(0; 4+32) "));
+  EXPECT_THAT(steps, HasSubstr("topk(4; 4)\ntopk(4; 5)\n"));
+  EXPECT_THAT(steps, HasSubstr("dispatch 0(5+32; "));
+}
+
 TEST(Schedule, PartsAreMadeWhereTheyLieInTheWhole) {
   // Two parts of the output, one of which a kernel reads there.
   TextModule module(
