@@ -52,6 +52,11 @@ if found:
     config.available_features.add("ptxas")
     config.substitutions.append(("%ptxas", found[0]))
 
+# %mpirun N PROGRAM: N ranks on this machine, whoever runs it and however few CPUs it has.
+if shutil.which("mpirun"):
+    config.available_features.add("mpirun")
+    config.substitutions.append(("%mpirun", shutil.which("mpirun") + " --allow-run-as-root --oversubscribe -n"))
+
 # The interpreter of PTX in the place of CUDA's driver.
 if os.path.exists(os.path.join(config.dl_binary_root, "lib/ptx-device/libcuda.so.1")):
     config.available_features.add("ptx-device")

@@ -9,9 +9,10 @@
 namespace dl::train {
 
 Batches::Batches(const Data &data, std::vector<int64_t> order, int64_t batch,
-                 int64_t first, int64_t end)
-    : data(data), order(std::move(order)), batch(batch), at(first), end(end),
-      taken(first), ready(first), worker([this] { work(); }) {}
+                 int64_t first, int64_t end, const ranks::Ranks &ranks)
+    : data(data), order(std::move(order)), ranks(ranks), batch(batch),
+      at(first), end(end), taken(first), ready(first),
+      worker([this] { work(); }) {}
 
 Batches::~Batches() {
   {
@@ -34,8 +35,9 @@ void Batches::work() {
     bool done = true;
     try {
       int64_t begin = at * batch;
-      data.gather(order.data() + begin,
-                  std::min(batch, static_cast<int64_t>(order.size()) - begin),
+      Share share = getShare(
+          ranks, std::min(batch, static_cast<int64_t>(order.size()) - begin));
+      data.gather(order.data() + begin + share.begin, share.amount,
                   buffers[at % 2]);
     } catch (const std::bad_alloc &) {
       done = false;

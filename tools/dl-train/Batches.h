@@ -7,6 +7,7 @@
 #define DL_TOOLS_DL_TRAIN_BATCHES_H
 
 #include "tools/dl-train/Data.h"
+#include "tools/dl-train/Parallel.h"
 
 #include <condition_variable>
 #include <mutex>
@@ -16,11 +17,11 @@ namespace dl::train {
 
 class Batches {
 public:
-  /// Batches of `batch` examples in the order `order`, from number `first` on
-  /// up to `end`; the last one of the order may have fewer. `data` outlives
-  /// this.
+  /// A rank's parts of batches of `batch` examples in the order `order`, from
+  /// number `first` on up to `end`; the last one of the order may have fewer.
+  /// `data` outlives this, and so does `ranks`.
   Batches(const Data &data, std::vector<int64_t> order, int64_t batch,
-          int64_t first, int64_t end);
+          int64_t first, int64_t end, const ranks::Ranks &ranks);
   ~Batches();
   Batches(const Batches &) = delete;
   Batches &operator=(const Batches &) = delete;
@@ -34,6 +35,7 @@ private:
 
   const Data &data;
   std::vector<int64_t> order;
+  const ranks::Ranks &ranks;
   int64_t batch, at, end; ///< `at`: the next one to be put together
   std::vector<values::Value> buffers[2];
   std::mutex mutex;

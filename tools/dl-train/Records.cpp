@@ -102,7 +102,8 @@ void Records::addEvent(int64_t step, const Metrics &metrics) {
   writeEvent(event + "\x2a" + toVarint(summary.size()) + summary);
 }
 
-void Records::add(int64_t step, const Metrics &metrics) {
+void Records::add(int64_t step, const Metrics &metrics,
+                  const Metrics &details) {
   if (!plotPath.empty())
     for (const auto &[name, number] : metrics)
       curves[name].push_back({step, number});
@@ -111,8 +112,9 @@ void Records::add(int64_t step, const Metrics &metrics) {
   if (!log)
     return;
   nlohmann::ordered_json line = {{"step", step}};
-  for (const auto &[name, number] : metrics)
-    line[name] = number;
+  for (const Metrics *list : {&metrics, &details})
+    for (const auto &[name, number] : *list)
+      line[name] = number;
   std::string text = line.dump() + "\n";
   if (fwrite(text.data(), 1, text.size(), log.get()) != text.size() ||
       fflush(log.get()) != 0)

@@ -29,8 +29,9 @@ public:
           const std::string &plot, bool append);
   ~Records();
 
-  /// Notes what belongs to `step`. Throws as above.
-  void add(int64_t step, const Metrics &metrics);
+  /// Notes what belongs to `step`, and, in the log alone, `details`. Throws as
+  /// above.
+  void add(int64_t step, const Metrics &metrics, const Metrics &details = {});
   /// Draws the curves.
   void finish();
 

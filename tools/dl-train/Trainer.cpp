@@ -29,18 +29,27 @@ static runtime::Module openTraining(const std::string &path) {
 
 static runtime::Session openSession(const runtime::Module &module,
                                     const runtime::State &state,
-                                    const char *entry, int threads) {
+                                    const char *entry, int threads,
+                                    ranks::Ranks &ranks) {
   runtime::SessionOptions options;
+  options.communicator = ranks.communicator();
   options.entry = entry;
   options.threads = threads;
   options.state = state.get();
   return runtime::Session(module, options);
 }
 
-Trainer::Trainer(const std::string &path, int threads)
-    : path(path), trained(openTraining(path)), states(trained),
-      stepSession(openSession(trained, states, kStep, threads)),
-      threads(threads) {}
+/// The threads of a rank: those given, or its part of what there is.
+static int divideThreads(int threads) {
+  return threads ? threads
+                 : std::max(dlrt_available_cpus() / ranks::countOnMachine(), 1);
+}
+
+Trainer::Trainer(const std::string &path, int threads, ranks::Ranks &ranks)
+    : path(path), ranks(ranks), trained(openTraining(path)), states(trained),
+      stepSession(
+          openSession(trained, states, kStep, divideThreads(threads), ranks)),
+      threads(divideThreads(threads)) {}
 
 bool isArchive(const std::vector<std::string> &inputs,
                const std::string &label) {
@@ -143,41 +152,45 @@ static bool areClasses(const runtime::Tensor &scores, const Value &labels) {
 
 Evaluation Trainer::evaluate(const Data &data, int64_t batch) {
   if (!evaluateSession)
-    evaluateSession.emplace(openSession(trained, states, kEvaluate, threads));
+    evaluateSession.emplace(
+        openSession(trained, states, kEvaluate, threads, ranks));
   std::vector<int64_t> numbers(static_cast<size_t>(data.size()));
   std::iota(numbers.begin(), numbers.end(), 0);
   bool isFixed = fixedBatch().has_value();
   std::vector<Value> part;
-  Evaluation result;
-  int64_t examples = 0, labels = 0, right = 0;
-  bool hasClasses = true;
-  for (int64_t at = 0; at < data.size(); at += batch) {
+  double loss = 0, examples = 0, labels = 0, right = 0, hasClasses = 1;
+  for (int64_t at = ranks.rank() * batch; at < data.size();
+       at += ranks.count() * batch) {
     int64_t amount = std::min(batch, data.size() - at);
     if (isFixed && amount < batch)
       break;
     data.gather(numbers.data() + at, amount, part);
     values::bindInputs(*evaluateSession, part, {});
     evaluateSession->run();
-    result.loss +=
+    loss +=
         double(*static_cast<const float *>(evaluateSession->output(0).data)) *
         double(amount);
-    examples += amount;
+    examples += double(amount);
     runtime::Tensor scores = evaluateSession->output(1);
     const Value &label = part.back();
-    hasClasses = hasClasses && areClasses(scores, label);
-    if (!hasClasses)
+    if (!areClasses(scores, label))
+      hasClasses = 0;
+    if (hasClasses == 0)
       continue;
     bool isLong = label.type == DLRT_INT64;
-    right += isLong ? countRight<int64_t>(scores, label)
-                    : countRight<int32_t>(scores, label);
-    labels += static_cast<int64_t>(label.data.size() / (isLong ? 8 : 4));
+    right += double(isLong ? countRight<int64_t>(scores, label)
+                           : countRight<int32_t>(scores, label));
+    labels += double(label.data.size() / (isLong ? 8 : 4));
   }
-  if (examples == 0)
+  std::vector<double> sums{loss, examples, labels, right, hasClasses};
+  ranks.sum(sums);
+  if (sums[1] == 0)
     throw Failure(path, "the data for evaluation does not fill a batch of " +
                             std::to_string(batch));
-  result.loss /= double(examples);
-  if (hasClasses)
-    result.accuracy = double(right) / double(labels);
+  Evaluation result;
+  result.loss = sums[0] / sums[1];
+  if (sums[4] == ranks.count())
+    result.accuracy = sums[3] / sums[2];
   return result;
 }
 

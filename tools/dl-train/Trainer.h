@@ -8,6 +8,7 @@
 
 #include "runtime/api/dlrt.hpp"
 #include "tools/dl-train/Data.h"
+#include "tools/ranks/Ranks.h"
 
 #include <optional>
 #include <string>
@@ -29,9 +30,10 @@ bool isArchive(const std::vector<std::string> &inputs,
 
 class Trainer {
 public:
-  /// Opens a module that dl-compile --train has made. `threads` 0: as many as
-  /// this process may use. Throws a Failure for a module that does not train.
-  Trainer(const std::string &path, int threads);
+  /// Opens a module that dl-compile --train has made, to train with others.
+  /// `threads` 0: as many as this process may use, and the other ranks on this
+  /// machine leave. Throws a Failure for a module that does not train.
+  Trainer(const std::string &path, int threads, ranks::Ranks &ranks);
 
   /// Reads the data of the step's inputs and of the label, one file each, or,
   /// without a label, all from one .npz: arrays with the inputs' names, or in
@@ -47,8 +49,9 @@ public:
   /// says where that came from; the state is as before then.
   float step(const std::vector<values::Value> &batch);
 
-  /// Computes loss and accuracy of all data, in batches of `batch`; where the
-  /// module fixes the batch, examples that fill none are left out.
+  /// Computes loss and accuracy of all data, in batches of `batch`, of which
+  /// each rank takes its own; where the module fixes the batch, examples that
+  /// fill none are left out. All ranks are given the same.
   Evaluation evaluate(const Data &data, int64_t batch);
 
   const runtime::Module &module() const { return trained; }
@@ -60,6 +63,7 @@ public:
 
 private:
   std::string path;
+  ranks::Ranks &ranks;
   runtime::Module trained;
   runtime::State states;
   runtime::Session stepSession;

@@ -5,6 +5,7 @@
 
 #include "tools/checkpoint/Checkpoint.h"
 #include "tools/dl-train/Batches.h"
+#include "tools/dl-train/Parallel.h"
 #include "tools/dl-train/Records.h"
 #include "tools/dl-train/Trainer.h"
 
@@ -12,7 +13,9 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <numeric>
+#include <thread>
 #include <unistd.h>
 
 using dl::values::Failure;
@@ -33,10 +36,12 @@ constexpr int kInterrupted = 130;
 
 class Training {
 public:
-  explicit Training(const Options &options)
-      : options(options), trainer(options.module, options.threads),
+  Training(const Options &options, ranks::Ranks &ranks)
+      : options(options), ranks(ranks),
+        trainer(options.module, options.threads, ranks),
         schedule(options.schedule),
-        showsProgress(!options.quiet && isatty(STDERR_FILENO)) {
+        showsProgress(ranks.isFirst() && !options.quiet &&
+                      isatty(STDERR_FILENO)) {
     check();
     data = trainer.read(options.inputs, options.label);
     if (!options.validationInputs.empty())
@@ -47,24 +52,34 @@ public:
     if (!options.testInputs.empty())
       test = trainer.read(options.testInputs, options.testLabel);
     chooseBatch();
+    checkAlike(ranks, options.module, trainer.module(),
+               {data.size(), batch, lastStep, int64_t(options.seed),
+                options.noShuffle, options.resume, options.patience});
   }
 
   int run() {
     bool isResumed = resume();
-    records = std::make_unique<Records>(options.log, options.events,
-                                        options.plot, isResumed);
+    // The first rank writes for all.
+    records = ranks.isFirst()
+                  ? std::make_unique<Records>(options.log, options.events,
+                                              options.plot, isResumed)
+                  : std::make_unique<Records>("", "", "", false);
     start = Clock::now();
     firstStep = progress.step;
     bool isDone = progress.step >= lastStep;
-    while (!isDone && !isInterrupted)
+    while (!isDone && !hasStopped())
       isDone = runEpoch();
     clearProgress();
-    if (isInterrupted) {
+    if (ranks.count() > 1 && ranks.isFirst() && progress.step > firstStep)
+      fprintf(stderr, "%s\n",
+              describeTraffic(ranks, progress.step - firstStep).c_str());
+    if (hasStopped()) {
       save();
-      fprintf(stderr, "interrupted after step %lld%s%s\n",
-              static_cast<long long>(progress.step),
-              options.checkpoint.empty() ? "" : "; checkpoint: ",
-              options.checkpoint.c_str());
+      if (ranks.isFirst())
+        fprintf(stderr, "interrupted after step %lld%s%s\n",
+                static_cast<long long>(progress.step),
+                options.checkpoint.empty() ? "" : "; checkpoint: ",
+                options.checkpoint.c_str());
       records->finish();
       return kInterrupted;
     }
@@ -102,22 +117,32 @@ private:
 
   void chooseBatch() {
     auto fixed = trainer.fixedBatch();
+    int64_t count = ranks.count();
     batch = options.fullBatch ? data.size()
             : options.batch   ? options.batch
-            : fixed           ? *fixed
-                              : std::min(kDefaultBatch, data.size());
-    if (fixed && batch != *fixed)
-      throw Failure(options.module, "its steps take " + std::to_string(*fixed) +
-                                        " examples, not " +
-                                        std::to_string(batch));
+            : fixed           ? *fixed * count
+                              : chooseSize();
+    if (fixed && batch != *fixed * count)
+      throw Failure(options.module,
+                    "its steps take " + std::to_string(*fixed) + " examples" +
+                        (count > 1
+                             ? " on each of " + std::to_string(count) + " ranks"
+                             : "") +
+                        ", not " + std::to_string(batch) +
+                        (count > 1 ? " together" : ""));
+    if (batch % count)
+      throw Failure(options.fullBatch ? "--full-batch" : "--batch",
+                    std::to_string(batch) + " examples are no multiple of " +
+                        std::to_string(count) + " ranks");
     if (batch > data.size())
       throw Failure(options.inputs[0],
                     "it has " + std::to_string(data.size()) +
                         " examples for training, a step takes " +
                         std::to_string(batch));
-    // What fills no batch is left out of an epoch; the order changes.
-    stepsInEpoch =
-        fixed ? data.size() / batch : (data.size() + batch - 1) / batch;
+    // What fills no batch, or cannot be divided among the ranks, is left out of
+    // an epoch; the order changes.
+    bool hasRest = !fixed && data.size() % batch >= count;
+    stepsInEpoch = data.size() / batch + hasRest;
     lastStep = options.epochs ? options.epochs * stepsInEpoch
                               : std::max<int64_t>(options.steps, 1);
     if (options.epochs && options.steps)
@@ -130,14 +155,29 @@ private:
     progress.seed = options.seed;
   }
 
+  /// The default: a multiple of the ranks, but for less data than ranks.
+  int64_t chooseSize() const {
+    int64_t count = ranks.count(), size = std::min(kDefaultBatch, data.size());
+    return std::max(size - size % count, std::min(count, data.size()));
+  }
+
+  /// The first rank reads the checkpoint for all.
   bool resume() {
-    if (!options.resume || access(options.checkpoint.c_str(), F_OK) != 0)
+    char isThere = 0;
+    if (options.resume && ranks.isFirst() &&
+        access(options.checkpoint.c_str(), F_OK) == 0) {
+      isThere = 1;
+      progress =
+          loadCheckpoint(options.checkpoint, trainer.module(), trainer.state());
+      if (progress.seed != options.seed)
+        throw Failure("--seed", "the checkpoint was made with " +
+                                    std::to_string(progress.seed));
+    }
+    ranks.broadcast(&isThere, sizeof isThere);
+    if (!isThere)
       return false;
-    progress =
-        loadCheckpoint(options.checkpoint, trainer.module(), trainer.state());
-    if (progress.seed != options.seed)
-      throw Failure("--seed", "the checkpoint was made with " +
-                                  std::to_string(progress.seed));
+    ranks.broadcast(&progress, sizeof progress);
+    broadcastStates(ranks, trainer.module(), trainer.state());
     return true;
   }
 
@@ -153,20 +193,26 @@ private:
     }
     Batches batches(
         data, std::move(order), batch, progress.nextBatch,
-        std::min(stepsInEpoch, progress.nextBatch + lastStep - progress.step));
+        std::min(stepsInEpoch, progress.nextBatch + lastStep - progress.step),
+        ranks);
     double sum = 0;
     int64_t count = 0;
     while (progress.nextBatch < stepsInEpoch && progress.step < lastStep &&
-           !isInterrupted) {
+           !hasStopped()) {
       double rate = schedule.at(progress.step);
       trainer.setLearningRate(rate);
+      ranks::Traffic before = ranks.traffic();
+      ranks.beginAny(isInterrupted != 0);
       double loss = static_cast<double>(trainer.step(batches.next()));
+      stops = ranks.endAny();
       sum += loss, ++count;
       ++progress.step, ++progress.nextBatch;
-      records->add(progress.step, {{"loss", loss},
-                                   {"epoch", double(progress.epoch + 1)},
-                                   {"learning_rate", rate}});
-      if (!options.epochs)
+      records->add(progress.step,
+                   {{"loss", loss},
+                    {"epoch", double(progress.epoch + 1)},
+                    {"learning_rate", rate}},
+                   measureTraffic(ranks, before));
+      if (!options.epochs && ranks.isFirst())
         printf("step %lld: loss %.6g\n", static_cast<long long>(progress.step),
                loss);
       showProgress(sum / double(count));
@@ -174,15 +220,15 @@ private:
           progress.step % options.checkpointEvery == 0)
         save();
     }
-    if (isInterrupted && progress.nextBatch < stepsInEpoch)
+    if (hasStopped() && progress.nextBatch < stepsInEpoch)
       return false;
     bool isWhole = progress.nextBatch == stepsInEpoch;
     if (isWhole)
       ++progress.epoch, progress.nextBatch = 0;
-    bool stops = validate(sum, count);
+    bool ends = validate(sum, count);
     if (isWhole)
       save();
-    return stops || progress.step >= lastStep;
+    return ends || progress.step >= lastStep;
   }
 
   /// After an epoch; whether the training stops early.
@@ -190,9 +236,9 @@ private:
     std::string line = "epoch " + std::to_string(progress.epoch);
     if (count)
       line += ": loss " + toText(sum / double(count));
-    bool stops = false;
+    bool ends = false;
     if (!validation.empty()) {
-      Evaluation found = trainer.evaluate(validation, batch);
+      Evaluation found = trainer.evaluate(validation, batch / ranks.count());
       Metrics metrics = {{"val_loss", found.loss}};
       line += ", validation loss " + toText(found.loss);
       if (found.accuracy) {
@@ -206,16 +252,16 @@ private:
         progress.bestLoss = found.loss;
         keepBest();
       }
-      stops = options.patience && progress.epochsSinceBest >= options.patience;
-      if (stops)
+      ends = options.patience && progress.epochsSinceBest >= options.patience;
+      if (ends)
         line += "; no lower loss in " + std::to_string(options.patience) +
                 " epochs";
     }
     clearProgress();
-    if (options.epochs)
+    if (options.epochs && ranks.isFirst())
       printf("%s\n", line.c_str());
     fflush(stdout);
-    return stops;
+    return ends;
   }
 
   void keepBest() {
@@ -228,7 +274,7 @@ private:
       const auto *bytes = static_cast<const unsigned char *>(tensor.data);
       best.emplace_back(bytes, bytes + tensor.bytes);
     }
-    if (!options.checkpoint.empty())
+    if (!options.checkpoint.empty() && ranks.isFirst())
       saveCheckpoint(options.checkpoint + ".best", trainer.module(),
                      trainer.state(), progress);
   }
@@ -237,8 +283,9 @@ private:
     if (best.empty() && options.patience && !options.checkpoint.empty()) {
       // It was found before the training was resumed.
       std::string path = options.checkpoint + ".best";
-      if (access(path.c_str(), F_OK) == 0)
+      if (ranks.isFirst() && access(path.c_str(), F_OK) == 0)
         loadCheckpoint(path, trainer.module(), trainer.state());
+      broadcastStates(ranks, trainer.module(), trainer.state());
       return;
     }
     std::vector<runtime::StateInfo> infos = trainer.module().states();
@@ -248,16 +295,21 @@ private:
   }
 
   void save() {
-    if (!options.checkpoint.empty())
+    if (!options.checkpoint.empty() && ranks.isFirst())
       saveCheckpoint(options.checkpoint, trainer.module(), trainer.state(),
                      progress);
+  }
+
+  /// Whether an interrupt has come: after the same step on all ranks.
+  bool hasStopped() const {
+    return ranks.count() == 1 ? isInterrupted != 0 : stops;
   }
 
   void finish() {
     save();
     restoreBest();
     if (!test.empty()) {
-      Evaluation found = trainer.evaluate(test, batch);
+      Evaluation found = trainer.evaluate(test, batch / ranks.count());
       Metrics metrics = {{"test_loss", found.loss}};
       std::string line = "test: loss " + toText(found.loss);
       if (found.accuracy) {
@@ -265,7 +317,8 @@ private:
         line += ", accuracy " + toText(*found.accuracy);
       }
       records->add(progress.step, metrics);
-      printf("%s\n", line.c_str());
+      if (ranks.isFirst())
+        printf("%s\n", line.c_str());
     }
     records->finish();
     if (fflush(stdout) != 0)
@@ -301,9 +354,10 @@ private:
   }
 
   const Options &options;
+  ranks::Ranks &ranks;
   Trainer trainer;
   Schedule schedule;
-  bool showsProgress;
+  bool showsProgress, stops = false;
   Data data, validation, test;
   int64_t batch = 0, stepsInEpoch = 0, lastStep = 0, firstStep = 0;
   Progress progress;
@@ -314,15 +368,44 @@ private:
 
 } // namespace
 
+/// Reports what ends the training on this rank, and ends the others. Where all
+/// fail alike, the first one says so.
+[[noreturn]] static void fail(ranks::Ranks &ranks,
+                              const std::exception &error) {
+  constexpr std::chrono::milliseconds kPrecedence(500);
+  if (!ranks.isFirst())
+    std::this_thread::sleep_for(kPrecedence);
+  fflush(stdout);
+  fprintf(stderr, "error: %s\n", error.what());
+  ranks.abort(1);
+  std::abort();
+}
+
 int train(const Options &options) {
-  Training training(options);
+  std::unique_ptr<ranks::Ranks> ranks = ranks::join();
   struct sigaction action = {};
   action.sa_handler = [](int) { isInterrupted = 1; };
   // A second interrupt ends the program at once.
   action.sa_flags = SA_RESETHAND;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  return training.run();
+  auto run = [&] {
+    Training training(options, *ranks);
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
+    // What mpirun hands on, without ending the ranks soon after.
+    if (ranks->count() > 1)
+      sigaction(SIGUSR1, &action, nullptr);
+    int status = training.run();
+    fflush(stdout);
+    ranks->finish();
+    return status;
+  };
+  if (ranks->count() == 1)
+    return run();
+  try {
+    return run();
+  } catch (const std::exception &error) {
+    fail(*ranks, error);
+  }
 }
 
 } // namespace dl::train

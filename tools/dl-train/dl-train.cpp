@@ -45,7 +45,8 @@ static void addDataOptions(CLI::App &app, Options &options) {
            "the same for a test at the end");
   addFile("--test-label", options.testLabel, "the labels for the test");
   app.add_option("--batch", options.batch,
-                 "examples in a step; default: what the module fixes, or 32")
+                 "examples in a step, of all ranks together; default: what the "
+                 "module fixes for each, or 32")
       ->type_name("N")
       ->check(CLI::PositiveNumber)
       ->group("Data");
@@ -101,7 +102,7 @@ static void addTrainingOptions(CLI::App &app, Options &options) {
       ->check(CLI::PositiveNumber);
   app.add_option("--threads", options.threads,
                  "threads to use; default: the CPUs that affinity and control "
-                 "group allow")
+                 "group allow, divided among the ranks of this machine")
       ->type_name("N")
       ->check(CLI::Range(1, 65536));
 }
@@ -143,8 +144,17 @@ int main(int argc, char **argv) {
              "  dl-train model.dlm --config=training.toml --resume\n"
              "  dl-train model.dlm --input=x.npy --label=y.npy --full-batch "
              "--steps=10 --no-shuffle --log=log.jsonl\n"
+             "  mpirun -n 2 dl-train model.dlm --config=training.toml "
+             "--checkpoint=model.ckpt --checkpoint-every=100 --resume\n"
+             "The last one trains a module of dl-compile --data-parallel on "
+             "two ranks, which need Open MPI (the environment variable "
+             "DL_MPI_LIBRARY tells where its library is, by default "
+             "libmpi.so.40). Each takes its part of every batch; the first one "
+             "writes. Where one dies, all end; with --resume, any number of "
+             "ranks goes on from the last checkpoint.\n"
              "An interrupt (Ctrl-C) ends the training after the step at hand, "
-             "with a checkpoint and exit status 130.");
+             "with a checkpoint and exit status 130; SIGUSR1 to mpirun does "
+             "so, too.");
   app.set_version_flag("--version", std::string("dl-train ") + dlrt_version());
   app.add_option("module", options.module, "the module file (.dlm)")
       ->required();

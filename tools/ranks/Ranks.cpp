@@ -1,0 +1,33 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "tools/ranks/Ranks.h"
+
+#include "tools/ranks/Mpi.h"
+#include "tools/values/Value.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace dl::ranks {
+
+/// The number that an environment variable has; 1 where there is none.
+static int readCount(const char *variable) {
+  const char *text = std::getenv(variable);
+  return text ? std::max(std::atoi(text), 1) : 1;
+}
+
+int countOnMachine() { return readCount("OMPI_COMM_WORLD_LOCAL_SIZE"); }
+
+std::unique_ptr<Ranks> join() {
+  if (readCount("OMPI_COMM_WORLD_SIZE") > 1)
+    return joinMpi();
+  // What MPICH and its kin set.
+  if (readCount("PMI_SIZE") > 1)
+    throw values::Failure(
+        "PMI_SIZE", "the processes were started by an MPI that is not Open "
+                    "MPI, which alone is supported");
+  return std::make_unique<Ranks>();
+}
+
+} // namespace dl::ranks
