@@ -653,7 +653,7 @@ def BucketReductions : Pass<"dl-bucket-reductions", "::mlir::func::FuncOp"> {
     ```
   }];
   let options = [
-    Option<"bytes", "bytes", "int64_t", /*default=*/"4194304",
+    Option<"bytes", "bytes", "int64_t", /*default=*/"1048576",
            "most bytes of a bucket, but for one that is a single tensor">,
   ];
 }

@@ -46,7 +46,7 @@ constexpr int64_t kSmallProduct = 1 << 16;
 
 /// Bytes that are reduced together by default: enough for the time to be that
 /// of the bytes, and few enough for several buckets.
-constexpr int64_t kDefaultBucket = int64_t(4) << 20;
+constexpr int64_t kDefaultBucket = int64_t(1) << 20;
 
 /// How a training module is made of a model: the options of dl-build-training.
 struct TrainingOptions {

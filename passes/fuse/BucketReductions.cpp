@@ -26,6 +26,7 @@ namespace {
 /// A value to be reduced, and what stands for it afterwards.
 struct Part {
   Value value, result;
+  std::pair<int64_t, size_t> place; // of what makes it, then in the order given
 };
 using Bucket = SmallVector<Part>;
 
@@ -101,8 +102,9 @@ private:
       for (Value result : op->getResults())
         readyFrom[result] = last.lookup(op);
     }
-    llvm::stable_sort(dependents, [&](Operation *a, Operation *b) {
-      return last.lookup(a) < last.lookup(b);
+    llvm::sort(dependents, [&](Operation *a, Operation *b) {
+      size_t ofA = last.lookup(a), ofB = last.lookup(b);
+      return ofA == ofB ? a->isBeforeInBlock(b) : ofA < ofB;
     });
   }
 
@@ -122,10 +124,10 @@ private:
     for (AllReduceOp op : ops)
       for (auto [value, result] : llvm::zip(op.getInputs(), op.getResults()))
         if (!result.use_empty())
-          parts.push_back({value, result});
-    llvm::stable_sort(parts, [&](const Part &a, const Part &b) {
-      return getPlace(a.value, places) < getPlace(b.value, places);
-    });
+          parts.push_back(
+              {value, result, {getPlace(value, places), parts.size()}});
+    llvm::sort(parts,
+               [](const Part &a, const Part &b) { return a.place < b.place; });
     SmallVector<Bucket> buckets;
     // The open bucket of each element type: its number, and its bytes.
     llvm::MapVector<Type, std::pair<size_t, int64_t>> open;

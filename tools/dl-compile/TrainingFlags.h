@@ -115,7 +115,7 @@ struct TrainingFlags {
   llvm::cl::opt<std::string> bucketSize{
       "bucket-size",
       llvm::cl::desc("With --data-parallel: reduce gradients in buckets of at "
-                     "most so many bytes (default 4MiB), each as soon as the "
+                     "most so many bytes (default 1MiB), each as soon as the "
                      "backward pass has made it"),
       llvm::cl::value_desc("BYTES"), llvm::cl::cat(category)};
   llvm::cl::opt<std::string> lora{

@@ -30,7 +30,8 @@ static int64_t identify(const std::string &path) {
 }
 
 void checkAlike(ranks::Ranks &ranks, const std::string &path,
-                const runtime::Module &module, std::vector<int64_t> numbers) {
+                const runtime::Module &module,
+                const std::vector<int64_t> &numbers) {
   if (ranks.count() == 1)
     return;
   if (!module.info().data_parallel)

@@ -28,7 +28,8 @@ Share getShare(const ranks::Ranks &ranks, int64_t size);
 /// `path`, or other `numbers` about its data and options; and, located at
 /// `path`, where the module is for one rank alone and there are more.
 void checkAlike(ranks::Ranks &ranks, const std::string &path,
-                const runtime::Module &module, std::vector<int64_t> numbers);
+                const runtime::Module &module,
+                const std::vector<int64_t> &numbers);
 
 /// Gives all ranks the states of the first one.
 void broadcastStates(ranks::Ranks &ranks, const runtime::Module &module,

@@ -180,7 +180,7 @@ Evaluation Trainer::evaluate(const Data &data, int64_t batch) {
     bool isLong = label.type == DLRT_INT64;
     right += double(isLong ? countRight<int64_t>(scores, label)
                            : countRight<int32_t>(scores, label));
-    labels += double(label.data.size() / (isLong ? 8 : 4));
+    labels += double(label.data.size()) / (isLong ? 8 : 4);
   }
   std::vector<double> sums{loss, examples, labels, right, hasClasses};
   ranks.sum(sums);

@@ -14,7 +14,8 @@ namespace dl::ranks {
 /// The number that an environment variable has; 1 where there is none.
 static int readCount(const char *variable) {
   const char *text = std::getenv(variable);
-  return text ? std::max(std::atoi(text), 1) : 1;
+  return text ? std::max(static_cast<int>(std::strtol(text, nullptr, 10)), 1)
+              : 1;
 }
 
 int countOnMachine() { return readCount("OMPI_COMM_WORLD_LOCAL_SIZE"); }

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <thread>
 
+// NOLINTBEGIN(readability-identifier-naming): the names are MPI's.
+
 #pragma GCC visibility push(default)
 
 extern "C" {
@@ -104,3 +106,5 @@ int MPI_Error_string(int, char *text, int *length) {
 #endif
 
 } // extern "C"
+
+// NOLINTEND(readability-identifier-naming)

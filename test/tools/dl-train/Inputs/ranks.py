@@ -3,6 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Looks at what several ranks leave, and ends one of them.
 
+    ranks.py make FOLDER                  models with dropout and with batch normalization, data of which the second half is the first again
+    ranks.py draws LOG LOG                whether steps of two ranks are means of two steps each of one, which draw one after the other
+    ranks.py statistics CHECKPOINT...     whether the statistics of the last one are the means of those of the others
     ranks.py compare LOG LOG BOUND        whether losses of all steps, and of validation, differ by less than BOUND
     ranks.py states CHECKPOINT CHECKPOINT BOUND   the same for all elements of the states
     ranks.py traffic LOG                  what each step of a log sent, and whether times were taken
@@ -26,6 +29,49 @@ def losses(log, name="loss"):
     """By step; what was done again counts as it was the last time."""
     rows = [json.loads(line) for line in open(log, encoding="utf-8")]
     return {row["step"]: row[name] for row in rows if name in row}
+
+
+def make(folder):
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+    generator = np.random.default_rng(7)
+    node = helper.make_node
+
+    def save(name, nodes, **weights):
+        graph = helper.make_graph(nodes, name, [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 20])],
+                                  [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 5])],
+                                  [numpy_helper.from_array(value, key) for key, value in weights.items()])
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), f"{folder}/{name}.onnx")
+
+    w = generator.standard_normal((20, 5)).astype(np.float32)
+    save("dropout", [node("Dropout", ["x", "ratio", "train"], ["d"]), node("MatMul", ["d", "w"], ["y"])], w=w,
+         ratio=np.float32(0.5), train=np.bool_(True))
+    ones, zeros = np.ones(20, np.float32), np.zeros(20, np.float32)
+    save("norm", [node("BatchNormalization", ["x", "scale", "shift", "mean", "variance"], ["n", "mean_", "variance_"], training_mode=1),
+                  node("MatMul", ["n", "w"], ["y"])], w=w, scale=ones, shift=zeros, mean=zeros, variance=ones)
+    x = generator.standard_normal((16, 20)).astype(np.float32)
+    y = generator.integers(0, 5, 16)
+    np.savez(f"{folder}/half.npz", x=x[:8], label=y[:8])
+    np.savez(f"{folder}/other.npz", x=x[8:], label=y[8:])
+    np.savez(f"{folder}/both.npz", x=x, label=y)
+    np.savez(f"{folder}/twice.npz", x=np.concatenate([x[:8], x[:8]]), label=np.concatenate([y[:8], y[:8]]))
+
+
+def draws(alone, together):
+    one, two = losses(alone), losses(together)
+    means = all(abs(two[step] - (one[2 * step - 1] + one[2 * step]) / 2) < 1e-5 for step in two)
+    print("draws", len(two), "means" if means else (one, two), "different" if len(set(one.values())) == len(one) else "ALIKE")
+
+
+def statistics(*paths):
+    found = []
+    for path in paths:
+        text, data = digits.read(path)
+        found.append({state["name"]: np.frombuffer(data, np.float32, state["bytes"] // 4, state["offset"])
+                      for state in text["states"] if state["role"] == "statistic"})
+    *parts, whole = found
+    worst = max(np.abs(whole[name] - np.mean([part[name] for part in parts], axis=0)).max() for name in whole)
+    print("statistics", len(whole), "means" if worst < 1e-6 else worst)
 
 
 def compare(first, second, bound):
@@ -107,7 +153,7 @@ def kill(mpirun, binaries, folder):
     # One rank more than before.
     subprocess.run([*shlex.split(mpirun), "3", *command(binaries, folder, "killed")], check=True, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)
-    compare(f"{folder}/whole.jsonl", f"{folder}/killed.jsonl", 1e-4)
+    compare(f"{folder}/whole.jsonl", f"{folder}/killed.jsonl", 1e-5)
 
 
 def interrupt(mpirun, binaries, folder):
