@@ -627,9 +627,10 @@ def BucketReductions : Pass<"dl-bucket-reductions", "::mlir::func::FuncOp"> {
     What goes through a `dl.all_reduce` is put into buckets of at most `bytes`, in the
     order in which it is made (S. Li et al., "PyTorch Distributed", VLDB 2020). A bucket's
     reduction begins as soon as its last part is there, by a call of the runtime's
-    `all_reduce_start`. What depends on reduced values comes after all that does not, in the
-    order of the buckets, and `all_reduce_wait` before the first op that reads of the
-    bucket: until then the reduction has time. The runtime leaves a bucket in its place (`dl.in_place`), so that
+    `all_reduce_start`. What depends on reduced values is put behind the beginning of the fourth
+    bucket after those that it needs, or behind all that does not depend on any, and
+    `all_reduce_wait` before the first op that reads of the bucket: until then the
+    reduction has time. The runtime leaves a bucket in its place (`dl.in_place`), so that
     parts are made, and read, where they lie in it.
 
     Example: with `bytes=24`,

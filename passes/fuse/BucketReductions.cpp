@@ -28,7 +28,15 @@ struct Part {
   Value value, result;
   std::pair<int64_t, size_t> place; // of what makes it, then in the order given
 };
-using Bucket = SmallVector<Part>;
+struct Bucket {
+  SmallVector<Part> parts;
+  int64_t number = 0;
+  Value started = {}; // what is being reduced
+};
+
+/// Buckets that are begun before what needs the first one: enough for the
+/// reductions to go on while steps compute.
+constexpr size_t kUnderWay = 4;
 
 class BucketBuilder {
 public:
@@ -44,11 +52,11 @@ public:
       llvm::DenseSet<Operation *> late(dependents.begin(), dependents.end());
       llvm::erase_if(ops, [&](AllReduceOp op) { return late.contains(op); });
       SmallVector<Bucket> buckets = divide(ops);
-      sort(dependents, buckets);
-      for (Operation *op : dependents)
-        op->moveBefore(block.getTerminator());
       for (Bucket &bucket : buckets)
-        build(bucket);
+        begin(bucket);
+      place(dependents, buckets);
+      for (Bucket &bucket : buckets)
+        end(bucket);
       for (AllReduceOp op : ops)
         op.erase();
     }
@@ -83,29 +91,75 @@ private:
     return ordered;
   }
 
-  /// Orders what depends on buckets by the last one of them, so that what needs
-  /// the first one alone does not wait for more.
-  static void sort(SmallVector<Operation *> &dependents,
-                   ArrayRef<Bucket> buckets) {
-    if (llvm::any_of(dependents,
-                     [](Operation *op) { return isa<BindingInterface>(op); }))
-      return; // what uses their symbols stays behind them
+  /// The last bucket that each of the dependents needs, by number.
+  static DenseMap<Operation *, size_t>
+  findLastBuckets(ArrayRef<Operation *> dependents, ArrayRef<Bucket> buckets) {
     DenseMap<Value, size_t> readyFrom;
     for (auto [i, bucket] : llvm::enumerate(buckets))
-      for (const Part &part : bucket)
+      for (const Part &part : bucket.parts)
         readyFrom[part.result] = i;
     DenseMap<Operation *, size_t> last;
     for (Operation *op : dependents) {
-      size_t &own = last[op];
+      size_t own = 0;
       for (Value input : Graph::getInputs(op))
         own = std::max(own, readyFrom.lookup(input));
+      last[op] = own;
       for (Value result : op->getResults())
-        readyFrom[result] = last.lookup(op);
+        readyFrom[result] = own;
     }
-    llvm::sort(dependents, [&](Operation *a, Operation *b) {
-      size_t ofA = last.lookup(a), ofB = last.lookup(b);
-      return ofA == ofB ? a->isBeforeInBlock(b) : ofA < ofB;
+    return last;
+  }
+
+  /// Puts what depends on buckets where some more are under way, in the order
+  /// of the last bucket that each op needs: what needs the first one alone does
+  /// not wait for others, and no more buckets than these are kept.
+  void place(SmallVector<Operation *> dependents, ArrayRef<Bucket> buckets) {
+    bool binds = llvm::any_of(dependents, [](Operation *op) {
+      return isa<BindingInterface>(op); // what uses the symbols stays behind
     });
+    DenseMap<Operation *, size_t> last = findLastBuckets(dependents, buckets);
+    if (!binds)
+      llvm::sort(dependents, [&](Operation *a, Operation *b) {
+        size_t ofA = last.lookup(a), ofB = last.lookup(b);
+        return ofA == ofB ? a->isBeforeInBlock(b) : ofA < ofB;
+      });
+    for (Operation *op : dependents)
+      op->moveBefore(block.getTerminator());
+    Operation *previous = nullptr;
+    for (Operation *op : dependents) {
+      size_t next = last.lookup(op) + kUnderWay;
+      if (binds || next >= buckets.size())
+        return;
+      Operation *after = buckets[next].started.getDefiningOp();
+      if (previous && after->isBeforeInBlock(previous))
+        after = previous;
+      if (!getUsedSymbols(op).empty() || !makeAvailable(op, after, last))
+        continue;
+      op->moveAfter(after);
+      previous = op;
+    }
+  }
+
+  /// Whether all that an op reads is there after `after`, once what only needs
+  /// what is there has been moved behind it; `after` becomes the last of these.
+  bool makeAvailable(Operation *op, Operation *&after,
+                     const DenseMap<Operation *, size_t> &dependents) {
+    auto isLate = [&](Value value) {
+      Operation *producer = value.getDefiningOp();
+      return producer && !isa<AllReduceOp>(producer) &&
+             after->isBeforeInBlock(producer);
+    };
+    for (Value input : Graph::getInputs(op)) {
+      if (!isLate(input))
+        continue;
+      Operation *producer = input.getDefiningOp();
+      if (dependents.contains(producer) || !getUsedSymbols(producer).empty() ||
+          llvm::any_of(Graph::getInputs(producer), isLate))
+        return false;
+      producer->moveAfter(after);
+      after = producer;
+    }
+    return true;
   }
 
   /// The place of what makes a value; -1 for what is there from the start.
@@ -141,7 +195,7 @@ private:
         filled = 0;
         buckets.emplace_back();
       }
-      buckets[number].push_back(part);
+      buckets[number].parts.push_back(part);
       filled += size;
     }
     return buckets;
@@ -158,7 +212,7 @@ private:
   /// start.
   Operation *findLast(const Bucket &bucket) {
     Operation *last = nullptr;
-    for (const Part &part : bucket)
+    for (const Part &part : bucket.parts)
       if (Operation *producer = part.value.getDefiningOp();
           producer && (!last || last->isBeforeInBlock(producer)))
         last = producer;
@@ -177,41 +231,46 @@ private:
     return first;
   }
 
-  void build(const Bucket &bucket) {
+  void begin(Bucket &bucket) {
     OpBuilder builder(block.getParentOp()->getContext());
     if (Operation *last = findLast(bucket))
       builder.setInsertionPointAfter(last);
     else
       builder.setInsertionPointToStart(&block);
-    Location loc = bucket.front().result.getLoc();
+    Location loc = bucket.parts.front().result.getLoc();
     SmallVector<Value> flat;
     int64_t count = 0;
-    for (const Part &part : bucket) {
+    for (const Part &part : bucket.parts) {
       int64_t elements = typeOf(part.value).getNumElements();
       flat.push_back(
           reshape(builder, part.value, getFlat(typeOf(part.value), elements)));
       count += elements;
     }
     Value whole = flat.front();
-    RankedTensorType type = getFlat(typeOf(whole), count);
     if (flat.size() > 1)
-      whole = ConcatOp::create(builder, loc, type, flat, /*axis=*/0);
-    Value started = call(builder, loc, "all_reduce_start", whole);
+      whole = ConcatOp::create(builder, loc, getFlat(typeOf(whole), count),
+                               flat, /*axis=*/0);
+    bucket.number = number++;
+    bucket.started =
+        call(builder, loc, "all_reduce_start", whole, bucket.number);
+  }
 
+  void end(const Bucket &bucket) {
     Operation *first = nullptr;
-    for (const Part &part : bucket)
+    for (const Part &part : bucket.parts)
       if (Operation *user = findFirstUser(part.result);
           !first || user->isBeforeInBlock(first))
         first = user;
-    builder.setInsertionPoint(first);
-    Value done = call(builder, loc, "all_reduce_wait", started);
-    ++number;
+    OpBuilder builder(first);
+    Location loc = bucket.started.getLoc();
+    Value done =
+        call(builder, loc, "all_reduce_wait", bucket.started, bucket.number);
     int64_t offset = 0;
-    for (const Part &part : bucket) {
+    for (const Part &part : bucket.parts) {
       builder.setInsertionPoint(findFirstUser(part.result));
       RankedTensorType to = typeOf(part.result);
       Value value = done;
-      if (flat.size() > 1)
+      if (bucket.parts.size() > 1)
         value = SliceOp::create(
             builder, loc, getFlat(to, to.getNumElements()), done,
             AffineMap::get(0, 0, builder.getAffineConstantExpr(offset)),
@@ -227,8 +286,8 @@ private:
     return ReshapeOp::create(builder, value.getLoc(), to, value);
   }
 
-  Value call(OpBuilder &builder, Location loc, StringRef function,
-             Value bucket) {
+  static Value call(OpBuilder &builder, Location loc, StringRef function,
+                    Value bucket, int64_t number) {
     auto op =
         HostCallOp::create(builder, loc, bucket.getType(), function, bucket,
                            builder.getDenseI64ArrayAttr({number}));
@@ -238,7 +297,7 @@ private:
 
   Block &block;
   int64_t bytes;
-  int64_t number = 0; // of the bucket at hand
+  int64_t number = 0; // of the next bucket
 };
 
 class BucketReductions

@@ -99,3 +99,85 @@ func.func @sorted(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
   } : tensor<4xf32>
   return %early, %late : tensor<4xf32>, tensor<4xf32>
 }
+
+// -----
+
+// With four buckets under way, the first one is waited for and used, with what it takes to
+// do so; so no more of them are kept.
+
+// CHECK-LABEL: func.func @window
+// CHECK-COUNT-5: dl.host_call "all_reduce_start"
+// CHECK-NEXT: %[[F:.*]] = dl.fused {
+// CHECK-NEXT: dl.abs
+// CHECK: dl.host_call "all_reduce_wait"(%{{.*}}) {arguments = array<i64: 0>
+// CHECK: dl.fused {
+// CHECK-NEXT: dl.mul %{{.*}}, %[[F]]
+// CHECK: dl.exp
+// CHECK: dl.host_call "all_reduce_start"(%{{.*}}) {arguments = array<i64: 5>
+// CHECK: dl.host_call "all_reduce_wait"(%{{.*}}) {arguments = array<i64: 1>
+// CHECK: dl.mul
+// CHECK-NOT: dl.exp
+// CHECK: dl.host_call "all_reduce_wait"(%{{.*}}) {arguments = array<i64: 2>
+// CHECK: dl.mul
+// CHECK: dl.host_call "all_reduce_wait"(%{{.*}}) {arguments = array<i64: 3>
+func.func @window(%y0: tensor<4xf32>, %s: tensor<f32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
+  %y1 = dl.fused {
+    %0 = dl.exp %y0 : (tensor<4xf32>) -> tensor<4xf32>
+    dl.yield %0 : tensor<4xf32>
+  } : tensor<4xf32>
+  %r1 = dl.all_reduce %y1 : (tensor<4xf32>) -> tensor<4xf32>
+  %y2 = dl.fused {
+    %0 = dl.exp %y1 : (tensor<4xf32>) -> tensor<4xf32>
+    dl.yield %0 : tensor<4xf32>
+  } : tensor<4xf32>
+  %r2 = dl.all_reduce %y2 : (tensor<4xf32>) -> tensor<4xf32>
+  %y3 = dl.fused {
+    %0 = dl.exp %y2 : (tensor<4xf32>) -> tensor<4xf32>
+    dl.yield %0 : tensor<4xf32>
+  } : tensor<4xf32>
+  %r3 = dl.all_reduce %y3 : (tensor<4xf32>) -> tensor<4xf32>
+  %y4 = dl.fused {
+    %0 = dl.exp %y3 : (tensor<4xf32>) -> tensor<4xf32>
+    dl.yield %0 : tensor<4xf32>
+  } : tensor<4xf32>
+  %r4 = dl.all_reduce %y4 : (tensor<4xf32>) -> tensor<4xf32>
+  %y5 = dl.fused {
+    %0 = dl.exp %y4 : (tensor<4xf32>) -> tensor<4xf32>
+    dl.yield %0 : tensor<4xf32>
+  } : tensor<4xf32>
+  %r5 = dl.all_reduce %y5 : (tensor<4xf32>) -> tensor<4xf32>
+  %y6 = dl.fused {
+    %0 = dl.exp %y5 : (tensor<4xf32>) -> tensor<4xf32>
+    dl.yield %0 : tensor<4xf32>
+  } : tensor<4xf32>
+  %r6 = dl.all_reduce %y6 : (tensor<4xf32>) -> tensor<4xf32>
+  %f = dl.fused {
+    %0 = dl.abs %s : (tensor<f32>) -> tensor<f32>
+    dl.yield %0 : tensor<f32>
+  } : tensor<f32>
+  %u1 = dl.fused {
+    %0 = dl.mul %r1, %f : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    dl.yield %0 : tensor<4xf32>
+  } : tensor<4xf32>
+  %u2 = dl.fused {
+    %0 = dl.mul %r2, %f : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    dl.yield %0 : tensor<4xf32>
+  } : tensor<4xf32>
+  %u3 = dl.fused {
+    %0 = dl.mul %r3, %f : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    dl.yield %0 : tensor<4xf32>
+  } : tensor<4xf32>
+  %u4 = dl.fused {
+    %0 = dl.mul %r4, %f : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    dl.yield %0 : tensor<4xf32>
+  } : tensor<4xf32>
+  %u5 = dl.fused {
+    %0 = dl.mul %r5, %f : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    dl.yield %0 : tensor<4xf32>
+  } : tensor<4xf32>
+  %u6 = dl.fused {
+    %0 = dl.mul %r6, %f : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    dl.yield %0 : tensor<4xf32>
+  } : tensor<4xf32>
+  return %u1, %u2, %u3, %u4, %u5, %u6 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+}
