@@ -295,6 +295,21 @@ def CompressWeights : Pass<"dl-compress-weights"> {
   ];
 }
 
+def NarrowScales : Pass<"dl-narrow-scales"> {
+  let summary = "store scales of blocks as f16 where that changes none";
+  let description = [{
+    Scales of blocks of 32 weights of 4 bits are a fifth of what a product reads in
+    f32. Constant ones that f16 has exactly, as normal numbers, are stored as f16, a
+    tenth less to read. `dl-compile --quantize=int4` chooses such scales.
+
+    Example: `dl.block_matmul %x, %w, %s, %z` of scales 0.5 and 0.25,
+    ```mlir
+    %s = dl.constant dense_resource<scales> : tensor<48x2xf16>
+    %r = dl.block_matmul %x, %w, %s, %z {bits = 4 : i64} : (tensor<1x64xf32>, tensor<48x2x16xui8>, tensor<48x2xf16>, tensor<ui8>) -> tensor<1x48xf32>
+    ```
+  }];
+}
+
 def SimplifyArithmetic : Pass<"dl-simplify-arithmetic"> {
   let summary = "rewrite arithmetic into cheaper forms";
   let description = [{

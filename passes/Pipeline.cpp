@@ -129,6 +129,7 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   // Products of bf16 are faster than what leaving out f32 gains.
   if (options.compressWeights && options.precision == Precision::F32)
     manager.addPass(createCompressWeights());
+  manager.addPass(createNarrowScales());
   manager.addPass(createSinkReshapes());
   manager.addPass(createSimplifyArithmetic());
   manager.addPass(createTabulateBytes());

@@ -61,8 +61,12 @@ private:
   bool isFixedPoint() const;
   /// Reserves scratch for `range` rows as bytes.
   void reserveFixedPoint();
-  /// Rounds the rows of the tiles that follow.
-  void roundRows();
+  /// Whether the rows of this range are still to be rounded: the first tile of
+  /// a range does it as it goes, block by block, while weights come from
+  /// memory.
+  void storeNewRows(bool value);
+  Value loadNewRows();
+  void roundNewRows(Value row, int64_t height, Value block);
   void roundBlock(Value row, Value block);
   /// addBlock, with integers.
   void addFixedBlock(Value block, Value row, SmallVector<Value> &sums);
@@ -72,6 +76,8 @@ private:
   Value constant(ArrayRef<float> values);
   Value splat(int32_t value);
   Value load(Type element, Value memory, Value at);
+  /// Scales in f32, as many as a vector has, from this lane of a block on.
+  Value loadScales(Value at);
   /// The words of a place in this panel, one for each lane of each vector.
   SmallVector<Value> loadWords(Value block, Value word);
   void prefetchBlock(Value block);
@@ -104,9 +110,11 @@ private:
   // Rows in fixed point: bytes in the order of the weights' words, and for each
   // block its step and the sum of its integers.
   Value rowBytes, rowSteps, rowSums;
+  Value newRows; // one byte: whether the rows are still to be rounded
 
   // Of the tile at hand.
   Value rangeLower, rangeUpper, first, count, panel;
+  Value isNew; // what newRows has, where rows are in fixed point
 };
 
 } // namespace mlir::dl::cpu

@@ -13,6 +13,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -42,6 +43,7 @@ void BlockMatmulEmitter::reserveFixedPoint() {
   rowBytes = reserve(builder.getI8Type(), 2 * range * blocks * blockSize());
   rowSteps = reserve(builder.getF32Type(), range * blocks);
   rowSums = reserve(builder.getI32Type(), range * blocks);
+  newRows = reserve(builder.getI8Type(), 1);
 }
 
 Value BlockMatmulEmitter::getRowBlock(Value row, Value block) {
@@ -49,18 +51,29 @@ Value BlockMatmulEmitter::getRowBlock(Value row, Value block) {
       index.mul(index.sub(row, rangeLower), index.constant(blocks)), block);
 }
 
-void BlockMatmulEmitter::roundRows() {
-  Value zero = index.constant(0), one = index.constant(1);
-  emitLoop(builder, loc, rangeLower, rangeUpper, one, {},
-           [&](Value row, ValueRange) -> SmallVector<Value> {
-             emitLoop(builder, loc, zero, index.constant(blocks), one, {},
-                      [&](Value block, ValueRange) -> SmallVector<Value> {
-                        ElementEmitter::Scope scope(emitter);
-                        roundBlock(row, block);
-                        return {};
-                      });
-             return {};
-           });
+void BlockMatmulEmitter::storeNewRows(bool value) {
+  Value byte =
+      arith::ConstantOp::create(builder, loc, builder.getI8IntegerAttr(value));
+  memref::StoreOp::create(builder, loc, byte, newRows,
+                          ValueRange{index.constant(0)});
+}
+
+Value BlockMatmulEmitter::loadNewRows() {
+  Value byte = memref::LoadOp::create(builder, loc, newRows,
+                                      ValueRange{index.constant(0)});
+  Value zero =
+      arith::ConstantOp::create(builder, loc, builder.getI8IntegerAttr(0));
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, byte,
+                               zero);
+}
+
+void BlockMatmulEmitter::roundNewRows(Value row, int64_t height, Value block) {
+  auto ifOp = scf::IfOp::create(builder, loc, isNew, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(ifOp.thenBlock());
+  ElementEmitter::Scope scope(emitter);
+  for (int64_t i = 0; i < height; ++i)
+    roundBlock(index.add(row, index.constant(i)), block);
 }
 
 void BlockMatmulEmitter::roundBlock(Value row, Value block) {
@@ -150,6 +163,7 @@ void BlockMatmulEmitter::addFixedBlock(Value block, Value row,
                                      builder.getI8Type());
   auto height = static_cast<int64_t>(sums.size()) / vectors;
   prefetchBlock(block);
+  roundNewRows(row, height, block);
   // Zero points leave each row's sum so many times.
   Value number = index.add(index.mul(panel, index.constant(blocks)), block);
   Value lanesAt = index.mul(number, index.constant(panelWidth()));
@@ -237,8 +251,8 @@ void BlockMatmulEmitter::addFixedBlock(Value block, Value row,
                  });
   SmallVector<Value> scale;
   for (int64_t j = 0; j < vectors; ++j)
-    scale.push_back(load(
-        f32, scales, index.add(lanesAt, index.constant(j * emitter.width()))));
+    scale.push_back(
+        loadScales(index.add(lanesAt, index.constant(j * emitter.width()))));
   for (int64_t i = 0; i < height; ++i) {
     Value step = memref::LoadOp::create(builder, loc, rowSteps,
                                         ValueRange{rowBlocks[i]});

@@ -144,7 +144,7 @@ void BlockMatmulEmitter::enterGroup(Value group) {
   if (staged)
     copyRows();
   if (isFixedPoint())
-    roundRows();
+    storeNewRows(true);
 }
 
 void BlockMatmulEmitter::copyRows() {
@@ -164,6 +164,8 @@ void BlockMatmulEmitter::emitTile(Value item) {
   panel = item;
   first = index.mul(item, width);
   count = index.min(width, index.sub(laneCount, first));
+  if (isFixedPoint())
+    isNew = loadNewRows();
   Value from = rangeLower;
   for (int64_t height : {rowsInBlock, int64_t(1)}) {
     Value step = index.constant(height);
@@ -179,6 +181,8 @@ void BlockMatmulEmitter::emitTile(Value item) {
       break;
     from = to;
   }
+  if (isFixedPoint())
+    storeNewRows(false);
 }
 
 void BlockMatmulEmitter::emitRows(Value row, int64_t height) {
@@ -224,7 +228,7 @@ void BlockMatmulEmitter::addBlock(Value block, Value rowAt,
   SmallVector<Value> scale, zeroPoint(vectors);
   for (int64_t j = 0; j < vectors; ++j) {
     Value lane = index.add(at, index.constant(j * emitter.width()));
-    scale.push_back(load(f32, scales, lane));
+    scale.push_back(loadScales(lane));
     if (zeroPoints) {
       Value bytes = load(builder.getI8Type(), zeroPoints, lane);
       zeroPoint[j] =
@@ -275,6 +279,15 @@ Value BlockMatmulEmitter::splat(int32_t value) {
 Value BlockMatmulEmitter::load(Type element, Value memory, Value at) {
   return vector::LoadOp::create(builder, loc, emitter.vectorType(element),
                                 memory, ValueRange{at});
+}
+
+Value BlockMatmulEmitter::loadScales(Value at) {
+  Type element = getElementTypeOrSelf(match.scales->get().getType());
+  Value loaded = load(element, scales, at);
+  if (element.isF32())
+    return loaded;
+  return arith::ExtFOp::create(
+      builder, loc, emitter.vectorType(builder.getF32Type()), loaded);
 }
 
 SmallVector<Value> BlockMatmulEmitter::loadWords(Value block, Value word) {

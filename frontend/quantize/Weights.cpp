@@ -8,16 +8,33 @@
 
 namespace dl::frontend {
 
+/// The nearest number of f16, whose 11 digits of a significand a scale does
+/// with; out of the range of its normal numbers, the value itself.
+static float roundToHalf(float value) {
+  constexpr float kLeast = 0x1p-14f, kLargest = 65504;
+  constexpr int kDigits = 11;
+  int exponent;
+  float significand = std::frexp(value, &exponent);
+  float rounded = std::ldexp(std::nearbyint(std::ldexp(significand, kDigits)),
+                             exponent - kDigits);
+  float size = std::fabs(rounded);
+  return size >= kLeast && size <= kLargest ? rounded : value;
+}
+
+static float keepScale(float value) { return value; }
+
 /// The candidate of which the rounding error is the least: `base` times a
-/// factor. A clipped largest value costs less than a coarse step for all.
+/// factor, as `store` can store it. A clipped largest value costs less than a
+/// coarse step for all.
 template <typename Visit>
-static float findScale(float base, float low, float high, Visit visit) {
+static float findScale(float base, float low, float high, Visit visit,
+                       float (*store)(float) = keepScale) {
   if (base == 0)
     return 1;
-  float best = base;
+  float best = store(base);
   double least = INFINITY;
   for (int step = 0; step < 16; ++step) {
-    float scale = base * (1 - 0.025f * static_cast<float>(step));
+    float scale = store(base * (1 - 0.025f * static_cast<float>(step)));
     double error = 0;
     visit([&](float value) {
       float rounded = std::nearbyint(value / scale);
@@ -75,7 +92,7 @@ public:
     });
     // The larger side of -8 .. 7 goes to the largest value.
     weight.scales[column * blocks + block] =
-        findScale(extreme / -8, -8, 7, visit);
+        findScale(extreme / -8, -8, 7, visit, roundToHalf);
   }
 
   /// Rounds an element; returns what it stands for then.

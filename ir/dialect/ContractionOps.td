@@ -45,7 +45,7 @@ def Dl_BlockMatmulOp : Dl_PureOp<"block_matmul", "Contraction", [Dl_InferTypes]>
     - (C1) `lhs` is f32, of rank 2 or more
     - (C2) `weights` is a static tensor of ui8, of rank 3
     - (C3) `bits` is 2, 4 or 8
-    - (C4) `scales` is f32, [N, blocks]
+    - (C4) `scales` is f32 or f16, [N, blocks]
     - (C5) `zero_points` is ui8, of rank 0 or [N, blocks]
     - (C6) K is static, and needs all of the blocks
 

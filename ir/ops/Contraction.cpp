@@ -102,8 +102,9 @@ LogicalResult BlockMatmulOp::inferReturnTypes(MLIRContext *,
   if (bits != 2 && bits != 4 && bits != 8)
     return report.fail("(C3) expected 2, 4 or 8 bits, found ", bits);
   ArrayRef<int64_t> blocks = weights.getShape().take_front(2);
-  if (!scales.getElementType().isF32() || scales.getShape() != blocks)
-    return report.fail("(C4) expected scales of f32 for each block of ",
+  Type scaleType = scales.getElementType();
+  if (!(scaleType.isF32() || scaleType.isF16()) || scales.getShape() != blocks)
+    return report.fail("(C4) expected scales of f32 or f16 for each block of ",
                        weights, ", found ", scales);
   if (!zeroPoints.getElementType().isUnsignedInteger(8) ||
       (zeroPoints.getRank() != 0 && zeroPoints.getShape() != blocks))

@@ -294,7 +294,10 @@ static void create(KernelBuilder &kernel, BlockMatmulOp op) {
     Value zero = arith::ExtUIOp::create(b, at, i32, inputs[3]);
     q = arith::SubIOp::create(b, at, q, zero);
     Value weight = arith::SIToFPOp::create(b, at, f32, q);
-    weight = arith::MulFOp::create(b, at, weight, inputs[2]);
+    Value scale = inputs[2];
+    if (!scale.getType().isF32())
+      scale = arith::ExtFOp::create(b, at, f32, scale);
+    weight = arith::MulFOp::create(b, at, weight, scale);
     Value product = arith::MulFOp::create(b, at, inputs[0], weight);
     return {arith::AddFOp::create(b, at, accumulators[0], product)};
   };

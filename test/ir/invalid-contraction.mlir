@@ -255,7 +255,7 @@ func.func @block_matmul_3(%x: tensor<1x64xf32>, %w: tensor<48x2x16xui8>, %s: ten
 // -----
 
 func.func @block_matmul_4(%x: tensor<1x64xf32>, %w: tensor<48x2x16xui8>, %s: tensor<48x3xf32>, %z: tensor<ui8>) {
-  // expected-error @+2 {{(C4) expected scales of f32 for each block of 'tensor<48x2x16xui8>', found 'tensor<48x3xf32>'}}
+  // expected-error @+2 {{(C4) expected scales of f32 or f16 for each block of 'tensor<48x2x16xui8>', found 'tensor<48x3xf32>'}}
   // expected-error @+1 {{failed to infer returned types}}
   %0 = dl.block_matmul %x, %w, %s, %z {bits = 4 : i64} : (tensor<1x64xf32>, tensor<48x2x16xui8>, tensor<48x3xf32>, tensor<ui8>) -> tensor<1x48xf32>
   return

@@ -35,9 +35,12 @@ func.func @row(%x: tensor<1x64xf32>) -> tensor<1x64xf32> {
 
 // -----
 
-// Rows that may be rounded become bytes, high and low; with VNNI, weights that are masked alone multiply both.
+// Rows that may be rounded become bytes, high and low; with VNNI, weights that are masked alone multiply both. The
+// first tile of a thread rounds each block before it multiplies it.
 
 // VNNI-LABEL: func.func private @block_matmul
+// VNNI: memref.prefetch
+// VNNI: scf.if
 // VNNI: vector.reduction <maximumf>
 // VNNI: vector.shuffle {{.*}} vector<16xi8>, vector<16xi8>
 // VNNI: vector.load {{.*}} vector<64xi8>
@@ -56,6 +59,32 @@ func.func @rounded(%x: tensor<1x64xf32>) -> tensor<1x64xf32> {
   %z = dl.constant dense<8> : tensor<ui8>
   %0 = dl.fused {
     %1 = dl.block_matmul %x, %w, %s, %z {bits = 4 : i64, fixed_point} : (tensor<1x64xf32>, tensor<64x2x16xui8>, tensor<64x2xf32>, tensor<ui8>) -> tensor<1x64xf32>
+    dl.yield %1 : tensor<1x64xf32>
+  } : tensor<1x64xf32>
+  return %0 : tensor<1x64xf32>
+}
+{-# dialect_resources: { builtin: { w: "0x0400000000000000", s: "0x0400000000000000" } } #-}
+
+// -----
+
+// Scales of f16 are extended in registers.
+
+// CHECK-LABEL: func.func @halves
+// CHECK: dl.pack {{.*}} : (tensor<64x2xf16>) -> tensor<1x2x64xf16>
+// CHECK-LABEL: func.func private @block_matmul
+// CHECK: vector.load {{.*}} vector<16xf16>
+// CHECK: arith.extf {{.*}} : vector<16xf16> to vector<16xf32>
+
+// VNNI-LABEL: func.func @halves
+// VNNI-LABEL: func.func private @block_matmul
+// VNNI: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"
+// VNNI: arith.extf {{.*}} : vector<16xf16> to vector<16xf32>
+func.func @halves(%x: tensor<1x64xf32>) -> tensor<1x64xf32> {
+  %w = dl.constant dense_resource<w> : tensor<64x2x16xui8>
+  %s = dl.constant dense_resource<s> : tensor<64x2xf16>
+  %z = dl.constant dense<8> : tensor<ui8>
+  %0 = dl.fused {
+    %1 = dl.block_matmul %x, %w, %s, %z {bits = 4 : i64, fixed_point} : (tensor<1x64xf32>, tensor<64x2x16xui8>, tensor<64x2xf16>, tensor<ui8>) -> tensor<1x64xf32>
     dl.yield %1 : tensor<1x64xf32>
   } : tensor<1x64xf32>
   return %0 : tensor<1x64xf32>

@@ -59,6 +59,17 @@ func.func @block_matmul() -> tensor<1x2xf32> {
   return %r : tensor<1x2xf32>
 }
 
+// The same with scales of f16.
+// CHECK{LITERAL}: block_matmul_halves: dense<[[2.000000e+01, -6.000000e+00]]> : tensor<1x2xf32>
+func.func @block_matmul_halves() -> tensor<1x2xf32> {
+  %x = dl.constant dense<[[4.0, 2.0, 3.0]]> : tensor<1x3xf32>
+  %w = dl.constant dense<[[[0x89], [0x0B]], [[0xA7], [0x06]]]> : tensor<2x2x1xui8>
+  %s = dl.constant dense<[[0.5, 2.0], [2.0, 1.0]]> : tensor<2x2xf16>
+  %z = dl.constant dense<8> : tensor<ui8>
+  %r = dl.block_matmul %x, %w, %s, %z {bits = 4 : i64} : (tensor<1x3xf32>, tensor<2x2x1xui8>, tensor<2x2xf16>, tensor<ui8>) -> tensor<1x2xf32>
+  return %r : tensor<1x2xf32>
+}
+
 // The matrix [[1, 2, 0, 0], [0, 0, 0, 5], [3, 4, 0, 0]] in panels of two columns; the second one has one row.
 // CHECK{LITERAL}: sparse_matmul: dense<[[1.000000e+01, 1.400000e+01, 0.000000e+00, 1.000000e+01]]> : tensor<1x4xf32>
 func.func @sparse_matmul() -> tensor<1x4xf32> {
