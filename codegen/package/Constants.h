@@ -43,6 +43,11 @@ struct ConstantData {
   std::vector<int64_t> shape;
   std::string name; // of the weight, where it has one
 
+  /// Bytes of an element as the module has it.
+  unsigned getStoredWidth() const {
+    return rounds || balance ? sizeof(uint16_t) : elementBytes;
+  }
+
   /// Makes the bytes in pieces of at most `maxBytes` (see relayout).
   bool produce(size_t maxBytes,
                llvm::function_ref<bool(llvm::ArrayRef<char>)> consume) const;

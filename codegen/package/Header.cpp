@@ -405,10 +405,16 @@ addConstants(flatbuffers::FlatBufferBuilder &builder,
     Offset<fb::Unpack> unpack;
     if (data.packed >= 0)
       unpack = addUnpack(builder, data);
-    fb::Segment segment =
-        toSegment(input.constantRanges[data.packed < 0 ? i : data.packed]);
-    result.push_back(
-        fb::CreateConstant(builder, &segment, type, name, data.splat, unpack));
+    size_t from = data.packed < 0 ? i : data.packed;
+    Offset<fb::Coding> coding;
+    if (input.isCoded[from]) {
+      const ConstantData &coded = input.constants[from];
+      coding = fb::CreateCoding(builder, static_cast<int64_t>(coded.bytes),
+                                static_cast<int32_t>(coded.getStoredWidth()));
+    }
+    fb::Segment segment = toSegment(input.constantRanges[from]);
+    result.push_back(fb::CreateConstant(builder, &segment, type, name,
+                                        data.splat, unpack, coding));
   }
   return result;
 }

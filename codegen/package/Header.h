@@ -28,8 +28,9 @@ struct HeaderInput {
   std::vector<FileRange> codeRanges;   // of all pieces of all images
   std::vector<FileRange> deviceRanges; // of the images' texts
   std::vector<FileRange> constantRanges;
-  FileRange debugRange;     // empty for none
-  FileRange referenceRange; // empty for none
+  std::vector<bool> isCoded; // of the constants
+  FileRange debugRange;      // empty for none
+  FileRange referenceRange;  // empty for none
 };
 
 /// The header's bytes. Their number does not depend on the ranges.

@@ -248,7 +248,7 @@ static size_t countSteps(const Program &program, Step::Kind kind) {
 }
 
 static void writeReport(const std::vector<PlanPrograms> &plans,
-                        const Constants &constants, uint64_t fileSize,
+                        const Constants &constants, const WrittenSizes &sizes,
                         llvm::raw_ostream &os) {
   for (const PlanPrograms &plan : plans)
     for (const Program &program : plan.programs) {
@@ -264,11 +264,8 @@ static void writeReport(const std::vector<PlanPrograms> &plans,
       else
         os << "arena: depends on sizes\n";
     }
-  uint64_t bytes = 0;
-  for (const ConstantData &data : constants.get())
-    bytes += data.packed < 0 ? data.bytes : 0;
-  os << "constants: " << constants.get().size() << ", " << bytes
-     << " bytes\nfile: " << fileSize << " bytes\n";
+  os << "constants: " << constants.get().size() << ", " << sizes.constants
+     << " bytes\nfile: " << sizes.file << " bytes\n";
 }
 
 static LogicalResult writeTo(const PackageInput &input, Output &output,
@@ -292,10 +289,14 @@ static LogicalResult writeTo(const PackageInput &input, Output &output,
                          ? getDebugInfo(input, plans)
                          : std::string(),
                      getThreads(input)};
-  llvm::Expected<uint64_t> size = writeModule(writer, output);
-  if (!size)
+  llvm::Expected<WrittenSizes> sizes = writeModule(writer, output);
+  if (!sizes)
     return module.emitError("cannot write '")
-           << name << "': " << llvm::toString(size.takeError());
+           << name << "': " << llvm::toString(sizes.takeError());
+  if (input.sizes)
+    *input.sizes += "coded " + std::to_string(sizes->constants) +
+                    " bytes of weights in " + std::to_string(sizes->stored) +
+                    ", in a module of " + std::to_string(sizes->file) + "\n";
   if (input.cHeader) {
     auto cpu = llvm::find_if(
         plans, [](const PlanPrograms &plan) { return plan.target == "cpu"; });
@@ -303,7 +304,7 @@ static LogicalResult writeTo(const PackageInput &input, Output &output,
         (cpu == plans.end() ? plans.front() : *cpu).programs, input.producer);
   }
   if (report)
-    writeReport(plans, constants, *size, *report);
+    writeReport(plans, constants, *sizes, *report);
   return success();
 }
 

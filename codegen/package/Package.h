@@ -78,6 +78,11 @@ struct PackageInput {
   std::string producer;
   /// Add what is known of kernels and steps, as JSON; see DebugInfo.h.
   bool debugInfo = true;
+  /// Entropy-code constants where that is shorter by a twentieth; they are in
+  /// memory until the file is written. The runtime decodes them into memory.
+  bool codesConstants = false;
+  /// Receives a line about how many bytes that has saved, if not null.
+  std::string *sizes = nullptr;
   /// Threads that pack and write constants; 0 for one a processor.
   unsigned threads = 0;
   /// Receives a C header for callers, if not null; see CHeader.h.

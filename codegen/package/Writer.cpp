@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/package/Writer.h"
+#include "codegen/package/Coding.h"
 #include "codegen/package/Hash.h"
 #include "codegen/package/Header.h"
 #include "runtime/artifact/Format.h"
@@ -23,17 +24,21 @@ namespace {
 class Writer {
 public:
   Writer(const WriterInput &input, Output &output)
-      : input(input), output(output), header{input.package,
-                                             input.plans,
-                                             input.states,
-                                             input.constants,
-                                             {},
-                                             {},
-                                             {},
-                                             {},
-                                             {}} {}
+      : input(input), output(output),
+        header{input.package,
+               input.plans,
+               input.states,
+               input.constants,
+               {},
+               {},
+               {},
+               std::vector<bool>(input.constants.size()),
+               {},
+               {}} {}
 
-  Expected<uint64_t> write() {
+  Expected<WrittenSizes> write() {
+    if (input.package.codesConstants)
+      codeConstants();
     layOut();
     if (Error error = output.allocate(fileSize))
       return std::move(error);
@@ -45,7 +50,13 @@ public:
       return std::move(error);
     if (Error error = output.commit())
       return std::move(error);
-    return fileSize;
+    WrittenSizes sizes{fileSize};
+    for (size_t i = 0; i < input.constants.size(); ++i)
+      if (const ConstantData &data = input.constants[i]; data.packed < 0) {
+        sizes.constants += data.bytes;
+        sizes.stored += header.constantRanges[i].size;
+      }
+    return sizes;
   }
 
 private:
@@ -53,6 +64,46 @@ private:
     uint64_t offset = llvm::alignTo(fileSize, alignment);
     fileSize = offset + size;
     return {offset, size, 0};
+  }
+
+  /// The coded form of a constant; empty where it stays as it is.
+  std::vector<char> code(const ConstantData &data) const {
+    constexpr uint64_t kFew = 256; // not worth a record in the header
+    if (data.packed >= 0 || data.splat || data.bytes < kFew)
+      return {};
+    std::vector<char> bytes;
+    bytes.reserve(data.bytes);
+    data.produce(kWindow, [&](llvm::ArrayRef<char> piece) {
+      bytes.insert(bytes.end(), piece.begin(), piece.end());
+      return true;
+    });
+    std::vector<char> coded = codeConstant(bytes, data.getStoredWidth());
+    constexpr uint64_t kGain = 20;
+    return coded.size() <= data.bytes - data.bytes / kGain
+               ? coded
+               : std::vector<char>();
+  }
+
+  /// Not what states begin with: that is read once, where it lies.
+  void codeConstants() {
+    coded.resize(input.constants.size());
+    llvm::DenseSet<int32_t> initial;
+    for (const StateDesc &state : input.states)
+      initial.insert(state.initial);
+    forEachInParallel(coded.size(), input.threads, [&](size_t i) {
+      if (!initial.contains(static_cast<int32_t>(i)))
+        coded[i] = code(input.constants[i]);
+    });
+    for (size_t i = 0; i < coded.size(); ++i)
+      header.isCoded[i] = !coded[i].empty();
+  }
+
+  /// Places what lies as it is at multiples of `alignment`, coded bytes
+  /// anywhere.
+  void placeConstant(size_t i, uint64_t alignment) {
+    header.constantRanges[i] = header.isCoded[i]
+                                   ? place(coded[i].size(), 1)
+                                   : place(input.constants[i].bytes, alignment);
   }
 
   void layOut() {
@@ -78,11 +129,11 @@ private:
           place(input.package.reference.size(), dlrt::kSegmentAlignment);
     for (bool large : {false, true})
       for (size_t i = 0; i < input.constants.size(); ++i) {
-        uint64_t bytes = input.constants[i].bytes;
-        if (input.constants[i].packed < 0 && (bytes >= kLargeConstant) == large)
-          header.constantRanges[i] =
-              place(bytes,
-                    large ? dlrt::kSegmentAlignment : dlrt::kConstantAlignment);
+        bool isLarge =
+            !header.isCoded[i] && input.constants[i].bytes >= kLargeConstant;
+        if (input.constants[i].packed < 0 && isLarge == large)
+          placeConstant(i, large ? dlrt::kSegmentAlignment
+                                 : dlrt::kConstantAlignment);
       }
   }
 
@@ -136,6 +187,8 @@ private:
     if (input.constants[number].packed >= 0)
       return Error::success();
     FileRange &range = header.constantRanges[number];
+    if (header.isCoded[number])
+      return writeRange(range, coded[number]);
     uint64_t offset = range.offset;
     Error error = Error::success();
     Hasher hasher;
@@ -160,8 +213,15 @@ private:
                         [](const Program &body) { return runsOnHost(body); });
   }
 
-  /// Whether there is anything that format 2 has no place for.
-  bool needsNewest() const {
+  /// The oldest format that has a place for everything.
+  uint32_t getVersion() const {
+    if (llvm::is_contained(header.isCoded, true))
+      return dlrt::kFormatVersion;
+    return needsUnpacking() ? dlrt::kUnpackFormatVersion
+                            : dlrt::kPlainFormatVersion;
+  }
+
+  bool needsUnpacking() const {
     bool isUnpacked =
         llvm::any_of(input.constants,
                      [](const ConstantData &data) { return data.packed >= 0; });
@@ -177,8 +237,7 @@ private:
     std::vector<char> bytes = buildHeader(header);
     dlrt::FilePrefix prefix{};
     std::memcpy(prefix.magic, dlrt::kMagic, sizeof(prefix.magic));
-    prefix.formatVersion =
-        needsNewest() ? dlrt::kFormatVersion : dlrt::kPlainFormatVersion;
+    prefix.formatVersion = getVersion();
     prefix.prefixSize = sizeof(prefix);
     prefix.headerOffset = sizeof(prefix);
     prefix.headerSize = bytes.size();
@@ -195,13 +254,14 @@ private:
   const WriterInput &input;
   Output &output;
   HeaderInput header;
+  std::vector<std::vector<char>> coded; // of the constants, empty for none
   uint64_t headerSize = 0;
   uint64_t fileSize = 0;
 };
 
 } // namespace
 
-Expected<uint64_t> dl::package::writeModule(const WriterInput &input,
-                                            Output &output) {
+Expected<WrittenSizes> dl::package::writeModule(const WriterInput &input,
+                                                Output &output) {
   return Writer(input, output).write();
 }

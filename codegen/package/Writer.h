@@ -26,7 +26,13 @@ struct WriterInput {
 /// code (each piece on a page of its own), debug information, the program for
 /// the reference on a page of its own, small constants
 /// at multiples of 64, large ones on pages of their own.
-llvm::Expected<uint64_t> writeModule(const WriterInput &input, Output &output);
+struct WrittenSizes {
+  uint64_t file = 0;
+  uint64_t constants = 0, stored = 0; ///< bytes of all constants, and coded
+};
+
+llvm::Expected<WrittenSizes> writeModule(const WriterInput &input,
+                                         Output &output);
 
 } // namespace dl::package
 

@@ -186,9 +186,17 @@ dlrt_status dlrt_module_get_info(const dlrt_module *module,
     found.code_count = count(header.cpu());
     found.kernel_count = count(header.kernels());
     found.file_bytes = artifact.size();
-    for (uint32_t i = 0; i < count(header.constants()); ++i)
-      if (!header.constants()->Get(i)->unpack()) // another one's bytes
-        found.constant_bytes += header.constants()->Get(i)->data()->size();
+    for (uint32_t i = 0; i < count(header.constants()); ++i) {
+      const fb::Constant &constant = *header.constants()->Get(i);
+      if (constant.unpack()) // another one's bytes
+        continue;
+      found.constant_bytes += constant.data()->size();
+      if (constant.coding()) {
+        found.coded_bytes += constant.data()->size();
+        found.decoded_bytes +=
+            static_cast<uint64_t>(constant.coding()->bytes());
+      }
+    }
     for (uint32_t i = 0; i < count(header.cpu()); ++i)
       for (uint32_t p = 0; p < count(header.cpu()->Get(i)->pieces()); ++p)
         found.code_bytes +=

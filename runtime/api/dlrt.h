@@ -206,6 +206,8 @@ typedef struct dlrt_module_info {
   uint64_t file_bytes;
   uint64_t constant_bytes; /* weights */
   uint64_t code_bytes;     /* of all levels */
+  uint64_t coded_bytes;    /* of the weights, what is entropy-coded .. */
+  uint64_t decoded_bytes;  /* .. and the memory that it takes on first use */
   int32_t data_parallel;   /* 1 where runs reduce values over processes: what
                               dl-compile --train --data-parallel writes */
 } dlrt_module_info;

@@ -24,9 +24,10 @@ namespace dlrt {
 /// The newest version that the runtime reads. A change that an older runtime
 /// would misread raises it, and a golden module of each version stays in
 /// test/runtime/golden. The packager writes the oldest that has what a module
-/// needs: 3 for constants that are unpacked and kernels of a device's plan that
-/// run on the host, else 2.
-constexpr uint32_t kFormatVersion = 3;
+/// needs: 4 for constants that are coded, 3 for constants that are unpacked and
+/// kernels of a device's plan that run on the host, else 2.
+constexpr uint32_t kFormatVersion = 4;
+constexpr uint32_t kUnpackFormatVersion = 3;
 constexpr uint32_t kPlainFormatVersion = 2;
 
 /// Code segments start at multiples of this; so do their addresses in the

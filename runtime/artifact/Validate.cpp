@@ -6,6 +6,7 @@
 #include "runtime/artifact/Unpack.h"
 
 #include "runtime/artifact/CheckedMath.h"
+#include "runtime/artifact/Coding.h"
 #include "runtime/artifact/ElementTypes.h"
 #include "runtime/artifact/Format.h"
 #include "runtime/artifact/module_generated.h"
@@ -144,20 +145,40 @@ Status checkDeviceCode(const fb::DeviceCode &code, uint64_t fileSize) {
   return {};
 }
 
+/// The bytes of a constant that is coded, in `bytes`.
+Status checkCoding(const fb::Constant &constant, const std::string &what,
+                   uint64_t &bytes) {
+  const fb::Coding &coding = *constant.coding();
+  constexpr int32_t kWidest = 16;
+  int32_t width = coding.element_bytes();
+  if (constant.splat())
+    return bad(what + " is repeated and coded");
+  if (width < 1 || width > kWidest || coding.bytes() < 0 ||
+      coding.bytes() % width != 0 ||
+      uint64_t(coding.bytes()) / kMostExpansion > constant.data()->size())
+    return bad(what + " is coded, and of an impossible size");
+  bytes = static_cast<uint64_t>(coding.bytes());
+  return {};
+}
+
 Status checkConstant(const fb::Constant &constant, uint64_t fileSize,
                      const std::string &what) {
   const fb::Segment &data = *constant.data();
-  // A splat's single element needs no more than its own alignment.
-  uint64_t alignment = constant.splat() ? 1 : kConstantAlignment;
-  DLRT_RETURN_IF_ERROR(checkSegment(data, alignment, fileSize, what));
+  // A splat's single element needs no more than its own alignment, what is
+  // decoded none.
+  bool isMapped = !constant.splat() && !constant.coding();
+  DLRT_RETURN_IF_ERROR(
+      checkSegment(data, isMapped ? kConstantAlignment : 1, fileSize, what));
+  uint64_t bytes = data.size();
+  if (constant.coding())
+    DLRT_RETURN_IF_ERROR(checkCoding(constant, what, bytes));
   if (constant.unpack()) {
     if (!isAligned(constant.unpack()->sizes()) ||
         !isAligned(constant.unpack()->strides()) ||
         !isAligned(constant.unpack()->bounds()))
       return bad(what + " is misplaced");
-    return constant.splat()
-               ? bad(what + " is repeated and unpacked")
-               : checkUnpack(*constant.unpack(), data.size(), what);
+    return constant.splat() ? bad(what + " is repeated and unpacked")
+                            : checkUnpack(*constant.unpack(), bytes, what);
   }
   const fb::TensorType *type = constant.type();
   if (!type)
@@ -177,9 +198,8 @@ Status checkConstant(const fb::Constant &constant, uint64_t fileSize,
     return bad(what + " has an impossible type");
   if (constant.splat() && elementTypeBits(type->element()) < 8)
     return bad(what + " repeats an element smaller than a byte");
-  if (data.size() != static_cast<uint64_t>(constant.splat() ? single : whole))
-    return bad(what + " has " + std::to_string(data.size()) +
-               " bytes, expected " +
+  if (bytes != static_cast<uint64_t>(constant.splat() ? single : whole))
+    return bad(what + " has " + std::to_string(bytes) + " bytes, expected " +
                std::to_string(constant.splat() ? single : whole));
   return {};
 }
@@ -216,6 +236,8 @@ Status checkState(const fb::Module &module, const fb::State &state,
   const fb::Constant &initial =
       *module.constants()->Get(static_cast<uint32_t>(state.initial()));
   int64_t expected = initial.splat() ? single : bytes;
+  if (initial.coding())
+    return bad(what + " has an initial value that is coded");
   if (initial.data()->size() != static_cast<uint64_t>(expected))
     return bad(what + " has " + std::to_string(bytes) +
                " bytes, and an initial value of another size");

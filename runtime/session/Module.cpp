@@ -4,6 +4,7 @@
 #include "runtime/session/Module.h"
 
 #include "runtime/artifact/AlignedMemory.h"
+#include "runtime/artifact/Coding.h"
 #include "runtime/artifact/ElementTypes.h"
 #include "runtime/artifact/Format.h"
 #include "runtime/artifact/Unpack.h"
@@ -65,45 +66,89 @@ Status Module::deviceModule(const std::string &device, DeviceModule *&result) {
   return {};
 }
 
+namespace {
+
+/// The bytes of a constant once it is made.
+int64_t bytesOf(const fb::Constant &constant) {
+  if (constant.unpack())
+    return constant.unpack()->bytes();
+  if (constant.coding())
+    return constant.coding()->bytes();
+  auto bytes = static_cast<int64_t>(constant.data()->size());
+  if (constant.splat() && constant.type()->dims())
+    for (int32_t size : *constant.type()->dims())
+      bytes *= size; // known not to overflow
+  return bytes;
+}
+
+void repeat(const std::byte *element, int64_t elementBytes, std::byte *to,
+            int64_t bytes) {
+  memcpy(to, element, static_cast<size_t>(bytes ? elementBytes : 0));
+  for (int64_t done = elementBytes; done < bytes; done *= 2)
+    memcpy(to + done, to, static_cast<size_t>(std::min(done, bytes - done)));
+}
+
+} // namespace
+
+/// Fills the memory of a constant that is not in the file as it is.
+Status Module::makeConstant(uint32_t index, std::byte *to,
+                            int64_t bytes) const {
+  const fb::Constant &constant = *header().constants()->Get(index);
+  const fb::Segment &data = *constant.data();
+  const std::byte *stored = opened->bytes(data);
+  if (constant.splat()) {
+    repeat(stored, static_cast<int64_t>(data.size()), to, bytes);
+    return {};
+  }
+  const fb::Coding *coding = constant.coding();
+  if (!coding) {
+    unpackConstant(*constant.unpack(), stored, to);
+    return {};
+  }
+  auto decode = [&](std::byte *decoded) {
+    std::string what = "constant " + std::to_string(index);
+    if (constant.name() && constant.name()->size())
+      what += " '" + constant.name()->str() + "'";
+    Status status = decodeConstant(
+        stored, data.size(), static_cast<unsigned>(coding->element_bytes()),
+        decoded, static_cast<size_t>(coding->bytes()), what);
+    // The coded form is not looked at again.
+    if (const FileMapping *file = opened->file())
+      file->release(stored, data.size());
+    return status;
+  };
+  if (!constant.unpack())
+    return decode(to);
+  std::vector<std::byte> packed(static_cast<size_t>(coding->bytes()));
+  DLRT_RETURN_IF_ERROR(decode(packed.data()));
+  unpackConstant(*constant.unpack(), packed.data(), to);
+  return {};
+}
+
 Status Module::constant(uint32_t index, const void *&data, int64_t &bytes) {
   const fb::Constant &constant = *header().constants()->Get(index);
-  const std::byte *stored = opened->bytes(*constant.data());
-  int64_t element = static_cast<int64_t>(constant.data()->size());
-  data = stored;
-  bytes = element;
-  if (!constant.splat() && !constant.unpack())
+  data = opened->bytes(*constant.data());
+  bytes = bytesOf(constant);
+  if (!constant.splat() && !constant.unpack() && !constant.coding())
     return {};
-  if (constant.unpack()) {
-    bytes = constant.unpack()->bytes();
-  } else {
-    int64_t count = 1;
-    if (constant.type()->dims())
-      for (int32_t size : *constant.type()->dims())
-        count *= size; // known not to overflow
-    bytes = count * element;
-  }
-
   std::lock_guard<std::mutex> lock(mutex);
   made.resize(header().constants()->size());
-  void *&memory = made[index];
-  if (!memory) {
-    memory = allocateAligned(static_cast<size_t>(bytes ? bytes : 1),
-                             kConstantAlignment);
+  if (!made[index]) {
+    void *memory = allocateAligned(static_cast<size_t>(bytes ? bytes : 1),
+                                   kConstantAlignment);
     if (!memory)
       return {Code::OutOfMemory, opened->name() + ": no memory for " +
                                      std::to_string(bytes) +
                                      " bytes of constants"};
-    auto *target = static_cast<std::byte *>(memory);
-    if (constant.unpack()) {
-      unpackConstant(*constant.unpack(), stored, target);
-    } else {
-      memcpy(target, stored, static_cast<size_t>(bytes ? element : 0));
-      for (int64_t done = element; done < bytes; done *= 2)
-        memcpy(target + done, target,
-               static_cast<size_t>(std::min(done, bytes - done)));
+    if (Status status =
+            makeConstant(index, static_cast<std::byte *>(memory), bytes);
+        !status.ok()) {
+      freeAligned(memory, kConstantAlignment);
+      return status;
     }
+    made[index] = memory;
   }
-  data = memory;
+  data = made[index];
   return {};
 }
 

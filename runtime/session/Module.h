@@ -42,11 +42,13 @@ public:
   Status deviceModule(const std::string &device, DeviceModule *&result);
 
   /// The memory of a constant: the file's, or for a splat, and for one that the
-  /// file has in another order, a tensor made on first use. Lives as long as
-  /// the module.
+  /// file has coded or in another order, a tensor made on first use. Lives as
+  /// long as the module.
   Status constant(uint32_t index, const void *&data, int64_t &bytes);
 
 private:
+  Status makeConstant(uint32_t index, std::byte *to, int64_t bytes) const;
+
   std::unique_ptr<Artifact> opened;
   std::mutex mutex;
   std::unique_ptr<CodeImage> image;

@@ -49,15 +49,17 @@ def texts(args):
 
 
 def modules(args):
-    yield read(f"{SOURCE}/test/runtime/golden/version1.dlm")
+    for path in sorted(glob.glob(f"{SOURCE}/test/runtime/golden/*.dlm")):
+        yield read(path)
     with tempfile.TemporaryDirectory() as folder:
         for type_number in (1, 5, 13, 20):
             subprocess.run([f"{args.build}/bin/dl-test-module", "copy", str(type_number), f"{folder}/m.dlm"], check=True)
             yield read(f"{folder}/m.dlm")
         for path in sorted(glob.glob(f"{args.suite}/*/model.onnx"))[::25]:
-            done = subprocess.run([f"{args.build}/bin/dl-compile", path, "-o", f"{folder}/m.dlm"], capture_output=True)
-            if done.returncode == 0:
-                yield read(f"{folder}/m.dlm")
+            for aim in ("speed", "size"):
+                done = subprocess.run([f"{args.build}/bin/dl-compile", path, f"--optimize={aim}", "-o", f"{folder}/m.dlm"], capture_output=True)
+                if done.returncode == 0:
+                    yield read(f"{folder}/m.dlm")
 
 
 def merge(args, name, files, longest):

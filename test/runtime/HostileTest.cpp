@@ -271,6 +271,41 @@ TEST(Hostile, Constants) {
             "debug information lies outside the file");
 }
 
+TEST(Hostile, CodedConstants) {
+  auto coded = [](auto change) {
+    return refusal([&](ModuleBuilder &builder) {
+      fb::ConstantT &constant = *builder.module.constants[0];
+      constant.coding = std::make_unique<fb::CodingT>();
+      constant.coding->bytes = 400;
+      constant.coding->element_bytes = 4;
+      change(constant);
+    });
+  };
+  std::string size = "constant 0 is coded, and of an impossible size";
+  for (int32_t width : {-1, 0, 3, 32})
+    EXPECT_EQ(coded([&](fb::ConstantT &constant) {
+                constant.coding->element_bytes = width;
+              }),
+              size);
+  for (int64_t bytes : {int64_t(-4), int64_t(1) << 40, INT64_MAX - 3})
+    EXPECT_EQ(
+        coded([&](fb::ConstantT &constant) { constant.coding->bytes = bytes; }),
+        size);
+  EXPECT_EQ(
+      coded([](fb::ConstantT &constant) { constant.coding->bytes = 396; }),
+      "constant 0 has 396 bytes, expected 400");
+  EXPECT_EQ(coded([](fb::ConstantT &constant) { constant.splat = true; }),
+            "constant 0 is repeated and coded");
+  EXPECT_EQ(coded([](fb::ConstantT &constant) {
+              constant.unpack = std::make_unique<fb::UnpackT>();
+              constant.unpack->element_bytes = 4;
+              constant.unpack->bytes = 404;
+              constant.unpack->sizes = {101};
+              constant.unpack->strides = {1};
+            }),
+            "constant 0 cannot be unpacked: its sizes");
+}
+
 TEST(Hostile, PackedConstants) {
   // Of a hundred elements, as a matrix in the other order.
   auto packed = [](auto change) {

@@ -3,12 +3,15 @@
 
 #include "test/runtime/ModuleBuilder.h"
 
+#include "runtime/artifact/Coding.h"
 #include "runtime/artifact/Format.h"
 #include "runtime/artifact/Hash.h"
 #include "runtime/device/cpu/CpuFeatures.h"
 #include "test/runtime/Kernels.h"
 
+#include <algorithm>
 #include <cstring>
+#include <functional>
 #include <memory>
 
 using namespace dlrt;
@@ -125,6 +128,29 @@ int ModuleBuilder::weights(const std::vector<float> &values) {
   module.constants.push_back(std::move(constant));
   return buffer(fb::BufferKind_Constant,
                 static_cast<int>(module.constants.size()) - 1);
+}
+
+/// Planes of one byte for all elements, and as they are.
+int ModuleBuilder::codedWeights(const std::vector<float> &values) {
+  int index = weights(values);
+  std::vector<uint8_t> &bytes = blobs.back().bytes;
+  auto coding = std::make_unique<fb::CodingT>();
+  coding->bytes = static_cast<int64_t>(bytes.size());
+  coding->element_bytes = sizeof(float);
+  module.constants.back()->coding = std::move(coding);
+  std::vector<uint8_t> coded{uint8_t(BlockKind::Planes)};
+  for (size_t plane = 0; plane < sizeof(float); ++plane) {
+    std::vector<uint8_t> symbols;
+    for (size_t i = plane; i < bytes.size(); i += sizeof(float))
+      symbols.push_back(bytes[i]);
+    bool isSame = std::adjacent_find(symbols.begin(), symbols.end(),
+                                     std::not_equal_to<>()) == symbols.end();
+    coded.push_back(uint8_t(isSame ? PlaneKind::Same : PlaneKind::Plain));
+    coded.insert(coded.end(), symbols.begin(),
+                 isSame ? symbols.begin() + 1 : symbols.end());
+  }
+  bytes = std::move(coded);
+  return index;
 }
 
 int ModuleBuilder::splat(float value, std::vector<int32_t> dims) {

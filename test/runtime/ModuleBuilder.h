@@ -36,6 +36,8 @@ public:
   int arena(int offset, int size);
   /// A constant tensor of float32.
   int weights(const std::vector<float> &values);
+  /// The same, stored coded.
+  int codedWeights(const std::vector<float> &values);
   int splat(float value, std::vector<int32_t> dims);
 
   /// Adds a step to the plan, or to the body of the innermost open loop.

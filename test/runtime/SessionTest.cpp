@@ -51,6 +51,34 @@ TEST(Session, WritesToTheCallersMemory) {
   EXPECT_EQ(result<float>(session), (std::vector<float>{2, 4, 6, 8, 10, 12}));
 }
 
+TEST(Session, DecodesWeights) {
+  for (size_t more : {0, 1}) {
+    ModuleBuilder builder;
+    std::vector<float> weights = iota(32, 100);
+    int w = builder.codedWeights(weights);
+    int y = builder.output("y", fb::ElementType_F32, {builder.constant(32)});
+    builder.call("copy", {w, y}).args[0]->bytes = builder.constant(128);
+    fb::ConstantT &constant = *builder.module.constants[0];
+    constant.coding->bytes += static_cast<int64_t>(more * sizeof(float));
+    constant.type->dims[0] += static_cast<int32_t>(more);
+    Module module = open(builder);
+    EXPECT_EQ(module.info().decoded_bytes, 128 + more * sizeof(float));
+    EXPECT_LT(module.info().coded_bytes, 80u);
+    module.verify();
+    Session session(module);
+    if (!more) {
+      session.run();
+      EXPECT_EQ(result<float>(session), weights);
+      continue;
+    }
+    // One more than there are: each session's run says so.
+    for (int i = 0; i < 2; ++i)
+      EXPECT_EQ(errorOf(DLRT_BAD_MODULE, [&] { session.run(); }),
+                "<memory>: constant 0 'weights0' is damaged at byte 40 of its "
+                "coded form: there is no such kind of plane");
+  }
+}
+
 TEST(Session, ScalarsHaveRankZero) {
   ModuleBuilder builder;
   int x = builder.input("x", fb::ElementType_F32, {});

@@ -6,6 +6,8 @@
 //   dl-test-module golden OUT.dlm
 //     y = 4 * x + 100 + i for N elements, through weights, the arena, a loop
 //     and a copy. The module of each format version stays in golden/.
+//   dl-test-module coded OUT.dlm
+//     The same with weights that are stored coded.
 //   dl-test-module copy TYPE OUT.dlm
 //     y = x, [N, 3] elements of a type by its number in module.fbs.
 //   dl-test-module foreign OUT.dlm
@@ -23,7 +25,7 @@ using namespace dlrt;
 
 namespace {
 
-void buildGolden(ModuleBuilder &builder) {
+void buildGolden(ModuleBuilder &builder, bool isCoded) {
   builder.module.producer = "golden";
   builder.module.cpu[0]->cpu = "x86-64";
   builder.module.cpu[0]->features = {"sse2"};
@@ -41,7 +43,7 @@ void buildGolden(ModuleBuilder &builder) {
   std::vector<float> weights(32);
   for (size_t i = 0; i < weights.size(); ++i)
     weights[i] = 100 + float(i);
-  int w = builder.weights(weights);
+  int w = isCoded ? builder.codedWeights(weights) : builder.weights(weights);
   int one = builder.constant(1);
   builder.beginLoop(n);
   fb::DispatchT &step = builder.dispatch(kDouble, {x, first}, one);
@@ -73,7 +75,9 @@ void buildForeign(ModuleBuilder &builder) {
 int main(int argc, char **argv) {
   ModuleBuilder builder;
   if (argc == 3 && strcmp(argv[1], "golden") == 0)
-    buildGolden(builder);
+    buildGolden(builder, /*isCoded=*/false);
+  else if (argc == 3 && strcmp(argv[1], "coded") == 0)
+    buildGolden(builder, /*isCoded=*/true);
   else if (argc == 4 && strcmp(argv[1], "copy") == 0)
     buildCopy(builder, atoi(argv[2]));
   else if (argc == 3 && strcmp(argv[1], "foreign") == 0)

@@ -34,10 +34,6 @@ using namespace mlir;
 
 namespace dl::tools {
 
-std::string getProducer() {
-  return "dl-compile " DL_VERSION " (LLVM " LLVM_VERSION_STRING ")";
-}
-
 namespace {
 
 /// One compilation.
@@ -85,7 +81,7 @@ public:
            std::to_string(statistics.compiled) + " compiled now\n";
   }
 
-  /// What a budget has led to; empty without one.
+  /// What a budget has led to, and what coding; empty without one.
   const std::string &describeMemory() const { return memory; }
 
 private:
@@ -244,13 +240,17 @@ private:
     cpu::ChoiceStore store(options.cache, options.cpus,
                            getMachine(options.cpus));
     hooks.choose = [&](func::FuncOp source) {
-      if (options.choice)
-        return *options.choice;
       std::string key = store.getKey(source);
-      if (options.tune)
-        return variants.chosen[key];
-      auto stored = store.load(key);
-      return stored ? stored->choice : mlir::dl::cpu::KernelChoice();
+      mlir::dl::cpu::KernelChoice choice;
+      if (options.choice)
+        choice = *options.choice;
+      else if (options.tune)
+        choice = variants.chosen[key];
+      else if (auto stored = store.load(key))
+        choice = stored->choice;
+      if (options.optimizesSize)
+        choice.winograd = 0; // transformed filters are several times as large
+      return choice;
     };
     return generate(generated, hooks);
   }
@@ -331,7 +331,6 @@ private:
                                PackageInput &package) {
     package.module = generated;
     package.kernelNames = kernels;
-    package.producer = getProducer();
     package.threads = options.threads;
     return emitCpuCode(generated, cache, package);
   }
@@ -516,14 +515,15 @@ private:
     package.module = *module;
     package.producer = getProducer();
     package.threads = options.threads;
+    package.codesConstants = options.optimizesSize;
+    package.debugInfo = !options.optimizesSize;
+    package.sizes = options.optimizesSize ? &memory : nullptr;
     std::string header;
     if (!options.header.empty())
       package.cHeader = &header;
     llvm::raw_string_ostream summaryStream(summary);
-    LogicalResult written = writeModule(
-        package, options.output, options.verbose ? &summaryStream : nullptr);
-    package.cHeader = nullptr;
-    if (failed(written))
+    if (failed(writeModule(package, options.output,
+                           options.verbose ? &summaryStream : nullptr)))
       return failure();
     return options.header.empty() ? success()
                                   : writeText(options.header, header);

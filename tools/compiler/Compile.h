@@ -65,6 +65,9 @@ struct CompileOptions {
   unsigned threads = 0;
   /// A C header that declares the kernels is written here; empty for none.
   std::string header;
+  /// Make the module small: constants are coded, and what nothing runs by is
+  /// left out.
+  bool optimizesSize = false;
   /// Fail where a device's plan would run a step on the host.
   bool strict = false;
   /// Print the time of each pass to the error stream.

@@ -80,4 +80,8 @@ void printPipeline(const CompileOptions &options, raw_ostream &output) {
   }
 }
 
+std::string getProducer() {
+  return "dl-compile " DL_VERSION " (LLVM " LLVM_VERSION_STRING ")";
+}
+
 } // namespace dl::tools

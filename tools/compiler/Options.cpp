@@ -85,6 +85,13 @@ Error setPrecision(StringRef text, CompileOptions &options) {
   return Error::success();
 }
 
+Error setOptimize(StringRef text, CompileOptions &options) {
+  if (text != "speed" && text != "size")
+    return fail("--optimize: unknown aim '" + text + "'; known: speed, size");
+  options.optimizesSize = text == "size";
+  return Error::success();
+}
+
 Error setCpu(StringRef text, CompileOptions &options) {
   std::string error;
   auto cpus = cpu::parseTargets(text, error);

@@ -17,6 +17,7 @@ llvm::Error setEmit(llvm::StringRef text, CompileOptions &options);
 llvm::Error setTarget(llvm::StringRef text, CompileOptions &options);
 llvm::Error setStopAfter(llvm::StringRef text, CompileOptions &options);
 llvm::Error setPrecision(llvm::StringRef text, CompileOptions &options);
+llvm::Error setOptimize(llvm::StringRef text, CompileOptions &options);
 llvm::Error setCpu(llvm::StringRef text, CompileOptions &options);
 llvm::Error setChoice(llvm::StringRef text, CompileOptions &options);
 llvm::Error addDim(llvm::StringRef text, CompileOptions &options);

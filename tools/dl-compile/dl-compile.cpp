@@ -67,6 +67,13 @@ struct CommandLine {
                "read: f32 (default) or bf16, with sums in f32. Inputs and "
                "outputs keep their types"),
       cl::value_desc("TYPE"), cl::cat(category)};
+  cl::opt<std::string> optimize{
+      "optimize", cl::init("speed"),
+      cl::desc("What to make the module for: speed (default), or size, where "
+               "it lies in little flash memory: weights are entropy-coded, and "
+               "decoded into memory on first use; what profiles know of "
+               "kernels is left out"),
+      cl::value_desc("AIM"), cl::cat(category)};
   cl::opt<int64_t> narrowFrom{
       "bf16-from", cl::init(::dl::kSmallProduct),
       cl::desc("With --precision=bf16, leave products of fewer "
@@ -294,6 +301,8 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
   if (Error error = setCpu(line.cpu, options))
     return error;
   if (Error error = setPrecision(line.precision, options))
+    return error;
+  if (Error error = setOptimize(line.optimize, options))
     return error;
   options.pipeline.minMultiplications = line.narrowFrom;
   options.pipeline.assumeFinite = line.assumeFinite;

@@ -98,7 +98,11 @@ std::string describeModule(const std::string &path,
                      humanBytes(info.file_bytes) + "\n";
   if (*info.producer)
     text += "written by " + std::string(info.producer) + "\n";
-  text += "weights: " + humanBytes(info.constant_bytes) + "\n";
+  text += "weights: " + humanBytes(info.constant_bytes);
+  if (info.coded_bytes)
+    text += ", " + humanBytes(info.coded_bytes) + " of them coded, decoded " +
+            humanBytes(info.decoded_bytes);
+  text += "\n";
   text += "kernels: " + std::to_string(info.kernel_count) + ", " +
           humanBytes(info.code_bytes) + " of CPU code\n";
   for (uint32_t i = 0; i < info.code_count; ++i) {
@@ -139,6 +143,8 @@ std::string describeModuleJson(const std::string &path,
                  {"producer", info.producer},
                  {"file_bytes", info.file_bytes},
                  {"constant_bytes", info.constant_bytes},
+                 {"coded_bytes", info.coded_bytes},
+                 {"decoded_bytes", info.decoded_bytes},
                  {"code_bytes", info.code_bytes},
                  {"kernels", info.kernel_count}};
   result["code"] = Json::array();
