@@ -178,15 +178,31 @@ public:
       auto found = byNode.find(i);
       if (found == byNode.end())
         *graph.add_node() = std::move(old[i]);
-      else if (plan.kind == WeightKind::Int4)
-        addInt4(sites[found->second], old[i]);
       else
-        addInt8(found->second, std::move(old[i]));
+        addQuantized(found->second, std::move(old[i]));
     }
     removeUnused();
   }
 
 private:
+  void addQuantized(size_t number, NodeProto node) {
+    const ProductSite &site = sites[number];
+    switch (plan.kind) {
+    case WeightKind::Int8:
+      return addInt8(number, std::move(node));
+    case WeightKind::Int4:
+      return addInt4(site, node);
+    case WeightKind::Fp8:
+      node.set_input(1, addTurned(site, addWeight(site)));
+      break;
+    case WeightKind::Palette8:
+    case WeightKind::Palette4:
+      replaceWeight(model, site, getRounded(model, site, plan.kind, weights));
+      break;
+    }
+    *graph.add_node() = std::move(node);
+  }
+
   NodeProto &addNode(StringRef op, const std::vector<std::string> &inputs,
                      const std::vector<std::string> &outputs) {
     NodeProto &node = *graph.add_node();
@@ -246,17 +262,22 @@ private:
     if (!isNew)
       return entry->second;
     int64_t channels = site.dims[site.channelAxis];
-    const Int8Weight &quantized = weights.getInt8(model, site);
+    bool isFp8 = plan.kind == WeightKind::Fp8;
+    auto type = isFp8 ? TensorProto::FLOAT8E4M3FN : TensorProto::INT8;
     std::string integers = names.make(site.weight, "quantized"),
                 scale = names.make(site.weight, "scale"),
                 zero = names.make(site.weight, "zero_point"),
                 result = names.make(site.weight, "dequantized");
     std::vector<int8_t> zeros(channels, 0);
-    addTensor(integers, TensorProto::INT8, site.dims, quantized.values.data(),
-              quantized.values.size());
-    addTensor(scale, TensorProto::FLOAT, {channels}, quantized.scales.data(),
-              channels * sizeof(float));
-    addTensor(zero, TensorProto::INT8, {channels}, zeros.data(), channels);
+    auto add = [&](const auto &quantized) {
+      addTensor(integers, type, site.dims, quantized.values.data(),
+                quantized.values.size());
+      addTensor(scale, TensorProto::FLOAT, {channels}, quantized.scales.data(),
+                channels * sizeof(float));
+    };
+    isFp8 ? add(weights.getFp8(model, site))
+          : add(weights.getInt8(model, site));
+    addTensor(zero, type, {channels}, zeros.data(), channels);
     setInt(addNode("DequantizeLinear", {integers, scale, zero}, {result}),
            "axis", site.channelAxis);
     return entry->second = result;
@@ -301,19 +322,23 @@ private:
     node.set_input(2, name);
   }
 
+  /// A weight as the site's node takes it.
+  std::string addTurned(const ProductSite &site, const std::string &weight) {
+    if (site.transpose < 0)
+      return weight;
+    std::string turned = names.make(weight, "transposed");
+    NodeProto &transpose = addNode("Transpose", {weight}, {turned});
+    AttributeProto &order = *transpose.add_attribute();
+    order.set_name("perm");
+    order.set_type(AttributeProto::INTS);
+    order.add_ints(1);
+    order.add_ints(0);
+    return turned;
+  }
+
   void addInt8(size_t number, NodeProto node) {
     const ProductSite &site = sites[number];
-    std::string weight = addWeight(site);
-    if (site.transpose >= 0) {
-      std::string turned = names.make(weight, "transposed");
-      NodeProto &transpose = addNode("Transpose", {weight}, {turned});
-      AttributeProto &order = *transpose.add_attribute();
-      order.set_name("perm");
-      order.set_type(AttributeProto::INTS);
-      order.add_ints(1);
-      order.add_ints(0);
-      weight = turned;
-    }
+    std::string weight = addTurned(site, addWeight(site));
     node.set_input(0, addInput(site.input));
     node.set_input(1, weight);
     if (auto found = plan.corrections.find(number);
@@ -442,11 +467,50 @@ void dl::frontend::addObservedOutputs(Model &model,
   }
 }
 
+const char *dl::frontend::getName(WeightKind kind) {
+  switch (kind) {
+  case WeightKind::Int8:
+    return "int8";
+  case WeightKind::Int4:
+    return "int4";
+  case WeightKind::Fp8:
+    return "fp8";
+  case WeightKind::Palette8:
+    return "palette8";
+  case WeightKind::Palette4:
+    break;
+  }
+  return "palette4";
+}
+
+/// Makes opset 18 to 19, where numbers of eight bits come in: what is in both
+/// means the same, but for a pooling that counts positions up.
+static llvm::Error raiseOpset(Model &model) {
+  constexpr int64_t kFirst = 18, kNeeded = 19;
+  int64_t opset = getOpset(*model.proto, "");
+  if (opset >= kNeeded)
+    return llvm::Error::success();
+  if (opset < kFirst)
+    return modelError("fp8 needs opset " + llvm::Twine(kFirst) +
+                      " or later, found " + llvm::Twine(opset));
+  for (const NodeProto &node : model.proto->graph().node())
+    if (node.op_type() == "AveragePool" && getInt(node, "ceil_mode", 0))
+      return modelError("fp8 needs opset 19, where node '" + getNodeName(node) +
+                        "' (AveragePool with ceil_mode) means something else");
+  for (auto &import : *model.proto->mutable_opset_import())
+    if (import.domain().empty())
+      import.set_version(kNeeded);
+  return llvm::Error::success();
+}
+
 llvm::Error dl::frontend::quantizeModel(Model &model,
                                         const std::vector<ProductSite> &sites,
                                         const QuantizePlan &plan,
                                         QuantizedWeights &weights) {
   int64_t opset = getOpset(*model.proto, "");
+  if (plan.kind == WeightKind::Fp8)
+    if (llvm::Error error = raiseOpset(model))
+      return error;
   if (plan.kind == WeightKind::Int8 && opset < kFirstWithAxis)
     return modelError("opset " + llvm::Twine(opset) +
                       " has no scales for each channel: quantization needs "

@@ -9,6 +9,7 @@
 #define DL_FRONTEND_QUANTIZE_QUANTIZEMODEL_H
 
 #include "frontend/onnx/Model.h"
+#include "frontend/quantize/Palette.h"
 #include "frontend/quantize/Weights.h"
 
 #include <cstdint>
@@ -43,6 +44,10 @@ class QuantizedWeights {
 public:
   const Int8Weight &getInt8(const Model &model, const ProductSite &site);
   const Int4Weight &getInt4(const Model &model, const ProductSite &site);
+  const Fp8Weight &getFp8(const Model &model, const ProductSite &site);
+  /// Of `bits` bits.
+  const Palette &getPalette(const Model &model, const ProductSite &site,
+                            int bits);
 
   /// Of values that products read: int4 weights are rounded by them. To be
   /// filled before the first weight is asked for.
@@ -52,12 +57,26 @@ private:
   using Key = std::pair<std::string, int>; // the weight, its channels' axis
   std::map<Key, Int8Weight> int8;
   std::map<Key, Int4Weight> int4;
+  std::map<Key, Fp8Weight> fp8;
+  std::map<std::string, Palette> palettes;
 };
 
 enum class WeightKind {
-  Int8, ///< QuantizeLinear and DequantizeLinear around both operands
-  Int4, ///< com.microsoft.MatMulNBits: weights alone, in blocks of 32
+  Int8,     ///< QuantizeLinear and DequantizeLinear around both operands
+  Int4,     ///< com.microsoft.MatMulNBits: weights alone, in blocks of 32
+  Fp8,      ///< DequantizeLinear of weights of FLOAT8E4M3FN
+  Palette8, ///< weights of float32 that have at most 256 values
+  Palette4, ///< the same of 16
 };
+
+/// "int8", "int4", "fp8", "palette8" or "palette4".
+const char *getName(WeightKind kind);
+
+/// Whether a kind makes products of integers, which are to be faster; others
+/// make weights small.
+inline bool isInteger(WeightKind kind) {
+  return kind == WeightKind::Int8 || kind == WeightKind::Int4;
+}
 
 struct QuantizePlan {
   WeightKind kind = WeightKind::Int8;
@@ -96,9 +115,14 @@ struct WeightMatrix {
   int64_t rows = 1, columns, rowStride, columnStride;
 };
 
-/// Quantizes in place. Int8 needs opset 13 (scales for each channel).
+/// Quantizes in place. Int8 needs opset 13 (scales for each channel), Fp8 opset
+/// 18, of which it makes 19 (numbers of eight bits).
 llvm::Error quantizeModel(Model &model, const std::vector<ProductSite> &sites,
                           const QuantizePlan &plan, QuantizedWeights &weights);
+
+/// What a site's weight stands for once it is quantized, in its own order.
+std::vector<float> getRounded(const Model &model, const ProductSite &site,
+                              WeightKind kind, QuantizedWeights &weights);
 
 /// The weight that an int8 weight stands for.
 std::vector<float> dequantizeInt8(const Int8Weight &quantized,

@@ -116,6 +116,27 @@ const Int4Weight &QuantizedWeights::getInt4(const Model &model,
   return entry->second;
 }
 
+const Fp8Weight &QuantizedWeights::getFp8(const Model &model,
+                                          const ProductSite &site) {
+  auto [entry, isNew] = fp8.try_emplace({site.weight, site.channelAxis});
+  Layout layout(site);
+  if (isNew)
+    entry->second = quantizeFp8(readWeight(model, site).data(), layout.outer,
+                                layout.channels, layout.inner);
+  return entry->second;
+}
+
+const Palette &QuantizedWeights::getPalette(const Model &model,
+                                            const ProductSite &site, int bits) {
+  auto found = palettes.find(site.weight);
+  if (found == palettes.end())
+    found = palettes
+                .emplace(site.weight,
+                         Palette(readWeight(model, site), size_t(1) << bits))
+                .first;
+  return found->second;
+}
+
 std::vector<float> dl::frontend::dequantizeInt8(const Int8Weight &quantized,
                                                 const ProductSite &site) {
   Layout layout(site);
@@ -126,19 +147,44 @@ std::vector<float> dl::frontend::dequantizeInt8(const Int8Weight &quantized,
   return values;
 }
 
+std::vector<float> dl::frontend::getRounded(const Model &model,
+                                            const ProductSite &site,
+                                            WeightKind kind,
+                                            QuantizedWeights &weights) {
+  Layout layout(site);
+  switch (kind) {
+  case WeightKind::Int8:
+    return dequantizeInt8(weights.getInt8(model, site), site);
+  case WeightKind::Int4:
+    return dequantizeInt4(weights.getInt4(model, site), layout.contracted,
+                          layout.channels, site.channelAxis == 0);
+  case WeightKind::Fp8: {
+    const Fp8Weight &quantized = weights.getFp8(model, site);
+    std::vector<float> values(quantized.values.size());
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] = quantized.scales[i / layout.inner % layout.channels] *
+                  fromFp8(quantized.values[i]);
+    return values;
+  }
+  case WeightKind::Palette8:
+  case WeightKind::Palette4:
+    break;
+  }
+  const Palette &palette =
+      weights.getPalette(model, site, kind == WeightKind::Palette8 ? 8 : 4);
+  std::vector<float> values = readWeight(model, site);
+  for (float &value : values)
+    value = palette.round(value);
+  return values;
+}
+
 double dl::frontend::getProductNoise(const Model &model,
                                      const ProductSite &site, WeightKind kind,
                                      QuantizedWeights &weights,
                                      const std::vector<double> &norms,
                                      double inputError) {
-  std::vector<float> values = readWeight(model, site), rounded;
-  Layout layout(site);
-  if (kind == WeightKind::Int4) {
-    rounded = dequantizeInt4(weights.getInt4(model, site), layout.contracted,
-                             layout.channels, site.channelAxis == 0);
-  } else {
-    rounded = dequantizeInt8(weights.getInt8(model, site), site);
-  }
+  std::vector<float> values = readWeight(model, site),
+                     rounded = getRounded(model, site, kind, weights);
   WeightMatrix matrix(site);
   double power = 0, noise = 0;
   for (int64_t k = 0; k < matrix.rows; ++k) {

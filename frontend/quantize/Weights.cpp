@@ -164,4 +164,51 @@ std::vector<float> dequantizeInt4(const Int4Weight &quantized, int64_t k,
   return result;
 }
 
+// A sign, four bits of exponent with a bias of 7 and three of mantissa; below
+// 2^-6 steps are of 2^-9.
+constexpr int kFp8Mantissa = 3, kFp8Bias = 7;
+
+uint8_t roundToFp8(float value) {
+  constexpr float kLargest = 448;
+  uint8_t sign = std::signbit(value) ? 0x80 : 0;
+  float size = std::min(std::fabs(value), kLargest);
+  int exponent = std::max(size > 0 ? std::ilogb(size) : 0, 1 - kFp8Bias);
+  // A carry goes to the exponent, which stands above.
+  auto steps = static_cast<int>(
+      std::nearbyint(std::ldexp(size, kFp8Mantissa - exponent)));
+  int above = exponent + kFp8Bias - 1; // of the exponent's bits
+  return sign | static_cast<uint8_t>((above << kFp8Mantissa) + steps);
+}
+
+float fromFp8(uint8_t bits) {
+  int exponent = bits >> kFp8Mantissa & 0x0f,
+      mantissa = bits & ((1 << kFp8Mantissa) - 1);
+  if (exponent)
+    mantissa += 1 << kFp8Mantissa;
+  float size = std::ldexp(static_cast<float>(mantissa),
+                          std::max(exponent, 1) - kFp8Bias - kFp8Mantissa);
+  return bits & 0x80 ? -size : size;
+}
+
+Fp8Weight quantizeFp8(const float *data, int64_t outer, int64_t channels,
+                      int64_t inner) {
+  constexpr float kLargest = 448;
+  Fp8Weight result;
+  result.values.resize(outer * channels * inner);
+  result.scales.assign(channels, 0);
+  auto at = [&](int64_t i) { return i / inner % channels; };
+  auto count = static_cast<int64_t>(result.values.size());
+  for (int64_t i = 0; i < count; ++i)
+    result.scales[at(i)] = std::max(result.scales[at(i)], std::fabs(data[i]));
+  // The least power of two that is enough.
+  for (float &scale : result.scales) {
+    int exponent;
+    float significand = std::frexp(scale / kLargest, &exponent);
+    scale = std::ldexp(1.0f, significand > 0.5f ? exponent : exponent - 1);
+  }
+  for (int64_t i = 0; i < count; ++i)
+    result.values[i] = roundToFp8(data[i] / result.scales[at(i)]);
+  return result;
+}
+
 } // namespace dl::frontend

@@ -43,6 +43,24 @@ std::vector<float> dequantizeInt4(const Int4Weight &quantized, int64_t k,
 
 constexpr int64_t kInt4Block = 32;
 
+/// Numbers of FLOAT8E4M3FN, a scale for each position along one dimension.
+/// Being powers of two, scales leave the numbers' few digits as they are, which
+/// float32 of them is coded by.
+struct Fp8Weight {
+  std::vector<uint8_t> values; ///< in the weight's own order
+  std::vector<float> scales;
+};
+
+/// `data` is [outer, channels, inner]. A channel's largest magnitude becomes
+/// 224 to 448, the format's largest.
+Fp8Weight quantizeFp8(const float *data, int64_t outer, int64_t channels,
+                      int64_t inner);
+
+/// The nearest number of FLOAT8E4M3FN, the even one of two; those beyond 448
+/// become that.
+uint8_t roundToFp8(float value);
+float fromFp8(uint8_t bits);
+
 } // namespace dl::frontend
 
 #endif // DL_FRONTEND_QUANTIZE_WEIGHTS_H

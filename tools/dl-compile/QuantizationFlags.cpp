@@ -28,18 +28,25 @@ Error QuantizationFlags::read(StringRef input, CompileOptions &compile,
              {&quantizedModel, false}})
       if (given->getNumOccurrences() && !(isForBoth && prunes))
         return createStringError("--" + given->ArgStr +
-                                 ": goes with --quantize=int8 or int4");
+                                 ": goes with --quantize=TYPE");
     return Error::success();
   }
+  using Kind = ::dl::frontend::WeightKind;
+  constexpr Kind kKinds[] = {Kind::Int8, Kind::Int4, Kind::Fp8, Kind::Palette8,
+                             Kind::Palette4};
+  const Kind *kind =
+      find_if(kKinds, [&](Kind k) { return type == getName(k); });
+  std::string known = "; known: ";
+  for (Kind k : kKinds)
+    known += getName(k) + std::string(", ");
+  known += "bf16";
+  if (type == "f16")
+    return createStringError("--quantize: no target has f16 products yet" +
+                             known);
+  if (kind == std::end(kKinds))
+    return createStringError("--quantize: unknown type '" + type + "'" + known);
   options.emplace();
-  if (type == "int4")
-    options->type = QuantizeOptions::Type::Int4;
-  else if (type == "f16" || type == "fp8")
-    return createStringError("--quantize: no target has " + type +
-                             " products yet; known: int8, int4, bf16");
-  else if (type != "int8")
-    return createStringError("--quantize: unknown type '" + type +
-                             "'; known: int8, int4, bf16");
+  options->kind = *kind;
   if (!dl::frontend::isModelFile(input))
     return createStringError("--quantize: only an ONNX model can be quantized");
   options->calibration = calibration;

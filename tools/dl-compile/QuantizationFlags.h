@@ -26,7 +26,9 @@ struct QuantizationFlags {
       llvm::cl::desc(
           "Quantize an ONNX model's matrix products and convolutions: "
           "int8 (weights and what they multiply), int4 (weights of matrix "
-          "products alone), bf16 (as --precision=bf16)"),
+          "products alone), fp8 (weights alone, of FLOAT8E4M3FN), palette8 or "
+          "palette4 (weights of at most 256 or 16 values, for "
+          "--optimize=size), bf16 (as --precision=bf16)"),
       llvm::cl::value_desc("TYPE"), llvm::cl::cat(category)};
   llvm::cl::opt<std::string> calibration{
       "calibration",

@@ -31,11 +31,22 @@ constexpr double kReturnedShare = 0.15;
 /// Products of fewer weights are the first that speed takes back to float32.
 constexpr int64_t kLargeProduct = 1 << 16;
 
+/// What simplification computes of constants: see dl-fold-constants.
+constexpr int64_t kMostFolded = 1 << 24;
+
+static int64_t countWeights(const ProductSite &site) {
+  int64_t count = 1;
+  for (int64_t size : site.dims)
+    count *= size;
+  return count;
+}
+
 class Quantizer {
 public:
   Quantizer(const CompileOptions &compile, const QuantizeOptions &options)
       : compileOptions(getPlainOptions(compile)), options(options),
-        source(compile.input), isForCpu(compile.isFor(Target::Cpu)),
+        kind(options.kind), source(compile.input),
+        isForCpu(compile.isFor(Target::Cpu)),
         result(std::make_unique<QuantizedModel>()), folder(result->folder) {}
 
   std::unique_ptr<QuantizedModel> run() {
@@ -43,13 +54,13 @@ public:
                    fs::path(compileOptions.input).stem().string() + ".onnx";
     std::shared_ptr<frontend::Model> model = readModel(source);
     sites = frontend::findProductSites(*model);
-    kind = options.type == QuantizeOptions::Type::Int8
-               ? frontend::WeightKind::Int8
-               : frontend::WeightKind::Int4;
     applyLimits();
     if (!options.calibration.empty()) {
       calibrate();
-      kind == frontend::WeightKind::Int8 ? smooth() : weighUp();
+      if (kind == frontend::WeightKind::Int8)
+        smooth();
+      else if (kind == frontend::WeightKind::Int4)
+        weighUp();
       model = readModel(source);
     }
     for (size_t i = 0; i < sites.size(); ++i)
@@ -65,7 +76,8 @@ public:
     write();
     if (measures)
       meetBudget();
-    if (options.guard && isForCpu && !plan.sites.empty())
+    if (options.guard && isForCpu && frontend::isInteger(kind) &&
+        !plan.sites.empty())
       keepFastest();
     summarize();
     writeOutputs();
@@ -80,14 +92,25 @@ private:
 
   /// What each kind of integers can be used for.
   void applyLimits() {
+    bool isPalette = kind == frontend::WeightKind::Palette8 ||
+                     kind == frontend::WeightKind::Palette4;
+    std::map<std::string, std::string> readers; // of weights
     for (ProductSite &site : sites) {
       bool isConv = site.op == "Conv";
       if (!site.reason.empty())
         continue;
       if (kind == frontend::WeightKind::Int4 && isConv)
         site.reason = "int4 is for matrix products alone";
-      else if (options.calibration.empty() && isConv)
+      else if (kind == frontend::WeightKind::Int8 &&
+               options.calibration.empty() && isConv)
         site.reason = "a convolution needs --calibration";
+      else if (kind == frontend::WeightKind::Fp8 &&
+               countWeights(site) > kMostFolded)
+        site.reason = "it has more than " + std::to_string(kMostFolded) +
+                      " weights, which would become float32 in each run";
+      else if (auto [first, isNew] = readers.emplace(site.weight, site.name);
+               isPalette && !isNew)
+        site.reason = "it has the weight of '" + first->second + "'";
     }
   }
 
@@ -266,7 +289,7 @@ private:
           throw Failure(name, "value '" + observed[i] +
                                   "' becomes infinite or NaN with it");
     });
-    if (kind == frontend::WeightKind::Int4)
+    if (kind != frontend::WeightKind::Int8)
       return;
     for (const std::string &value : observed)
       setScale(value);
@@ -399,11 +422,8 @@ private:
       return;
     std::vector<size_t> large, small;
     for (size_t site : plan.sites) {
-      const std::vector<int64_t> &dims = sites[site].dims;
-      int64_t weights = 1;
-      for (int64_t size : dims)
-        weights *= size;
-      (weights >= kLargeProduct ? large : small).push_back(site);
+      (countWeights(sites[site]) >= kLargeProduct ? large : small)
+          .push_back(site);
     }
     if (!large.empty() && !small.empty()) {
       plan.sites = large;
@@ -439,9 +459,7 @@ private:
     return text;
   }
 
-  const char *typeName() const {
-    return kind == frontend::WeightKind::Int8 ? "int8" : "int4";
-  }
+  const char *typeName() const { return frontend::getName(kind); }
 
   void summarize() {
     std::string text = "quantized " + std::to_string(plan.sites.size()) +
@@ -518,11 +536,11 @@ private:
 
   CompileOptions compileOptions;
   const QuantizeOptions &options;
+  const frontend::WeightKind kind;
   std::string source; ///< the model, or what smoothing has made of it
   bool isForCpu;
   std::unique_ptr<QuantizedModel> result;
   const TemporaryFolder &folder; // of the result
-  frontend::WeightKind kind = frontend::WeightKind::Int8;
   std::vector<ProductSite> sites;
   frontend::QuantizePlan plan;
   frontend::QuantizedWeights weights;

@@ -6,6 +6,7 @@
 #ifndef DL_TOOLS_QUANTIZE_QUANTIZE_H
 #define DL_TOOLS_QUANTIZE_QUANTIZE_H
 
+#include "frontend/quantize/QuantizeModel.h"
 #include "tools/compiler/Compile.h"
 #include "tools/quantize/Evaluate.h"
 #include "tools/quantize/Histogram.h"
@@ -16,7 +17,7 @@
 namespace dl::tools {
 
 struct QuantizeOptions {
-  enum class Type { Int8, Int4 } type = Type::Int8;
+  frontend::WeightKind kind = frontend::WeightKind::Int8;
   /// Folder of samples (see Samples.h). Without it, int8 finds the scales of
   /// matrix products' inputs in each run, and convolutions stay in float32.
   std::string calibration;

@@ -6,11 +6,13 @@
     quantize.py make FOLDER      model.onnx, old.onnx, samples*, one input
     quantize.py compare BIN FOLDER MODULE [QUANTIZED.onnx [NAME DATA]]
     quantize.py better FOLDER NAME DATA FIRST.onnx SECOND.onnx
+    quantize.py narrow FOLDER NAME QUANTIZED.onnx
 """
 import os
 import subprocess
 import sys
 
+import ml_dtypes
 import numpy as np
 import onnx
 import onnxruntime
@@ -40,7 +42,7 @@ def make(folder):
     graph = helper.make_graph(
         nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 16, 12, 12])],
         [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["N", s]) for n, s in (("y", 48), ("z", 2))], weights)
-    for name, opset in (("model", 17), ("old", 11)):
+    for name, opset in (("model", 17), ("old", 11), ("newer", 18)):
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8), f"{folder}/{name}.onnx")
     # The same with samples of one fixed size.
     fixed = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -90,6 +92,13 @@ def make(folder):
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 64])], [weight("w", 64, 64)])
     onnx.save(helper.make_model(tied, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), f"{folder}/tied.onnx")
     np.save(f"{folder}/tied_x.npy", random.standard_normal((5, 64)).astype(np.float32))
+    # A pooling that opset 19 has changed.
+    pooled = helper.make_graph(
+        [helper.make_node("AveragePool", ["x"], ["p"], "pool", kernel_shape=[2, 2], ceil_mode=1),
+         helper.make_node("Flatten", ["p"], ["f"]), helper.make_node("MatMul", ["f", "w"], ["y"])], "pooled",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 16, 12, 12])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 8])], [weight("w", 16 * 121, 8)])
+    onnx.save(helper.make_model(pooled, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), f"{folder}/pooled.onnx")
     # A large value, few weights.
     loses = helper.make_graph(
         [helper.make_node("MatMul", ["x", "w"], ["y"], "thin")], "loses",
@@ -144,5 +153,25 @@ def better(folder, name, data, first, second):
     print("errs less:", bool(error(run(first), want) < 0.8 * error(run(second), want)))
 
 
+def narrow(folder, name, quantized):
+    """What weights have become: numbers of 8 bits, or floats of few values."""
+    model, plain = onnx.load(quantized), onnx.load(f"{folder}/{name}.onnx")
+    before = {t.name: numpy_helper.to_array(t) for t in plain.graph.initializer}
+    after = {t.name: t for t in model.graph.initializer}
+    print("opset", model.opset_import[0].version)
+    for key, weight in before.items():
+        if key in after and weight.size >= 1024:
+            found = numpy_helper.to_array(after[key])
+            error = np.sqrt(np.mean((found - weight) ** 2) / np.mean(weight ** 2))
+            print(key, "values:", len(np.unique(found)), "zero among them:", 0 in found, "error below 0.12:", bool(error < 0.12), "0.01:", bool(error < 0.01))
+        elif f"{key}_quantized" in after:
+            scale, axis = numpy_helper.to_array(after[f"{key}_scale"]), 0
+            stored = after[f"{key}_quantized"]
+            scale = scale.reshape([-1 if d == axis else 1 for d in range(weight.ndim)])
+            want = (weight / scale).astype(ml_dtypes.float8_e4m3fn)
+            print(key, "FLOAT8E4M3FN:", stored.data_type == TensorProto.FLOAT8E4M3FN, "nearest:", stored.raw_data == want.tobytes(),
+                  "largest:", bool((np.log2(scale) % 1 == 0).all() and 224 < np.abs(want.astype(np.float32)).max() <= 448))
+
+
 if __name__ == "__main__":
-    {"make": make, "compare": compare, "better": better}[sys.argv[1]](*sys.argv[2:])
+    {"make": make, "compare": compare, "better": better, "narrow": narrow}[sys.argv[1]](*sys.argv[2:])
