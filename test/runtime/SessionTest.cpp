@@ -79,6 +79,28 @@ TEST(Session, DecodesWeights) {
   }
 }
 
+TEST(Session, UnpacksDecodedWeights) {
+  ModuleBuilder builder;
+  int w = builder.codedWeights(iota(32));
+  int y = builder.output("y", fb::ElementType_F32, {builder.constant(32)});
+  builder.call("copy", {w, y}).args[0]->bytes = builder.constant(128);
+  // Of a matrix of 4 x 8, the other order.
+  fb::ConstantT &constant = *builder.module.constants[0];
+  constant.type.reset();
+  constant.unpack = std::make_unique<fb::UnpackT>();
+  constant.unpack->bytes = 128;
+  constant.unpack->element_bytes = sizeof(float);
+  constant.unpack->sizes = {4, 8};
+  constant.unpack->strides = {1, 4};
+  Module module = open(builder);
+  Session session(module);
+  session.run();
+  std::vector<float> found = result<float>(session);
+  for (size_t row = 0; row < 4; ++row)
+    for (size_t column = 0; column < 8; ++column)
+      EXPECT_EQ(found[column * 4 + row], float(row * 8 + column));
+}
+
 TEST(Session, ScalarsHaveRankZero) {
   ModuleBuilder builder;
   int x = builder.input("x", fb::ElementType_F32, {});
