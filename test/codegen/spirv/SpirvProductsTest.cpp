@@ -1,0 +1,111 @@
+// Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Products and convolutions that read vectors, on a device.
+
+#include "test/codegen/spirv/SpirvOnVulkan.h"
+
+/// x w for x of m x k and w of k x n, each stored as its map says.
+static std::string writeProduct(int64_t m, int64_t n, int64_t k, bool isColumnX,
+                                bool isColumnW) {
+  auto type = [](int64_t rows, int64_t columns, bool isColumn) {
+    if (isColumn)
+      std::swap(rows, columns);
+    return "tensor<" + std::to_string(rows) + "x" + std::to_string(columns) +
+           "xf32>";
+  };
+  std::string x = type(m, k, isColumnX), w = type(k, n, isColumnW),
+              y = type(m, n, false);
+  return "func.func private @product(%x: " + x + ", %w: " + w + ", %out: " + y +
+         ") -> " + y + R"( attributes {dl.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %init = linalg.fill ins(%zero : f32) outs(%out : )" +
+         y + ") -> " + y + R"(
+  %0 = linalg.generic {indexing_maps = [
+        affine_map<(m, n, k) -> ()" +
+         (isColumnX ? "k, m" : "m, k") + ")>, affine_map<(m, n, k) -> (" +
+         (isColumnW ? "n, k" : "k, n") + R"()>,
+        affine_map<(m, n, k) -> (m, n)>],
+      iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : )" +
+         x + ", " + w + ") outs(%init : " + y + R"() {
+  ^bb0(%a: f32, %c: f32, %acc: f32):
+    %p = arith.mulf %a, %c : f32
+    %s = arith.addf %acc, %p : f32
+    linalg.yield %s : f32
+  } -> )" +
+         y + "\n  return %0 : " + y + "\n}\n";
+}
+
+// Vectors of contracted positions, of rows and of columns, with rests and
+// without.
+TEST_F(SpirvOnVulkan, ProductsInEachOrder) {
+  struct Sizes {
+    int64_t m, n, k;
+  };
+  for (auto [m, n, k] :
+       {Sizes{64, 64, 32}, {40, 36, 20}, {12, 100, 8}, {33, 37, 7}}) {
+    Floats x = makeFloats(m * k, 1), w = makeFloats(k * n, 2);
+    for (bool isColumnX : {false, true})
+      for (bool isColumnW : {false, true}) {
+        SCOPED_TRACE(std::to_string(m) + " x " + std::to_string(n) + " x " +
+                     std::to_string(k) + (isColumnX ? ", x" : ", ") +
+                     (isColumnW ? "w" : ""));
+        load(writeProduct(m, n, k, isColumnX, isColumnW));
+        Floats expected(m * n);
+        for (int64_t i = 0; i < m; ++i)
+          for (int64_t j = 0; j < n; ++j) {
+            float sum = 0;
+            for (int64_t l = 0; l < k; ++l)
+              sum += x[isColumnX ? l * m + i : i * k + l] *
+                     w[isColumnW ? j * k + l : l * n + j];
+            expected[i * n + j] = sum;
+          }
+        add(x), add(w), add(makeResult(m * n));
+        expectNear(run({}), expected);
+      }
+  }
+}
+
+// Vectors of channels, of which those outside are the border.
+TEST_F(SpirvOnVulkan, ConvOfChannelsWithBorder) {
+  constexpr int64_t kC = 12, kO = 20, kW = 21;
+  load(
+      R"(func.func private @conv(%x: tensor<21x12xf32>, %w: tensor<3x12x20xf32>,
+    %out: tensor<21x20xf32>) -> tensor<21x20xf32> attributes {dl.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %border = arith.constant 2.0 : f32
+  %padded = tensor.pad %x low[1, 0] high[1, 0] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %border : f32
+  } : tensor<21x12xf32> to tensor<23x12xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%out : tensor<21x20xf32>) -> tensor<21x20xf32>
+  %0 = linalg.generic {indexing_maps = [
+        affine_map<(x, o, k, c) -> (x + k, c)>, affine_map<(x, o, k, c) -> (k, c, o)>,
+        affine_map<(x, o, k, c) -> (x, o)>],
+      iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
+      ins(%padded, %w : tensor<23x12xf32>, tensor<3x12x20xf32>) outs(%init : tensor<21x20xf32>) {
+  ^bb0(%a: f32, %c: f32, %acc: f32):
+    %p = arith.mulf %a, %c : f32
+    %s = arith.addf %acc, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<21x20xf32>
+  return %0 : tensor<21x20xf32>
+}
+)");
+  Floats x = makeFloats(kW * kC, 1), w = makeFloats(3 * kC * kO, 2),
+         expected(kW * kO);
+  for (int64_t i = 0; i < kW; ++i)
+    for (int64_t o = 0; o < kO; ++o) {
+      float sum = 0;
+      for (int64_t k = 0; k < 3; ++k)
+        for (int64_t c = 0; c < kC; ++c) {
+          int64_t at = i + k - 1;
+          sum += (at >= 0 && at < kW ? x[at * kC + c] : 2.0f) *
+                 w[(k * kC + c) * kO + o];
+        }
+      expected[i * kO + o] = sum;
+    }
+  add(x), add(w), add(makeResult(expected.size()));
+  expectNear(run({}), expected);
+}
