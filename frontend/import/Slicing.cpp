@@ -40,16 +40,17 @@ static AffineExpr fromStart(NodeContext &context, AffineExpr position,
 
 /// Whether only the running model knows where a position is clamped to
 /// [low, high]: sizes that it finds are often smaller than the slice (the best
-/// hundred of what was detected), and so are others than a number of elements.
-/// An end that is a size itself, and the last or all but one, are demanded to
-/// be there, so that the size of the slice stays known.
+/// hundred of what was detected), and so may others be than many elements. An
+/// end that is a size itself, and few elements, as a first token or a pair, are
+/// demanded to be there, so that the size of the slice stays known.
 static bool isClampedLate(NodeContext &context, AffineExpr position,
                           AffineExpr size, AffineExpr low, AffineExpr high) {
   auto number = dyn_cast<AffineConstantExpr>(position);
   if (number && std::abs(number.getValue()) >= kFar)
     return false;
+  constexpr int64_t kFew = 8;
   bool isLate = context.isLate(size) || context.isLate(position);
-  if (!isLate && (!number || std::abs(number.getValue()) <= 1))
+  if (!isLate && (!number || std::abs(number.getValue()) <= kFew))
     return false;
   AffineExpr at = fromStart(context, position, size);
   return !provablyLessEqual(high, at) && !provablyLessEqual(at, low) &&
