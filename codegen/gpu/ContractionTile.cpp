@@ -48,8 +48,7 @@ std::optional<Contraction> findContraction(Value value, IsStored isStored) {
 /// processors busy: on an H200 (132 processors), 128 x 768 x 3072 took 188 us
 /// in tiles of 64 x 64.
 TileShape chooseTile(const Contraction &contraction) {
-  SmallVector<unsigned> columnLoops(contraction.outerLanes);
-  llvm::append_range(columnLoops, contraction.lanes);
+  SmallVector<unsigned> columnLoops = getColumnLoops(contraction);
   int64_t batch = getStaticSize(contraction.op, contraction.batch),
           rows = getStaticSize(contraction.op, contraction.rows),
           columns = getStaticSize(contraction.op, columnLoops);
@@ -76,6 +75,12 @@ TileShape chooseTile(const Contraction &contraction) {
 } // namespace dl::gpucode
 
 namespace dl::gpucode {
+SmallVector<unsigned> getColumnLoops(const Contraction &contraction) {
+  SmallVector<unsigned> columns(contraction.outerLanes);
+  llvm::append_range(columns, contraction.lanes);
+  return columns;
+}
+
 int64_t getStaticSize(linalg::GenericOp op, ArrayRef<unsigned> loops) {
   SmallVector<int64_t> ranges = op.getStaticLoopRanges();
   int64_t size = 1;
@@ -89,8 +94,7 @@ int64_t getStaticSize(linalg::GenericOp op, ArrayRef<unsigned> loops) {
 
 bool isByTiles(const Contraction &contraction) {
   constexpr int64_t kFew = 4;
-  SmallVector<unsigned> columns(contraction.outerLanes);
-  llvm::append_range(columns, contraction.lanes);
+  SmallVector<unsigned> columns = getColumnLoops(contraction);
   for (ArrayRef<unsigned> loops :
        {ArrayRef<unsigned>(contraction.rows), ArrayRef<unsigned>(columns)}) {
     int64_t size = getStaticSize(contraction.op, loops);

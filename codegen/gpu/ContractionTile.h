@@ -49,6 +49,10 @@ bool isByTiles(const mlir::dl::cpu::Contraction &contraction);
 /// The tile for a contraction, by workgroups of 256 invocations.
 TileShape chooseTile(const mlir::dl::cpu::Contraction &contraction);
 
+/// The loops of the result's columns, outermost first.
+llvm::SmallVector<unsigned>
+getColumnLoops(const mlir::dl::cpu::Contraction &contraction);
+
 /// The product of the sizes of some loops; ShapedType::kDynamic where one is
 /// not known.
 int64_t getStaticSize(mlir::linalg::GenericOp op,

@@ -257,8 +257,7 @@ SmallVector<Value> TileEmitter::addPieces(ArrayRef<Value> start) {
 }
 
 Value TileEmitter::emit(Value result, const Buffer &buffer) {
-  columnLoops = contraction.outerLanes;
-  llvm::append_range(columnLoops, contraction.lanes);
+  columnLoops = getColumnLoops(contraction);
   depth = extentOf(contraction.reduced);
   left = makeSide(contraction.rowSide, contraction.rows, shape.rows);
   right = makeSide(contraction.laneSide, columnLoops, shape.columns);

@@ -12,6 +12,7 @@
 
 using namespace mlir;
 using namespace ::dl::ptx;
+using ::dl::gpucode::getColumnLoops;
 using ::dl::gpucode::Side;
 using mlir::dl::cpu::Buffer;
 using mlir::dl::cpu::Contraction;
@@ -23,12 +24,6 @@ static constexpr int64_t kAccessBytes = 16;
 /// Reads of the matrix that a thread has under way, across columns, and columns
 /// of a warp.
 static constexpr int64_t kUnroll = 4, kWarpColumns = 4;
-
-static SmallVector<unsigned> getColumnLoops(const Contraction &contraction) {
-  SmallVector<unsigned> columns(contraction.outerLanes);
-  llvm::append_range(columns, contraction.lanes);
-  return columns;
-}
 
 /// Whether neighbours in the matrix are steps of the last of these loops, in
 /// whole vectors.

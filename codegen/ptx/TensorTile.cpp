@@ -59,8 +59,7 @@ bool TensorTile::fits(const Contraction &contraction, unsigned capability) {
   if (capability < (MatrixOps::isFloat8(type) ? kFirstFloat8 : kFirst) ||
       (!type.isF16() && !type.isBF16() && !isByte))
     return false;
-  SmallVector<unsigned> columns(contraction.outerLanes);
-  llvm::append_range(columns, contraction.lanes);
+  SmallVector<unsigned> columns = ::dl::gpucode::getColumnLoops(contraction);
   int64_t rows = ::dl::gpucode::getStaticSize(op, contraction.rows);
   if (!ShapedType::isDynamic(rows) && rows < kRows)
     return false;
@@ -81,8 +80,7 @@ static TileShape chooseShape(const Contraction &contraction) {
   int64_t depth = kPieceBytes / contraction.factorBytes();
   TileShape large{128, 128, 8, 8, depth, 1}, small{64, 64, 4, 4, depth, 2};
   constexpr int64_t kBusy = 128, kUnknown = 512;
-  SmallVector<unsigned> columns(contraction.outerLanes);
-  llvm::append_range(columns, contraction.lanes);
+  SmallVector<unsigned> columns = ::dl::gpucode::getColumnLoops(contraction);
   auto count = [&](ArrayRef<unsigned> loops, int64_t tile) {
     int64_t size = ::dl::gpucode::getStaticSize(contraction.op, loops);
     return llvm::divideCeil(ShapedType::isDynamic(size) ? kUnknown : size,

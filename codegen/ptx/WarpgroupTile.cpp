@@ -56,8 +56,8 @@ static WarpgroupShape chooseShape(const Contraction &contraction) {
   constexpr Candidate kCandidates[] = {
       {{2, 256}, 1.0}, {{2, 128}, 0.82}, {{1, 128}, 0.65}, {{1, 64}, 0.5}};
   constexpr int64_t kProcessors = 132, kUnknown = 1024;
-  SmallVector<unsigned> columnLoops(contraction.outerLanes);
-  llvm::append_range(columnLoops, contraction.lanes);
+  SmallVector<unsigned> columnLoops =
+      ::dl::gpucode::getColumnLoops(contraction);
   auto sizeOf = [&](ArrayRef<unsigned> loops, int64_t unknown) {
     int64_t size = ::dl::gpucode::getStaticSize(contraction.op, loops);
     return ShapedType::isDynamic(size) ? unknown : std::max<int64_t>(size, 1);
@@ -87,8 +87,7 @@ WarpgroupTile::make(StageFunction &stage, const Contraction &contraction,
   constexpr int64_t kFewRows = 16, kFewColumns = 16;
   if (!contraction.factorType.isF16() && !contraction.factorType.isBF16())
     return nullptr;
-  SmallVector<unsigned> columns(contraction.outerLanes);
-  llvm::append_range(columns, contraction.lanes);
+  SmallVector<unsigned> columns = ::dl::gpucode::getColumnLoops(contraction);
   auto isFew = [&](ArrayRef<unsigned> loops, int64_t few) {
     int64_t size = ::dl::gpucode::getStaticSize(contraction.op, loops);
     return !ShapedType::isDynamic(size) && size < few;
@@ -124,8 +123,7 @@ WarpgroupTile::WarpgroupTile(StageFunction &stage,
 //===----------------------------------------------------------------------===//
 
 void WarpgroupTile::measure() {
-  columnLoops = contraction.outerLanes;
-  llvm::append_range(columnLoops, contraction.lanes);
+  columnLoops = ::dl::gpucode::getColumnLoops(contraction);
   depth = extentOf(contraction.reduced);
   rows = extentOf(contraction.rows);
   columns = extentOf(columnLoops);

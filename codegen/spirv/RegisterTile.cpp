@@ -13,6 +13,7 @@
 
 using namespace mlir;
 using namespace ::dl::spirv;
+using ::dl::gpucode::getColumnLoops;
 using ::dl::gpucode::TileShape;
 using mlir::dl::cpu::Buffer;
 using mlir::dl::cpu::Contraction;
@@ -24,12 +25,6 @@ using mlir::dl::cpu::Position;
 static constexpr int64_t kSharing = 8;
 /// Elements of a vector, and contracted positions that vectors are read for.
 static constexpr int64_t kVector = 4;
-
-static SmallVector<unsigned> getColumnLoops(const Contraction &contraction) {
-  SmallVector<unsigned> columns(contraction.outerLanes);
-  llvm::append_range(columns, contraction.lanes);
-  return columns;
-}
 
 RegisterTile::RegisterTile(::dl::gpucode::StageFunction &stage,
                            const Contraction &contraction,

@@ -21,7 +21,7 @@ namespace {
 struct Window {
   int64_t size;   ///< of the input
   int64_t result; ///< of the result
-  int64_t taps, stride, dilation, low, high;
+  int64_t taps, stride, dilation, low;
 
   /// Whether a tap reads only what is around the input.
   bool isOutside(int64_t tap) const {
@@ -59,8 +59,7 @@ struct TrimFilter : OpRewritePattern<ConvOp> {
                    shape[window],
                    op.getStrides()[i],
                    dilation,
-                   low[i],
-                   high[i]};
+                   low[i]};
       // Where no tap has a border, none is outside.
       if ((low[i] < dilation && high[i] < dilation) ||
           ShapedType::isDynamic(along.size) ||
