@@ -268,17 +268,27 @@ static std::optional<Exprs> getSplitSizes(NodeContext &context,
     return std::nullopt;
   }
   auto number = dyn_cast<AffineConstantExpr>(size);
-  if (!number) {
+  bool mayDiffer = context.hasAttr("num_outputs"); // the last part
+  if (!number && !mayDiffer) {
     AffineExpr part = simplify(size.floorDiv(count));
     if (failed(context.requireEqual(simplify(part * count), size,
                                     "a dimension cannot be split evenly")))
       return std::nullopt;
     return Exprs(count, part);
   }
-  // The last part may be smaller.
+  if (!number) {
+    AffineExpr part = simplify(size.ceilDiv(count)),
+               before = simplify(part * (count - 1));
+    if (failed(context.requireLessEqual(
+            before, size, "a dimension is too small for so many parts")))
+      return std::nullopt;
+    Exprs sizes(count, part);
+    sizes.back() = simplify(size - before);
+    return sizes;
+  }
   int64_t part = llvm::divideCeil(number.getValue(), count);
   int64_t last = number.getValue() - part * (count - 1);
-  if (last < 0 || (!context.hasAttr("num_outputs") && last != part)) {
+  if (last < 0 || (!mayDiffer && last != part)) {
     (void)context.invalid("a dimension of " + Twine(number.getValue()) +
                           " cannot be split into " + Twine(count) + " parts");
     return std::nullopt;
