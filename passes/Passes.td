@@ -461,6 +461,26 @@ def ReducePrecision : Pass<"dl-reduce-precision"> {
   ];
 }
 
+def JoinPads : Pass<"dl-join-pads"> {
+  let summary = "turn sums of tensors among zeros into concatenations";
+  let description = [{
+    The gradients of a tensor's slices are put back to their places among zeros and
+    added up. Where they do not overlap, that is a concatenation, which reads and writes
+    each element once. (Of a zero the sign may differ.)
+
+    Example:
+    ```mlir
+    %0 = dl.pad constant, %a, %zero {low = affine_map<() -> (0, 0)>} : (tensor<4x2xf32>, tensor<f32>) -> tensor<4x5xf32>
+    %1 = dl.pad constant, %b, %zero {low = affine_map<() -> (0, 2)>} : (tensor<4x3xf32>, tensor<f32>) -> tensor<4x5xf32>
+    %2 = dl.add %0, %1 : (tensor<4x5xf32>, tensor<4x5xf32>) -> tensor<4x5xf32>
+    ```
+    becomes
+    ```mlir
+    %2 = dl.concat %a, %b {axis = 1 : i64} : (tensor<4x2xf32>, tensor<4x3xf32>) -> tensor<4x5xf32>
+    ```
+  }];
+}
+
 def TrimFilters : Pass<"dl-trim-filters"> {
   let summary = "leave out taps of convolutions that meet zeros alone";
   let description = [{

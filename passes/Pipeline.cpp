@@ -109,6 +109,7 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createDecomposeConvTranspose());
   manager.addPass(createExpandWindowScatter());
   manager.addPass(createCanonicalizerPass());
+  manager.addPass(createJoinPads());
   FoldConstantsOptions folding;
   folding.keepQuantized = true;
   manager.addPass(createFoldConstants(folding));
