@@ -74,6 +74,13 @@ public:
   void collectDependencies(Value tensor, ArrayRef<LaneIndex> position,
                            SmallVectorImpl<uint64_t> &sets);
 
+  /// A reduction, and where its first result is needed.
+  using ReductionAt = std::pair<linalg::GenericOp, Position>;
+  /// Adds those that `tensor` at this position needs, without those that these
+  /// need in turn.
+  void collectReductions(Value tensor, ArrayRef<LaneIndex> position,
+                         SmallVectorImpl<ReductionAt> &found);
+
   /// Calls `visit` with each buffer that the element of `tensor` is computed
   /// from, and the offset in it. What lies behind `stop` is not looked for.
   using ReadVisitor =
@@ -101,9 +108,11 @@ public:
   void emitByBorder(linalg::GenericOp op, Value condition,
                     function_ref<void()> inside, function_ref<void()> outside);
 
-  /// Computes the one result of a reduction over a window of known size at
-  /// several positions, side by side, so that what they share is at hand.
-  void reduceTogether(linalg::GenericOp op, ArrayRef<Position> positions);
+  /// Computes the results of a reduction at several positions (of the first
+  /// result), side by side, so that what they share is at hand. With `unroll`,
+  /// the loops, of known extents, are written out.
+  void reduceTogether(linalg::GenericOp op, ArrayRef<Position> positions,
+                      bool unroll);
 
   /// A scalar value of the kernel function (sizes, indices) in the new
   /// function.
@@ -183,7 +192,10 @@ private:
   Element readPad(tensor::PadOp op, ArrayRef<LaneIndex> position);
   Element readReduction(linalg::GenericOp op, unsigned result,
                         ArrayRef<LaneIndex> position);
-  SmallVector<Element> reduceByLane(linalg::GenericOp op, Position dims);
+  /// The results at each of some iterations, whose reduced dimensions it sets.
+  SmallVector<SmallVector<Element>> reduceByLane(linalg::GenericOp op,
+                                                 MutableArrayRef<Position> dims,
+                                                 bool unroll);
   Element reduceAcrossLanes(linalg::GenericOp op, Position dims,
                             Operation *combiner);
   bool emitBodyLoop(scf::ForOp loop, function_ref<Element(Value)> get,

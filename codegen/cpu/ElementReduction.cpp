@@ -77,6 +77,24 @@ void ElementEmitter::collectDependencies(Value tensor,
   });
 }
 
+void ElementEmitter::collectReductions(Value tensor,
+                                       ArrayRef<LaneIndex> position,
+                                       SmallVectorImpl<ReductionAt> &found) {
+  auto generic = tensor.getDefiningOp<linalg::GenericOp>();
+  if (!generic || !isReduction(generic) || buffers.count(tensor))
+    return visitOperands(tensor, position,
+                         [&](Value operand, ArrayRef<LaneIndex> at) {
+                           collectReductions(operand, at, found);
+                         });
+  unsigned result = cast<OpResult>(tensor).getResultNumber();
+  AffineMap first = generic.getIndexingMapMatchingResult(generic->getResult(0));
+  ReductionAt reduction(
+      generic,
+      mapPosition(first, iterationPosition(generic, result, position)));
+  if (!llvm::is_contained(found, reduction))
+    found.push_back(std::move(reduction));
+}
+
 //===----------------------------------------------------------------------===//
 // Loops
 //===----------------------------------------------------------------------===//
@@ -100,7 +118,8 @@ Element ElementEmitter::readReduction(linalg::GenericOp op, unsigned result,
   if (isUniform && width() > 1 && combiner &&
       linalg::getCombinerOpKind(combiner))
     return reduceAcrossLanes(op, dims, combiner);
-  SmallVector<Element> results = reduceByLane(op, dims);
+  SmallVector<Element> results =
+      reduceByLane(op, dims, /*unroll=*/false).front();
   for (auto [i, element] : llvm::enumerate(results))
     if (i != result && element.value) {
       AffineMap map = op.getIndexingMapMatchingResult(op->getResult(i));
@@ -124,19 +143,23 @@ static bool isLongSum(linalg::GenericOp op, ArrayRef<unsigned> reduced) {
   return count >= kLong && isa_and_nonnull<arith::AddFOp>(combiner);
 }
 
-SmallVector<Element> ElementEmitter::reduceByLane(linalg::GenericOp op,
-                                                  Position dims) {
-  bool isVector = llvm::any_of(
-      dims, [](const LaneIndex &i) { return i.isSet() && !i.isUniform(); });
+SmallVector<SmallVector<Element>>
+ElementEmitter::reduceByLane(linalg::GenericOp op,
+                             MutableArrayRef<Position> dims, bool unroll) {
+  bool isVector = llvm::any_of(dims.front(), [](const LaneIndex &i) {
+    return i.isSet() && !i.isUniform();
+  });
   SmallVector<unsigned> reduced;
   op.getReductionDims(reduced);
+  unsigned results = op->getNumResults();
 
   SmallVector<Value> initial;
-  for (OpOperand &init : op.getDpsInitsMutable()) {
-    Element element =
-        read(init.get(), mapPosition(op.getMatchingIndexingMap(&init), dims));
-    initial.push_back(isVector ? toVector(element) : element.value);
-  }
+  for (const Position &at : dims)
+    for (OpOperand &init : op.getDpsInitsMutable()) {
+      Element element =
+          read(init.get(), mapPosition(op.getMatchingIndexingMap(&init), at));
+      initial.push_back(isVector ? toVector(element) : element.value);
+    }
   // Short loops of known lengths, windows above all, are unrolled: offsets and
   // masks become constants.
   constexpr int64_t kUnrolled = 32;
@@ -146,39 +169,48 @@ SmallVector<Element> ElementEmitter::reduceByLane(linalg::GenericOp op,
     steps = ShapedType::isDynamic(range) || steps > kUnrolled ? kUnrolled + 1
                                                               : steps * range;
   }
-  bool unroll = steps <= kUnrolled;
+  unroll |= steps <= kUnrolled;
   bool isLong = isLongSum(op, reduced);
 
+  auto enter = [&](unsigned d, Value i) {
+    for (Position &at : dims)
+      at[d] = index.uniform(i, ~uint64_t(0));
+  };
   Value zero = index.constant(0), one = index.constant(1);
   // A long sum is one of sums: what one level adds starts from zero.
   auto addApart = [&](ValueRange carried,
                       function_ref<SmallVector<Value>(ValueRange)> sum) {
     Value start = arith::ConstantOp::create(
         builder, loc, builder.getZeroAttr(carried.front().getType()));
-    Value part = sum(start).front();
-    return SmallVector<Value>{
-        arith::AddFOp::create(builder, loc, carried.front(), part)};
+    SmallVector<Value> sums = sum(SmallVector<Value>(carried.size(), start));
+    for (auto [all, part] : llvm::zip(carried, sums))
+      part = arith::AddFOp::create(builder, loc, all, part);
+    return sums;
   };
   std::function<SmallVector<Value>(unsigned, ValueRange)> nest =
       [&](unsigned depth, ValueRange carried) -> SmallVector<Value> {
     if (depth == reduced.size()) {
-      SmallVector<Element> accumulators;
-      for (Value value : carried)
-        accumulators.push_back({value, isVector});
-      Scope scope(*this);
-      SmallVector<Value> next;
-      for (Element element : emitBody(op, dims, accumulators))
-        next.push_back(isVector ? toVector(element) : element.value);
-      if (next.size() != carried.size())
-        return llvm::to_vector(carried);
-      return next;
+      SmallVector<Value> all;
+      for (auto [i, at] : llvm::enumerate(dims)) {
+        ValueRange mine = carried.slice(i * results, results);
+        SmallVector<Element> accumulators;
+        for (Value value : mine)
+          accumulators.push_back({value, isVector});
+        Scope scope(*this);
+        SmallVector<Element> next = emitBody(op, at, accumulators);
+        for (auto [j, value] : llvm::enumerate(mine))
+          all.push_back(next.size() != results ? value
+                        : isVector             ? toVector(next[j])
+                                               : next[j].value);
+      }
+      return all;
     }
     unsigned d = reduced[depth];
     Value extent = loopSize(op, d);
     if (unroll) {
       SmallVector<Value> values(carried);
       for (int64_t i = 0; i < *IndexBuilder::getConstant(extent); ++i) {
-        dims[d] = index.uniform(index.constant(i), ~uint64_t(0));
+        enter(d, index.constant(i));
         values = nest(depth + 1, values);
       }
       return values;
@@ -186,7 +218,7 @@ SmallVector<Element> ElementEmitter::reduceByLane(linalg::GenericOp op,
     auto loop = [&](Value from, Value to, ValueRange start) {
       return emitLoop(builder, loc, from, to, one, start,
                       [&](Value i, ValueRange inner) {
-                        dims[d] = index.uniform(i, ~uint64_t(0));
+                        enter(d, i);
                         return nest(depth + 1, inner);
                       });
     };
@@ -207,56 +239,34 @@ SmallVector<Element> ElementEmitter::reduceByLane(linalg::GenericOp op,
         });
   };
   for (unsigned d : reduced)
-    dims[d] = index.uniform(zero, ~uint64_t(0));
-  SmallVector<Element> results;
-  {
-    for (OpOperand *operand : op.getDpsInputOperands())
-      if (!op.getMatchingBlockArgument(operand).use_empty())
+    enter(d, zero);
+  for (OpOperand *operand : op.getDpsInputOperands())
+    if (!op.getMatchingBlockArgument(operand).use_empty())
+      for (const Position &at : dims)
         hoistReductions(operand->get(),
-                        mapPosition(op.getMatchingIndexingMap(operand), dims),
+                        mapPosition(op.getMatchingIndexingMap(operand), at),
                         uint64_t(1) << 63);
-    SmallVector<Value> values =
-        emitByBorder(op, dims, ValueRange(initial).getTypes(),
-                     [&] { return nest(0, initial); });
-    for (Value value : values)
-      results.push_back({value, isVector});
-  }
-  return results;
+  auto emitAll = [&] { return nest(0, initial); };
+  SmallVector<Value> values =
+      dims.size() > 1 ? emitAll()
+                      : emitByBorder(op, dims.front(),
+                                     ValueRange(initial).getTypes(), emitAll);
+  SmallVector<SmallVector<Element>> elements(dims.size());
+  for (auto [i, value] : llvm::enumerate(values))
+    elements[i / results].push_back({value, isVector});
+  return elements;
 }
 
 void ElementEmitter::reduceTogether(linalg::GenericOp op,
-                                    ArrayRef<Position> positions) {
-  SmallVector<unsigned> reduced;
-  op.getReductionDims(reduced);
-  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
-  OpOperand *init = op.getDpsInitOperand(0);
+                                    ArrayRef<Position> positions, bool unroll) {
   SmallVector<Position, 0> dims;
-  SmallVector<Element> sums;
-  for (const Position &position : positions) {
+  for (const Position &position : positions)
     dims.push_back(iterationPosition(op, 0, position));
-    Element start = read(
-        init->get(), mapPosition(op.getMatchingIndexingMap(init), dims.back()));
-    sums.push_back({toVector(start), true});
-  }
-  std::function<void(size_t)> nest = [&](size_t depth) {
-    if (depth < reduced.size()) {
-      for (int64_t i = 0; i < ranges[reduced[depth]]; ++i) {
-        for (Position &at : dims)
-          at[reduced[depth]] = index.uniform(index.constant(i), ~uint64_t(0));
-        nest(depth + 1);
-      }
-      return;
+  for (auto [at, elements] : llvm::zip(dims, reduceByLane(op, dims, unroll)))
+    for (auto [i, element] : llvm::enumerate(elements)) {
+      AffineMap map = op.getIndexingMapMatchingResult(op->getResult(i));
+      remember(op->getResult(i), mapPosition(map, at), element);
     }
-    for (auto [at, sum] : llvm::zip(dims, sums)) {
-      Scope scope(*this);
-      SmallVector<Element> next = emitBody(op, at, sum);
-      if (!next.empty())
-        sum = {toVector(next.front()), true};
-    }
-  };
-  nest(0);
-  for (auto [position, sum] : llvm::zip(positions, sums))
-    remember(op->getResult(0), position, sum);
 }
 
 Element ElementEmitter::reduceAcrossLanes(linalg::GenericOp op, Position dims,

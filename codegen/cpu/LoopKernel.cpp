@@ -22,6 +22,8 @@ struct Schedule {
   uint64_t inner = 0;     // dimensions inside of the reductions' loops
   unsigned flatCount = 0; // trailing dimensions that lanes run over, 0: none
   bool vectorizeInner = false; // lanes run over the last dimension, inside
+  int64_t together = 1; // vectors of lanes whose reductions run side by side
+  int64_t steps = 1;    // of these reductions, about
 };
 
 class LoopEmitter {
@@ -35,9 +37,13 @@ public:
 private:
   void emitStatement(ArrayRef<Store> stores);
   Schedule schedule(ArrayRef<Store> stores, ArrayRef<Value> sizes);
+  void chooseTogether(ArrayRef<Store> stores, ArrayRef<Value> sizes,
+                      Schedule &plan);
   void emitElements(ArrayRef<Store> stores, Position position,
                     ArrayRef<unsigned> innerDims, const Schedule &plan,
                     ArrayRef<Value> sizes);
+  Value emitTogether(ArrayRef<Store> stores, Position position, int64_t vectors,
+                     Value lower, Value upper);
   void writeAll(ArrayRef<Store> stores, ArrayRef<LaneIndex> position);
   SmallVector<Value> sizesOf(const Store &store);
 
@@ -255,6 +261,53 @@ Schedule LoopEmitter::schedule(ArrayRef<Store> stores, ArrayRef<Value> sizes) {
   return plan;
 }
 
+/// Where each lane has a reduction of its own, as sums of a matrix's columns
+/// are, a vector of lanes reads one cache line of each row. Vectors side by
+/// side read several, which the CPU fetches ahead.
+void LoopEmitter::chooseTogether(ArrayRef<Store> stores, ArrayRef<Value> sizes,
+                                 Schedule &plan) {
+  constexpr int64_t kMost = 8, kFewSteps = 32, kGuess = 64;
+  if (plan.flatCount != 1 || plan.inner || sequential)
+    return;
+  Position trial;
+  OpBuilder::InsertionGuard guard(builder);
+  for (unsigned d = 0; d < sizes.size(); ++d)
+    trial.push_back(index.uniform(
+        arith::ConstantIndexOp::create(builder, loc, 0), uint64_t(1) << d));
+  trial.back().stride = 1;
+  SmallVector<ElementEmitter::ReductionAt, 0> reductions;
+  for (const Store &store : stores)
+    emitter.collectReductions(store.source, trial, reductions);
+  int64_t accumulators = 0;
+  for (auto &[op, position] : reductions) {
+    bool hasLanes = llvm::any_of(
+        position, [](const LaneIndex &i) { return !i.isUniform(); });
+    int64_t steps = 1;
+    SmallVector<unsigned> reduced;
+    op.getReductionDims(reduced);
+    for (unsigned d : reduced) {
+      int64_t range = op.getStaticLoopRanges()[d];
+      steps *= ShapedType::isDynamic(range) ? kGuess : range;
+    }
+    bool isPadded = llvm::any_of(op.getDpsInputs(), [](Value input) {
+      return input.getDefiningOp<tensor::PadOp>() != nullptr;
+    });
+    if (!hasLanes || isPadded || steps <= kFewSteps)
+      return;
+    plan.steps = std::max(plan.steps, steps);
+    accumulators += op->getNumResults();
+  }
+  if (!accumulators)
+    return;
+  plan.together = std::clamp<int64_t>(
+      kernel.machine.vectorRegisters / 2 / accumulators, 1, kMost);
+  // There is work for several threads.
+  auto lanes = IndexBuilder::getConstant(sizes.back());
+  while (lanes && plan.together > 1 &&
+         *lanes < 2 * plan.together * emitter.width())
+    plan.together /= 2;
+}
+
 //===----------------------------------------------------------------------===//
 // Loops
 //===----------------------------------------------------------------------===//
@@ -297,10 +350,49 @@ void LoopEmitter::emitElements(ArrayRef<Store> stores, Position position,
            });
 }
 
+/// Emits whole groups of vectors of the last dimension from `lower` on, with
+/// their reductions side by side. Returns where what is left begins.
+Value LoopEmitter::emitTogether(ArrayRef<Store> stores, Position position,
+                                int64_t vectors, Value lower, Value upper) {
+  Value step = index.constant(vectors * emitter.width());
+  Value limit = index.sub(upper, index.rem(index.sub(upper, lower), step));
+  emitLoop(
+      builder, loc, lower, limit, step, {},
+      [&](Value first, ValueRange) -> SmallVector<Value> {
+        ElementEmitter::Scope scope(emitter);
+        SmallVector<Position, 0> positions;
+        SmallVector<SmallVector<ElementEmitter::ReductionAt, 0>> reductions;
+        unsigned last = position.size() - 1;
+        for (int64_t v = 0; v < vectors; ++v) {
+          Value lane = index.add(first, index.constant(v * emitter.width()));
+          position[last] = index.uniform(lane, uint64_t(1) << last);
+          position[last].stride = 1;
+          positions.push_back(position);
+          reductions.emplace_back();
+          for (const Store &store : stores)
+            emitter.collectReductions(store.source, position,
+                                      reductions.back());
+        }
+        for (auto [i, reduction] : llvm::enumerate(reductions.front())) {
+          SmallVector<Position, 0> at;
+          for (auto &ofVector : reductions)
+            at.push_back(ofVector[i].second);
+          emitter.reduceTogether(reduction.first, at, /*unroll=*/false);
+        }
+        for (const Position &at : positions) {
+          ElementEmitter::Scope inner(emitter);
+          writeAll(stores, at);
+        }
+        return {};
+      });
+  return limit;
+}
+
 void LoopEmitter::emitStatement(ArrayRef<Store> stores) {
   SmallVector<Value> sizes = sizesOf(stores.front());
   unsigned rank = sizes.size();
   Schedule plan = schedule(stores, sizes);
+  chooseTogether(stores, sizes, plan);
 
   SmallVector<unsigned> outer, innerDims;
   unsigned firstFlat = rank - plan.flatCount;
@@ -336,7 +428,12 @@ void LoopEmitter::emitStatement(ArrayRef<Store> stores) {
     chunk = std::max<int64_t>(
         emitter.width(),
         chunk / IndexBuilder::getConstant(sizes[d]).value_or(64));
-  chunk = llvm::alignTo(chunk, emitter.width());
+  // So do the steps of reductions, of which each counts less.
+  constexpr int64_t kStep = 16;
+  if (plan.steps > 1)
+    chunk = std::min(chunk, kStep * chunkSize / plan.steps);
+  chunk = llvm::alignTo(std::max<int64_t>(chunk, 1),
+                        plan.together * emitter.width());
   Value chunks = plan.flatCount && !sequential
                      ? index.ceilDiv(lanes, index.constant(chunk))
                      : index.constant(1);
@@ -371,6 +468,8 @@ void LoopEmitter::emitStatement(ArrayRef<Store> stores) {
     FlatGroup group;
     for (unsigned d = firstFlat; d < rank; ++d)
       group.sizes.push_back(sizes[d]);
+    if (plan.together > 1)
+      lower = emitTogether(stores, position, plan.together, lower, upper);
     emitter.emitLanes(lower, upper, [&](Value i) {
       if (plan.flatCount == 1) {
         position[rank - 1] = index.uniform(i, uint64_t(1) << (rank - 1));

@@ -338,7 +338,7 @@ void WindowEmitter::emitPositions(Position dims, Value first, int64_t count) {
     positions.push_back(emitter.mapPosition(out, dims));
   }
   if (count > 1)
-    emitter.reduceTogether(op, positions);
+    emitter.reduceTogether(op, positions, /*unroll=*/true);
   SmallVector<SmallVector<Element>> results;
   for (const Position &position : positions) {
     results.emplace_back();
