@@ -166,10 +166,7 @@ LogicalResult AttentionEmitter::run() {
   Value partRows = inPart ? index.constant(inPart) : rowCount;
   Value parts = inPart ? index.ceilDiv(rowCount, partRows) : index.constant(1);
   Position at(rank);
-  auto enter = [&](Value tile) {
-    SmallVector<Value> batch = kernel.delinearize(tile, batchSizes);
-    for (auto [i, value] : llvm::enumerate(batch))
-      at[i] = index.uniform(value);
+  auto packAll = [&] {
     // All panels of the first product's lane side, for all blocks of rows.
     Position dims = scorePosition(scores, out, at);
     if (keyRows)
@@ -200,6 +197,13 @@ LogicalResult AttentionEmitter::run() {
     builder.setInsertionPointToStart(ifOp.thenBlock());
     packValues(at);
   };
+  auto enter = [&](Value tile) {
+    SmallVector<Value> batch = kernel.delinearize(tile, batchSizes);
+    for (auto [i, value] : llvm::enumerate(batch))
+      at[i] = index.uniform(value);
+    kernel.emitOnce(tile, packAll);
+  };
+  kernel.reserveStamp();
   kernel.emitGroupedTiles(tiles, parts, enter, [&](Value, Value part) {
     Value done = index.constant(0), end = rowCount;
     if (inPart) {

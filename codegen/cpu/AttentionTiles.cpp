@@ -74,7 +74,9 @@ void AttentionEmitter::packKeys(const Position &dims) {
   unsigned reduced = scores.reduced[0], lanes = scores.lanes[0];
   Value zero = index.constant(0), one = index.constant(1);
   if (stagedKeys) {
-    stagedKeys->copy(getScoreBox(dims, lanes, zero, columns));
+    LoopBox box = getScoreBox(dims, lanes, zero, columns);
+    stagedKeys->place(box);
+    stagedKeys->copy(box);
     keyRows = stagedKeys->access;
   }
   Value base = keyRows->getBase(index, scores.batch, dims);
@@ -163,7 +165,9 @@ void AttentionEmitter::stageQueries(const Position &dims, Value row,
                                     Value valid) {
   if (!stagedQueries)
     return;
-  stagedQueries->copy(getScoreBox(dims, scores.rows[0], row, valid));
+  LoopBox box = getScoreBox(dims, scores.rows[0], row, valid);
+  stagedQueries->place(box);
+  stagedQueries->copy(box);
   queries = stagedQueries->access;
 }
 

@@ -40,7 +40,7 @@ private:
   Value packLanes(OpOperand *operand, ArrayRef<int64_t> tiles);
   void prepareRows();
   void enterGroup(Value group);
-  void copyRows();
+  LoopBox getRowBox();
   void emitTile(Value item);
   void emitRows(Value row, int64_t height);
   SmallVector<Value> emitSums(Value row, int64_t height);

@@ -128,6 +128,8 @@ LogicalResult BlockMatmulEmitter::run() {
   if (isFixedPoint())
     reserveFixedPoint();
   Value extent = emitter.loopSize(op, rowLoop);
+  if (staged || isFixedPoint())
+    kernel.reserveStamp();
   kernel.emitGroupedTiles(
       index.ceilDiv(extent, index.constant(range)),
       index.ceilDiv(laneCount, index.constant(panelWidth())),
@@ -141,13 +143,21 @@ void BlockMatmulEmitter::enterGroup(Value group) {
   rangeLower = index.mul(group, size);
   rangeUpper =
       index.min(index.add(rangeLower, size), emitter.loopSize(op, rowLoop));
-  if (staged)
-    copyRows();
-  if (isFixedPoint())
-    storeNewRows(true);
+  LoopBox box = getRowBox();
+  if (staged) {
+    staged->place(box);
+    rows = staged->access;
+  }
+  if (staged || isFixedPoint())
+    kernel.emitOnce(group, [&] {
+      if (staged)
+        staged->copy(box);
+      if (isFixedPoint())
+        storeNewRows(true);
+    });
 }
 
-void BlockMatmulEmitter::copyRows() {
+LoopBox BlockMatmulEmitter::getRowBox() {
   LoopBox box;
   for (unsigned d = 0; d < op.getNumLoops(); ++d) {
     box.lower.push_back(index.constant(0));
@@ -155,8 +165,7 @@ void BlockMatmulEmitter::copyRows() {
   }
   box.lower[rowLoop] = rangeLower;
   box.extent[rowLoop] = index.sub(rangeUpper, rangeLower);
-  staged->copy(box);
-  rows = staged->access;
+  return box;
 }
 
 void BlockMatmulEmitter::emitTile(Value item) {

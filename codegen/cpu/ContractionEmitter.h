@@ -136,6 +136,7 @@ private:
   bool mayDivideDepth = false, mayFlatten = false;
   std::optional<LinearAccess> rows;
   std::optional<StagedOperand> staged;
+  bool clearsStaged = false;              // by each call
   std::optional<LinearAccess> laneSource; // of panels that are copied
   bool mayFetchOperands = true; // until it is seen that there are none
   FlatRows flat;

@@ -145,6 +145,8 @@ LogicalResult ContractionEmitter::run() {
     return result;
   };
   Position dims(op.getNumLoops());
+  if (staged && !clearsStaged)
+    kernel.reserveStamp();
   kernel.emitGroupedTiles(
       product(groupSizes), product(itemSizes),
       [&](Value group) {
@@ -174,8 +176,12 @@ LogicalResult ContractionEmitter::run() {
           box.lower[rangeLoop] = rangeLower;
           box.extent[rangeLoop] = index.sub(rangeUpper, rangeLower);
         }
-        staged->copy(box);
+        staged->place(box);
         rows = staged->access;
+        if (clearsStaged)
+          staged->copy(box);
+        else
+          kernel.emitOnce(group, [&] { staged->copy(box); });
       },
       [&](Value, Value item) {
         SmallVector<Value> at = kernel.delinearize(item, itemSizes);

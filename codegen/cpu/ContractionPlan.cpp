@@ -343,7 +343,8 @@ void ContractionEmitter::prepareRows() {
   if (range)
     extent[rangeLoop] = index.constant(range);
   staged.emplace(kernel, op, c.rowSide, extent, getGroup());
-  if (hasGroups() && staticExtent({c.reduced.back()}) % getGroup())
+  clearsStaged = hasGroups() && staticExtent({c.reduced.back()}) % getGroup();
+  if (clearsStaged)
     staged->clear();
   rows = staged->access;
 }

@@ -281,15 +281,19 @@ void StagedOperand::copyInterleaved(const Position &start,
   nest(0, Position(sizes.size()), index.constant(0));
 }
 
-void StagedOperand::copy(const LoopBox &box) {
-  ElementEmitter &emitter = kernel.emitter;
-  IndexBuilder &index = emitter.index;
-  SmallVector<Value> sizes = getSizesRead(index, op, operand, box.extent);
-  // Where the box starts, in the operand and in the copy.
+void StagedOperand::place(const LoopBox &box) {
+  IndexBuilder &index = kernel.emitter.index;
   access.base = index.constant(0);
   for (unsigned d = 0; d < op.getNumLoops(); ++d)
     access.base =
         index.sub(access.base, index.mul(box.lower[d], access.strides[d]));
+}
+
+void StagedOperand::copy(const LoopBox &box) {
+  ElementEmitter &emitter = kernel.emitter;
+  IndexBuilder &index = emitter.index;
+  SmallVector<Value> sizes = getSizesRead(index, op, operand, box.extent);
+  // Where the box starts in the operand.
   Position lower = llvm::map_to_vector<6>(
       box.lower, [&](Value value) { return index.uniform(value); });
   Position start =

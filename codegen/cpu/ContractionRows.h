@@ -58,8 +58,11 @@ public:
   /// Fills the scratch with zeros.
   void clear();
 
-  /// Copies what a box reads, no larger than the reserved one. Afterwards,
-  /// loops are at their positions in `access`, whose base is set.
+  /// Sets the base of `access` for a copy of what a box reads: loops are then
+  /// at their positions.
+  void place(const LoopBox &box);
+
+  /// Copies what a box reads, no larger than the reserved one.
   void copy(const LoopBox &box);
 
   LinearAccess access;

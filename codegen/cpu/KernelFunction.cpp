@@ -6,6 +6,8 @@
 #include "ir/dialect/Winograd.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace mlir::dl::cpu;
@@ -39,6 +41,7 @@ KernelFunction::KernelFunction(func::FuncOp source, const MachineModel &machine,
   begin = entry->getArgument(2);
   end = entry->getArgument(3);
   scratch = entry->getArgument(4);
+  imports = entry->getArgument(5);
   tiles = scratchBytes = emitter.index.constant(0);
 
   unsigned nextSize = 0, nextBuffer = 0;
@@ -207,6 +210,65 @@ void KernelFunction::emitGroupedTiles(Value groups, Value items,
                  });
         return {};
       });
+}
+
+void KernelFunction::reserveStamp() {
+  // Of the runtime's import table: its size in bytes, then the dispatch.
+  constexpr int64_t kTableBytes = 16;
+  IndexBuilder &index = emitter.index;
+  Type i64 = builder.getI64Type();
+  stamp = allocateScratch(i64, index.constant(2));
+  auto constant = [&](int64_t value) -> Value {
+    return LLVM::ConstantOp::create(builder, loc, i64, value);
+  };
+  auto loadIf = [&](Value condition, int32_t field) {
+    auto ifOp = scf::IfOp::create(builder, loc, i64, condition,
+                                  /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(ifOp.thenBlock());
+    Value at = LLVM::GEPOp::create(builder, loc, imports.getType(), i64,
+                                   imports, ArrayRef<LLVM::GEPArg>{field});
+    Value loaded = LLVM::LoadOp::create(builder, loc, i64, at);
+    scf::YieldOp::create(builder, loc, loaded);
+    builder.setInsertionPointToStart(ifOp.elseBlock());
+    scf::YieldOp::create(builder, loc, constant(0));
+    return ifOp.getResult(0);
+  };
+  Value none = LLVM::ZeroOp::create(builder, loc, imports.getType());
+  Value bytes =
+      loadIf(LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne,
+                                  imports, none),
+             0);
+  Value hasDispatch = arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::uge, bytes, constant(kTableBytes));
+  dispatch = loadIf(hasDispatch, 1);
+}
+
+void KernelFunction::emitOnce(Value group, function_ref<void()> prepare) {
+  Value number =
+      arith::IndexCastOp::create(builder, loc, builder.getI64Type(), group);
+  Value zero = emitter.index.constant(0), one = emitter.index.constant(1);
+  Value unknown =
+      LLVM::ConstantOp::create(builder, loc, builder.getI64Type(), 0);
+  auto differs = [&](Value a, Value b) -> Value {
+    return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, a, b);
+  };
+  auto saved = [&](Value at) -> Value {
+    return memref::LoadOp::create(builder, loc, stamp, ValueRange{at});
+  };
+  Value isNew =
+      arith::OrIOp::create(builder, loc, differs(saved(zero), dispatch),
+                           differs(saved(one), number));
+  Value isUnknown = arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::eq, dispatch, unknown);
+  isNew = arith::OrIOp::create(builder, loc, isNew, isUnknown);
+  auto ifOp = scf::IfOp::create(builder, loc, isNew, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(ifOp.thenBlock());
+  ElementEmitter::Scope scope(emitter);
+  prepare();
+  memref::StoreOp::create(builder, loc, dispatch, stamp, ValueRange{zero});
+  memref::StoreOp::create(builder, loc, number, stamp, ValueRange{one});
 }
 
 SmallVector<Value> KernelFunction::delinearize(Value linear,

@@ -60,6 +60,14 @@ public:
                         function_ref<void(Value group)> enter,
                         function_ref<void(Value group, Value item)> body);
 
+  /// Makes `emitOnce` possible. Called once, before the tiles.
+  void reserveStamp();
+
+  /// Runs `prepare`, which fills scratch with what the tiles of a group share,
+  /// unless this thread has done so in an earlier call of the same dispatch: a
+  /// thread is handed its tiles in several pieces.
+  void emitOnce(Value group, function_ref<void()> prepare);
+
   /// The position's parts of a linear index over some sizes, outermost first.
   SmallVector<Value> delinearize(Value linear, ArrayRef<Value> sizes);
 
@@ -109,7 +117,9 @@ private:
 
   llvm::MapVector<BlockArgument, Pack> packs;
   DenseMap<Value, unsigned> sizeNumbers;
-  Value begin, end, scratch;
+  Value begin, end, scratch, imports;
+  Value stamp; // in scratch: the dispatch and the group that it is filled for
+  Value dispatch;     // its number; 0: not known
   Value tiles;        // tiles of the calls of emitTiles so far
   Value scratchBytes; // handed out so far
 };

@@ -265,6 +265,8 @@ void SparseMatmulEmitter::runWide() {
     rows = staged->access;
   }
   Value size = index.constant(range);
+  if (staged)
+    kernel.reserveStamp();
   kernel.emitGroupedTiles(
       index.ceilDiv(rowCount, size), index.constant(match.panels),
       [&](Value group) {
@@ -279,8 +281,9 @@ void SparseMatmulEmitter::runWide() {
         }
         box.lower[kRow] = rangeLower;
         box.extent[kRow] = index.sub(rangeUpper, rangeLower);
-        staged->copy(box);
+        staged->place(box);
         rows = staged->access;
+        kernel.emitOnce(group, [&] { staged->copy(box); });
       },
       [&](Value, Value panel) {
         Value from = rangeLower;
@@ -366,14 +369,18 @@ void SparseMatmulEmitter::runNarrow() {
   columns = kernel.allocateScratch(f32(), index.constant(lanes * height));
   scratch = kernel.allocateScratch(f32(), index.constant(lanes * height));
   Value size = index.constant(height);
+  kernel.reserveStamp();
   kernel.emitGroupedTiles(
       index.ceilDiv(rowCount, size),
       index.ceilDiv(laneCount, index.constant(lanes)),
       [&](Value group) {
         rangeLower = index.mul(group, size);
         rangeUpper = index.min(index.add(rangeLower, size), rowCount);
-        packPanel(kernel, dense, Position(kNumLoops), turned, index.constant(0),
-                  rangeLower, index.sub(rangeUpper, rangeLower), vectors);
+        kernel.emitOnce(group, [&] {
+          packPanel(kernel, dense, Position(kNumLoops), turned,
+                    index.constant(0), rangeLower,
+                    index.sub(rangeUpper, rangeLower), vectors);
+        });
       },
       [&](Value, Value item) { emitColumns(item); });
 }

@@ -543,6 +543,7 @@ LogicalResult WinogradEmitter::run() {
   SmallVector<Value> groups{emitter.loopSize(op, N),
                             index.constant(llvm::divideCeil(rows, band))};
   Value n, firstRow, endRow;
+  kernel.reserveStamp();
   kernel.emitGroupedTiles(
       index.mul(groups[0], groups[1]), index.constant(panels),
       [&](Value group) {
@@ -551,7 +552,7 @@ LogicalResult WinogradEmitter::run() {
         firstRow = index.mul(at[1], index.constant(band));
         endRow = index.min(index.add(firstRow, index.constant(band)),
                            index.constant(rows));
-        transformInput(n, firstRow, endRow);
+        kernel.emitOnce(group, [&] { transformInput(n, firstRow, endRow); });
       },
       [&](Value, Value panel) {
         multiply(panel, index.mul(index.sub(endRow, firstRow),

@@ -23,7 +23,9 @@ extern "C" {
      to 64 bytes.
    sizes: the dynamic dimensions of the inputs, in order, then further sizes.
    scratch: memory of this thread alone, aligned to 64 bytes.
-   imports: null. */
+   imports: null, or two numbers: 16, and one that is the same in all calls for the
+     same contents of the buffers, and in no other for the same scratch: what calls have
+     in common is then kept there. */
 )";
 
 /// The expression in C. Divisors and what is divided are never negative.

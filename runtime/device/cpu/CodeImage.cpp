@@ -9,8 +9,6 @@
 
 namespace dlrt {
 
-const ImportTable kImportTable = {sizeof(ImportTable)};
-
 std::string missingFeatures(const fb::CpuCode &code) {
   if (!isNativeTriple(code.triple()->str()))
     return code.triple()->str();

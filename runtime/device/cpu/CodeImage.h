@@ -21,8 +21,10 @@ using Kernel = void (*)(void *const *buffers, const int64_t *sizes,
 /// far.
 struct ImportTable {
   uint64_t size; ///< bytes of this table
+  /// The same in all calls for one dispatch, and in no other that may find
+  /// their scratch as they left it; 0: not known.
+  uint64_t dispatch;
 };
-extern const ImportTable kImportTable;
 
 /// Code of one CPU level, mapped for execution. No page is ever writable and
 /// executable at once; in the end none is writable.

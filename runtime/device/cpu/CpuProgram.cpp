@@ -6,6 +6,7 @@
 #include "runtime/artifact/Validate.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 
 namespace dlrt {
@@ -20,6 +21,7 @@ struct Work {
   size_t parts;
   std::byte *scratch;
   size_t scratchStride;
+  const ImportTable *imports;
 };
 
 /// Calls a kernel. Generated code has no type in front of it, which a sanitizer
@@ -28,8 +30,9 @@ struct Work {
 __attribute__((no_sanitize("function")))
 #endif
 inline void callKernel(Kernel kernel, void *const *args, const int64_t *sizes,
-                       int64_t begin, int64_t end, void *scratch) {
-  kernel(args, sizes, begin, end, scratch, &kImportTable);
+                       int64_t begin, int64_t end, void *scratch,
+                       const ImportTable &imports) {
+  kernel(args, sizes, begin, end, scratch, &imports);
 }
 
 void runPart(void *context, size_t part) {
@@ -40,11 +43,17 @@ void runPart(void *context, size_t part) {
     int64_t begin, end;
     while (work.shares[owner].take(begin, end))
       callKernel(work.kernel, work.args, work.sizes, begin, end,
-                 work.scratch + part * work.scratchStride);
+                 work.scratch + part * work.scratchStride, *work.imports);
   }
 }
 
 } // namespace
+
+uint64_t CpuProgram::firstDispatch() {
+  constexpr int kCountBits = 40;
+  static std::atomic<uint64_t> programs{0};
+  return (programs.fetch_add(1, std::memory_order_relaxed) + 1) << kCountBits;
+}
 
 void CpuProgram::setBuffer(uint32_t buffer, void *address) {
   if (addresses[buffer] == address)
@@ -72,27 +81,28 @@ void *const *CpuProgram::arguments(const Step &step, const int64_t *iteration) {
 void CpuProgram::dispatch(const Step &step, void *const *arguments,
                           const CpuRun &context, bool backward) {
   const int64_t *stepSizes = sizes.data() + step.firstSize;
+  ImportTable imports = {sizeof(ImportTable), ++dispatches};
   int64_t parts =
       std::min<int64_t>(step.count, context.executor->concurrency());
   if (parts == 1 && backward) {
     TileShare all;
     divideTiles(step.count, 1, &all, backward);
     for (int64_t begin, end; all.take(begin, end);)
-      callKernel(step.kernel, arguments, stepSizes, begin, end,
-                 context.scratch);
+      callKernel(step.kernel, arguments, stepSizes, begin, end, context.scratch,
+                 imports);
     return;
   }
   if (parts == 1) {
     callKernel(step.kernel, arguments, stepSizes, 0, step.count,
-               context.scratch);
+               context.scratch, imports);
     return;
   }
   if (parts == 0)
     return;
   divideTiles(step.count, parts, context.shares, backward);
-  Work work = {step.kernel,          arguments,     stepSizes,
-               context.shares,       size_t(parts), context.scratch,
-               context.scratchStride};
+  Work work = {step.kernel,           arguments,     stepSizes,
+               context.shares,        size_t(parts), context.scratch,
+               context.scratchStride, &imports};
   context.executor->run(runPart, &work, static_cast<size_t>(parts));
 }
 

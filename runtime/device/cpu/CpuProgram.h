@@ -130,6 +130,8 @@ private:
   class Builder;
 
   void *const *arguments(const Step &step, const int64_t *iteration);
+  /// Numbers of dispatches start at what no other program of the process uses.
+  static uint64_t firstDispatch();
   /// `backward`: the tiles from the last piece to the first.
   void dispatch(const Step &step, void *const *args, const CpuRun &context,
                 bool backward);
@@ -166,6 +168,7 @@ private:
   std::unique_ptr<DeviceQueue::Recording> recording;
   std::vector<Block> hostCopies; ///< of the arguments of a step on the host
   size_t scratch = 0;
+  uint64_t dispatches = firstDispatch();
   size_t executed = 0;
   int64_t totalFlops = 0;
 };

@@ -75,3 +75,28 @@ func.func private @softmax(%x: tensor<?x100xf32>, %out: tensor<?x100xf32>) -> te
   } -> tensor<?x100xf32>
   return %y : tensor<?x100xf32>
 }
+
+// -----
+
+// Sums of columns: eight vectors of them side by side, so that a row's cache lines are
+// read together, and a tile is few of them; one by one where a group is not whole.
+
+// CHECK: #[[TILES:.*]] = affine_map<() -> (5)>
+// CHECK-LABEL: func.func private @column_sums
+// CHECK-SAME: dl.tiles = #[[TILES]]
+// CHECK: scf.for
+// CHECK: scf.for {{.*}} iter_args({{.*}}) -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>)
+// CHECK-COUNT-8: vector.store
+// CHECK: scf.for {{.*}} iter_args({{.*}}) -> (vector<16xf32>)
+// CHECK: vector.maskedstore
+func.func private @column_sums(%x: tensor<1000x520xf32>, %out: tensor<520xf32>) -> tensor<520xf32> attributes {dl.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%zero : f32) outs(%out : tensor<520xf32>) -> tensor<520xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<1000x520xf32>) outs(%f : tensor<520xf32>) {
+  ^bb0(%a: f32, %s: f32):
+    %t = arith.addf %s, %a : f32
+    linalg.yield %t : f32
+  } -> tensor<520xf32>
+  return %0 : tensor<520xf32>
+}
