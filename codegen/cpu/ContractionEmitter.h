@@ -48,6 +48,7 @@ private:
   bool takeRange(int64_t unit, function_ref<int64_t(int64_t)> bytesOf);
   void report();
   bool areRowsApart();
+  void findRows();
   void prepareRows();
   void findReducedLoops();
   /// The number of a packed block among those of the leading loops.

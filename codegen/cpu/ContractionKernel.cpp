@@ -89,6 +89,7 @@ LogicalResult ContractionEmitter::run() {
     packedRows = pack(c.rowSide,
                       ordered(ArrayRef<unsigned>(c.rows).drop_back(), rowLoop),
                       rowLoop, block.rows);
+  findRows();
   chooseDepth();
   chooseRange();
   // A block of tiles may yet become the largest.

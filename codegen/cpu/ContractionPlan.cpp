@@ -126,7 +126,8 @@ Value ContractionEmitter::getPanelExtent(unsigned d) {
 
 /// Divides the outermost row loop so that what a tile reads of the row side
 /// stays in half of the core's cache, and so that there are tiles enough for
-/// several threads.
+/// several threads. Where each range copies its panels, it may be twice the
+/// cache: rows that are read where they lie come in time.
 void ContractionEmitter::chooseRange() {
   SmallVector<int64_t> ranges = op.getStaticLoopRanges();
   if (rowLoop < 0)
@@ -145,7 +146,9 @@ void ContractionEmitter::chooseRange() {
     extents[rangeLoop] = units * unit;
     return getBytesRead(op, c.rowSide, extents).value_or(0);
   };
-  int64_t budget = kernel.machine.l2Bytes / 2;
+  bool copiesPanels = !packedLanes, isStaged = !packedRows && !rows;
+  int64_t budget = copiesPanels && !isStaged ? 2 * kernel.machine.l2Bytes
+                                             : kernel.machine.l2Bytes / 2;
   // The outermost loop of which a tile may take several positions.
   for (unsigned d : c.rows) {
     rangeLoop = d;
@@ -191,14 +194,17 @@ void ContractionEmitter::chooseRange() {
         parts, llvm::divideCeil(wanted, std::max<int64_t>(others, 1)));
     parts = std::min(parts, all);
     // About as many, so that two threads come out even: the rows of the longer
-    // half, with a little for each part.
+    // half, with a little for each part; and as many rows as take the time of a
+    // copied panel.
+    constexpr int64_t kCopyRows = 16;
+    double copyUnits = copiesPanels ? double(kCopyRows) / unit : 0;
     double best = 0;
     for (int64_t p = std::max(least, parts / 2); p <= std::min(2 * parts, all);
          ++p) {
       int64_t inPart = llvm::divideCeil(all, p);
       int64_t tiles = llvm::divideCeil(all, inPart) * others;
-      double cost =
-          double(llvm::divideCeil(tiles, 2)) * inPart * (1 + 0.005 * p);
+      double cost = double(llvm::divideCeil(tiles, 2)) * (inPart + copyUnits) *
+                    (1 + 0.005 * p);
       if (best == 0 || cost < best) {
         best = cost;
         units = inPart;
@@ -324,12 +330,17 @@ bool ContractionEmitter::areRowsApart() {
          StagedOperand::isPossible(op, c.rowSide);
 }
 
-void ContractionEmitter::prepareRows() {
-  if (packedRows)
+/// Rows that are read where they lie; the others are copied.
+void ContractionEmitter::findRows() {
+  if (packedRows || mustStage)
     return;
-  if (!mustStage)
-    rows = getLinearAccess(kernel, op, c.rowSide);
-  if (rows && !areRowsApart())
+  rows = getLinearAccess(kernel, op, c.rowSide);
+  if (rows && areRowsApart())
+    rows.reset();
+}
+
+void ContractionEmitter::prepareRows() {
+  if (packedRows || rows)
     return;
   if (!StagedOperand::isPossible(op, c.rowSide)) {
     emitter.fail(op, "the row side's indices are no sums");

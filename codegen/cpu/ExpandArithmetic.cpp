@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/cpu/ComputeHalves.h"
+#include "codegen/cpu/DivideByConstant.h"
 #include "codegen/cpu/Lowering.h"
 #include "codegen/cpu/MathExpansion.h"
 #include "codegen/cpu/RewriteOps.h"
@@ -89,6 +90,7 @@ public:
     populateMathExpansionPatterns(patterns, hasScaling);
     arith::populateCeilFloorDivExpandOpsPatterns(patterns);
     populateRoundToIntegerPatterns(patterns);
+    populateDivideByConstantPatterns(patterns);
     patterns
         .add<CompareAndSelect<arith::MaximumFOp, arith::CmpFPredicate::OGT>,
              CompareAndSelect<arith::MinimumFOp, arith::CmpFPredicate::OLT>>(
@@ -113,7 +115,7 @@ private:
     return isa<math::MathDialect>(op->getDialect()) ||
            isa<arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp,
                arith::FPToSIOp>(op) ||
-           passesOverNaN(op);
+           passesOverNaN(op) || isDivisionByConstant(op);
   }
 
   /// Whether there are floats of fewer than 32 bits.

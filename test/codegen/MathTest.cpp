@@ -4,6 +4,7 @@
 // Measures the expansions of math functions against the C library's in long
 // double.
 
+#include "codegen/cpu/DivideByConstant.h"
 #include "test/codegen/LoadedImage.h"
 
 #include <cmath>
@@ -270,3 +271,33 @@ TEST(MathTest, IntegerPowers) {
 }
 
 } // namespace
+
+// Divisors of every size, and every kind of number divided.
+TEST(MathTest, DividesByConstants) {
+  std::mt19937 random(7);
+  std::uniform_real_distribution<float> exponents(-30, 30), units(1, 2);
+  std::vector<float> divisors = {std::sqrt(2.0f), 3, 10, -7, 0.1f, 127.5f};
+  for (int i = 0; i < 6; ++i)
+    divisors.push_back(std::ldexp(units(random), int(exponents(random))));
+  const float inf = std::numeric_limits<float>::infinity();
+  size_t found = 0;
+  for (float divisor : divisors) {
+    auto by = splitReciprocal(divisor);
+    if (!by)
+      continue;
+    ++found;
+    std::vector<float> values = {0.0f, -0.0f, inf, -inf, 1e-29f, -3e38f};
+    for (int i = 0; i < 10000; ++i)
+      values.push_back(std::ldexp(units(random), 2 * int(exponents(random))));
+    for (float x : values) {
+      float wanted = x / divisor, got = std::fma(x, by->high, x * by->low);
+      EXPECT_EQ(wanted, got) << x << " / " << divisor;
+      EXPECT_EQ(std::signbit(wanted), std::signbit(got)) << x;
+    }
+    EXPECT_TRUE(std::isnan(std::fma(NAN, by->high, NAN * by->low)));
+  }
+  // Few divisors have a significand that two products round wrongly.
+  EXPECT_GT(found, divisors.size() / 2);
+  for (float divisor : {0.0f, 1.0f, 8.0f, 1e-40f, 3e30f, inf, float(NAN)})
+    EXPECT_FALSE(splitReciprocal(divisor)) << divisor;
+}

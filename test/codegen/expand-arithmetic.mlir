@@ -107,3 +107,33 @@ func.func @no_quantization(%a: vector<16xf32>) -> vector<16xi32> {
   %3 = arith.fptosi %2 : vector<16xf32> to vector<16xi32>
   return %3 : vector<16xi32>
 }
+
+// Of a division by a constant, two products are left where they are exact.
+// CHECK-LABEL: func.func @divide
+// CHECK-DAG: %[[HIGH:.*]] = arith.constant dense<0.707106769> : vector<16xf32>
+// CHECK-DAG: %[[LOW:.*]] = arith.constant dense<2.4203235E-8> : vector<16xf32>
+// CHECK: %[[REST:.*]] = arith.mulf %arg0, %[[LOW]]
+// CHECK: math.fma %arg0, %[[HIGH]], %[[REST]]
+// CHECK-NOT: arith.divf
+func.func @divide(%a: vector<16xf32>) -> vector<16xf32> {
+  %root = arith.constant 1.41421354 : f32
+  %c = vector.broadcast %root : f32 to vector<16xf32>
+  %r = arith.divf %a, %c : vector<16xf32>
+  return %r : vector<16xf32>
+}
+
+// By what is no constant, far from 1 or no number, and of other types it stays.
+// CHECK-LABEL: func.func @divisions
+// CHECK-COUNT-5: arith.divf
+func.func @divisions(%a: vector<16xf32>, %b: vector<16xf32>, %d: vector<8xf64>, %s: f32) -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<8xf64>, f32) {
+  %huge = arith.constant dense<1.5e30> : vector<16xf32>
+  %nan = arith.constant dense<0x7FC00000> : vector<16xf32>
+  %three = arith.constant dense<3.0> : vector<8xf64>
+  %one = arith.constant 3.0 : f32
+  %0 = arith.divf %a, %b : vector<16xf32>
+  %1 = arith.divf %a, %huge : vector<16xf32>
+  %2 = arith.divf %a, %nan : vector<16xf32>
+  %3 = arith.divf %d, %three : vector<8xf64>
+  %4 = arith.divf %s, %one : f32
+  return %0, %1, %2, %3, %4 : vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<8xf64>, f32
+}
