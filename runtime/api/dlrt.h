@@ -465,7 +465,9 @@ typedef struct dlrt_allocator {
 
 /* Creates the states of a module with their initial values, in memory of the
  * allocator (copied; NULL: the system's). The caller destroys it; it keeps what
- * it needs of the module. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY. */
+ * it needs of the module. The first session that is given it moves it to the
+ * device that the session runs on; sessions on others are refused. Errors:
+ * INVALID_ARGUMENT, OUT_OF_MEMORY. */
 DLRT_API dlrt_status dlrt_state_create(dlrt_module *module,
                                        const dlrt_allocator *allocator,
                                        dlrt_state **state, dlrt_error *error);
@@ -476,7 +478,7 @@ DLRT_API void dlrt_state_destroy(dlrt_state *state);
 
 /* Describes state `index`, for reading, for example into a checkpoint: a dense
  * tensor, aligned to 64 bytes, where it lies; of a state that lies in memory in
- * another order (filters of convolutions may), a copy. data is valid until the
+ * another order (filters of convolutions may), or on a device, a copy. data is valid until the
  * next call for the same state or until the dlrt_state is destroyed, dims live
  * as long as the module. The caller neither writes it nor calls this during a
  * run of a session that uses it. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY. */

@@ -88,14 +88,56 @@ Status States::create(std::shared_ptr<Module> module,
     states->offsets.push_back(offset);
     offset += static_cast<size_t>(padded(bytesOf(*header.states()->Get(i))));
   }
-  DLRT_RETURN_IF_ERROR(states->memory.reserve(offset, "states")
+  states->totalSize = offset;
+  DLRT_RETURN_IF_ERROR(states->memory->reserve(offset, "states")
                            .at(states->shared->artifact().name()));
   DLRT_RETURN_IF_ERROR(states->fill());
   result = std::move(states);
   return {};
 }
 
+Status States::attach(DeviceModule *wanted) {
+  if (isAttached)
+    return wanted == device
+               ? Status()
+               : Status(Code::Mismatch,
+                        "the state lies " +
+                            (device ? "on " + device->name()
+                                    : std::string("in the host's memory")) +
+                            ", where another session runs");
+  if (wanted) {
+    if (!acquire())
+      return isBusy();
+    auto moved = std::make_unique<Block>(wanted->memory());
+    Status status = moved->reserve(totalSize, "states");
+    if (status.ok())
+      status = wanted->openQueue(queue);
+    if (status.ok())
+      status = queue->upload(moved->data(), memory->data(), totalSize);
+    if (status.ok())
+      status = queue->wait();
+    release();
+    DLRT_RETURN_IF_ERROR(status);
+    memory = std::move(moved);
+  }
+  device = wanted;
+  isAttached = true;
+  return {};
+}
+
 Status States::fill() {
+  if (!device) {
+    fillHost(memory->data());
+    return {};
+  }
+  Block host(allocator);
+  DLRT_RETURN_IF_ERROR(host.reserve(totalSize, "states"));
+  fillHost(host.data());
+  DLRT_RETURN_IF_ERROR(queue->upload(memory->data(), host.data(), totalSize));
+  return queue->wait();
+}
+
+void States::fillHost(std::byte *memoryBegin) const {
   const fb::Module &header = shared->header();
   for (uint32_t i = 0; i < offsets.size(); ++i) {
     const fb::State &state = *header.states()->Get(i);
@@ -103,7 +145,7 @@ Status States::fill() {
     const fb::Constant &initial =
         *header.constants()->Get(static_cast<uint32_t>(state.initial()));
     const std::byte *from = shared->artifact().bytes(*initial.data());
-    auto *to = static_cast<std::byte *>(data(i));
+    std::byte *to = memoryBegin + offsets[i];
     auto stored = static_cast<size_t>(initial.data()->size());
     memcpy(to, from, std::min(stored, bytes));
     // From here on the state counts alone, in memory of its own.
@@ -113,6 +155,15 @@ Status States::fill() {
     for (size_t done = stored; done < bytes; done *= 2)
       memcpy(to + done, to, std::min(done, bytes - done));
   }
+}
+
+Status States::reserveCopy(std::map<uint32_t, Block> &copies, uint32_t index,
+                           std::byte *&data) {
+  Block &copy = copies.try_emplace(index, allocator).first->second;
+  DLRT_RETURN_IF_ERROR(copy.reserve(
+      static_cast<size_t>(bytesOf(*shared->header().states()->Get(index))),
+      "a state's copy"));
+  data = copy.data();
   return {};
 }
 
@@ -145,26 +196,38 @@ Status States::set(uint32_t index, const void *from, int type,
                                 " bytes, expected " + std::to_string(needed)};
   if (!acquire())
     return isBusy();
-  if (state.order())
-    copyOrdered(state, static_cast<std::byte *>(const_cast<void *>(from)),
-                static_cast<std::byte *>(data(index)), /*toOrdered=*/true);
-  else if (needed)
-    memcpy(data(index), from, needed);
+  auto *to = static_cast<std::byte *>(data(index));
+  Status status;
+  if (device)
+    status = reserveCopy(transfers, index, to);
+  if (status.ok() && state.order())
+    copyOrdered(state, static_cast<std::byte *>(const_cast<void *>(from)), to,
+                /*toOrdered=*/true);
+  else if (status.ok() && needed)
+    memcpy(to, from, needed);
+  if (status.ok() && device && needed)
+    status = queue->upload(data(index), to, needed);
+  if (status.ok() && device)
+    status = queue->wait();
   release();
-  return {};
+  return status;
 }
 
 Status States::read(uint32_t index, const void *&result) {
   const fb::State &state = *shared->header().states()->Get(index);
-  result = data(index);
+  auto *from = static_cast<std::byte *>(data(index));
+  if (device) {
+    DLRT_RETURN_IF_ERROR(reserveCopy(transfers, index, from));
+    if (size_t bytes = static_cast<size_t>(bytesOf(state)))
+      DLRT_RETURN_IF_ERROR(queue->download(from, data(index), bytes));
+  }
+  result = from;
   if (!state.order())
     return {};
-  Block &copy = copies.try_emplace(index, allocator).first->second;
-  DLRT_RETURN_IF_ERROR(
-      copy.reserve(static_cast<size_t>(bytesOf(state)), "a state's copy"));
-  copyOrdered(state, copy.data(), static_cast<std::byte *>(data(index)),
-              /*toOrdered=*/false);
-  result = copy.data();
+  std::byte *dense = nullptr;
+  DLRT_RETURN_IF_ERROR(reserveCopy(copies, index, dense));
+  copyOrdered(state, dense, from, /*toOrdered=*/false);
+  result = dense;
   return {};
 }
 
@@ -201,11 +264,9 @@ Status Session::openStates() {
     stateMemory.reset();
     return {};
   }
-  if (device)
-    return at({Code::Unsupported, "an entry with state runs on the CPU alone"});
-  if (stateMemory)
-    return {};
-  return States::create(shared, allocator, stateMemory);
+  if (!stateMemory)
+    DLRT_RETURN_IF_ERROR(States::create(shared, allocator, stateMemory));
+  return at(stateMemory->attach(device));
 }
 
 } // namespace dlrt

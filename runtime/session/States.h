@@ -4,6 +4,7 @@
 #ifndef DLRT_SESSION_STATES_H
 #define DLRT_SESSION_STATES_H
 
+#include "runtime/device/Device.h"
 #include "runtime/session/Memory.h"
 #include "runtime/session/Module.h"
 
@@ -16,7 +17,7 @@ namespace dlrt {
 
 /// The states of a module that trains: tensors that outlast runs, shared by the
 /// sessions of its entries, of which one runs at a time. They lie in one block,
-/// each at a multiple of kConstantAlignment.
+/// each at a multiple of kConstantAlignment, where the first session runs.
 class States {
 public:
   /// With their initial values.
@@ -30,11 +31,16 @@ public:
 
   const Module &module() const { return *shared; }
   uint32_t count() const { return uint32_t(offsets.size()); }
-  /// Where a state lies, in the order of the memory.
-  void *data(uint32_t index) const { return memory.data() + offsets[index]; }
+  /// Moves the states to the device of a session that shares them (null: the
+  /// CPU). Mismatch: a session on another one shares them already.
+  Status attach(DeviceModule *wanted);
+
+  /// Where a state lies, in the order of the memory: an address of the device.
+  void *data(uint32_t index) const { return memory->data() + offsets[index]; }
 
   /// The state as a dense tensor of its sizes: where it lies, or, if it has an
-  /// order of its own, a copy that the next call for this state overwrites.
+  /// order of its own or lies on a device, a copy that the next call for this
+  /// state overwrites.
   Status read(uint32_t index, const void *&data);
 
   /// Copies a dense tensor of the state's type and sizes into it.
@@ -48,14 +54,25 @@ public:
 
 private:
   States(std::shared_ptr<Module> module, const Allocator &allocator)
-      : shared(std::move(module)), allocator(allocator), memory(allocator) {}
+      : shared(std::move(module)), allocator(allocator),
+        memory(std::make_unique<Block>(allocator)) {}
   Status fill();
+  /// Initial values in memory of the host.
+  void fillHost(std::byte *to) const;
+  /// Host memory that calls for a state keep.
+  Status reserveCopy(std::map<uint32_t, Block> &copies, uint32_t index,
+                     std::byte *&data);
 
   std::shared_ptr<Module> shared;
   Allocator allocator;
   std::vector<size_t> offsets;
-  Block memory;
-  std::map<uint32_t, Block> copies; ///< of read, where a state has an order
+  size_t totalSize = 0;
+  std::unique_ptr<Block> memory;
+  bool isAttached = false;        ///< to a session's device, or the CPU
+  DeviceModule *device = nullptr; ///< null: the CPU
+  std::unique_ptr<DeviceQueue> queue;
+  std::map<uint32_t, Block> copies;    ///< of read: dense
+  std::map<uint32_t, Block> transfers; ///< between the device and a copy
   std::atomic<bool> busy{false};
 };
 

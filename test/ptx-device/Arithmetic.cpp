@@ -212,6 +212,22 @@ struct ShiftRightDouble { // shf.r.wrap
     return uint32_t((uint64_t(b) << 32 | a) >> (c & 31));
   }
 };
+/// Bits from b on, c of them, the highest repeated (bfe.s32, bfe.s64); beyond
+/// the operand, its sign.
+template <typename T> struct SignedBitField {
+  static T run(T a, uint32_t b, uint32_t c) {
+    constexpr uint32_t kBits = 8 * sizeof(T);
+    uint32_t from = b & 255, count = c & 255;
+    if (count == 0)
+      return 0;
+    auto value = std::make_signed_t<T>(a);
+    if (from >= kBits)
+      return T(value >> (kBits - 1));
+    value >>= from;
+    uint32_t above = count < kBits ? kBits - count : 0;
+    return T(std::make_signed_t<T>(T(value) << above) >> above);
+  }
+};
 struct PermuteBytes { // prmt
   static uint32_t run(uint32_t a, uint32_t b, uint32_t c) {
     uint64_t bytes = uint64_t(b) << 32 | a;
@@ -462,6 +478,12 @@ Table makeTable() {
                       "4444"};
   table["bfe.u64"] = {ternary<uint64_t, uint64_t, uint32_t, uint32_t, BitField>,
                       "8844"};
+  table["bfe.s32"] = {
+      ternary<uint32_t, uint32_t, uint32_t, uint32_t, SignedBitField<uint32_t>>,
+      "4444"};
+  table["bfe.s64"] = {
+      ternary<uint64_t, uint64_t, uint32_t, uint32_t, SignedBitField<uint64_t>>,
+      "8844"};
   table["bfi.b32"] = {insertBits, "44444"};
   table["lop3.b32"] = {lookUpBits, "4444"};
   table["and.pred"] = {predicates<And>, "000"};

@@ -155,3 +155,19 @@ TEST(PtxDevice, RoundsSmallFloats) {
   EXPECT_EQ(F16::fromFloat(1 + 0x1p-11f), 0x3c00u); // a tie, to even
   EXPECT_EQ(BF16::fromFloat(1 + 0x1p-8f), 0x3f80u);
 }
+
+TEST(PtxDevice, TakesBitsWithTheirSign) {
+  // Threads take four bits from 4, 8, 12, .. on: past the end, the sign.
+  EXPECT_THAT(run("mov.u32 %r2, 0x8765F0A4;\nshl.b32 %r3, %r0, 2;\n"
+                  "bfe.s32 %r1, %r2, %r3, 4;\n" +
+                      std::string(kStore),
+                  9),
+              testing::ElementsAre(4, 0xFFFFFFFA, 0, 0xFFFFFFFF, 5, 6, 7,
+                                   0xFFFFFFF8, 0xFFFFFFFF));
+  // More than there are, and none.
+  EXPECT_THAT(run("mov.u32 %r2, 0x8765F0A4;\nmul.lo.s32 %r3, %r0, 40;\n"
+                  "bfe.s32 %r1, %r2, 28, %r3;\n" +
+                      std::string(kStore),
+                  2),
+              testing::ElementsAre(0, 0xFFFFFFF8));
+}

@@ -45,10 +45,11 @@ public:
     return success();
   }
 
-  /// State is on the CPU.
   LogicalResult checkTraining() {
-    if (!options.isFor(Target::Cpu))
-      return fail("--train") << "a module that trains has the target cpu";
+    if (options.isFor(Target::Reference))
+      return fail("--train") << "the reference keeps no state";
+    if (options.pipeline.training->dataParallel && !options.isFor(Target::Cpu))
+      return fail("--data-parallel") << "ranks train on the CPU alone";
     return success();
   }
 

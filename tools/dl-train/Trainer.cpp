@@ -27,16 +27,16 @@ static runtime::Module openTraining(const std::string &path) {
   return module;
 }
 
-static runtime::Session openSession(const runtime::Module &module,
-                                    const runtime::State &state,
-                                    const char *entry, int threads,
-                                    ranks::Ranks &ranks) {
+runtime::Session Trainer::openSession(const char *entry) {
+  uint32_t number = values::chooseEntry(trained, entry);
+  std::string target = values::chooseTarget(trained, number, device);
   runtime::SessionOptions options;
+  options.target = target.c_str();
   options.communicator = ranks.communicator();
   options.entry = entry;
   options.threads = threads;
-  options.state = state.get();
-  return runtime::Session(module, options);
+  options.state = states.get();
+  return runtime::Session(trained, options);
 }
 
 /// The threads of a rank: those given, or its part of what there is.
@@ -45,11 +45,11 @@ static int divideThreads(int threads) {
                  : std::max(dlrt_available_cpus() / ranks::countOnMachine(), 1);
 }
 
-Trainer::Trainer(const std::string &path, int threads, ranks::Ranks &ranks)
-    : path(path), ranks(ranks), trained(openTraining(path)), states(trained),
-      stepSession(
-          openSession(trained, states, kStep, divideThreads(threads), ranks)),
-      threads(divideThreads(threads)) {}
+Trainer::Trainer(const std::string &path, const std::string &device,
+                 int threads, ranks::Ranks &ranks)
+    : path(path), device(device), threads(divideThreads(threads)), ranks(ranks),
+      trained(openTraining(path)), states(trained),
+      stepSession(openSession(kStep)) {}
 
 bool isArchive(const std::vector<std::string> &inputs,
                const std::string &label) {
@@ -152,8 +152,7 @@ static bool areClasses(const runtime::Tensor &scores, const Value &labels) {
 
 Evaluation Trainer::evaluate(const Data &data, int64_t batch) {
   if (!evaluateSession)
-    evaluateSession.emplace(
-        openSession(trained, states, kEvaluate, threads, ranks));
+    evaluateSession.emplace(openSession(kEvaluate));
   std::vector<int64_t> numbers(static_cast<size_t>(data.size()));
   std::iota(numbers.begin(), numbers.end(), 0);
   bool isFixed = fixedBatch().has_value();

@@ -31,9 +31,11 @@ bool isArchive(const std::vector<std::string> &inputs,
 class Trainer {
 public:
   /// Opens a module that dl-compile --train has made, to train with others.
+  /// `device`: where to run; empty: the module's only target, or the CPU.
   /// `threads` 0: as many as this process may use, and the other ranks on this
   /// machine leave. Throws a Failure for a module that does not train.
-  Trainer(const std::string &path, int threads, ranks::Ranks &ranks);
+  Trainer(const std::string &path, const std::string &device, int threads,
+          ranks::Ranks &ranks);
 
   /// Reads the data of the step's inputs and of the label, one file each, or,
   /// without a label, all from one .npz: arrays with the inputs' names, or in
@@ -62,13 +64,15 @@ public:
   void setLearningRate(double rate);
 
 private:
-  std::string path;
+  runtime::Session openSession(const char *entry);
+
+  std::string path, device;
+  int threads;
   ranks::Ranks &ranks;
   runtime::Module trained;
   runtime::State states;
   runtime::Session stepSession;
   std::optional<runtime::Session> evaluateSession;
-  int threads;
 };
 
 } // namespace dl::train

@@ -38,7 +38,7 @@ class Training {
 public:
   Training(const Options &options, ranks::Ranks &ranks)
       : options(options), ranks(ranks),
-        trainer(options.module, options.threads, ranks),
+        trainer(options.module, options.device, options.threads, ranks),
         schedule(options.schedule),
         showsProgress(ranks.isFirst() && !options.quiet &&
                       isatty(STDERR_FILENO)) {

@@ -26,6 +26,7 @@ struct Options {
   int64_t steps = 0, epochs = 0;
   Schedule schedule;
   int64_t patience = 0;
+  std::string device;
   int threads = 0;
   std::string checkpoint;
   int64_t checkpointEvery = 0;

@@ -100,6 +100,10 @@ static void addTrainingOptions(CLI::App &app, Options &options) {
                  "the weights of the lowest")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
+  app.add_option("--device", options.device,
+                 "where to train: cpu, vulkan or cuda:1; default: the module's "
+                 "only target, or cpu")
+      ->type_name("NAME");
   app.add_option("--threads", options.threads,
                  "threads to use; default: the CPUs that affinity and control "
                  "group allow, divided among the ranks of this machine")

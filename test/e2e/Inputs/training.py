@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Trains small networks by dl-train and compares the losses with those of gradient descent on central differences.
 
-    training.py BIN SCRATCH
+    training.py BIN SCRATCH [TARGET]
 
 The networks run in float64 by ONNX's reference evaluator; optimizers are written out here, after their papers.
 """
@@ -169,14 +169,15 @@ def expected_losses(network, optimizer, options):
     return losses + [network.evaluator()(averages)]
 
 
-def found_losses(bin, scratch, network, optimizer, options):
+def found_losses(bin, scratch, network, optimizer, options, target="cpu"):
     base = f"{scratch}/{network.name}"
     onnx.save(network.model(np.float32), f"{base}.onnx")
     np.save(f"{base}_x.npy", network.x)
     np.save(f"{base}_y.npy", network.y)
     flags = [f"--{name}" if value is True else
              f"--{name}={','.join(map(str, value)) if isinstance(value, tuple) else value}" for name, value in options.items()]
-    call(f"{bin}/dl-compile", f"{base}.onnx", "--train", f"--loss={network.loss}", f"--optimizer={optimizer}", *flags, "-o", f"{base}.dlm")
+    call(f"{bin}/dl-compile", f"{base}.onnx", "--train", f"--loss={network.loss}", f"--optimizer={optimizer}", *flags, f"--target={target}",
+         "-o", f"{base}.dlm")
     call(f"{bin}/dl-train", f"{base}.dlm", f"--input={base}_x.npy", f"--label={base}_y.npy", "--full-batch", "--no-shuffle",
          f"--steps={STEPS}", f"--log={base}.jsonl", f"--test-input={base}_x.npy", f"--test-label={base}_y.npy")
     rows = [json.loads(line) for line in open(f"{base}.jsonl")]
@@ -290,14 +291,14 @@ CASES = [("perceptron", "sgd", {"lr": 0.5}), ("perceptron", "sgd", {"lr": 0.2, "
          ("text", "adam", {"lr": 0.05, "accumulate": 2})]
 
 
-def check_dropout(bin, scratch):
+def check_dropout(bin, scratch, target):
     """Half of 3000 elements are dropped and the others doubled: others in each step, the same in each run, none in evaluation."""
     train, ratio = numpy_helper.from_array(np.array(True), "train"), numpy_helper.from_array(np.array(0.5, np.float32), "ratio")
     ones = np.ones((3, 1000), np.float32)
     network = Network("dropout", [
         node("Constant", [], "train", value=train), node("Constant", [], "ratio", value=ratio), node("Mul", ["x", "w"], "h"),
         node("Dropout", ["h", "ratio", "train"], "out")], ones, 0 * ones, {"w": np.ones(1000, np.float32)}, loss="mse")
-    runs = [found_losses(bin, scratch, network, "sgd", {"lr": 0})[:STEPS] for _ in range(2)]
+    runs = [found_losses(bin, scratch, network, "sgd", {"lr": 0}, target)[:STEPS] for _ in range(2)]
     call(f"{bin}/dl-run", f"{scratch}/dropout.dlm", "--entry=evaluate", f"--input={scratch}/dropout_x.npy",
          f"--input={scratch}/dropout_y.npy", f"--output-dir={scratch}/dropout")
     good = (runs[0] == runs[1] and len(set(runs[0])) == STEPS and all(1.8 < loss < 2.2 for loss in runs[0])
@@ -341,18 +342,19 @@ def write_bad(bin, scratch):
 
 
 def main():
-    bin, scratch = sys.argv[1:]
+    bin, scratch, target = (sys.argv[1:] + ["cpu"])[:3]
     known = networks()
     for name, optimizer, options in CASES:
         want = expected_losses(known[name], optimizer, options)
-        found = found_losses(bin, scratch, known[name], optimizer, options)
+        found = found_losses(bin, scratch, known[name], optimizer, options, target)
         if known[name].statistics: # the evaluator's normalization goes on by the batch
             want, found = want[:STEPS], found[:STEPS]
         error = max(abs(f - w) / max(abs(w), 0.1) for f, w in zip(found, want))
         good = len(found) == len(want) and error < 2e-5
         print(f"{name} {optimizer} {options}: {'good' if good else 'BAD'}, error {error:.1e}" + ("" if good else f", {found} for {want}"))
-    check_dropout(bin, scratch)
-    write_bad(bin, scratch)
+    check_dropout(bin, scratch, target)
+    if target == "cpu":
+        write_bad(bin, scratch)
 
 
 if __name__ == "__main__":
