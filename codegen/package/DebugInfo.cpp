@@ -120,6 +120,10 @@ public:
     return result;
   }
 
+  /// What formulas that were written share: the value of the name "%0", then
+  /// that of "%1", and so on.
+  json::Array takeTerms() { return std::move(terms); }
+
 private:
   json::Object write(const Step &step) {
     if (step.kind == Step::Kind::Loop)
@@ -164,14 +168,34 @@ private:
       return node.value;
     if (node.op == FormulaOp::Symbol)
       return json::fixUTF8(program.symbols[node.a].name);
+    if (auto known = termNumbers.find(id); known != termNumbers.end())
+      return "%" + std::to_string(known->second);
     static const char *const names[] = {
         "", "", "+", "-", "*", "floordiv", "ceildiv", "mod", "min", "max"};
-    return json::Array{names[static_cast<int>(node.op)], write(node.a),
-                       write(node.b)};
+    json::Array formula{names[static_cast<int>(node.op)], write(node.a),
+                        write(node.b)};
+    // Sizes deep in a model hold those before them, several times over.
+    constexpr int64_t kLongest = 40;
+    if (countLeaves(id) < kLongest)
+      return formula;
+    termNumbers[id] = terms.size();
+    terms.push_back(std::move(formula));
+    return "%" + std::to_string(terms.size() - 1);
+  }
+
+  /// The numbers, symbols and terms that a formula is written with.
+  int64_t countLeaves(FormulaId id) const {
+    const Formulas::Node &node = formulas[id];
+    if (node.op == FormulaOp::Const || node.op == FormulaOp::Symbol ||
+        termNumbers.count(id))
+      return 1;
+    return countLeaves(node.a) + countLeaves(node.b);
   }
 
   const Program &program;
   Formulas formulas; // of its own: the module needs no sums of bytes
+  llvm::DenseMap<FormulaId, size_t> termNumbers;
+  json::Array terms;
   int64_t firstKernel;
 };
 
@@ -231,11 +255,16 @@ std::string dl::package::getDebugInfo(const PackageInput &input,
       json::Array symbols;
       for (const SymbolDesc &symbol : program.symbols)
         symbols.push_back(json::fixUTF8(symbol.name));
-      entries.push_back(json::Object{
-          {"name", json::fixUTF8(program.name)},
-          {"target", plan.target},
-          {"symbols", std::move(symbols)},
-          {"steps", StepWriter(program, first).write(program.steps)}});
+      StepWriter writer(program, first);
+      json::Array steps = writer.write(program.steps),
+                  terms = writer.takeTerms();
+      json::Object entry{{"name", json::fixUTF8(program.name)},
+                         {"target", plan.target},
+                         {"symbols", std::move(symbols)},
+                         {"steps", std::move(steps)}};
+      if (!terms.empty())
+        entry["terms"] = std::move(terms);
+      entries.push_back(std::move(entry));
     }
   }
   std::string text;

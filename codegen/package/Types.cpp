@@ -96,9 +96,11 @@ mlir::AffineExpr dl::package::getSliceOffset(mlir::dl::SliceOp op) {
   return mlir::dl::simplify(offset);
 }
 
-FormulaId dl::package::toFormula(mlir::AffineExpr expr, Formulas &formulas,
-                                 llvm::ArrayRef<FormulaId> dims,
-                                 llvm::ArrayRef<FormulaId> symbols) {
+/// `built`: parts of the expression, which may occur many times.
+static FormulaId toFormula(mlir::AffineExpr expr, Formulas &formulas,
+                           llvm::ArrayRef<FormulaId> dims,
+                           llvm::ArrayRef<FormulaId> symbols,
+                           llvm::DenseMap<mlir::AffineExpr, FormulaId> &built) {
   using mlir::AffineExprKind;
   switch (expr.getKind()) {
   case AffineExprKind::Constant:
@@ -111,21 +113,33 @@ FormulaId dl::package::toFormula(mlir::AffineExpr expr, Formulas &formulas,
   default:
     break;
   }
+  if (auto known = built.find(expr); known != built.end())
+    return known->second;
   auto binary = mlir::cast<mlir::AffineBinaryOpExpr>(expr);
-  FormulaId a = toFormula(binary.getLHS(), formulas, dims, symbols);
-  FormulaId b = toFormula(binary.getRHS(), formulas, dims, symbols);
-  switch (expr.getKind()) {
-  case AffineExprKind::Add:
-    return formulas.add(a, b);
-  case AffineExprKind::Mul:
-    return formulas.mul(a, b);
-  case AffineExprKind::FloorDiv:
-    return formulas.floorDiv(a, b);
-  case AffineExprKind::CeilDiv:
-    return formulas.ceilDiv(a, b);
-  default:
-    return formulas.mod(a, b);
-  }
+  FormulaId a = toFormula(binary.getLHS(), formulas, dims, symbols, built);
+  FormulaId b = toFormula(binary.getRHS(), formulas, dims, symbols, built);
+  auto combine = [&] {
+    switch (expr.getKind()) {
+    case AffineExprKind::Add:
+      return formulas.add(a, b);
+    case AffineExprKind::Mul:
+      return formulas.mul(a, b);
+    case AffineExprKind::FloorDiv:
+      return formulas.floorDiv(a, b);
+    case AffineExprKind::CeilDiv:
+      return formulas.ceilDiv(a, b);
+    default:
+      return formulas.mod(a, b);
+    }
+  };
+  return built[expr] = combine();
+}
+
+FormulaId dl::package::toFormula(mlir::AffineExpr expr, Formulas &formulas,
+                                 llvm::ArrayRef<FormulaId> dims,
+                                 llvm::ArrayRef<FormulaId> symbols) {
+  llvm::DenseMap<mlir::AffineExpr, FormulaId> built;
+  return ::toFormula(expr, formulas, dims, symbols, built);
 }
 
 FormulaId TypeFormulas::getDim(mlir::RankedTensorType type, unsigned i) {

@@ -3,6 +3,7 @@
 
 #include "ir/dialect/Dialect.h"
 #include "ir/dialect/Dims.h"
+#include "ir/dialect/DimsCache.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/Interfaces/FoldInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -30,6 +31,7 @@ struct FoldInterface : DialectFoldInterface {
 } // namespace
 
 void DlDialect::initialize() {
+  addInterfaces<DimsCache>();
   addTypes<
 #define GET_TYPEDEF_LIST
 #include "ir/dialect/DlTypes.cpp.inc"

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "ir/dialect/Dims.h"
+#include "ir/dialect/DimsCache.h"
 #include "mlir/IR/AffineExprVisitor.h"
 #include "mlir/IR/Matchers.h"
 #include <map>
@@ -22,7 +23,8 @@ class Polynomial {
 public:
   using Terms = std::map<std::vector<unsigned>, int64_t>;
 
-  explicit Polynomial(MLIRContext *context) : context(context) {}
+  explicit Polynomial(MLIRContext *context)
+      : context(context), cache(DimsCache::of(context)) {}
 
   /// Whether a factor left the range of 64 bits, or terms became too many to be
   /// of use; what has been built is then meaningless.
@@ -33,6 +35,8 @@ public:
   Terms build(AffineExpr expr) {
     if (!isa<AffineBinaryOpExpr>(expr) || expr.getKind() == AffineExprKind::Add)
       return buildOnce(expr);
+    if (cache && cache->isAtom.lookup(expr))
+      return {{{getAtom(expr)}, 1}};
     if (auto known = built.find(expr); known != built.end())
       return known->second;
     constexpr size_t kMaxParts = 4096;
@@ -278,6 +282,7 @@ private:
   }
 
   MLIRContext *context;
+  const DimsCache *cache;
   SmallVector<AffineExpr> atoms;
   DenseMap<AffineExpr, unsigned> numbers; // of atoms
   DenseMap<AffineExpr, Terms> built;
@@ -289,36 +294,80 @@ private:
 AffineExpr mlir::dl::simplify(AffineExpr expr) {
   if (isa<AffineConstantExpr, AffineSymbolExpr>(expr))
     return expr;
+  const DimsCache *cache = DimsCache::of(expr.getContext());
+  if (AffineExpr known = cache ? cache->simplified.lookup(expr) : AffineExpr())
+    return known;
   Polynomial polynomial(expr.getContext());
   Polynomial::Terms terms = polynomial.build(expr);
-  return polynomial.isInvalid() ? expr : polynomial.toExpr(terms);
+  bool isValid = !polynomial.isInvalid();
+  AffineExpr result = isValid ? polynomial.toExpr(terms) : expr;
+  if (cache) {
+    cache->simplified.insert(expr, result);
+    cache->simplified.insert(result, result);
+    auto binary = dyn_cast<AffineBinaryOpExpr>(result);
+    if (isValid && binary && binary.getKind() != AffineExprKind::Add &&
+        binary.getKind() != AffineExprKind::Mul)
+      cache->isAtom.insert(result, true);
+  }
+  return result;
+}
+
+AffineExpr mlir::dl::subtract(AffineExpr a, AffineExpr b) {
+  // Even to write the difference down, upstream looks through both.
+  const DimsCache *cache = DimsCache::of(a.getContext());
+  std::pair<AffineExpr, AffineExpr> key(a, b);
+  if (AffineExpr known = cache ? cache->differences.lookup(key) : AffineExpr())
+    return known;
+  AffineExpr result = simplify(a - b);
+  if (cache)
+    cache->differences.insert(key, result);
+  return result;
 }
 
 bool mlir::dl::provablyEqual(AffineExpr a, AffineExpr b) {
-  return a && b && (a == b || simplify(a - b) == 0);
+  return a && b && (a == b || subtract(a, b) == 0);
+}
+
+/// Every symbol is non-negative, so a sum with no negative factor is, too.
+static bool isNonNegative(AffineExpr expr, const DimsCache *cache) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return constant.getValue() >= 0;
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary || (cache && cache->isNonNegative.lookup(expr)))
+    return true;
+  if (!isNonNegative(binary.getLHS(), cache) ||
+      !isNonNegative(binary.getRHS(), cache))
+    return false;
+  if (cache)
+    cache->isNonNegative.insert(expr, true);
+  return true;
 }
 
 bool mlir::dl::provablyLessEqual(AffineExpr a, AffineExpr b) {
   if (!a || !b)
     return false;
-  // Every symbol is non-negative, so a sum with no negative factor is, too.
-  AffineExpr difference = simplify(b - a);
-  bool nonNegative = true;
-  std::function<void(AffineExpr)> visit = [&](AffineExpr e) {
-    if (auto constant = dyn_cast<AffineConstantExpr>(e))
-      nonNegative &= constant.getValue() >= 0;
-    else if (auto binary = dyn_cast<AffineBinaryOpExpr>(e)) {
-      visit(binary.getLHS());
-      visit(binary.getRHS());
-    }
-  };
-  visit(difference);
-  return nonNegative;
+  return isNonNegative(subtract(b, a), DimsCache::of(a.getContext()));
 }
 
 //===----------------------------------------------------------------------===//
 // Types
 //===----------------------------------------------------------------------===//
+
+/// One more than the highest symbol of an expression.
+static unsigned countSymbols(AffineExpr expr, const DimsCache *cache) {
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+    return symbol.getPosition() + 1;
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return 0;
+  if (unsigned known = cache ? cache->symbolCounts.lookup(expr) : 0)
+    return known;
+  unsigned count = std::max(countSymbols(binary.getLHS(), cache),
+                            countSymbols(binary.getRHS(), cache));
+  if (cache)
+    cache->symbolCounts.insert(expr, count);
+  return count;
+}
 
 AffineMap mlir::dl::getSymbolMap(ArrayRef<AffineExpr> exprs,
                                  MLIRContext *context) {
@@ -326,10 +375,8 @@ AffineMap mlir::dl::getSymbolMap(ArrayRef<AffineExpr> exprs,
   SmallVector<AffineExpr> simplified;
   for (AffineExpr expr : exprs) {
     simplified.push_back(simplify(expr));
-    simplified.back().walk([&](AffineExpr e) {
-      if (auto symbol = dyn_cast<AffineSymbolExpr>(e))
-        symbols = std::max(symbols, symbol.getPosition() + 1);
-    });
+    symbols = std::max(symbols,
+                       countSymbols(simplified.back(), DimsCache::of(context)));
   }
   return AffineMap::get(0, symbols, simplified, context);
 }

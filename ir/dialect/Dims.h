@@ -40,6 +40,9 @@ AffineExpr getNumElements(RankedTensorType type);
 /// out, so that equal polynomials are equal expressions.
 AffineExpr simplify(AffineExpr expr);
 
+/// simplify(a - b).
+AffineExpr subtract(AffineExpr a, AffineExpr b);
+
 /// Whether a == b (or a <= b) for all non-negative values of the symbols, as
 /// far as can be seen from the expressions.
 bool provablyEqual(AffineExpr a, AffineExpr b);

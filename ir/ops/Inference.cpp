@@ -37,7 +37,9 @@ LogicalResult mlir::dl::checkDimsKnown(const Reporter &report,
 }
 
 bool mlir::dl::contradict(AffineExpr a, AffineExpr b) {
-  auto difference = dyn_cast<AffineConstantExpr>(simplify(a - b));
+  if (a == b)
+    return false;
+  auto difference = dyn_cast<AffineConstantExpr>(subtract(a, b));
   return difference && difference.getValue() != 0;
 }
 

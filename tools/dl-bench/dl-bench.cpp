@@ -142,10 +142,12 @@ Cost findCost(const runtime::Session &session, const runtime::Module &module,
   Cost cost;
   cost.info = tools::WorkInfo::read(module, module.entryName(entry), target);
   cost.symbols = tools::findSymbols(session, module, entry);
-  if (cost.info)
+  if (cost.info) {
+    cost.info->addTerms(cost.symbols);
     for (int step : cost.info->order(cost.symbols, size_t(1) << 24))
       cost.work +=
           tools::WorkInfo::evaluate(cost.info->steps()[step], cost.symbols);
+  }
   cost.work.flops = static_cast<double>(session.flops());
   cost.isMeasured = joulesPerCall.has_value();
   cost.joules = joulesPerCall.value_or(tools::modelEnergy(cost.work)) * 1000;

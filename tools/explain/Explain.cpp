@@ -84,6 +84,7 @@ Example measureExample(const runtime::Module &module, const WorkInfo &info,
                        const ExplainOptions &options) {
   Example example;
   example.symbols = chooseSizes(module, options.sizes, /*small=*/false);
+  info.addTerms(example.symbols);
   example.threads =
       options.threads > 0 ? options.threads : dlrt_available_cpus();
   example.measured = "not measured: not asked for";
@@ -92,6 +93,7 @@ Example measureExample(const runtime::Module &module, const WorkInfo &info,
     for (bool small : {false, true}) {
       try {
         example.symbols = chooseSizes(module, options.sizes, small);
+        info.addTerms(example.symbols);
         runtime::SessionOptions sessionOptions;
         sessionOptions.threads = example.threads;
         sessionOptions.target = options.target.c_str();

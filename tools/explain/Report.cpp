@@ -51,7 +51,7 @@ public:
             {"model", trace.model},
             {"target", makeTarget()},
             {"assumptions", trace.assumptions},
-            {"symbols", example.symbols},
+            {"symbols", listSymbols()},
             {"machine", makeMachine()},
             {"measured", example.measured},
             {"totals", makeTotals()},
@@ -93,6 +93,15 @@ private:
     executions.assign(info.steps().size(), 0);
     for (int step : info.order(example.symbols, size_t(1) << 24))
       executions[step] += 1;
+  }
+
+  /// Those of the model, without the terms of formulas.
+  Json listSymbols() const {
+    Json result = Json::object();
+    for (const auto &[name, size] : example.symbols)
+      if (name.front() != '%')
+        result[name] = size;
+    return result;
   }
 
   Json makeMachine() const {

@@ -107,6 +107,7 @@ std::optional<WorkInfo> WorkInfo::read(const runtime::Module &module,
   for (const Json &found : result.info["entries"])
     if (found["name"] == entry &&
         (plan.empty() || found.value("target", plan) == plan)) {
+      result.terms = found.value("terms", Json::array());
       result.nodes = result.addSteps(found["steps"], -1);
       return result;
     }
@@ -146,6 +147,11 @@ std::vector<WorkInfo::Node> WorkInfo::addSteps(const Json &steps, int loop) {
     result.push_back(std::move(node));
   }
   return result;
+}
+
+void WorkInfo::addTerms(Symbols &symbols) const {
+  for (size_t i = 0; i < terms.size(); ++i)
+    symbols["%" + std::to_string(i)] = evaluateFormula(terms[i], symbols);
 }
 
 std::set<Products> WorkInfo::products() const {

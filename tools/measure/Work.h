@@ -54,6 +54,10 @@ public:
                                       const std::string &entry,
                                       const std::string &target = "");
 
+  /// Adds the values of the terms that formulas share, "%0" and so on. Throws
+  /// where one has none.
+  void addTerms(Symbols &symbols) const;
+
   /// In the order of the text; those of loops once.
   const std::vector<StepInfo> &steps() const { return list; }
   const nlohmann::json &kernels() const { return info["kernels"]; }
@@ -80,6 +84,7 @@ private:
                      size_t limit, std::vector<int> &order);
 
   nlohmann::json info;
+  nlohmann::json terms;
   std::vector<StepInfo> list;
   std::vector<Node> nodes;
   int loops = 0;
