@@ -105,15 +105,35 @@ static LogicalResult importMaximaWithIndices(NodeContext &context,
     at = math.mul(at, context.sizeScalar(steps[d]));
     base = base ? math.add(base, at) : at;
   }
-  Value best, index;
+  // What is around the tensor is no maximum, though integers may be as low.
+  SmallVector<AffineExpr> after = getAfter(context, window);
+  bool hasBorder = llvm::any_of(llvm::concat<AffineExpr>(low, after),
+                                [](AffineExpr pad) { return pad != 0; });
+  auto findInside = [&](ArrayRef<int64_t> positions) {
+    Value inside;
+    for (auto [i, position] : llvm::enumerate(positions)) {
+      int64_t d = static_cast<int64_t>(i) + 2;
+      Value at = math.mul(math.iota(result[d], d, rank, i64),
+                          double(window.strides[i]));
+      at = math.sub(math.add(at, double(position)), context.sizeScalar(low[i]));
+      for (Value isIn :
+           {math.compare(Predicate::Ge, at, 0.0),
+            math.compare(Predicate::Lt, at, context.sizeScalar(dims[d]))})
+        inside = inside ? math.select(inside, isIn, inside) : isIn;
+    }
+    return inside;
+  };
+  Value best, index, isFound;
   for (int64_t tap = 0; tap < taps; ++tap) {
     SmallVector<AffineExpr> offsets(rank, context.constantExpr(0));
     SmallVector<int64_t> strides(rank, 1);
     AffineExpr distance = context.constantExpr(0);
+    SmallVector<int64_t> positions(spatial);
     int64_t rest = tap;
     for (size_t i = spatial; i-- > 0;) {
       int64_t position = rest % window.sizes[i] * window.dilations[i];
       rest /= window.sizes[i];
+      positions[i] = position;
       offsets[i + 2] = context.constantExpr(position);
       strides[i + 2] = window.strides[i];
       distance = distance + steps[i + 2] * position;
@@ -123,6 +143,13 @@ static LogicalResult importMaximaWithIndices(NodeContext &context,
         getSymbolMap(offsets, context.builder.getContext()), strides);
     Value at = math.add(base, context.sizeScalar(simplify(distance)));
     Value isLarger = best ? math.compare(Predicate::Gt, value, best) : Value();
+    if (hasBorder) {
+      Value inside = findInside(positions);
+      // The first one inside counts in any case.
+      if (isFound)
+        isLarger = math.select(isFound, isLarger, inside);
+      isFound = isFound ? math.select(isFound, isFound, inside) : inside;
+    }
     best = best ? math.select(isLarger, value, best) : value;
     index = index ? math.select(isLarger, at, index) : at;
   }
