@@ -11,6 +11,7 @@
 
 namespace mlir {
 class Pass;
+class RewritePatternSet;
 class Type;
 } // namespace mlir
 
@@ -24,11 +25,16 @@ std::unique_ptr<mlir::Pass>
 createExpandFunctionsPass(const SpirvTarget &target);
 
 /// `spirv-expand-types`: arithmetic on 16-bit floats is done in f32; bf16,
-/// floats of a byte or less and integers of less than a byte become integers.
-std::unique_ptr<mlir::Pass> createExpandTypesPass();
+/// floats of a byte or less and integers of less than a byte become integers,
+/// and so does f16 where the device has it not.
+std::unique_ptr<mlir::Pass> createExpandTypesPass(const SpirvTarget &target);
+
+/// Conversions between f16 and f32 or f64 as arithmetic on integers, rounded to
+/// nearest, ties to even, subnormal numbers kept.
+void populateExpandHalfPatterns(mlir::RewritePatternSet &patterns);
 
 /// How an element of this type lies in a buffer: as itself, or as an integer.
-mlir::Type getStoredType(mlir::Type type);
+mlir::Type getStoredType(mlir::Type type, const SpirvTarget &target);
 
 /// Registers the passes of this file.
 void registerExpandPasses();

@@ -307,7 +307,7 @@ std::unique_ptr<Pass> createExpandFunctionsPass(const SpirvTarget &target) {
 
 void registerExpandPasses() {
   PassRegistration<ExpandFunctionsPass>();
-  registerPass([] { return createExpandTypesPass(); });
+  registerPass([] { return createExpandTypesPass({}); });
 }
 
 } // namespace dl::spirv

@@ -15,20 +15,26 @@
 using namespace mlir;
 
 /// Whether values of the type are in SPIR-V as they are.
-static bool hasForm(Type type) {
+static bool hasForm(Type type, bool hasHalves) {
   if (!type.isIntOrFloat())
     return true;
   unsigned width = type.getIntOrFloatBitWidth();
   if (isa<FloatType>(type))
-    return width >= 16 && !type.isBF16();
+    return width > 16 || (type.isF16() && hasHalves);
   return width == 1 || width >= 8;
 }
 
-Type dl::spirv::getStoredType(Type type) {
-  unsigned width = type.getIntOrFloatBitWidth();
-  if (hasForm(type) && width != 1)
+/// The type, or the integer of its width, of at least a byte.
+static Type toForm(Type type, bool hasHalves) {
+  if (hasForm(type, hasHalves))
     return type;
-  return IntegerType::get(type.getContext(), std::max(width, 8u));
+  return IntegerType::get(type.getContext(),
+                          std::max(type.getIntOrFloatBitWidth(), 8u));
+}
+
+Type dl::spirv::getStoredType(Type type, const SpirvTarget &target) {
+  return type.isInteger(1) ? IntegerType::get(type.getContext(), 8)
+                           : toForm(type, target.float16);
 }
 
 namespace {
@@ -37,10 +43,8 @@ namespace {
 /// less than a byte have zeros.
 class Converter : public TypeConverter {
 public:
-  Converter() {
-    addConversion([](Type type) -> Type {
-      return hasForm(type) ? type : ::dl::spirv::getStoredType(type);
-    });
+  explicit Converter(bool hasHalves) {
+    addConversion([=](Type type) { return toForm(type, hasHalves); });
   }
 };
 
@@ -207,14 +211,15 @@ struct ConvertSelect : OpConversionPattern<arith::SelectOp> {
   }
 };
 
-/// arith.extf x : bf16 to f64  ->  through f32, which holds every bf16
+/// arith.extf x : bf16 to f64  ->  through f32, which holds every bf16 and f16
 struct ExtendToDouble : OpRewritePattern<arith::ExtFOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(arith::ExtFOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.getIn().getType().isBF16() || !op.getType().isF64())
-      return rewriter.notifyMatchFailure(op, "not from bf16 to f64");
+    if (op.getIn().getType().getIntOrFloatBitWidth() != 16 ||
+        !op.getType().isF64())
+      return rewriter.notifyMatchFailure(op, "not from 16 to 64 bits");
     Value single = arith::ExtFOp::create(rewriter, op.getLoc(),
                                          rewriter.getF32Type(), op.getIn());
     rewriter.replaceOpWithNewOp<arith::ExtFOp>(op, op.getType(), single);
@@ -222,15 +227,17 @@ struct ExtendToDouble : OpRewritePattern<arith::ExtFOp> {
   }
 };
 
-/// arith.truncf x : f64 to bf16  ->  through the f32 whose last bit tells that
-/// something was cut off (rounding to odd), so that it is rounded once.
+/// arith.truncf x : f64 to bf16 or f16  ->  through the f32 whose last bit
+/// tells that something was cut off (rounding to odd), so that it is rounded
+/// once.
 struct TruncateDouble : OpRewritePattern<arith::TruncFOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(arith::TruncFOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.getType().isBF16() || !op.getIn().getType().isF64())
-      return rewriter.notifyMatchFailure(op, "not from f64 to bf16");
+    if (op.getType().getIntOrFloatBitWidth() != 16 ||
+        !op.getIn().getType().isF64())
+      return rewriter.notifyMatchFailure(op, "not from 64 to 16 bits");
     ::dl::cpu::FormulaBuilder builder(op.getLoc(), rewriter);
     ::dl::cpu::Num x(builder, op.getIn());
     ::dl::cpu::Num single = x.toWidth(32), back = single.toWidth(64);
@@ -253,6 +260,11 @@ struct ExpandTypesPass
     : PassWrapper<ExpandTypesPass, OperationPass<gpu::GPUModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ExpandTypesPass)
 
+  explicit ExpandTypesPass(bool hasHalves) { halves = hasHalves; }
+  ExpandTypesPass(const ExpandTypesPass &other) : PassWrapper(other) {
+    halves = other.halves;
+  }
+
   StringRef getArgument() const override { return "spirv-expand-types"; }
   StringRef getDescription() const override {
     return "makes floats and integers that SPIR-V has not integers that it has";
@@ -260,7 +272,7 @@ struct ExpandTypesPass
 
   void runOnOperation() override {
     auto isHalf = [](Type type) { return type.isF16() || type.isBF16(); };
-    auto isOther = [](Type type) { return !hasForm(type); };
+    auto isOther = [&](Type type) { return !hasForm(type, halves); };
     if (uses(isHalf) &&
         failed(::dl::cpu::computeHalvesAsFloats(getOperation())))
       return signalPassFailure();
@@ -283,6 +295,8 @@ private:
   LogicalResult expandConversions() {
     RewritePatternSet patterns(&getContext());
     patterns.add<ExtendToDouble, TruncateDouble>(&getContext(), /*benefit=*/2);
+    if (!halves)
+      ::dl::spirv::populateExpandHalfPatterns(patterns);
     arith::populateExpandBFloat16Patterns(patterns);
     arith::populateExpandF8E8M0Patterns(patterns);
     arith::populateExpandF4E2M1Patterns(patterns);
@@ -291,7 +305,7 @@ private:
 
   LogicalResult convert() {
     MLIRContext *context = &getContext();
-    Converter converter;
+    Converter converter(halves);
     RewritePatternSet patterns(context);
     patterns.add<ConvertConstant, ConvertBitcast, ConvertCompare, ConvertSelect,
                  ConvertResize<arith::TruncIOp, false>,
@@ -315,10 +329,15 @@ private:
     });
     return applyFullConversion(getOperation(), target, std::move(patterns));
   }
+
+  Option<bool> halves{*this, "halves",
+                      llvm::cl::desc("the device has 16-bit floats"),
+                      llvm::cl::init(true)};
 };
 
 } // namespace
 
-std::unique_ptr<Pass> dl::spirv::createExpandTypesPass() {
-  return std::make_unique<ExpandTypesPass>();
+std::unique_ptr<Pass>
+dl::spirv::createExpandTypesPass(const SpirvTarget &target) {
+  return std::make_unique<ExpandTypesPass>(target.float16);
 }

@@ -6,6 +6,7 @@
 #include "codegen/gpu/StageFunction.h"
 #include "codegen/spirv/Expand.h"
 #include "codegen/spirv/RegisterTile.h"
+#include "codegen/spirv/VectorLoads.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
@@ -27,9 +28,9 @@ static bool hasForm(Type type, const SpirvTarget &target) {
   if (type.isF64())
     return target.float64;
   unsigned width = type.getIntOrFloatBitWidth();
-  if (isa<FloatType>(type))
-    return width <= 32;
-  return llvm::isPowerOf2_32(width) && width <= 64;
+  if (width > 64 || !llvm::isPowerOf2_32(width))
+    return false;
+  return width == 16 ? target.int16 : width > 16 || width == 1 || target.int8;
 }
 
 /// What in a kernel has no form: the operation, and what is wrong with it.
@@ -48,16 +49,18 @@ static std::optional<Obstacle> findObstacle(func::FuncOp kernel,
                                 " sizes, and push constants hold " +
                                 std::to_string(target.pushConstantBytes / 4)};
   std::optional<Obstacle> found;
-  auto check = [&](Operation *op, Type type) {
+  auto check = [&](Operation *op, Type type, bool isStored = false) {
     Type elementType = getElementTypeOrSelf(type);
-    if (found || !elementType.isIntOrFloat() || hasForm(elementType, target))
+    if (found || !elementType.isIntOrFloat() ||
+        (hasForm(elementType, target) &&
+         (!isStored || hasForm(getStoredType(elementType, target), target))))
       return;
     found = Obstacle{op, "element type '"};
     llvm::raw_string_ostream(found->what)
         << elementType << "' has no form in SPIR-V for " << target.name;
   };
   for (Type type : kernel.getArgumentTypes())
-    check(kernel, type);
+    check(kernel, type, /*isStored=*/true);
   kernel.walk([&](Operation *op) {
     for (Type type : op->getResultTypes())
       check(op, type);
@@ -134,6 +137,9 @@ public:
                  Value offset, Value total,
                  function_ref<void(Value)> body) override;
   bool dividesLoops() const override { return true; }
+  bool takesIntegers(const mlir::dl::cpu::Contraction &) const override {
+    return true;
+  }
   std::unique_ptr<TileEmitter>
   makeTile(StageFunction &stage,
            const mlir::dl::cpu::Contraction &contraction) override;
@@ -141,12 +147,12 @@ public:
 
 private:
   int64_t countParts(unsigned number) const;
-  Value getView(unsigned number, VectorType type);
-  void lowerVectors(unsigned written);
-  static Type getMemoryType(int64_t elements, Type elementType,
-                            spirv::StorageClass storage) {
+  Value getView(unsigned number, Type type);
+  Type getMemoryType(int64_t elements, Type elementType,
+                     spirv::StorageClass storage) const {
     return MemRefType::get(
-        {elements}, getStoredType(elementType), MemRefLayoutAttrInterface(),
+        {elements}, getStoredType(elementType, target),
+        MemRefLayoutAttrInterface(),
         spirv::StorageClassAttr::get(elementType.getContext(), storage));
   }
 
@@ -204,8 +210,7 @@ VulkanEntry::makeTile(StageFunction &stage,
       spirv::getEntryPointABIAttrName(),
       spirv::getEntryPointABIAttr(function.getContext(),
                                   {static_cast<int32_t>(workgroupSize), 1, 1}));
-  return std::make_unique<RegisterTile>(stage, contraction, shape,
-                                        target.shuffles);
+  return std::make_unique<RegisterTile>(stage, contraction, shape, target);
 }
 
 /// A buffer that is too large for a binding is taken in parts.
@@ -218,8 +223,8 @@ int64_t VulkanEntry::countParts(unsigned number) const {
       1, llvm::divideCeil(tensor.getNumElements() * width, target.bufferBytes));
 }
 
-/// A buffer as an array of vectors.
-Value VulkanEntry::getView(unsigned number, VectorType type) {
+/// A buffer as an array of vectors, or of words.
+Value VulkanEntry::getView(unsigned number, Type type) {
   Block &block = function.getBody().front();
   auto whole = cast<MemRefType>(block.getArgument(number).getType());
   Type viewType = MemRefType::get({ShapedType::kDynamic}, type,
@@ -230,47 +235,6 @@ Value VulkanEntry::getView(unsigned number, VectorType type) {
   buffers.push_back(buffers[number]);
   numbers.push_back(number);
   return block.insertArgument(buffers.size() - 1, viewType, function.getLoc());
-}
-
-/// Vectors that begin at multiples of their size are loaded at once, others
-/// element by element.
-void VulkanEntry::lowerVectors(unsigned written) {
-  SmallVector<vector::LoadOp> loads;
-  function.walk([&](vector::LoadOp load) { loads.push_back(load); });
-  for (vector::LoadOp load : loads) {
-    OpBuilder builder(load);
-    Location loc = load.getLoc();
-    VectorType type = load.getVectorType();
-    Value memory = load.getBase(), at = load.getIndices().front();
-    unsigned number = cast<BlockArgument>(memory).getArgNumber();
-    int64_t count = type.getNumElements();
-    Value vector;
-    if (number != written && countParts(number) == 1 &&
-        llvm::isPowerOf2_64(count) && isMultiple(at, count)) {
-      Value shift =
-          arith::ConstantIndexOp::create(builder, loc, llvm::Log2_64(count));
-      Value place = arith::ShRUIOp::create(builder, loc, at, shift);
-      vector = memref::LoadOp::create(builder, loc, getView(number, type),
-                                      ValueRange{place});
-    }
-    for (Operation *user : llvm::make_early_inc_range(load->getUsers())) {
-      auto extract = cast<vector::ExtractOp>(user);
-      int64_t i = extract.getStaticPosition().front();
-      Value element;
-      if (vector) {
-        element = mlir::spirv::CompositeExtractOp::create(
-            builder, loc, vector, static_cast<int32_t>(i));
-      } else {
-        Value offset = arith::ConstantIndexOp::create(builder, loc, i);
-        element = memref::LoadOp::create(
-            builder, loc, memory,
-            ValueRange{arith::AddIOp::create(builder, loc, at, offset)});
-      }
-      extract.replaceAllUsesWith(element);
-      extract.erase();
-    }
-    load.erase();
-  }
 }
 
 /// Makes the loads of a buffer those of the part that an element lies in; parts
@@ -305,7 +269,10 @@ static void loadFromParts(Value whole, ValueRange parts, int64_t elements) {
 SmallVector<int64_t> VulkanEntry::end(OpBuilder &builder, Location loc,
                                       unsigned written, bool keeps) {
   gpu::ReturnOp::create(builder, loc);
-  lowerVectors(written);
+  lowerVectorLoads(function, [&](unsigned number, Type type) {
+    return number != written && countParts(number) == 1 ? getView(number, type)
+                                                        : Value();
+  });
   Block &block = function.getBody().front();
   auto isRead = [&](unsigned number) {
     return llvm::any_of(
@@ -365,6 +332,56 @@ std::string whyNoForm(func::FuncOp kernel, const SpirvTarget &target) {
   return obstacle ? obstacle->what : "";
 }
 
+/// Whether something in the functions takes SPIR-V 1.6, where 1.3 is what
+/// devices of any age take.
+static bool takesLatest(gpu::GPUModuleOp functions) {
+  return functions
+      ->walk([](Operation *op) {
+        return isa<mlir::spirv::SDotOp, mlir::spirv::UDotOp,
+                   mlir::spirv::SUDotOp>(op)
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// What is not used will not be required of the device.
+static mlir::spirv::TargetEnvAttr
+getTargetEnvironment(gpu::GPUModuleOp functions, const SpirvTarget &target) {
+  MLIRContext *context = functions.getContext();
+  using Capability = mlir::spirv::Capability;
+  using Extension = mlir::spirv::Extension;
+  SmallVector<Capability> capabilities = {
+      Capability::Shader, Capability::Int64, Capability::Float64,
+      Capability::GroupNonUniform, Capability::GroupNonUniformShuffle};
+  SmallVector<Extension> extensions = {
+      Extension::SPV_KHR_storage_buffer_storage_class};
+  if (target.int8) {
+    capabilities.push_back(Capability::Int8);
+    capabilities.push_back(Capability::StorageBuffer8BitAccess);
+    extensions.push_back(Extension::SPV_KHR_8bit_storage);
+  }
+  if (target.int16) {
+    capabilities.push_back(Capability::Int16);
+    capabilities.push_back(Capability::StorageBuffer16BitAccess);
+    extensions.push_back(Extension::SPV_KHR_16bit_storage);
+  }
+  if (target.float16)
+    capabilities.push_back(Capability::Float16);
+  if (target.dotProducts) {
+    capabilities.push_back(Capability::DotProduct);
+    capabilities.push_back(Capability::DotProductInput4x8BitPacked);
+    extensions.push_back(Extension::SPV_KHR_integer_dot_product);
+  }
+  auto triple = mlir::spirv::VerCapExtAttr::get(
+      takesLatest(functions) ? mlir::spirv::Version::V_1_6
+                             : mlir::spirv::Version::V_1_3,
+      capabilities, extensions, context);
+  return mlir::spirv::TargetEnvAttr::get(
+      triple, mlir::spirv::getDefaultResourceLimits(context),
+      mlir::spirv::ClientAPI::Vulkan);
+}
+
 LogicalResult generateKernels(ModuleOp module, const SpirvTarget &target) {
   SmallVector<func::FuncOp> kernels;
   for (auto function : module.getOps<func::FuncOp>())
@@ -372,33 +389,17 @@ LogicalResult generateKernels(ModuleOp module, const SpirvTarget &target) {
       kernels.push_back(function);
   if (kernels.empty())
     return success();
-  MLIRContext *context = module.getContext();
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   auto functions =
       gpu::GPUModuleOp::create(builder, module.getLoc(), "kernels");
-  // What is not used will not be required of the device.
-  using Capability = mlir::spirv::Capability;
-  using Extension = mlir::spirv::Extension;
-  auto triple = mlir::spirv::VerCapExtAttr::get(
-      mlir::spirv::Version::V_1_3,
-      {Capability::Shader, Capability::Int8, Capability::Int16,
-       Capability::Int64, Capability::Float16, Capability::Float64,
-       Capability::StorageBuffer8BitAccess,
-       Capability::StorageBuffer16BitAccess, Capability::GroupNonUniform,
-       Capability::GroupNonUniformShuffle},
-      {Extension::SPV_KHR_storage_buffer_storage_class,
-       Extension::SPV_KHR_8bit_storage, Extension::SPV_KHR_16bit_storage},
-      context);
-  functions->setAttr(mlir::spirv::getTargetEnvAttrName(),
-                     mlir::spirv::TargetEnvAttr::get(
-                         triple, mlir::spirv::getDefaultResourceLimits(context),
-                         mlir::spirv::ClientAPI::Vulkan));
   SymbolTable table(functions);
   VulkanEntry entry(target);
   for (func::FuncOp kernel : kernels)
     if (failed(checkKernel(kernel, target)) ||
         failed(gpucode::generateStages(kernel, table, entry)))
       return failure();
+  functions->setAttr(mlir::spirv::getTargetEnvAttrName(),
+                     getTargetEnvironment(functions, target));
   return success();
 }
 
@@ -416,6 +417,7 @@ struct GenerateKernelsPass
     pushConstantBytes = target.pushConstantBytes;
     shuffles = target.shuffles;
     doubles = target.float64;
+    dots = target.dotProducts;
   }
 
   StringRef getArgument() const override { return "spirv-generate-kernels"; }
@@ -433,6 +435,7 @@ struct GenerateKernelsPass
     target.pushConstantBytes = pushConstantBytes;
     target.shuffles = shuffles;
     target.float64 = doubles;
+    target.dotProducts = dots;
     if (failed(generateKernels(getOperation(), target)))
       signalPassFailure();
   }
@@ -450,6 +453,10 @@ struct GenerateKernelsPass
   Option<bool> doubles{*this, "doubles",
                        llvm::cl::desc("the device computes in 64-bit floats"),
                        llvm::cl::init(true)};
+  Option<bool> dots{
+      *this, "dots",
+      llvm::cl::desc("the device multiplies four bytes by four at once"),
+      llvm::cl::init(false)};
 
 private:
   SpirvTarget described; // what the options do not tell

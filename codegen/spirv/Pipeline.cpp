@@ -14,6 +14,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/Support/ErrorHandling.h"
 
 using namespace mlir;
 
@@ -93,6 +94,12 @@ struct KeepRoundingsPass
   }
 };
 
+struct LoweringOptions : PassPipelineOptions<LoweringOptions> {
+  Option<std::string> target{*this, "target",
+                             llvm::cl::desc("the kind of Vulkan device"),
+                             llvm::cl::init("generic")};
+};
+
 } // namespace
 
 void ::dl::spirv::addSpirvPasses(OpPassManager &manager,
@@ -100,7 +107,7 @@ void ::dl::spirv::addSpirvPasses(OpPassManager &manager,
   manager.addPass(createGenerateKernelsPass(target));
   OpPassManager &functions = manager.nest<gpu::GPUModuleOp>();
   functions.addPass(createExpandFunctionsPass(target));
-  functions.addPass(createExpandTypesPass());
+  functions.addPass(createExpandTypesPass(target));
   functions.addPass(createCanonicalizerPass());
   functions.addPass(createCSEPass());
   functions.addPass(createLoopInvariantCodeMotionPass());
@@ -120,7 +127,13 @@ void ::dl::spirv::registerSpirvPasses() {
   PassRegistration<GuardLoopsPass>();
   PassRegistration<KeepRoundingsPass>();
   PassRegistration<UnbindPushConstantsPass>();
-  PassPipelineRegistration<>(
+  PassPipelineRegistration<LoweringOptions>(
       "spirv-lower-kernels", "from kernels on tensors to SPIR-V",
-      [](OpPassManager &manager) { addSpirvPasses(manager, {}); });
+      [](OpPassManager &manager, const LoweringOptions &options) {
+        auto target = parseTarget(options.target);
+        if (!target)
+          llvm::reportFatalUsageError("'" + llvm::Twine(options.target) +
+                                      "' is no kind of Vulkan device");
+        addSpirvPasses(manager, *target);
+      });
 }

@@ -20,15 +20,9 @@ using mlir::dl::cpu::Contraction;
 using mlir::dl::cpu::ElementEmitter;
 using mlir::dl::cpu::Position;
 
-/// Invocations that read rows for each other: no more than the fewest that run
-/// in lockstep on a device with shuffles.
-static constexpr int64_t kSharing = 8;
-/// Elements of a vector, and contracted positions that vectors are read for.
-static constexpr int64_t kVector = 4;
-
 RegisterTile::RegisterTile(::dl::gpucode::StageFunction &stage,
                            const Contraction &contraction,
-                           const TileShape &shape, bool shuffles)
+                           const TileShape &shape, const SpirvTarget &target)
     : TileEmitter(stage, contraction, shape), deep(builder, loc, kVector),
       across(builder, loc, std::min(kVector, shape.ownColumns)),
       rowNeighbours(findNeighbours(contraction, contraction.rowSide,
@@ -36,9 +30,10 @@ RegisterTile::RegisterTile(::dl::gpucode::StageFunction &stage,
       columnNeighbours(findNeighbours(contraction, contraction.laneSide,
                                       getColumnLoops(contraction),
                                       across.width())),
-      shuffles(shuffles && shape.ownRows > 1) {
+      shuffles(target.shuffles && shape.ownRows > 1),
+      multipliesWords(target.dotProducts && contraction.isInteger()) {
   bool isDeep = shape.depth % kVector == 0;
-  if (!this->shuffles || shape.ownRows % kSharing || !isDeep)
+  if (!shuffles || shape.ownRows % kSharing || !isDeep)
     rowNeighbours = Neighbours::None;
   bool areColumns = columnNeighbours == Neighbours::Lines;
   if (areColumns ? across.width() == 1 || shape.ownColumns % across.width()
@@ -51,8 +46,9 @@ RegisterTile::findNeighbours(const Contraction &contraction, OpOperand *operand,
                              ArrayRef<unsigned> loops, int64_t width) {
   linalg::GenericOp op = contraction.op;
   AffineMap map = op.getMatchingIndexingMap(operand);
-  // Types that have to be converted are not worth the code.
-  if (!contraction.factorType.isF32() || map.getNumResults() == 0)
+  // Other types that have to be converted are not worth the code.
+  bool haveVectors = contraction.factorType.isF32() || contraction.isInteger();
+  if (!haveVectors || map.getNumResults() == 0)
     return Neighbours::None;
   auto last = dyn_cast<AffineDimExpr>(map.getResults().back());
   auto isInner = [&](ArrayRef<unsigned> among, int64_t width) {
@@ -83,8 +79,10 @@ TileShape RegisterTile::chooseShape(const Contraction &contraction,
                  double(rows) * columns * steps * batches < kMany;
   int64_t mostRows =
       isSmall ? std::min(kSmallRows, target.tileRows) : target.tileRows;
-  int64_t own = isSmall ? std::min(kSmallColumns, target.tileColumns)
-                        : target.tileColumns;
+  // Bytes are read by fours.
+  int64_t own = isSmall && !contraction.isInteger()
+                    ? std::min(kSmallColumns, target.tileColumns)
+                    : target.tileColumns;
   // Rows are loaded once for all columns of an invocation: rather fewer
   // invocations than fewer columns for each.
   auto isWide = [&] {
@@ -217,41 +215,68 @@ Position RegisterTile::join(Position dims, const Position &own,
   return dims;
 }
 
+/// An element as a factor, which float32 holds.
+Value RegisterTile::toFactor(OpOperand *operand, Value value) {
+  Type f32 = builder.getF32Type(), i32 = builder.getI32Type();
+  if (value.getType() == f32)
+    return value;
+  if (!value.getType().isInteger())
+    return arith::ExtFOp::create(builder, loc, f32, value);
+  Value wide = isUnsigned(operand)
+                   ? Value(arith::ExtUIOp::create(builder, loc, i32, value))
+                   : Value(arith::ExtSIOp::create(builder, loc, i32, value));
+  return arith::SIToFPOp::create(builder, loc, f32, wide);
+}
+
 Value RegisterTile::read(OpOperand *operand, const Position &dims) {
-  Value value =
+  return toFactor(
+      operand,
       emitter
           .read(operand->get(),
                 emitter.mapPosition(op.getMatchingIndexingMap(operand), dims))
-          .value;
-  Type f32 = builder.getF32Type();
-  return value.getType() == f32
-             ? value
-             : Value(arith::ExtFOp::create(builder, loc, f32, value));
+          .value);
 }
 
 /// Neighbours along a loop: of a padded tensor, all are inside, or none.
-SmallVector<Value> RegisterTile::readVector(OpOperand *operand, Position dims,
-                                            unsigned along,
-                                            ElementEmitter &by) {
+RegisterTile::Vector RegisterTile::load(OpOperand *operand, Position dims,
+                                        unsigned along, ElementEmitter &by) {
   dims[along].stride = 1;
-  Value vector =
+  Vector vector;
+  vector.loaded =
       by.read(operand->get(),
               by.mapPosition(op.getMatchingIndexingMap(operand), dims))
           .value;
-  auto select = vector.getDefiningOp<arith::SelectOp>();
-  Value loaded = select ? select.getTrueValue() : vector, border;
-  if (auto pad = operand->get().getDefiningOp<tensor::PadOp>(); pad && select)
-    border = emitter.scalar(pad.getConstantPaddingValue());
+  auto select = vector.loaded.getDefiningOp<arith::SelectOp>();
+  if (!select)
+    return vector;
+  auto pad = operand->get().getDefiningOp<tensor::PadOp>();
+  vector.loaded = select.getTrueValue();
+  vector.isInside = select.getCondition();
+  vector.border = emitter.scalar(pad.getConstantPaddingValue());
+  select.erase();
+  return vector;
+}
+
+Value RegisterTile::orBorder(const Vector &vector, Value inside, Value border) {
+  return vector.isInside ? Value(arith::SelectOp::create(
+                               builder, loc, vector.isInside, inside, border))
+                         : inside;
+}
+
+SmallVector<Value> RegisterTile::readVector(OpOperand *operand,
+                                            const Position &dims,
+                                            unsigned along,
+                                            ElementEmitter &by) {
+  Vector vector = load(operand, dims, along, by);
+  Value border =
+      vector.isInside ? toFactor(operand, vector.border) : vector.border;
   SmallVector<Value> elements;
-  for (int64_t i = 0; i < by.width(); ++i) {
-    Value element = vector::ExtractOp::create(builder, loc, loaded, i);
+  for (int64_t i = 0; i < by.width(); ++i)
     elements.push_back(
-        select ? Value(arith::SelectOp::create(
-                     builder, loc, select.getCondition(), element, border))
-               : element);
-  }
-  if (select)
-    select.erase();
+        orBorder(vector,
+                 toFactor(operand, vector::ExtractOp::create(builder, loc,
+                                                             vector.loaded, i)),
+                 border));
   return elements;
 }
 
@@ -342,14 +367,29 @@ RegisterTile::Elements RegisterTile::readColumns(const Position &dims,
 SmallVector<Value> RegisterTile::addPositions(const Position &dims,
                                               int64_t count, ValueRange sums) {
   ElementEmitter::Scope scope(emitter);
+  if (multipliesWords && count == kVector)
+    return addWords(dims, sums);
   Elements lanes = readColumns(dims, count), factors = readRows(dims, count);
-  SmallVector<Value> next(sums);
+  // Few products of bytes are exact in float32, of which every device has
+  // multiply-adds.
+  bool areInteger = contraction.isInteger();
+  SmallVector<Value> next =
+      areInteger
+          ? SmallVector<Value>(sums.size(),
+                               arith::ConstantOp::create(
+                                   builder, loc, builder.getF32FloatAttr(0)))
+          : SmallVector<Value>(sums);
   for (int64_t k = 0; k < count; ++k)
     for (auto [i, factor] : llvm::enumerate(factors[k]))
       for (auto [j, lane] : llvm::enumerate(lanes[k])) {
         Value &sum = next[i * shape.ownColumns + j];
         sum = math::FmaOp::create(builder, loc, factor, lane, sum);
       }
+  if (areInteger)
+    for (auto [sum, before] : llvm::zip(next, sums))
+      sum = arith::AddIOp::create(
+          builder, loc, before,
+          arith::FPToSIOp::create(builder, loc, before.getType(), sum));
   return next;
 }
 
@@ -439,6 +479,10 @@ Value RegisterTile::emit(Value result, const Buffer &buffer) {
         std::pair(contraction.laneSide, &columnNeighbours)})
     if (!isInMemory(operand->get()))
       *neighbours = Neighbours::None;
+  multipliesWords &=
+      rowNeighbours == Neighbours::Depth &&
+      (columnNeighbours == Neighbours::Depth ||
+       (columnNeighbours == Neighbours::Lines && across.width() == kVector));
   rows = extentOf(contraction.rows);
   columns = extentOf(columnLoops);
   Value batches = extentOf(contraction.batch);
@@ -447,8 +491,8 @@ Value RegisterTile::emit(Value result, const Buffer &buffer) {
   Value perBatch = index.mul(rowTiles, columnTiles);
   Value tiles = index.mul(batches, perBatch);
   invocation = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
-  Value zero =
-      arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
+  Value zero = arith::ConstantOp::create(
+      builder, loc, builder.getZeroAttr(contraction.sumType));
   entry.emitShare(
       index, /*perGroup=*/1, /*offset=*/Value(), tiles, [&](Value tile) {
         ElementEmitter::Scope scope(emitter);

@@ -9,6 +9,9 @@
 // each other values, eight neighbours read one each and hand it to the others.
 // What lies side by side in memory, contracted positions or rows or columns, is
 // read as vectors, for some contracted positions at once.
+//
+// Bytes are multiplied as float32, which holds four products of each sum
+// exactly, or, where the device has such instructions, four products at once.
 
 #ifndef DL_CODEGEN_SPIRV_REGISTERTILE_H
 #define DL_CODEGEN_SPIRV_REGISTERTILE_H
@@ -26,18 +29,26 @@ public:
 
   RegisterTile(gpucode::StageFunction &stage,
                const mlir::dl::cpu::Contraction &contraction,
-               const gpucode::TileShape &shape, bool shuffles);
+               const gpucode::TileShape &shape, const SpirvTarget &target);
 
   mlir::Value emit(mlir::Value result,
                    const mlir::dl::cpu::Buffer &buffer) override;
 
 private:
+  /// Invocations that read rows for each other: no more than the fewest that
+  /// run in lockstep on a device with shuffles.
+  static constexpr int64_t kSharing = 8;
+  /// Elements of a vector, and contracted positions that vectors are read for.
+  static constexpr int64_t kVector = 4;
+
   /// What of an operand lies side by side in memory, in whole vectors.
   enum class Neighbours { None, Depth, Lines };
   /// Elements of some contracted positions, for each those of all lines.
   using Elements = llvm::SmallVector<llvm::SmallVector<mlir::Value>, 4>;
-  using GetElement = llvm::function_ref<mlir::Value(
-      const mlir::dl::cpu::Position &, int64_t k)>;
+  /// Neighbours as they lie in memory; null where there is no border.
+  struct Vector {
+    mlir::Value loaded, isInside, border;
+  };
 
   static Neighbours
   findNeighbours(const mlir::dl::cpu::Contraction &contraction,
@@ -53,8 +64,17 @@ private:
   void findColumns(mlir::Value first);
   mlir::Value read(mlir::OpOperand *operand,
                    const mlir::dl::cpu::Position &dims);
+  bool isUnsigned(mlir::OpOperand *operand) const {
+    return operand == contraction.rowSide ? contraction.hasUnsignedRows
+                                          : contraction.hasUnsignedLanes;
+  }
+  mlir::Value toFactor(mlir::OpOperand *operand, mlir::Value value);
+  Vector load(mlir::OpOperand *operand, mlir::dl::cpu::Position dims,
+              unsigned along, mlir::dl::cpu::ElementEmitter &by);
+  mlir::Value orBorder(const Vector &vector, mlir::Value inside,
+                       mlir::Value border);
   llvm::SmallVector<mlir::Value> readVector(mlir::OpOperand *operand,
-                                            mlir::dl::cpu::Position dims,
+                                            const mlir::dl::cpu::Position &dims,
                                             unsigned along,
                                             mlir::dl::cpu::ElementEmitter &by);
   mlir::Value handOver(mlir::Value value, int64_t from);
@@ -69,6 +89,19 @@ private:
   llvm::SmallVector<mlir::Value>
   addPositions(const mlir::dl::cpu::Position &dims, int64_t count,
                mlir::ValueRange sums);
+
+  // Four bytes as a word; see DotProducts.cpp.
+  mlir::Value readWord(mlir::OpOperand *operand,
+                       const mlir::dl::cpu::Position &dims, unsigned along,
+                       mlir::dl::cpu::ElementEmitter &by);
+  llvm::SmallVector<mlir::Value>
+  readRowWords(const mlir::dl::cpu::Position &dims);
+  llvm::SmallVector<mlir::Value>
+  readColumnWords(const mlir::dl::cpu::Position &dims);
+  mlir::Value multiplyWords(mlir::Value row, mlir::Value column);
+  llvm::SmallVector<mlir::Value> addWords(const mlir::dl::cpu::Position &dims,
+                                          mlir::ValueRange sums);
+
   void storeTile(llvm::ArrayRef<mlir::Value> sums, mlir::Value result,
                  const mlir::dl::cpu::Buffer &buffer);
 
@@ -84,6 +117,8 @@ private:
   llvm::SmallVector<mlir::dl::cpu::Position, 0> sharedRows;
   llvm::SmallVector<mlir::Value> sharedDepths;
   bool shuffles;
+  /// Whether four bytes of contracted positions are multiplied at once.
+  bool multipliesWords;
 };
 
 } // namespace dl::spirv

@@ -10,7 +10,8 @@ using dl::spirv::SpirvTarget;
 static SpirvTarget makeBasic() {
   SpirvTarget target;
   target.name = "basic";
-  target.shuffles = target.float64 = false;
+  target.shuffles = target.float64 = target.float16 = false;
+  target.int8 = target.int16 = false;
   target.tileRows = 16;
   return target;
 }
@@ -24,6 +25,7 @@ static SpirvTarget makeDesktop(llvm::StringRef name, int64_t workgroupSize) {
   target.pushConstantBytes = 256;
   target.bufferBytes = int64_t(1) << 30;
   target.tileRows = 16;
+  target.dotProducts = true;
   return target;
 }
 
@@ -40,11 +42,14 @@ std::optional<SpirvTarget> dl::spirv::parseTarget(llvm::StringRef name) {
   }
   if (name == "rdna3")
     return makeDesktop(name, 64);
-  if (name == "ampere")
-    return makeDesktop(name, 128);
+  if (name == "ampere" || name == "pascal") {
+    target = makeDesktop(name, 128);
+    target.float16 = name != "pascal"; // it keeps them in memory alone
+    return target;
+  }
   return std::nullopt;
 }
 
 llvm::StringRef dl::spirv::getTargetNames() {
-  return "generic, basic, lavapipe, rdna3, ampere";
+  return "generic, basic, lavapipe, rdna3, pascal, ampere";
 }

@@ -27,6 +27,14 @@ struct SpirvTarget {
   /// each other values.
   bool shuffles = true;
   bool float64 = true; ///< computes in 64-bit floats
+  /// Whether integers of 8 and of 16 bits are computed in, and lie in buffers;
+  /// otherwise words hold them.
+  bool int8 = true, int16 = true;
+  bool float16 = true; ///< computes in 16-bit floats, which lie in buffers
+  /// Multiplies four bytes by four at once (VK_KHR_shader_integer_dot_product).
+  bool dotProducts = false;
+  /// A subgroup multiplies matrices together (VK_KHR_cooperative_matrix).
+  bool cooperativeMatrices = false;
   /// Rows and columns of a matrix product that an invocation keeps at most.
   int64_t tileRows = 32, tileColumns = 4;
 };

@@ -114,7 +114,7 @@ static Status createInstance(VulkanState &state) {
   VkApplicationInfo application = {};
   application.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO;
   application.pApplicationName = "dlrt";
-  application.apiVersion = VK_API_VERSION_1_2;
+  application.apiVersion = VK_API_VERSION_1_3; // devices may have 1.2
   VkDebugUtilsMessengerCreateInfoEXT messages = {};
   messages.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT;
   messages.messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT |
@@ -253,7 +253,32 @@ static Status chooseDevice(VulkanState &state) {
   return {};
 }
 
-static Status createDevice(VulkanState &state) {
+static Status findExtensions(const VulkanState &state,
+                             std::vector<VkExtensionProperties> &result) {
+  uint32_t count = 0;
+  VkResult found = state.vkEnumerateDeviceExtensionProperties(
+      state.physical, nullptr, &count, nullptr);
+  result.resize(count);
+  if (found == VK_SUCCESS && count)
+    found = state.vkEnumerateDeviceExtensionProperties(state.physical, nullptr,
+                                                       &count, result.data());
+  return toStatus(found, "vkEnumerateDeviceExtensionProperties");
+}
+
+/// Turns on the features that kernels may ask for, of those that the device
+/// has, and names the extensions that this takes.
+static Status chooseFeatures(VulkanState &state,
+                             std::vector<const char *> &extensions) {
+  std::vector<VkExtensionProperties> known;
+  DLRT_RETURN_IF_ERROR(findExtensions(state, known));
+  auto hasExtension = [&](const char *name) {
+    return std::any_of(known.begin(), known.end(), [&](const auto &found) {
+      return std::strcmp(found.extensionName, name) == 0;
+    });
+  };
+  VkPhysicalDeviceShaderIntegerDotProductFeatures hasDot = {};
+  hasDot.sType =
+      VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES;
   VkPhysicalDevice16BitStorageFeatures has16 = {};
   has16.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES;
   VkPhysicalDeviceVulkan12Features has12 = {};
@@ -262,6 +287,8 @@ static Status createDevice(VulkanState &state) {
   VkPhysicalDeviceFeatures2 has = {};
   has.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2;
   has.pNext = &has12;
+  if (hasExtension(VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME))
+    has16.pNext = &hasDot;
   state.vkGetPhysicalDeviceFeatures2(state.physical, &has);
   // A read past the end of a buffer gives anything, and does no harm.
   state.features.robustBufferAccess = has.features.robustBufferAccess;
@@ -275,7 +302,18 @@ static Status createDevice(VulkanState &state) {
   state.features12.shaderInt8 = has12.shaderInt8;
   state.features12.shaderFloat16 = has12.shaderFloat16;
   state.features12.storageBuffer8BitAccess = has12.storageBuffer8BitAccess;
+  if (hasDot.shaderIntegerDotProduct) {
+    state.featuresDot.sType = hasDot.sType;
+    state.featuresDot.shaderIntegerDotProduct = VK_TRUE;
+    state.features16.pNext = &state.featuresDot;
+    extensions.push_back(VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME);
+  }
+  return {};
+}
 
+static Status createDevice(VulkanState &state) {
+  std::vector<const char *> extensions;
+  DLRT_RETURN_IF_ERROR(chooseFeatures(state, extensions));
   float priority = 1;
   VkDeviceQueueCreateInfo queue = {};
   queue.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO;
@@ -288,6 +326,8 @@ static Status createDevice(VulkanState &state) {
   info.queueCreateInfoCount = 1;
   info.pQueueCreateInfos = &queue;
   info.pEnabledFeatures = &state.features;
+  info.enabledExtensionCount = uint32_t(extensions.size());
+  info.ppEnabledExtensionNames = extensions.data();
   DLRT_RETURN_IF_ERROR(toStatus(
       state.vkCreateDevice(state.physical, &info, nullptr, &state.device),
       "vkCreateDevice"));

@@ -58,6 +58,9 @@ static Status checkCapability(const VulkanState &state, uint32_t capability) {
        state.features16.storageBuffer16BitAccess},
       {4448, "StorageBuffer8BitAccess",
        state.features12.storageBuffer8BitAccess},
+      {6018, "DotProductInput4x8BitPacked",
+       state.featuresDot.shaderIntegerDotProduct},
+      {6019, "DotProduct", state.featuresDot.shaderIntegerDotProduct},
   };
   for (const Known &entry : known)
     if (entry.number == capability)
@@ -76,6 +79,13 @@ static Status checkModule(const VulkanState &state,
   constexpr uint32_t kMagic = 0x07230203, kHeaderWords = 5, kOpCapability = 17;
   if (words.size() < kHeaderWords || words[0] != kMagic)
     return Status(Code::BadModule, "the program is not SPIR-V");
+  // Vulkan 1.2 takes SPIR-V 1.5, Vulkan 1.3 takes 1.6.
+  constexpr uint32_t kLatest = 0x10600, kOlder = 0x10500;
+  bool isNew = state.properties.apiVersion >= VK_API_VERSION_1_3;
+  if (words[1] > (isNew ? kLatest : kOlder))
+    return Status(Code::Unsupported, state.name +
+                                         " takes SPIR-V up to version " +
+                                         (isNew ? "1.6" : "1.5"));
   // Capabilities come first, two words each.
   for (size_t i = kHeaderWords; i + 1 < words.size(); i += 2) {
     if (words[i] != (2u << 16 | kOpCapability))

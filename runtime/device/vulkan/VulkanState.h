@@ -13,6 +13,7 @@
 
 #define DLRT_VULKAN_INSTANCE_FUNCTIONS(X)                                      \
   X(DestroyInstance)                                                           \
+  X(EnumerateDeviceExtensionProperties)                                        \
   X(EnumeratePhysicalDevices)                                                  \
   X(GetPhysicalDeviceProperties)                                               \
   X(GetPhysicalDeviceProperties2)                                              \
@@ -87,6 +88,7 @@ struct VulkanState {
   VkPhysicalDeviceFeatures features = {};
   VkPhysicalDeviceVulkan12Features features12 = {};
   VkPhysicalDevice16BitStorageFeatures features16 = {};
+  VkPhysicalDeviceShaderIntegerDotProductFeatures featuresDot = {};
   std::string name;
   VkDriverId driver = {};
   VkPhysicalDeviceSubgroupProperties subgroups = {};

@@ -25,7 +25,8 @@ using dlrt::VulkanProgram;
 /// The one kernel of a file or of a text, as SPIR-V; a model is fused and
 /// lowered first.
 struct Compiled {
-  explicit Compiled(const std::string &source) {
+  explicit Compiled(const std::string &source,
+                    const dl::spirv::SpirvTarget &target = {}) {
     mlir::DialectRegistry registry;
     dl::registerDialects(registry);
     context.appendDialectRegistry(registry);
@@ -35,7 +36,7 @@ struct Compiled {
                                                     &context)
             : mlir::parseSourceString<mlir::ModuleOp>(source, &context);
     isGood = module && succeeded(lower(*module)) &&
-             succeeded(dl::spirv::emitSpirv(*module, {}, spirv)) &&
+             succeeded(dl::spirv::emitSpirv(*module, target, spirv)) &&
              spirv.kernels.size() == 1;
   }
   mlir::LogicalResult lower(mlir::ModuleOp module) {
@@ -85,8 +86,9 @@ protected:
     EXPECT_EQ(messages, "");
   }
 
-  void load(const std::string &source) {
-    compiled = std::make_unique<Compiled>(source);
+  void load(const std::string &source,
+            const dl::spirv::SpirvTarget &target = {}) {
+    compiled = std::make_unique<Compiled>(source, target);
     ASSERT_TRUE(compiled->isGood);
     const dl::spirv::SpirvKernel &kernel = compiled->spirv.kernels.front();
     std::vector<VulkanProgram::Entry> entries;
@@ -109,7 +111,8 @@ protected:
   }
 
   /// Runs the kernel; the last buffer that was added is its result.
-  Floats run(const std::vector<int64_t> &sizes) {
+  template <typename T = float>
+  std::vector<T> run(const std::vector<int64_t> &sizes) {
     const dl::spirv::SpirvKernel &kernel = compiled->spirv.kernels.front();
     VulkanBuffer &result = *buffers.back();
     for (mlir::AffineMap bytes : kernel.temporaries)
@@ -127,8 +130,8 @@ protected:
     }
     dlrt::Status status = program->run(dispatches);
     EXPECT_TRUE(status.ok()) << status.message();
-    const float *data = static_cast<const float *>(result.data());
-    Floats values(data, data + result.size() / sizeof(float));
+    const T *data = static_cast<const T *>(result.data());
+    std::vector<T> values(data, data + result.size() / sizeof(T));
     buffers.clear();
     return values;
   }

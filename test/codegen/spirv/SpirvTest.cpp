@@ -14,12 +14,20 @@
 // Validity
 //===----------------------------------------------------------------------===//
 
-class SpirvValidity : public testing::TestWithParam<const char *> {};
+namespace {
+/// A kernel, and the kind of device that it is for.
+struct Case {
+  const char *file, *target;
+};
+} // namespace
+
+class SpirvValidity : public testing::TestWithParam<Case> {};
 
 TEST_P(SpirvValidity, IsValid) {
   if (!*DL_SPIRV_VAL)
     GTEST_SKIP() << "spirv-val is not installed";
-  Compiled compiled(GetParam());
+  auto [kernel, target] = GetParam();
+  Compiled compiled(kernel, *dl::spirv::parseTarget(target));
   ASSERT_TRUE(compiled.isGood);
   llvm::SmallString<128> path;
   int descriptor;
@@ -32,20 +40,34 @@ TEST_P(SpirvValidity, IsValid) {
     file.write(reinterpret_cast<const char *>(words.data()),
                words.size() * sizeof(uint32_t));
   }
+  const char *environment =
+      compiled.spirv.words[1] > 0x10300 ? "vulkan1.3" : "vulkan1.1";
   EXPECT_EQ(
       llvm::sys::ExecuteAndWait(
-          DL_SPIRV_VAL, {DL_SPIRV_VAL, "--target-env", "vulkan1.1", path}),
+          DL_SPIRV_VAL, {DL_SPIRV_VAL, "--target-env", environment, path}),
       0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, SpirvValidity,
-                         testing::Values("matmul.mlir", "layernorm.mlir",
-                                         "conv.mlir", "movement.mlir",
-                                         "fused.mlir", "attention.mlir"),
+static std::vector<Case> listCases() {
+  std::vector<Case> cases;
+  for (const char *target : {"generic", "basic", "ampere"})
+    for (const char *kernel :
+         {"matmul.mlir", "layernorm.mlir", "conv.mlir", "movement.mlir",
+          "fused.mlir", "attention.mlir", "bytes.mlir"})
+      if (target != llvm::StringRef("basic") || // which has no bytes
+          !llvm::is_contained({"bytes.mlir", "movement.mlir"},
+                              llvm::StringRef(kernel)))
+        cases.push_back({kernel, target});
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, SpirvValidity, testing::ValuesIn(listCases()),
                          [](const auto &info) {
-                           return llvm::StringRef(info.param)
-                               .take_until([](char c) { return c == '.'; })
-                               .str();
+                           return llvm::StringRef(info.param.file)
+                                      .take_until(
+                                          [](char c) { return c == '.'; })
+                                      .str() +
+                                  "_" + info.param.target;
                          });
 
 TEST(Spirv, ModuleWithoutKernelsIsRefused) {
@@ -269,6 +291,11 @@ TEST_F(SpirvOnVulkan, BadProgramsAndDispatchesAreRefused) {
                                         other))
                 .find("workgroups of 0; "),
             0u);
+  words[1] = 0x10700;
+  EXPECT_NE(message(VulkanProgram::load(*device, words, {}, other))
+                .find(" takes SPIR-V up to version 1."),
+            std::string::npos);
+  words[1] = compiled->spirv.words[1];
   words[6] = 4; // the first capability becomes Addresses
   EXPECT_EQ(message(VulkanProgram::load(*device, words, {}, other)),
             "SPIR-V capability 4 is not known to this runtime");

@@ -1,4 +1,5 @@
 // RUN: dl-opt %s -spirv-expand-types | FileCheck %s
+// RUN: dl-opt %s -spirv-expand-types=halves=false | FileCheck %s --check-prefix=NONE
 
 gpu.module @kernels {
   // Sums of bf16 are made in f32 and rounded; a bf16 is 16 bits.
@@ -13,6 +14,27 @@ gpu.module @kernels {
     %1 = arith.bitcast %0 : i16 to bf16
     %2 = arith.addf %1, %1 : bf16
     %3 = arith.bitcast %2 : bf16 to i16
+    memref.store %3, %b[%c0] : memref<1xi16>
+    gpu.return
+  }
+
+  // So are sums of f16, which are integers only where the device has none.
+  // CHECK-LABEL: gpu.func @half
+  // CHECK: %[[HALF:.*]] = arith.bitcast {{.*}} : i16 to f16
+  // CHECK: %[[WIDE:.*]] = arith.extf %[[HALF]] {{.*}}: f16 to f32
+  // CHECK: arith.addf %[[WIDE]], %[[WIDE]] : f32
+  // NONE-LABEL: gpu.func @half
+  // NONE-NOT: f16
+  // NONE: %[[BITS:.*]] = arith.extui {{.*}} : i16 to i32
+  // NONE: arith.addf %{{.*}} : f32
+  // NONE-NOT: f16
+  // NONE: memref.store %{{.*}} : memref<1xi16>
+  gpu.func @half(%a: memref<1xi16>, %b: memref<1xi16>) {
+    %c0 = arith.constant 0 : index
+    %0 = memref.load %a[%c0] : memref<1xi16>
+    %1 = arith.bitcast %0 : i16 to f16
+    %2 = arith.addf %1, %1 : f16
+    %3 = arith.bitcast %2 : f16 to i16
     memref.store %3, %b[%c0] : memref<1xi16>
     gpu.return
   }

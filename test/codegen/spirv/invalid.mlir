@@ -1,4 +1,7 @@
 // RUN: dl-opt %s -spirv-generate-kernels -split-input-file -verify-diagnostics
+// RUN: not dl-opt %s -spirv-lower-kernels=target=abacus 2>&1 | FileCheck %s
+
+// CHECK: 'abacus' is no kind of Vulkan device
 
 // expected-error @below {{element type 'i48' has no form in SPIR-V for generic}}
 func.func private @type(%x: tensor<4xi48>, %out: tensor<4xi48>) -> tensor<4xi48> attributes {dl.kernel} {
