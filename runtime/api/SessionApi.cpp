@@ -150,6 +150,30 @@ Status describeOutput(const Session &session, uint32_t index,
   return store(found, tensor);
 }
 
+dlrt_status bindInput(dlrt_session *session, uint32_t index,
+                      const dlrt_tensor *tensor, bool isOnDevice,
+                      dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!session)
+      return invalid("the session is null");
+    dlrt_tensor given;
+    DLRT_RETURN_IF_ERROR(fetch(tensor, given));
+    if (given.rank > 0 && !given.dims)
+      return invalid("the tensor has no dims");
+    int64_t elements = 0, bytes = 0;
+    if (given.bytes != 0 && given.rank >= 0 &&
+        elementCount(given.dims, given.rank, elements) &&
+        elementBytes(given.type, elements, bytes) &&
+        static_cast<uint64_t>(bytes) != given.bytes)
+      return {Code::Mismatch, "input " + std::to_string(index) + ": has " +
+                                  std::to_string(given.bytes) +
+                                  " bytes, expected " + std::to_string(bytes) +
+                                  " for its type and sizes"};
+    return session->session->bindInput(index, given.data, given.type,
+                                       given.dims, given.rank, isOnDevice);
+  });
+}
+
 } // namespace
 
 dlrt_status dlrt_session_create(dlrt_module *module,
@@ -214,25 +238,14 @@ dlrt_status dlrt_session_find_output(const dlrt_session *session,
 dlrt_status dlrt_session_bind_input(dlrt_session *session, uint32_t index,
                                     const dlrt_tensor *tensor,
                                     dlrt_error *error) {
-  return guarded(error, [&]() -> Status {
-    if (!session)
-      return invalid("the session is null");
-    dlrt_tensor given;
-    DLRT_RETURN_IF_ERROR(fetch(tensor, given));
-    if (given.rank > 0 && !given.dims)
-      return invalid("the tensor has no dims");
-    int64_t elements = 0, bytes = 0;
-    if (given.bytes != 0 && given.rank >= 0 &&
-        elementCount(given.dims, given.rank, elements) &&
-        elementBytes(given.type, elements, bytes) &&
-        static_cast<uint64_t>(bytes) != given.bytes)
-      return {Code::Mismatch, "input " + std::to_string(index) + ": has " +
-                                  std::to_string(given.bytes) +
-                                  " bytes, expected " + std::to_string(bytes) +
-                                  " for its type and sizes"};
-    return session->session->bindInput(index, given.data, given.type,
-                                       given.dims, given.rank);
-  });
+  return bindInput(session, index, tensor, /*isOnDevice=*/false, error);
+}
+
+dlrt_status dlrt_session_bind_device_input(dlrt_session *session,
+                                           uint32_t index,
+                                           const dlrt_tensor *tensor,
+                                           dlrt_error *error) {
+  return bindInput(session, index, tensor, /*isOnDevice=*/true, error);
 }
 
 dlrt_status dlrt_session_bind_sequence(dlrt_session *session, uint32_t index,
@@ -282,6 +295,26 @@ dlrt_status dlrt_session_bind_output(dlrt_session *session, uint32_t index,
     if (!session)
       return invalid("the session is null");
     return session->session->bindOutput(index, data, bytes);
+  });
+}
+
+dlrt_status dlrt_session_bind_device_output(dlrt_session *session,
+                                            uint32_t index, void *data,
+                                            size_t bytes, dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!session)
+      return invalid("the session is null");
+    return session->session->bindOutput(index, data, bytes,
+                                        /*isOnDevice=*/true);
+  });
+}
+
+dlrt_status dlrt_session_use_stream(dlrt_session *session, void *stream,
+                                    dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!session)
+      return invalid("the session is null");
+    return session->session->useStream(stream);
   });
 }
 

@@ -627,6 +627,47 @@ DLRT_API dlrt_status dlrt_session_bind_output(dlrt_session *session,
                                               uint32_t index, void *data,
                                               size_t bytes, dlrt_error *error);
 
+/* The three functions below are for sessions on CUDA devices, whose addresses
+ * and streams are those of the driver in the device's primary context, as
+ * PyTorch, CuPy and others have them: `data` of a DLPack tensor of kDLCUDA, its
+ * byte_offset added, that is dense and row-major. Other sessions, strings,
+ * sequences and optionals fail with UNSUPPORTED.
+ *
+ * Binds an input to memory that the caller has on the session's device, as
+ * dlrt_session_bind_input does to the host's: runs read it where it lies.
+ * `tensor->data` is an address on the device, at a multiple of 16. What writes
+ * it must be done, or stand in the stream of dlrt_session_use_stream, before a
+ * run. Errors: as dlrt_session_bind_input, INVALID_ARGUMENT (alignment),
+ * UNSUPPORTED. */
+DLRT_API dlrt_status dlrt_session_bind_device_input(dlrt_session *session,
+                                                    uint32_t index,
+                                                    const dlrt_tensor *tensor,
+                                                    dlrt_error *error);
+
+/* Binds an output to `bytes` bytes of the caller's at `data` on the session's
+ * device, at a multiple of 16: runs write it there, and nothing is copied to
+ * the host. NULL: memory of the session's own on the device, which lives until
+ * the output is bound anew, runs with other shapes, or the session ends.
+ * dlrt_session_output then tells the address on the device. Undone by
+ * dlrt_session_bind_output. Errors: as dlrt_session_bind_output,
+ * INVALID_ARGUMENT (alignment), UNSUPPORTED. */
+DLRT_API dlrt_status dlrt_session_bind_device_output(dlrt_session *session,
+                                                     uint32_t index, void *data,
+                                                     size_t bytes,
+                                                     dlrt_error *error);
+
+/* Lets runs give their work to `stream`, a CUstream of the device's primary
+ * context that must stay until the session ends or another one is chosen: what
+ * was given to it before is done first. (CUDA's default stream is
+ * CU_STREAM_LEGACY.) A run all of whose inputs and outputs lie on the device
+ * then returns once its work is in the stream: outputs are there when the
+ * stream has come so far, errors of the device show in a later call, and what
+ * is bound must stay until then. Other runs wait as ever. NULL: the session's
+ * own stream again. Waits for what the session has given to the one before.
+ * Errors: UNSUPPORTED, BUSY, and those of the device. */
+DLRT_API dlrt_status dlrt_session_use_stream(dlrt_session *session,
+                                             void *stream, dlrt_error *error);
+
 /* Binds the symbols to the inputs' shapes, computes all sizes and reserves
  * memory, so that dlrt_session_output has the outputs' shapes before the run. A
  * run does this itself where needed; for shapes that were bound lately it costs
@@ -647,7 +688,8 @@ DLRT_API dlrt_status dlrt_session_run(dlrt_session *session, dlrt_error *error);
 DLRT_API void dlrt_session_cancel(dlrt_session *session);
 
 /* Describes an output that is a tensor: type, shape and bytes since the last
- * prepare or run, and data, which is NULL before the first run. A size that
+ * prepare or run, and data, which is NULL before the first run; an address on
+ * the device where the output stays there. A size that
  * depends on data is -1, and the bytes are 0, until the run has found it.
  * `dims` lives until the next call that binds, prepares or runs; memory of the
  * session's own until its next run. Errors: INVALID_ARGUMENT (for a sequence or

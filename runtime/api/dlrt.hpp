@@ -259,9 +259,7 @@ public:
     return index;
   }
   uint64_t stateBytes() const { return dlrt_module_state_bytes(get()); }
-  uint64_t stateSignature() const {
-    return dlrt_module_state_signature(get());
-  }
+  uint64_t stateSignature() const { return dlrt_module_state_signature(get()); }
 
 private:
   explicit Module(dlrt_module *module) : handle(module, dlrt_module_close) {}
@@ -427,6 +425,24 @@ public:
     detail::check(dlrt_session_bind_output, get(), index, data, bytes);
   }
 
+  /// Memory and streams of a CUDA device; see dlrt_session_bind_device_input.
+  void bindDeviceInput(uint32_t index, const void *data, dlrt_type type,
+                       const std::vector<int64_t> &dims) {
+    detail::Sized<dlrt_tensor> tensor;
+    tensor.type = type;
+    tensor.rank = static_cast<int32_t>(dims.size());
+    tensor.dims = dims.data();
+    tensor.data = const_cast<void *>(data);
+    detail::check(dlrt_session_bind_device_input, get(), index,
+                  static_cast<const dlrt_tensor *>(&tensor));
+  }
+  void bindDeviceOutput(uint32_t index, void *data, size_t bytes) {
+    detail::check(dlrt_session_bind_device_output, get(), index, data, bytes);
+  }
+  void useStream(void *stream) {
+    detail::check(dlrt_session_use_stream, get(), stream);
+  }
+
   void prepare() { detail::check(dlrt_session_prepare, get()); }
   void run() { detail::check(dlrt_session_run, get()); }
   void cancel() { dlrt_session_cancel(get()); }
@@ -459,8 +475,7 @@ public:
   int32_t threads() const { return dlrt_session_threads(get()); }
 
   /// Trains until the source or the watcher ends it; `watch` may be null.
-  void train(dlrt_batch_source source, dlrt_step_watcher watch,
-             void *context) {
+  void train(dlrt_batch_source source, dlrt_step_watcher watch, void *context) {
     detail::check(dlrt_session_train, get(), source, watch, context);
   }
   /// Null ends observation.

@@ -10,6 +10,12 @@
 
 namespace dlrt {
 
+Status DeviceQueue::useStream(void *, bool isOwn) {
+  return isOwn ? Status()
+               : Status(Code::Unsupported, "this device has no streams that "
+                                           "the program around could give it");
+}
+
 Status DeviceQueue::beginTiming() {
   timingStart = std::chrono::steady_clock::now();
   return {};

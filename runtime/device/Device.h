@@ -55,6 +55,14 @@ public:
   /// Waits until everything is done.
   virtual Status wait() = 0;
 
+  /// Whether addresses of the device's memory, and streams, mean something to
+  /// the program around: those of CUDA's driver do.
+  virtual bool sharesAddresses() const { return false; }
+  /// From now on commands go to a stream of the caller's, a CUstream, which
+  /// stays until another one is chosen; with `isOwn` to the queue's own. What
+  /// was begun is waited for.
+  virtual Status useStream(void *stream, bool isOwn);
+
   /// The time that the device takes for what comes between these, by its own
   /// clock where it has one. `endTiming` waits.
   virtual Status beginTiming();

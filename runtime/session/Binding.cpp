@@ -355,6 +355,10 @@ Status Session::readSizes(uint32_t number) {
 void *Session::bufferAddress(uint32_t index) const {
   const fb::Buffer &buffer = *plan->buffers()->Get(index);
   size_t at = static_cast<size_t>(buffer.index());
+  if (buffer.kind() == fb::BufferKind_Input && inputs[at].isGivenOnDevice)
+    return const_cast<void *>(inputs[at].data);
+  if (buffer.kind() == fb::BufferKind_Output && outputs[at].staysOnDevice)
+    return outputs[at].written;
   if (device && buffer.kind() != fb::BufferKind_Arena) {
     const std::unique_ptr<Block> *block =
         buffer.kind() == fb::BufferKind_Input    ? &inputs[at].onDevice

@@ -205,8 +205,28 @@ std::string Session::describeOutput(uint32_t index) const {
          signature->outputs()->Get(index)->name()->str() + "'";
 }
 
+/// Whether a value may lie in memory that the caller has on the device.
+Status Session::checkOnDevice(const std::string &value,
+                              const fb::Value &declared,
+                              const void *data) const {
+  constexpr uintptr_t kAlignment = 16; // of what kernels read at once
+  if (!queue || !queue->sharesAddresses())
+    return at({Code::Unsupported,
+               value + ": memory of a device is bound to sessions on CUDA "
+                       "devices alone"});
+  if (declared.kind() != fb::ValueKind_Tensor ||
+      declared.type()->element() == fb::ElementType_String)
+    return {Code::Unsupported, value + ": tensors of numbers alone lie in "
+                                       "memory of a device"};
+  if (reinterpret_cast<uintptr_t>(data) % kAlignment != 0)
+    return {Code::InvalidArgument,
+            value + ": its address on the device is no multiple of " +
+                std::to_string(kAlignment)};
+  return {};
+}
+
 Status Session::bindInput(uint32_t index, const void *data, int type,
-                          const int64_t *dims, int rank) {
+                          const int64_t *dims, int rank, bool isOnDevice) {
   if (index >= inputs.size())
     return {Code::InvalidArgument, "input " + std::to_string(index) +
                                        " does not exist: the entry has " +
@@ -214,6 +234,9 @@ Status Session::bindInput(uint32_t index, const void *data, int type,
   BusyScope scope(busy);
   DLRT_RETURN_IF_ERROR(scope.status());
   Input &input = inputs[index];
+  if (isOnDevice)
+    DLRT_RETURN_IF_ERROR(checkOnDevice(describeInput(index),
+                                       *signature->inputs()->Get(index), data));
   int expected = signature->inputs()->Get(index)->type()->element();
   fb::ValueKind kind = signature->inputs()->Get(index)->kind();
   if (kind == fb::ValueKind_Sequence || kind == fb::ValueKind_OptionalSequence)
@@ -250,6 +273,7 @@ Status Session::bindInput(uint32_t index, const void *data, int type,
       shapesChanged = true;
     }
   input.data = data ? data : kNothing;
+  input.isGivenOnDevice = isOnDevice;
   input.bound = true;
   return {};
 }
@@ -327,15 +351,35 @@ fb::ValueKind Session::outputKind(uint32_t index) const {
   return signature->outputs()->Get(index)->kind();
 }
 
-Status Session::bindOutput(uint32_t index, void *data, size_t bytes) {
+Status Session::bindOutput(uint32_t index, void *data, size_t bytes,
+                           bool isOnDevice) {
   if (index >= outputs.size())
     return {Code::InvalidArgument, "output " + std::to_string(index) +
                                        " does not exist: the entry has " +
                                        std::to_string(outputs.size())};
   BusyScope scope(busy);
   DLRT_RETURN_IF_ERROR(scope.status());
-  outputs[index].data = data;
-  outputs[index].bytes = bytes;
+  if (isOnDevice)
+    DLRT_RETURN_IF_ERROR(checkOnDevice(
+        describeOutput(index), *signature->outputs()->Get(index), data));
+  Output &output = outputs[index];
+  // Where it was written before is no memory of the kind that it is now.
+  if (output.staysOnDevice != isOnDevice)
+    output.written = nullptr;
+  output.data = data;
+  output.bytes = bytes;
+  output.staysOnDevice = isOnDevice;
+  return {};
+}
+
+Status Session::useStream(void *stream) {
+  BusyScope scope(busy);
+  DLRT_RETURN_IF_ERROR(scope.status());
+  if (!queue)
+    return at({Code::Unsupported, "a session on the CPU has no stream"});
+  DLRT_RETURN_IF_ERROR(at(queue->useStream(stream, stream == nullptr)));
+  usesOutsideStream = stream != nullptr;
+  isPending = false;
   return {};
 }
 
@@ -380,6 +424,11 @@ int64_t Session::symbolValue(uint32_t index) const {
 }
 
 Status Session::prepareLocked() {
+  // What other shapes need may take the place of what a run still uses.
+  if (isPending && shapesChanged) {
+    DLRT_RETURN_IF_ERROR(at(queue->wait()));
+    isPending = false;
+  }
   DLRT_RETURN_IF_ERROR(bindShapes());
   return reserveMemory(0);
 }
@@ -415,6 +464,10 @@ Status Session::placeOutputs(uint32_t number) {
           makeTensor(allocator, signature->outputs()->Get(i)->type()->element(),
                      current->outputDims[i], output.value.tensor));
       output.written = output.value.tensor->memory.data();
+    } else if (output.staysOnDevice && !output.data) {
+      DLRT_RETURN_IF_ERROR(reserveOnDevice(
+          output.onDevice, static_cast<int64_t>(needed), "an output"));
+      output.written = output.onDevice->data();
     } else if (output.data) {
       if (output.bytes < needed)
         return {Code::Mismatch, describeOutput(i) + ": its memory has " +
@@ -429,7 +482,7 @@ Status Session::placeOutputs(uint32_t number) {
     if (output.isString)
       DLRT_RETURN_IF_ERROR(output.numbers.reserve(
           needed / sizeof(StringRange) * sizeof(int64_t), "an output"));
-    if (device)
+    if (device && !output.staysOnDevice)
       DLRT_RETURN_IF_ERROR(reserveOnDevice(
           output.onDevice, static_cast<int64_t>(needed), "an output"));
   }
@@ -528,7 +581,8 @@ Status Session::reserveOnDevice(std::unique_ptr<Block> &block, int64_t bytes,
 
 Status Session::uploadInputs(DeviceQueue &commands) {
   for (uint32_t i = 0; i < inputs.size(); ++i) {
-    if (signature->inputs()->Get(i)->kind() != fb::ValueKind_Tensor)
+    if (signature->inputs()->Get(i)->kind() != fb::ValueKind_Tensor ||
+        inputs[i].isGivenOnDevice)
       continue;
     Input &input = inputs[i];
     int64_t elements = 0, bytes = 0;
@@ -567,9 +621,15 @@ Status Session::uploadSlots(uint32_t number, DeviceQueue &commands) {
   return {};
 }
 
+/// Waits, unless all of the run was told to a stream of the caller's, and the
+/// caller's memory on the host has no part in it.
 Status Session::downloadOutputs(DeviceQueue &commands) {
+  bool waits = !root().usesOutsideStream || parent != nullptr;
+  for (const Input &input : inputs)
+    waits |= !input.isGivenOnDevice;
   for (uint32_t i = 0; i < outputs.size(); ++i) {
-    if (outputKind(i) != fb::ValueKind_Tensor)
+    waits |= !outputs[i].staysOnDevice;
+    if (outputKind(i) != fb::ValueKind_Tensor || outputs[i].staysOnDevice)
       continue;
     Output &output = outputs[i];
     int64_t bytes = current->outputBytes[i];
@@ -579,7 +639,8 @@ Status Session::downloadOutputs(DeviceQueue &commands) {
         output.isString ? output.numbers.data() : output.written,
         output.onDevice->data(), static_cast<size_t>(bytes)));
   }
-  return commands.wait();
+  isPending = !waits;
+  return waits ? commands.wait() : Status();
 }
 
 } // namespace dlrt

@@ -53,8 +53,9 @@ public:
   uint32_t outputCount() const { return uint32_t(outputs.size()); }
 
   /// The caller's memory, read by each run until bound anew. `dims` is copied.
+  /// With `isOnDevice`, the session's device has it.
   Status bindInput(uint32_t index, const void *data, int type,
-                   const int64_t *dims, int rank);
+                   const int64_t *dims, int rank, bool isOnDevice = false);
 
   /// The same for a sequence of tensors, for an optional without a value. The
   /// tensors are the caller's memory; what describes them is copied.
@@ -62,8 +63,13 @@ public:
   Status bindNone(uint32_t index);
 
   /// The caller's memory of `bytes`, written by each run; null for memory of
-  /// the session's own.
-  Status bindOutput(uint32_t index, void *data, size_t bytes);
+  /// the session's own. With `isOnDevice`, memory of the session's device.
+  Status bindOutput(uint32_t index, void *data, size_t bytes,
+                    bool isOnDevice = false);
+
+  /// Lets the device's commands go to a stream of the caller's; null: to the
+  /// session's own.
+  Status useStream(void *stream);
 
   /// Binds the shapes of the inputs and reserves memory, as a run would.
   Status prepare();
@@ -110,6 +116,7 @@ private:
     const void *data = nullptr;
     bool bound = false;
     bool isString = false;
+    bool isGivenOnDevice = false; ///< `data` is the device's
     std::vector<int64_t> dims;
     Block numbers;   ///< of strings, what steps read
     HostValue value; ///< of what is no tensor, and of a body's tensors
@@ -122,6 +129,7 @@ private:
     void *data = nullptr;            ///< the caller's, or null
     size_t bytes = 0;
     void *written = nullptr;
+    bool staysOnDevice = false; ///< `data` and `written` are the device's
     int rank = 0;
     bool isString = false;
     Block own;
@@ -173,6 +181,8 @@ private:
   Status uploadInputs(DeviceQueue &queue);
   Status uploadSlots(uint32_t number, DeviceQueue &queue);
   Status downloadOutputs(DeviceQueue &queue);
+  Status checkOnDevice(const std::string &value, const fb::Value &declared,
+                       const void *data) const;
   uint32_t outputStage(uint32_t index) const;
   Status placeOutputs(uint32_t number);
   void placeBuffers(uint32_t number);
@@ -246,6 +256,8 @@ private:
   Block scratch;
   size_t scratchStride = 0;           ///< for the current binding
   std::unique_ptr<DeviceQueue> queue; ///< of the root session, of a device
+  bool usesOutsideStream = false;
+  bool isPending = false; ///< the last run's commands may not be done
   std::atomic<bool> busy{false};
   std::atomic<bool> cancelled{false};
   bool profiling = false;

@@ -209,6 +209,184 @@ TEST_F(Device, FailuresAreStatuses) {
   EXPECT_EQ(result<float>(session)[5], 25);
 }
 
+/// Memory and a stream of the program around, by the driver itself.
+class Outside {
+public:
+  Outside() {
+    void *library = dlopen("libcuda.so.1", RTLD_NOW);
+    auto find = [&](auto &function, const char *name) {
+      function = reinterpret_cast<std::decay_t<decltype(function)>>(
+          dlsym(library, name));
+    };
+    find(allocate, "cuMemAlloc_v2");
+    find(free, "cuMemFree_v2");
+    find(toDevice, "cuMemcpyHtoDAsync_v2");
+    find(toHost, "cuMemcpyDtoHAsync_v2");
+    find(wait, "cuStreamSynchronize");
+    find(createStream, "cuStreamCreate");
+    find(destroyStream, "cuStreamDestroy_v2");
+    createStream(&stream, 0);
+  }
+  ~Outside() {
+    for (uint64_t block : memory)
+      free(block);
+    destroyStream(stream);
+  }
+  void *reserve(size_t bytes) {
+    allocate(&memory.emplace_back(), bytes);
+    return reinterpret_cast<void *>(memory.back());
+  }
+  void write(void *to, const std::vector<float> &values) {
+    toDevice(reinterpret_cast<uint64_t>(to), values.data(),
+             values.size() * sizeof(float), stream);
+    wait(stream);
+  }
+  std::vector<float> read(const void *from, size_t count) {
+    std::vector<float> values(count, -1);
+    toHost(values.data(), reinterpret_cast<uint64_t>(from),
+           count * sizeof(float), stream);
+    wait(stream);
+    return values;
+  }
+  void *stream = nullptr;
+
+private:
+  int (*allocate)(uint64_t *, size_t) = nullptr;
+  int (*free)(uint64_t) = nullptr;
+  int (*toDevice)(uint64_t, const void *, size_t, void *) = nullptr;
+  int (*toHost)(void *, uint64_t, size_t, void *) = nullptr;
+  int (*wait)(void *) = nullptr;
+  int (*createStream)(void **, unsigned) = nullptr;
+  int (*destroyStream)(void *) = nullptr;
+  std::vector<uint64_t> memory;
+};
+
+TEST_F(Device, ReadsAndWritesTheCallersMemoryOnIt) {
+  ModuleBuilder builder;
+  std::vector<float> weights = iota(64, 100);
+  buildChain(builder, weights);
+  forCuda(builder);
+  Module module = open(builder);
+  Session session(module, cuda());
+  Outside outside;
+  constexpr size_t kCount = 64, kBytes = kCount * sizeof(float);
+  void *x = outside.reserve(kBytes), *y = outside.reserve(kBytes),
+       *z = outside.reserve(kBytes);
+  session.bindDeviceInput(0, x, DLRT_FLOAT32, {int64_t(kCount)});
+  session.bindDeviceOutput(0, y, kBytes);
+  // The weights are copied once, nothing else is.
+  session.prepare();
+  long up = calls("cuMemcpyHtoDAsync_v2"), down = calls("cuMemcpyDtoHAsync_v2");
+  for (float first : {1.f, 7.f}) {
+    outside.write(x, iota(kCount, first));
+    session.run();
+    EXPECT_EQ(session.output(0).data, y);
+    std::vector<float> found = outside.read(y, kCount);
+    for (size_t i = 0; i < kCount; ++i)
+      ASSERT_EQ(found[i], 4 * (first + float(i)) + weights[i]);
+  }
+  EXPECT_EQ(calls("cuMemcpyHtoDAsync_v2") - up, 2);   // the test's
+  EXPECT_EQ(calls("cuMemcpyDtoHAsync_v2") - down, 2); // likewise
+  // Another place, and memory of the session's own.
+  session.bindDeviceOutput(0, z, kBytes);
+  session.run();
+  EXPECT_EQ(outside.read(z, kCount), outside.read(y, kCount));
+  session.bindDeviceOutput(0, nullptr, 0);
+  session.run();
+  EXPECT_NE(session.output(0).data, z);
+  EXPECT_EQ(outside.read(session.output(0).data, kCount),
+            outside.read(y, kCount));
+  // And back to the host's.
+  session.bindOutput(0, nullptr, 0);
+  std::vector<float> host = iota(kCount, 7);
+  session.bindInput(0, host.data(), {int64_t(kCount)});
+  session.run();
+  EXPECT_EQ(result<float>(session), outside.read(y, kCount));
+}
+
+TEST_F(Device, GivesItsWorkToAStreamOfTheCallers) {
+  ModuleBuilder builder;
+  buildChain(builder, iota(64));
+  forCuda(builder);
+  Module module = open(builder);
+  Outside outside;
+  constexpr size_t kCount = 64, kBytes = kCount * sizeof(float);
+  void *x = outside.reserve(kBytes), *y = outside.reserve(kBytes);
+  outside.write(x, iota(kCount));
+  outside.write(y, std::vector<float>(kCount, -1));
+  {
+    Session session(module, cuda());
+    session.useStream(outside.stream);
+    session.bindDeviceInput(0, x, DLRT_FLOAT32, {int64_t(kCount)});
+    session.bindDeviceOutput(0, y, kBytes);
+    long waits = calls("cuStreamSynchronize");
+    session.prepare();
+    waits = calls("cuStreamSynchronize");
+    for (int i = 0; i < 3; ++i)
+      session.run();
+    EXPECT_EQ(calls("cuStreamSynchronize") - waits, 0);
+    EXPECT_EQ(outside.read(y, kCount)[5], 25);
+    // Work for other shapes waits for what uses the memory that it needs.
+    session.run();
+    session.bindDeviceInput(0, x, DLRT_FLOAT32, {3});
+    waits = calls("cuStreamSynchronize");
+    session.run();
+    EXPECT_EQ(calls("cuStreamSynchronize") - waits, 1);
+    // The host's memory is there when a run returns.
+    session.bindOutput(0, nullptr, 0);
+    session.run();
+    EXPECT_EQ(result<float>(session), (std::vector<float>{0, 5, 10}));
+    session.useStream(nullptr);
+    session.bindDeviceOutput(0, y, kBytes);
+    waits = calls("cuStreamSynchronize");
+    session.run();
+    EXPECT_EQ(calls("cuStreamSynchronize") - waits, 1);
+    // A session that goes waits for its work.
+    session.useStream(outside.stream);
+    outside.write(y, std::vector<float>(kCount, -1));
+    session.run();
+  }
+  EXPECT_EQ(outside.read(y, 3), (std::vector<float>{0, 5, 10}));
+}
+
+TEST_F(Device, RefusesMemoryThatItCannotUse) {
+  ModuleBuilder builder;
+  buildChain(builder, iota(64));
+  forCuda(builder);
+  Module module = open(builder);
+  Session session(module, cuda());
+  Outside outside;
+  char *x = static_cast<char *>(outside.reserve(1024));
+  auto bind = [&](Session &to, void *data, dlrt_type type) {
+    to.bindDeviceInput(0, data, type, {64});
+  };
+  EXPECT_NE(errorOf(DLRT_INVALID_ARGUMENT,
+                    [&] { bind(session, x + 4, DLRT_FLOAT32); })
+                .find("input 0 'x': its address on the device is no multiple "
+                      "of 16"),
+            std::string::npos);
+  errorOf(DLRT_MISMATCH, [&] { bind(session, x, DLRT_INT32); });
+  errorOf(DLRT_INVALID_ARGUMENT, [&] { bind(session, nullptr, DLRT_FLOAT32); });
+  errorOf(DLRT_INVALID_ARGUMENT, [&] { session.bindDeviceOutput(1, x, 256); });
+  bind(session, x, DLRT_FLOAT32);
+  session.bindDeviceOutput(0, x + 256, 255);
+  EXPECT_NE(errorOf(DLRT_MISMATCH, [&] { session.run(); })
+                .find("its memory has 255 bytes, expected 256"),
+            std::string::npos);
+  ModuleBuilder other;
+  buildDouble(other);
+  Module onHost = open(other);
+  Session host(onHost);
+  EXPECT_NE(
+      errorOf(DLRT_UNSUPPORTED, [&] { bind(host, x, DLRT_FLOAT32); })
+          .find("memory of a device is bound to sessions on CUDA devices"),
+      std::string::npos);
+  errorOf(DLRT_UNSUPPORTED, [&] { host.bindDeviceOutput(0, x, 256); });
+  EXPECT_NE(errorOf(DLRT_UNSUPPORTED, [&] { host.useStream(x); })
+                .find("a session on the CPU has no stream"),
+            std::string::npos);
+}
+
 TEST_F(Device, NamesWhatDoesNotFit) {
   ModuleBuilder builder;
   buildDouble(builder);

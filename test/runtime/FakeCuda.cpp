@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -42,8 +43,11 @@ struct Command {
   Copy copy = {};
 };
 
+/// Streams of the runtime's run at once what they are given, those of tests
+/// (without flags) when they are waited for.
 struct Stream {
-  bool isRecording = false;
+  bool isRecording = false, isLate = false;
+  std::vector<std::function<void()>> waiting;
   std::vector<Command> recorded;
 };
 
@@ -91,11 +95,18 @@ void run(const Command &command) {
           static_cast<float>(i ? call.map[i] : call.map[0] == call.args[0]);
 }
 
-int submit(Stream *stream, const Command &command) {
-  if (stream->isRecording)
-    stream->recorded.push_back(command);
+int submit(Stream *stream, std::function<void()> work) {
+  if (stream->isLate)
+    stream->waiting.push_back(std::move(work));
   else
-    run(command);
+    work();
+  return kOk;
+}
+
+int submit(Stream *stream, const Command &command) {
+  if (!stream->isRecording)
+    return submit(stream, [command] { run(command); });
+  stream->recorded.push_back(command);
   return kOk;
 }
 
@@ -215,15 +226,15 @@ FAKE int cuMemFree_v2(uint64_t memory) {
   return kOk;
 }
 FAKE int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t bytes,
-                              Stream *) {
+                              Stream *stream) {
   if (fails("cuMemcpyHtoDAsync_v2"))
     return kLaunchFailed;
-  memcpy(toHost<void>(to), from, bytes);
-  return kOk;
+  return submit(stream, [=] { memcpy(toHost<void>(to), from, bytes); });
 }
-FAKE int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, Stream *) {
-  memcpy(to, toHost<void>(from), bytes);
-  return kOk;
+FAKE int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes,
+                              Stream *stream) {
+  fails("cuMemcpyDtoHAsync_v2");
+  return submit(stream, [=] { memcpy(to, toHost<void>(from), bytes); });
 }
 FAKE int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes,
                               Stream *stream) {
@@ -232,8 +243,9 @@ FAKE int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes,
   command.copy = {to, from, bytes};
   return submit(stream, command);
 }
-FAKE int cuStreamCreate(Stream **stream, unsigned) {
+FAKE int cuStreamCreate(Stream **stream, unsigned flags) {
   *stream = new Stream;
+  (*stream)->isLate = flags == 0;
   return kOk;
 }
 FAKE int cuStreamDestroy_v2(Stream *stream) {
@@ -254,7 +266,13 @@ FAKE int cuEventElapsedTime(float *milliseconds, int *, int *) {
   *milliseconds = 0.003F;
   return kOk;
 }
-FAKE int cuStreamSynchronize(Stream *) { return kOk; }
+FAKE int cuStreamSynchronize(Stream *stream) {
+  fails("cuStreamSynchronize");
+  for (const std::function<void()> &work : stream->waiting)
+    work();
+  stream->waiting.clear();
+  return kOk;
+}
 FAKE int cuStreamBeginCapture_v2(Stream *stream, int) {
   stream->isRecording = true;
   stream->recorded.clear();
@@ -275,12 +293,13 @@ FAKE int cuGraphDestroy(std::vector<Command> *graph) {
   delete graph;
   return kOk;
 }
-FAKE int cuGraphLaunch(std::vector<Command> *exec, Stream *) {
+FAKE int cuGraphLaunch(std::vector<Command> *exec, Stream *stream) {
   if (fails("cuGraphLaunch"))
     return kLaunchFailed;
-  for (const Command &command : *exec)
-    run(command);
-  return kOk;
+  return submit(stream, [commands = *exec] {
+    for (const Command &command : commands)
+      run(command);
+  });
 }
 FAKE int cuGraphExecDestroy(std::vector<Command> *exec) {
   delete exec;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <limits>
 #include <mutex>
+#include <utility>
 
 namespace dlrt::cuda {
 namespace {
@@ -104,16 +105,25 @@ public:
     for (Event event : {timingStart, timingEnd})
       if (event)
         driver->eventDestroy(event);
-    if (stream) {
+    if (own) {
       driver->streamWait(stream);
-      driver->streamDestroy(stream);
+      driver->streamDestroy(own);
     }
   }
   Status open() {
     SharedContext::Scope driver(*loaded.context);
     constexpr unsigned kNonBlocking = 1;
-    return driver->check(driver->streamCreate(&stream, kNonBlocking),
-                         "cuStreamCreate");
+    DLRT_RETURN_IF_ERROR(driver->check(driver->streamCreate(&own, kNonBlocking),
+                                       "cuStreamCreate"));
+    stream = own;
+    return {};
+  }
+
+  bool sharesAddresses() const override { return true; }
+  Status useStream(void *given, bool isOwn) override {
+    DLRT_RETURN_IF_ERROR(wait());
+    stream = isOwn ? own : static_cast<Stream>(given);
+    return {};
   }
 
   Status upload(void *to, const void *from, size_t bytes) override {
@@ -171,14 +181,18 @@ public:
   Status beginRecording() override {
     SharedContext::Scope driver(*loaded.context);
     constexpr int kThreadLocal = 1;
-    return driver->check(driver->captureBegin(stream, kThreadLocal),
-                         "cuStreamBeginCapture");
+    DLRT_RETURN_IF_ERROR(driver->check(driver->captureBegin(own, kThreadLocal),
+                                       "cuStreamBeginCapture"));
+    // What is recorded on the queue's own stream runs on any.
+    replayed = std::exchange(stream, own);
+    return {};
   }
   Status endRecording(std::unique_ptr<Recording> &result) override {
     SharedContext::Scope driver(*loaded.context);
     Graph graph = nullptr;
-    DLRT_RETURN_IF_ERROR(driver->check(driver->captureEnd(stream, &graph),
-                                       "cuStreamEndCapture"));
+    stream = replayed;
+    DLRT_RETURN_IF_ERROR(
+        driver->check(driver->captureEnd(own, &graph), "cuStreamEndCapture"));
     GraphExec exec = nullptr;
     Result made = driver->graphInstantiate(&exec, graph, 0);
     driver->graphDestroy(graph);
@@ -196,7 +210,8 @@ public:
 
 private:
   const Loaded &loaded;
-  Stream stream = nullptr;
+  Stream own = nullptr, stream = nullptr; ///< the queue's, and the one in use
+  Stream replayed = nullptr;              ///< in use again after recording
   Event timingStart = nullptr, timingEnd = nullptr; // made on first use
   // Of the launch at hand; kept so that launching allocates nothing.
   std::vector<DevicePointer> pointers;
