@@ -73,6 +73,17 @@ public:
   virtual void emitShare(mlir::dl::cpu::IndexBuilder &index, int64_t perGroup,
                          mlir::Value offset, mlir::Value total,
                          llvm::function_ref<void(mlir::Value)> body);
+  /// How many neighbouring invocations exchange values without shared memory; 0
+  /// where none do.
+  virtual int64_t getExchangeLanes() const { return 0; }
+  /// Whether they exchange values of this type.
+  virtual bool canExchange(mlir::Type) const { return false; }
+  /// The value of the invocation whose number differs in the bit `distance`;
+  /// all of a workgroup's invocations ask for it.
+  virtual mlir::Value exchange(mlir::OpBuilder &, mlir::Location, mlir::Value,
+                               int64_t) {
+    return {};
+  }
   /// Whether invocations share memory that holds elements of this type.
   virtual bool canShare(mlir::Type) const { return true; }
   /// Whether a long loop may be divided among several dispatches of a stage,

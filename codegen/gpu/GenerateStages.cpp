@@ -4,6 +4,7 @@
 #include "codegen/gpu/GenerateStages.h"
 #include "codegen/gpu/Attention.h"
 #include "codegen/gpu/ContractionTile.h"
+#include "codegen/gpu/Rows.h"
 #include "codegen/gpu/StageFunction.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/SymbolTable.h"
@@ -17,6 +18,7 @@ namespace {
 struct Form {
   std::optional<mlir::dl::cpu::Contraction> contraction;
   std::optional<linalg::GenericOp> reduction;
+  std::optional<RowForm> rows;
   bool isDivided = false;
 };
 
@@ -46,6 +48,11 @@ static Form chooseForm(const Stage &stage, ArrayRef<Stage> earlier,
   if (form.contraction &&
       (isByTiles(*form.contraction) || entry.takesFewRows(*form.contraction)))
     return form;
+  form.rows = findRows(stage.value, isStored, entry);
+  if (form.rows) {
+    form.contraction.reset();
+    return form;
+  }
   form.reduction = findReduction(stage.value, isStored);
   if (!form.reduction)
     return form;
@@ -56,6 +63,11 @@ static Form chooseForm(const Stage &stage, ArrayRef<Stage> earlier,
     form.isDivided = entry.dividesLoops() && stage.value == result &&
                      isLong(*form.reduction);
   return form;
+}
+
+static unsigned countTensors(func::FuncOp kernel) {
+  return static_cast<unsigned>(
+      llvm::count_if(kernel.getArgumentTypes(), llvm::IsaPred<TensorType>));
 }
 
 namespace dl::gpucode {
@@ -74,6 +86,11 @@ LogicalResult generateStages(func::FuncOp kernel, SymbolTable &functions,
                   ? choosePlan(kernel, divides)
               : divides ? planStatements(kernel)
                         : planOutputs(kernel);
+  if (entry.getExchangeLanes())
+    joinRows(plan, countTensors(kernel), entry,
+             [&](const Stage &stage, ArrayRef<Stage> earlier) {
+               return chooseForm(stage, earlier, entry).contraction.has_value();
+             });
   SmallVector<Attribute> stages;
   SmallVector<Operation *> made;
   SmallVector<Attribute> temporaries(plan.temporaries.size());
@@ -91,6 +108,7 @@ LogicalResult generateStages(func::FuncOp kernel, SymbolTable &functions,
     AffineMap elements =
         attention          ? function.emitAttention(stage, *attention)
         : stage.sequential ? function.emitSequential(stage, keeps)
+        : form.rows        ? function.emitRows(stage, *form.rows)
         : form.reduction   ? function.emitReduction(stage, *form.reduction)
         : form.contraction ? function.emitContraction(stage, *form.contraction)
                            : function.emit(stage, keeps);

@@ -11,6 +11,7 @@
 #include "codegen/cpu/StoreTracer.h"
 #include "codegen/gpu/ContractionTile.h"
 #include "codegen/gpu/EntryBuilder.h"
+#include "codegen/gpu/Rows.h"
 #include "codegen/gpu/Strategy.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -57,6 +58,10 @@ public:
   /// alone: a dispatch goes on from what the one before has stored.
   mlir::AffineMap emitReduction(const Stage &stage,
                                 mlir::linalg::GenericOp reduction);
+
+  /// The same for a stage that goes over rows (see findRows): each is read once
+  /// where the registers of its invocations hold it.
+  mlir::AffineMap emitRows(const Stage &stage, const RowForm &form);
 
   /// The same for the value of a sequential kernel (see isSequential): one
   /// workgroup runs its statements one after another, with a barrier between

@@ -93,6 +93,13 @@ public:
     return AttentionTile(stage, attention, *this).emit(result, buffer);
   }
   int64_t getAlignment() const override { return alignment; }
+  int64_t getExchangeLanes() const override { return 32; }
+  bool canExchange(Type type) const override {
+    unsigned bits = type.isIntOrFloat() ? type.getIntOrFloatBitWidth() : 0;
+    return bits >= 8 && bits <= 64 && llvm::isPowerOf2_32(bits);
+  }
+  Value exchange(OpBuilder &builder, Location loc, Value value,
+                 int64_t distance) override;
   Value addTensorMap(const OperandMap &map, ArrayRef<int64_t> box) override;
   Value getDynamicShared(int64_t bytes) override;
   void setPersistent(int64_t threads) override;
@@ -133,6 +140,46 @@ private:
 } // namespace
 
 /// Into a variable of the function's own, in the shared memory.
+/// Registers of 32 bits are exchanged: one for a narrower value, two for a
+/// wider one.
+Value CudaEntry::exchange(OpBuilder &builder, Location loc, Value value,
+                          int64_t distance) {
+  Type type = value.getType(), i32 = builder.getI32Type();
+  unsigned bits = type.getIntOrFloatBitWidth();
+  auto toInt = [&](int64_t number) {
+    return arith::ConstantOp::create(
+        builder, loc, builder.getI32IntegerAttr(static_cast<int32_t>(number)));
+  };
+  auto shuffle = [&](Value part) -> Value {
+    return NVVM::ShflOp::create(builder, loc, part.getType(), toInt(-1), part,
+                                toInt(distance), toInt(getExchangeLanes() - 1),
+                                NVVM::ShflKind::bfly, UnitAttr());
+  };
+  if (type.isF32() || type == i32)
+    return shuffle(value);
+  Type whole = builder.getIntegerType(bits);
+  if (type != whole)
+    value = arith::BitcastOp::create(builder, loc, whole, value);
+  if (bits == 64) {
+    auto pair = VectorType::get({2}, i32);
+    Value parts = LLVM::BitcastOp::create(builder, loc, pair, value);
+    SmallVector<Value> moved;
+    for (int64_t i : {0, 1})
+      moved.push_back(
+          shuffle(vector::ExtractOp::create(builder, loc, parts, i)));
+    parts = vector::FromElementsOp::create(builder, loc, pair, moved);
+    value = LLVM::BitcastOp::create(builder, loc, whole, parts);
+  } else if (bits < 32) {
+    value = shuffle(arith::ExtUIOp::create(builder, loc, i32, value));
+    value = arith::TruncIOp::create(builder, loc, whole, value);
+  } else {
+    value = shuffle(value);
+  }
+  return type == whole
+             ? value
+             : Value(arith::BitcastOp::create(builder, loc, type, value));
+}
+
 Value CudaEntry::getSharedPointer(OpBuilder &builder, Location loc,
                                   int64_t offset, int64_t bytes) {
   MLIRContext *context = builder.getContext();

@@ -9,7 +9,7 @@
 
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes spill
 
-// The row's sum: parts in shared memory, halved with a barrier each time.
+// The columns' sums: parts in shared memory, halved with a barrier each time.
 // CHECK-LABEL: .entry k0_
 // CHECK: st.shared
 // CHECK: bar.sync
@@ -30,9 +30,9 @@
 // CHECK-LABEL: .entry k2_
 // CHECK-NOT: bar.sync
 // CHECK: st.global
-func.func @main(%x: tensor<64x1024xf32>, %data: tensor<64x1024xf32>, %at: tensor<3x1xi64>, %rows: tensor<3x1024xf32>) -> (tensor<64xf32>, tensor<64x1024xf32>, tensor<64x1024xf32>) {
-  %0 = dl.reduce sum, %x {axes = array<i64: 1>} : (tensor<64x1024xf32>) -> tensor<64xf32>
+func.func @main(%x: tensor<64x1024xf32>, %data: tensor<64x1024xf32>, %at: tensor<3x1xi64>, %rows: tensor<3x1024xf32>) -> (tensor<1024xf32>, tensor<64x1024xf32>, tensor<64x1024xf32>) {
+  %0 = dl.reduce sum, %x {axes = array<i64: 0>} : (tensor<64x1024xf32>) -> tensor<1024xf32>
   %1 = dl.cumsum %x {axis = 1 : i64} : (tensor<64x1024xf32>) -> tensor<64x1024xf32>
   %2 = dl.scatter_nd add, %data, %at, %rows : (tensor<64x1024xf32>, tensor<3x1xi64>, tensor<3x1024xf32>) -> tensor<64x1024xf32>
-  return %0, %1, %2 : tensor<64xf32>, tensor<64x1024xf32>, tensor<64x1024xf32>
+  return %0, %1, %2 : tensor<1024xf32>, tensor<64x1024xf32>, tensor<64x1024xf32>
 }
