@@ -5,6 +5,7 @@
 #include "codegen/cpu/KernelFunction.h"
 #include "codegen/cpu/KernelWork.h"
 #include "codegen/gpu/GenerateStages.h"
+#include "codegen/gpu/SplitContraction.h"
 #include "codegen/gpu/StageFunction.h"
 #include "codegen/ptx/AttentionTile.h"
 #include "codegen/ptx/MatrixVectorTile.h"
@@ -389,6 +390,9 @@ FailureOr<OwningOpRef<ModuleOp>> generateKernels(ModuleOp module,
     mlir::dl::cpu::KernelWork work = mlir::dl::cpu::countWork(kernel);
     unsigned sizes = countSizes(kernel);
     kernel->setAttr("dl.signature", TypeAttr::get(kernel.getFunctionType()));
+    std::optional<OnlineAttention> attention = findAttention(kernel);
+    if (!attention || !entry.takesAttention(*attention))
+      splitContractions(kernel, target.countProcessors());
     if (failed(gpucode::generateStages(kernel, table, entry)))
       return failure();
     mlir::dl::cpu::setWork(work, sizes, kernel);

@@ -5,6 +5,16 @@
 
 namespace dl::ptx {
 
+int64_t PtxTarget::countProcessors() const {
+  constexpr std::pair<unsigned, int64_t> kProcessors[] = {
+      {70, 80}, {75, 72}, {80, 108}, {86, 84}, {89, 142}, {90, 132}};
+  constexpr int64_t kNewer = 148;
+  for (auto [most, processors] : kProcessors)
+    if (capability <= most)
+      return processors;
+  return kNewer;
+}
+
 std::optional<PtxTarget> parseTarget(llvm::StringRef arch) {
   constexpr unsigned kLeast = 70, kFirstSpecial = 90, kMost = 129;
   PtxTarget target;

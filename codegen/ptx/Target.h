@@ -23,6 +23,8 @@ struct PtxTarget {
   }
   int64_t workgroupSize = 256; ///< threads of kernels that need no other number
 };
+  /// Processors of the largest device of the architecture, or of one near it.
+  int64_t countProcessors() const;
 
 /// Reads "sm_80", "sm_90a"; sm_70 is the least, and nothing is returned below
 /// it or for other texts.

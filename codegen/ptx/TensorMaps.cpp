@@ -34,6 +34,14 @@ public:
   std::optional<OperandMap> find(ArrayRef<unsigned> lines);
 
 private:
+  /// The tensor that the operand is, of more dimensions where it is divided.
+  Value getStored() const {
+    Value tensor = operand->get();
+    auto divided = tensor.getDefiningOp<tensor::ExpandShapeOp>();
+    return divided && divided.getResultType().hasStaticShape()
+               ? divided.getSrc()
+               : tensor;
+  }
   bool findStrides();
   /// Whether one of the operand's dimensions is read at one position alone.
   bool isUnit(int dimension) const {
@@ -58,7 +66,8 @@ private:
 } // namespace
 
 bool MapFinder::findStrides() {
-  auto found = stage.emitter.buffers.find(operand->get());
+  Value tensor = getStored();
+  auto found = stage.emitter.buffers.find(tensor);
   AffineMap map = op.getMatchingIndexingMap(operand);
   if (found == stage.emitter.buffers.end() ||
       !map.isProjectedPermutation(/*allowZeroInResults=*/true))
@@ -75,7 +84,12 @@ bool MapFinder::findStrides() {
   for (unsigned i = rank; i-- > 0;) {
     auto loop = dyn_cast<AffineDimExpr>(map.getResult(i));
     loopOf[i] = loop ? loop.getPosition() : kNoLoop;
-    sizes[i] = stage.toExpr(buffer.sizes[i]);
+    sizes[i] =
+        tensor == operand->get()
+            ? stage.toExpr(buffer.sizes[i])
+            : getAffineConstantExpr(
+                  cast<ShapedType>(operand->get().getType()).getDimSize(i),
+                  op.getContext());
     strides[i] = stride;
     if (!isProduct(sizes[i]))
       return false;
@@ -123,7 +137,7 @@ std::optional<OperandMap> MapFinder::find(ArrayRef<unsigned> lines) {
     return std::nullopt;
   OperandMap result;
   result.elementType = contraction.factorType;
-  result.memory = stage.emitter.buffers[operand->get()].memory;
+  result.memory = stage.emitter.buffers[getStored()].memory;
   result.dimensions = lastLine > lastDepth
                           ? SmallVector<MapDimension>{*line, *depth}
                           : SmallVector<MapDimension>{*depth, *line};

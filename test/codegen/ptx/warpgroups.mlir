@@ -32,17 +32,17 @@
 // GENERAL: cp.async.cg.shared.global
 // GENERAL-NOT: wgmma
 func.func @main(%a: tensor<4096x1024xbf16>, %b: tensor<1024x4096xbf16>, %c: tensor<4096xbf16>,
-                %d: tensor<2x64x4096xbf16>, %e: tensor<2x96x4096xbf16>,
+                %d: tensor<2x64x512xbf16>, %e: tensor<2x96x512xbf16>,
                 %f: tensor<64x100xbf16>, %g: tensor<100x64xbf16>)
     -> (tensor<4096x4096xbf16>, tensor<2x64x96xbf16>, tensor<64x64xbf16>) {
   %0 = dl.matmul %a, %b : (tensor<4096x1024xbf16>, tensor<1024x4096xbf16>) -> tensor<4096x4096xbf16>
   %1 = dl.add %0, %c : (tensor<4096x4096xbf16>, tensor<4096xbf16>) -> tensor<4096x4096xbf16>
-  %2 = dl.transpose %e {permutation = array<i64: 0, 2, 1>} : (tensor<2x96x4096xbf16>) -> tensor<2x4096x96xbf16>
+  %2 = dl.transpose %e {permutation = array<i64: 0, 2, 1>} : (tensor<2x96x512xbf16>) -> tensor<2x512x96xbf16>
   // CHECK: .entry k1_
   // CHECK: .reqntid 256
   // CHECK: cp.async.bulk.tensor.3d
   // CHECK: wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16
-  %3 = dl.matmul %d, %2 : (tensor<2x64x4096xbf16>, tensor<2x4096x96xbf16>) -> tensor<2x64x96xbf16>
+  %3 = dl.matmul %d, %2 : (tensor<2x64x512xbf16>, tensor<2x512x96xbf16>) -> tensor<2x64x96xbf16>
   // CHECK: .entry k2_
   // CHECK-NOT: wgmma
   %4 = dl.matmul %f, %g : (tensor<64x100xbf16>, tensor<100x64xbf16>) -> tensor<64x64xbf16>
