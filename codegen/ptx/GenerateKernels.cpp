@@ -79,7 +79,7 @@ public:
            const mlir::dl::cpu::Contraction &contraction) override;
   bool
   takesIntegers(const mlir::dl::cpu::Contraction &contraction) const override {
-    return TensorTile::fits(contraction, target.capability);
+    return TensorTile::fits(contraction, target);
   }
   bool
   takesFewRows(const mlir::dl::cpu::Contraction &contraction) const override {
@@ -93,7 +93,6 @@ public:
                       const mlir::dl::cpu::Buffer &buffer) override {
     return AttentionTile(stage, attention, *this).emit(result, buffer);
   }
-  int64_t getAlignment() const override { return alignment; }
   int64_t getExchangeLanes() const override { return 32; }
   bool canExchange(Type type) const override {
     unsigned bits = type.isIntOrFloat() ? type.getIntOrFloatBitWidth() : 0;
@@ -101,6 +100,7 @@ public:
   }
   Value exchange(OpBuilder &builder, Location loc, Value value,
                  int64_t distance) override;
+  int64_t getAlignment() const override { return alignment; }
   Value addTensorMap(const OperandMap &map, ArrayRef<int64_t> box) override;
   Value getDynamicShared(int64_t bytes) override;
   void setPersistent(int64_t threads) override;
@@ -140,7 +140,6 @@ private:
 
 } // namespace
 
-/// Into a variable of the function's own, in the shared memory.
 /// Registers of 32 bits are exchanged: one for a narrower value, two for a
 /// wider one.
 Value CudaEntry::exchange(OpBuilder &builder, Location loc, Value value,
@@ -181,6 +180,7 @@ Value CudaEntry::exchange(OpBuilder &builder, Location loc, Value value,
              : Value(arith::BitcastOp::create(builder, loc, type, value));
 }
 
+/// Into a variable of the function's own, in the shared memory.
 Value CudaEntry::getSharedPointer(OpBuilder &builder, Location loc,
                                   int64_t offset, int64_t bytes) {
   MLIRContext *context = builder.getContext();
@@ -274,7 +274,7 @@ CudaEntry::makeTile(StageFunction &stage,
   if (target.capability == kHopper && target.isSpecial)
     if (auto tile = WarpgroupTile::make(stage, contraction, *this))
       return tile;
-  if (!TensorTile::fits(contraction, target.capability))
+  if (!TensorTile::fits(contraction, target))
     return EntryBuilder::makeTile(stage, contraction);
   return std::make_unique<TensorTile>(stage, contraction, *this);
 }

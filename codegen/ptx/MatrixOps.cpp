@@ -33,6 +33,10 @@ SmallVector<Value> MatrixOps::load(Value address, bool transposed) {
   for (int64_t i = 0; i < 4; ++i)
     registers.push_back(
         toRegister(LLVM::ExtractValueOp::create(builder, loc, loaded, i)));
+  if (factorType.isF32())
+    for (Value &bits : registers)
+      bits = roundTf32(
+          arith::BitcastOp::create(builder, loc, builder.getF32Type(), bits));
   return registers;
 }
 
@@ -70,25 +74,34 @@ SmallVector<Value> MatrixOps::multiplyAdd(ArrayRef<Value> a, ArrayRef<Value> b,
     auto byteType = [](bool isUnsigned) {
       return isUnsigned ? NVVM::MMATypes::u8 : NVVM::MMATypes::s8;
     };
-    NVVM::MMATypes type =
-        factorType.isF16() ? NVVM::MMATypes::f16 : NVVM::MMATypes::bf16;
+    NVVM::MMATypes type = factorType.isF16()   ? NVVM::MMATypes::f16
+                          : factorType.isF32() ? NVVM::MMATypes::tf32
+                                               : NVVM::MMATypes::bf16;
+    int64_t depth = isInteger            ? 2 * kDepth
+                    : factorType.isF32() ? kDepth / 2
+                                         : kDepth;
     std::array<NVVM::MMATypes, 2> types{type, type};
     std::optional<NVVM::MMAIntOverflow> overflow;
     if (isInteger) {
       types = {byteType(isUnsignedLeft), byteType(isUnsignedRight)};
       overflow = NVVM::MMAIntOverflow::wrapped;
     }
-    sums = NVVM::MmaOp::create(
-        builder, loc, result, a, b, c,
-        ArrayRef<int64_t>{kRows, kColumns, isInteger ? 2 * kDepth : kDepth},
-        std::nullopt, overflow, types,
-        std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
-                                       NVVM::MMALayout::col});
+    sums = NVVM::MmaOp::create(builder, loc, result, a, b, c,
+                               ArrayRef<int64_t>{kRows, kColumns, depth},
+                               std::nullopt, overflow, types,
+                               std::array<NVVM::MMALayout, 2>{
+                                   NVVM::MMALayout::row, NVVM::MMALayout::col});
   }
   SmallVector<Value> values;
   for (int64_t i = 0; i < 4; ++i)
     values.push_back(LLVM::ExtractValueOp::create(builder, loc, sums, i));
   return values;
+}
+
+/// To nearest; what the tensor cores do by themselves is to cut bits off.
+Value MatrixOps::roundTf32(Value value) {
+  return NVVM::ConvertFloatToTF32Op::create(builder, loc, builder.getI32Type(),
+                                            value, NVVM::FPRoundingMode::RNA);
 }
 
 Value MatrixOps::pack(Value low, Value high) {

@@ -1,11 +1,11 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// The instructions of a warp's tensor cores (sm_80 and later), for f16, bf16
-// and 8-bit floats (sm_89 and later) with float32 sums, and for 8-bit integers.
-// Fragments are those of the PTX ISA, "Matrix Fragments for mma.m16n8k16" and
-// "mma.m16n8k32": lane l has rows l / 4 and l / 4 + 8, and of each eight
-// columns of the sums those from 2 (l % 4) on.
+// The instructions of a warp's tensor cores (sm_80 and later), for f16, bf16,
+// tf32 and 8-bit floats (sm_89 and later) with float32 sums, and for 8-bit
+// integers. Fragments are those of the PTX ISA, "Matrix Fragments for
+// mma.m16n8k16", "mma.m16n8k32" and "mma.m16n8k8": lane l has rows l / 4 and l
+// / 4 + 8, and of each eight columns of the sums those from 2 (l % 4) on.
 
 #ifndef DL_CODEGEN_PTX_MATRIXOPS_H
 #define DL_CODEGEN_PTX_MATRIXOPS_H
@@ -17,7 +17,7 @@ namespace dl::ptx {
 class MatrixOps {
 public:
   /// One mma.sync: so many rows, columns, contracted positions of 16 bits (of 8
-  /// bits, twice as many).
+  /// bits, twice as many, of 32 half).
   static constexpr int64_t kRows = 16, kColumns = 8, kDepth = 16;
 
   MatrixOps(mlir::OpBuilder &builder, mlir::Location loc,
@@ -40,6 +40,9 @@ public:
   llvm::SmallVector<mlir::Value> multiplyAdd(llvm::ArrayRef<mlir::Value> a,
                                              llvm::ArrayRef<mlir::Value> b,
                                              llvm::ArrayRef<mlir::Value> c);
+
+  /// A float32 as a register of a fragment, rounded to tf32.
+  mlir::Value roundTf32(mlir::Value value);
 
   /// Two neighbours as a register of a fragment: rounded to the factors' type.
   mlir::Value pack(mlir::Value low, mlir::Value high);

@@ -17,14 +17,16 @@ namespace dl::ptx {
 struct PtxTarget {
   unsigned capability = 80; ///< 90 for 9.0
   bool isSpecial = false;   ///< as sm_90a: wgmma and the like
+  /// Whether products of float32 may round their factors to 11 bits (tf32).
+  bool usesTf32 = false;
 
   std::string getArch() const {
     return "sm_" + std::to_string(capability) + (isSpecial ? "a" : "");
   }
-  int64_t workgroupSize = 256; ///< threads of kernels that need no other number
-};
   /// Processors of the largest device of the architecture, or of one near it.
   int64_t countProcessors() const;
+  int64_t workgroupSize = 256; ///< threads of kernels that need no other number
+};
 
 /// Reads "sm_80", "sm_90a"; sm_70 is the least, and nothing is returned below
 /// it or for other texts.

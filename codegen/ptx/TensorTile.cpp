@@ -51,13 +51,14 @@ static bool hasEights(linalg::GenericOp op, OpOperand *operand,
          isWhole(op, loops, kEight);
 }
 
-bool TensorTile::fits(const Contraction &contraction, unsigned capability) {
+bool TensorTile::fits(const Contraction &contraction, const PtxTarget &target) {
   constexpr unsigned kFirst = 80, kFirstFloat8 = 89;
   linalg::GenericOp op = contraction.op;
   Type type = contraction.factorType;
   bool isByte = type.isInteger(8) || MatrixOps::isFloat8(type);
-  if (capability < (MatrixOps::isFloat8(type) ? kFirstFloat8 : kFirst) ||
-      (!type.isF16() && !type.isBF16() && !isByte))
+  if (target.capability < (MatrixOps::isFloat8(type) ? kFirstFloat8 : kFirst) ||
+      (!type.isF16() && !type.isBF16() && !isByte &&
+       !(type.isF32() && target.usesTf32)))
     return false;
   SmallVector<unsigned> columns = ::dl::gpucode::getColumnLoops(contraction);
   int64_t rows = ::dl::gpucode::getStaticSize(op, contraction.rows);
@@ -107,7 +108,8 @@ TensorTile::TensorTile(::dl::gpucode::StageFunction &stage,
 //===----------------------------------------------------------------------===//
 
 /// A piece's rows are lines where neighbours are contracted positions, and the
-/// other way round; eight elements more keep eight of them in different banks.
+/// other way round; eight elements more keep eight of them in different banks,
+/// and where lanes read four of them, of 32 bits, these.
 void TensorTile::layOut() {
   int64_t bytes[2];
   Side *sides[] = {&left, &right};
@@ -117,7 +119,8 @@ void TensorTile::layOut() {
   for (auto [side, size] : llvm::zip(sides, bytes)) {
     int64_t length = side->alongDepth ? shape.depth : side->lines;
     int64_t count = side->alongDepth ? side->lines : shape.depth;
-    side->pitch = length + width;
+    constexpr int64_t kBanks = 8;
+    side->pitch = length + (side->alongDepth ? width : kBanks);
     size = kStages * count * side->pitch * contraction.factorBytes();
   }
   constexpr int64_t kSumBytes = 4;
@@ -304,6 +307,8 @@ SmallVector<Value> TensorTile::addPieces(ArrayRef<Value> start) {
 SmallVector<Value> TensorTile::loadMatrices(const Side &side, Value half,
                                             Value line, int64_t k,
                                             bool linesFirst) {
+  if (contraction.factorType.isF32() && !side.alongDepth)
+    return loadTransposed(side, half, line, k, linesFirst);
   Value matrix = index.div(lane, constant(8)),
         in = index.rem(lane, constant(8));
   Value first = index.rem(matrix, constant(2)),
@@ -327,6 +332,30 @@ SmallVector<Value> TensorTile::loadMatrices(const Side &side, Value half,
                           mlir::dl::cpu::getStoredType(contraction.factorType),
                           base, ArrayRef<LLVM::GEPArg>{number});
   return matrices.load(address, /*transposed=*/!side.alongDepth);
+}
+
+/// The same where neighbours are lines of 32 bits, which ldmatrix does not
+/// transpose: each lane reads its elements.
+SmallVector<Value> TensorTile::loadTransposed(const Side &side, Value half,
+                                              Value line, int64_t k,
+                                              bool linesFirst) {
+  Value group = index.div(lane, constant(4)),
+        inGroup = index.rem(lane, constant(4));
+  Value base =
+      index.add(index.add(index.mul(half, constant(side.pitch * shape.depth)),
+                          index.mul(index.add(constant(k), inGroup),
+                                    constant(side.pitch))),
+                index.add(line, group));
+  SmallVector<Value> registers;
+  for (int64_t i = 0; i < 4; ++i) {
+    int64_t lines = linesFirst ? i % 2 : i / 2,
+            depths = linesFirst ? i / 2 : i % 2;
+    Value at =
+        index.add(base, constant(lines * 8 + depths * width * side.pitch));
+    registers.push_back(matrices.roundTf32(
+        memref::LoadOp::create(builder, loc, side.memory, ValueRange{at})));
+  }
+  return registers;
 }
 
 SmallVector<Value> TensorTile::multiply(ArrayRef<Value> values, Value half) {

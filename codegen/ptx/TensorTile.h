@@ -9,22 +9,24 @@
 #include "codegen/gpu/TileEmitter.h"
 #include "codegen/ptx/CudaParameters.h"
 #include "codegen/ptx/MatrixOps.h"
+#include "codegen/ptx/Target.h"
 
 namespace dl::ptx {
 
 /// Tiles of products of f16 or bf16 with float32 sums, by mma.sync.m16n8k16
-/// (sm_80 and later), of 8-bit integers with sums of 32 bits, and of 8-bit
-/// floats (sm_89), by m16n8k32: eight warps, two by four, each with its part of
-/// the tile in registers. Operands are read eight neighbours at a time and go
-/// from the shared memory to the registers by ldmatrix, which transposes where
-/// neighbours are rows or columns. Pieces of the operands lie in a ring of
-/// stages: while one is multiplied, the next ones are on their way, by cp.async
-/// where an operand lies in memory as it is.
+/// (sm_80 and later), of float32 rounded to tf32, by m16n8k8, of 8-bit integers
+/// with sums of 32 bits, and of 8-bit floats (sm_89), by m16n8k32: eight warps,
+/// two by four, each with its part of the tile in registers. Operands are read
+/// eight neighbours at a time and go from the shared memory to the registers by
+/// ldmatrix, which transposes 16 bits where neighbours are rows or columns.
+/// Pieces of the operands lie in a ring of stages: while one is multiplied, the
+/// next ones are on their way, by cp.async where an operand lies in memory as
+/// it is.
 class TensorTile : public gpucode::TileEmitter {
 public:
   /// Whether a contraction has the types for it, and neighbours in eights.
   static bool fits(const mlir::dl::cpu::Contraction &contraction,
-                   unsigned capability);
+                   const PtxTarget &target);
 
   TensorTile(gpucode::StageFunction &stage,
              const mlir::dl::cpu::Contraction &contraction,
@@ -50,6 +52,10 @@ private:
                                               mlir::Value half,
                                               mlir::Value line, int64_t k,
                                               bool linesFirst);
+  llvm::SmallVector<mlir::Value> loadTransposed(const gpucode::Side &side,
+                                                mlir::Value half,
+                                                mlir::Value line, int64_t k,
+                                                bool linesFirst);
 
   /// Copies this invocation's share of a piece into a stage, as far as it can
   /// be copied; returns the rest, null where there is none.

@@ -256,7 +256,29 @@ bool decodeTwo(const Statement &statement, Places &places, Instruction &in) {
   return true;
 }
 
+/// To 11 bits, halves away from zero; infinities and not-a-numbers stay.
+void roundToTf32(Warp &warp, const Instruction &in, uint32_t mask) {
+  constexpr uint32_t kHalf = 0x1000, kRest = 0x1fff, kInfinity = 0x7f800000;
+  auto *d = warp.at<uint32_t>(in.d);
+  const auto *a = warp.at<uint32_t>(in.a);
+  forLanes(mask, [=](unsigned i) {
+    d[i] = (a[i] & kInfinity) == kInfinity ? a[i] : (a[i] + kHalf) & ~kRest;
+  });
+}
+
+bool decodeTf32(const Statement &statement, Places &places, Instruction &in) {
+  if (!statement.has("rna") || statement.words.back() != "f32" ||
+      statement.words.size() != 4)
+    return false;
+  in.d = places.place(statement.operands.at(0), 4);
+  in.a = places.place(statement.operands.at(1), 4);
+  in.run = roundToTf32;
+  return true;
+}
+
 bool decodeCvt(const Statement &statement, Places &places, Instruction &in) {
+  if (statement.has("tf32"))
+    return decodeTf32(statement, places, in);
   if (decodeTwo(statement, places, in))
     return true;
   if (statement.words.size() < 3 || statement.operands.size() != 2)

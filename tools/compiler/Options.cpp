@@ -77,10 +77,20 @@ Error setStopAfter(StringRef text, CompileOptions &options) {
 }
 
 Error setPrecision(StringRef text, CompileOptions &options) {
+  if (text == "tf32") {
+    constexpr unsigned kFirst = 80;
+    if (!options.has(Target::Cuda))
+      return fail("--precision: tf32 goes with --target=cuda");
+    if (options.cuda.capability < kFirst)
+      return fail("--precision: tf32 needs sm_80 or later, found " +
+                  options.cuda.getArch());
+    options.cuda.usesTf32 = true;
+    return Error::success();
+  }
   std::optional<Precision> precision = parsePrecision(text);
   if (!precision)
     return fail("--precision: unknown precision '" + text +
-                "'; known: f32, bf16");
+                "'; known: f32, bf16, tf32");
   options.pipeline.precision = *precision;
   return Error::success();
 }

@@ -64,8 +64,9 @@ struct CommandLine {
   cl::opt<std::string> precision{
       "precision", cl::init("f32"),
       cl::desc("Element type of matrix products, convolutions and what they "
-               "read: f32 (default) or bf16, with sums in f32. Inputs and "
-               "outputs keep their types"),
+               "read: f32 (default) or bf16, with sums in f32; tf32: f32 "
+               "whose products on CUDA devices (sm_80 and later) keep 11 bits "
+               "of each factor. Inputs and outputs keep their types"),
       cl::value_desc("TYPE"), cl::cat(category)};
   cl::opt<std::string> optimize{
       "optimize", cl::init("speed"),
