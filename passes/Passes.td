@@ -233,6 +233,64 @@ def FoldConstants : Pass<"dl-fold-constants"> {
   ];
 }
 
+def GroupByIndex : Pass<"dl-group-by-index", "::mlir::func::FuncOp"> {
+  let summary = "products with matrices chosen by row become one for each matrix";
+  let description = [{
+    A mixture of experts may be exported as products of each token with weights that
+    are gathered for it, so that all rows have copies of their own. Where rows choose
+    among few matrices by one index, and what they gain is worth it, the value after
+    the last product becomes the sum over the matrices of a choice: what the matrix
+    gives where it was chosen, and zero elsewhere. `dl-skip-zero-rows` then computes
+    each for its rows alone.
+
+    Example, with more multiplications:
+    ```mlir
+    %0 = dl.gather %w, %i {axis = 0 : i64} : (tensor<2x4x4xf32>, tensor<8xi64>) -> tensor<8x4x4xf32>
+    %1 = dl.matmul %x, %0 : (tensor<8x1x4xf32>, tensor<8x4x4xf32>) -> tensor<8x1x4xf32>
+    ```
+    becomes, %i being in range,
+    ```mlir
+    %c = dl.compare eq, %i, %zero : ...
+    %w0 = dl.slice %w ... -> tensor<4x4xf32>
+    %y0 = dl.matmul %x, %w0 : (tensor<8x4xf32>, tensor<4x4xf32>) -> tensor<8x4xf32>
+    %r0 = dl.select %c, %y0, %zero : ... -> tensor<8x1x4xf32>
+    %r1 = ... // likewise of 1
+    %1 = dl.add %r0, %r1 : ...
+    ```
+  }];
+}
+
+def SplitExperts : Pass<"dl-split-experts", "::mlir::func::FuncOp"> {
+  let summary = "weighted sums of stacked products become sums of products";
+  let description = [{
+    A mixture of experts may be exported as products of all tokens with all experts'
+    weights, stacked along a dimension, and a sum over that dimension with weights
+    that are zero for the experts that a token was not sent to: `dl.reduce sum` of a
+    product, or a matrix product with a row or a column of such weights. Where
+    `dl-skip-zero-rows` can skip rows of one expert's part, the sum is that of the
+    parts, each computed by itself (`DimensionPart`).
+
+    Example, with more multiplications, %r being zero by choice (`isZeroByChoice`):
+    ```mlir
+    %0 = dl.matmul %x, %w : (tensor<8x4xf32>, tensor<2x4x4xf32>) -> tensor<2x8x4xf32>
+    %1 = dl.mul %0, %r : (tensor<2x8x4xf32>, tensor<2x8x1xf32>) -> tensor<2x8x4xf32>
+    %2 = dl.reduce sum, %1 {axes = array<i64: 0>} : (tensor<2x8x4xf32>) -> tensor<8x4xf32>
+    ```
+    becomes
+    ```mlir
+    %w0 = dl.slice %w ... -> tensor<4x4xf32>
+    %y0 = dl.matmul %x, %w0 : (tensor<8x4xf32>, tensor<4x4xf32>) -> tensor<8x4xf32>
+    %p0 = dl.mul %y0, %r0 : (tensor<8x4xf32>, tensor<8x1xf32>) -> tensor<8x4xf32>
+    %p1 = ... // likewise of the other expert
+    %2 = dl.add %p0, %p1 : ...
+    ```
+  }];
+  let options = [
+    Option<"assumeFinite", "assume-finite", "bool", /*default=*/"true",
+           "take products with zero for zero">,
+  ];
+}
+
 def SkipZeroRows : Pass<"dl-skip-zero-rows", "::mlir::func::FuncOp"> {
   let summary = "compute no rows that are multiplied by zero";
   let description = [{

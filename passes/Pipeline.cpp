@@ -114,6 +114,10 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   folding.keepQuantized = true;
   manager.addPass(createFoldConstants(folding));
   if (options.skipZeroRows) {
+    manager.addNestedPass<func::FuncOp>(createGroupByIndex());
+    SplitExpertsOptions splitting;
+    splitting.assumeFinite = options.assumeFinite;
+    manager.addNestedPass<func::FuncOp>(createSplitExperts(splitting));
     SkipZeroRowsOptions routing;
     routing.assumeFinite = options.assumeFinite;
     manager.addNestedPass<func::FuncOp>(createSkipZeroRows(routing));

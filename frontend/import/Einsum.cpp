@@ -224,6 +224,12 @@ private:
     for (Label label : b.labels)
       if (!has(a.labels, label))
         columns.push_back(label);
+    if (!summed.empty() && !batch.empty()) {
+      if (rows.empty())
+        keepInPlace(b.labels, summed, columns, batch);
+      else if (columns.empty())
+        keepInPlace(a.labels, summed, rows, batch);
+    }
     Labels all = batch;
     llvm::append_range(all, rows);
     llvm::append_range(all, columns);
@@ -242,6 +248,22 @@ private:
     return {context.reshape(product, dims), all};
   }
 
+  /// Matrices that each meet one vector alone may stay as they lie: of their
+  /// `free` dimensions, those before all that are summed over become part of
+  /// the batch, along which the vectors are repeated, as long as others are
+  /// left.
+  static void keepInPlace(ArrayRef<Label> labels, ArrayRef<Label> summed,
+                          Labels &free, Labels &batch) {
+    auto *first =
+        llvm::find_if(labels, [&](Label label) { return has(summed, label); });
+    ArrayRef<Label> before(labels.begin(), first);
+    auto isBefore = [&](Label label) { return has(before, label); };
+    if (llvm::all_of(free, isBefore))
+      return;
+    llvm::copy_if(free, std::back_inserter(batch), isBefore);
+    llvm::erase_if(free, isBefore);
+  }
+
   /// [batch.., product of rows, product of columns].
   Value asMatrices(const Term &term, ArrayRef<Label> batch,
                    ArrayRef<Label> rows, ArrayRef<Label> columns) {
@@ -252,12 +274,10 @@ private:
     if (!arranged.value)
       return Value();
     SmallVector<AffineExpr> dims = NodeContext::dims(arranged.value);
-    auto summedDims = MutableArrayRef(dims).drop_front(batch.size());
     // A dimension of 1 stands for the whole size where the other term has it.
-    for (auto [dim, label] :
-         llvm::zip(summedDims, ArrayRef(order).drop_front(batch.size())))
-      if (dim == 1)
-        dim = sizes[label];
+    for (auto [i, label] : llvm::enumerate(order))
+      if (dims[i] == 1 && (i >= batch.size() || !has(term.labels, label)))
+        dims[i] = sizes[label];
     Value whole = context.broadcast(arranged.value, dims);
     auto sizesFrom = ArrayRef(dims).drop_front(batch.size());
     SmallVector<AffineExpr> matrix(dims.begin(), dims.begin() + batch.size());

@@ -11,6 +11,8 @@ using namespace mlir::dl;
 
 /// Routers are a few ops deep.
 constexpr int kMaxDepth = 16;
+/// Longer sums of masked values are hardly ever zero.
+constexpr int64_t kMaxExpertsOfToken = 16;
 
 /// The value behind ops that only move elements or repeat them.
 static Value skipMovement(Value value) {
@@ -71,9 +73,7 @@ static bool isZeroByChoice(Value value, int depth) {
   return llvm::TypeSwitch<Operation *, bool>(value.getDefiningOp())
       .Case([&](CastOp op) {
         auto from = cast<RankedTensorType>(op.getOperand().getType());
-        return from.getElementType().isInteger(1) ||
-               (isa<FloatType>(from.getElementType()) &&
-                again(op.getOperand()));
+        return from.getElementType().isInteger(1) || again(op.getOperand());
       })
       .Case([&](MulOp op) { return again(op.getLhs()) || again(op.getRhs()); })
       .Case([&](DivOp op) { return again(op.getLhs()); })
@@ -83,6 +83,13 @@ static bool isZeroByChoice(Value value, int depth) {
       })
       .Case([&](ReduceOp op) {
         return op.getKind() != ReduceKind::Prod && again(op.getOperand());
+      })
+      .Case([&](MatmulOp op) {
+        // Sums over the experts of one token.
+        int64_t depth =
+            cast<RankedTensorType>(op.getLhs().getType()).getShape().back();
+        return !ShapedType::isDynamic(depth) && depth <= kMaxExpertsOfToken &&
+               (again(op.getLhs()) || again(op.getRhs()));
       })
       .Case([&](SoftmaxOp op) {
         return !op.getLog() && isMaskedLogit(op.getOperand());

@@ -12,24 +12,24 @@
 using namespace mlir;
 using namespace mlir::dl;
 
+static RankedTensorType tensorType(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
 namespace {
 
-/// What an operand of an op is to the rows of its result.
-enum class Role {
-  Rows,   ///< each row of the result reads that row of it
-  Shared, ///< all rows read all of it
-};
-
-/// Which operands of an op have rows; nothing where rows meet in it.
+/// Which operands of one op have rows.
 class RowRoles {
 public:
-  RowRoles(Operation *op, ArrayRef<AffineExpr> rowDims)
-      : op(op), rowDims(rowDims), count(rowDims.size()) {}
+  RowRoles(const Rows &rows, Operation *op)
+      : rows(rows), op(op), dims(getDims(tensorType(op->getResult(0)))),
+        count(rows.getNumDims(op->getResult(0)).value_or(0)) {}
 
-  std::optional<SmallVector<Role>> get() {
-    if (op->getNumResults() != 1 || op->getNumRegions() != 0)
+  std::optional<SmallVector<RowRole>> get() {
+    if (count == 0)
       return std::nullopt;
-    return llvm::TypeSwitch<Operation *, std::optional<SmallVector<Role>>>(op)
+    return llvm::TypeSwitch<Operation *, std::optional<SmallVector<RowRole>>>(
+               op)
         .Case([&](MatmulOp matmul) { return getOf(matmul); })
         .Case([&](ReduceOp reduce) {
           return allRows(llvm::all_of(
@@ -38,7 +38,12 @@ public:
         .Case([&](SoftmaxOp softmax) {
           return allRows(int64_t(softmax.getAxis()) >= count);
         })
-        .Case([&](ReshapeOp) { return allRows(true); })
+        .Case([&](ReshapeOp reshape) -> std::optional<SmallVector<RowRole>> {
+          // Row i is row i, whatever dimensions number them.
+          if (!rows.getNumDims(reshape.getOperand()))
+            return std::nullopt;
+          return SmallVector<RowRole>{RowRole::Rows};
+        })
         .Case([&](ConcatOp concat) {
           return allRows(int64_t(concat.getAxis()) >= count);
         })
@@ -59,44 +64,43 @@ public:
   }
 
 private:
-  static RankedTensorType type(Value value) {
-    return cast<RankedTensorType>(value.getType());
-  }
-  bool hasRows(Value value) const {
-    return type(value).getRank() >= count &&
-           ArrayRef(getDims(type(value))).take_front(count) == rowDims;
+  /// Whether the operand begins with the row dimensions of the result.
+  bool hasRows(Value operand) const {
+    return tensorType(operand).getRank() >= count &&
+           ArrayRef(getDims(tensorType(operand))).take_front(count) ==
+               ArrayRef(dims).take_front(count);
   }
 
-  std::optional<SmallVector<Role>> allRows(bool condition) const {
+  std::optional<SmallVector<RowRole>> allRows(bool condition) const {
     if (!condition || !llvm::all_of(op->getOperands(), [&](Value operand) {
           return hasRows(operand);
         }))
       return std::nullopt;
-    return SmallVector<Role>(op->getNumOperands(), Role::Rows);
+    return SmallVector<RowRole>(op->getNumOperands(), RowRole::Rows);
   }
 
   /// An operand that is broadcast along the row dimensions, or has them.
-  std::optional<Role> getOfBroadcast(Value operand, int64_t resultRank) const {
-    int64_t rank = type(operand).getRank();
-    if (rank == resultRank && hasRows(operand) && !isStoredConstant(operand))
-      return Role::Rows;
-    SmallVector<AffineExpr> dims = getDims(type(operand));
-    for (int64_t d = resultRank - rank; d < count; ++d)
-      if (d >= 0 && dims[d - (resultRank - rank)] != 1)
-        return rank == resultRank && hasRows(operand)
-                   ? std::optional(Role::Rows)
-                   : std::nullopt;
-    return Role::Shared;
+  std::optional<RowRole> getOfBroadcast(Value operand) const {
+    int64_t rank = tensorType(operand).getRank();
+    int64_t added = static_cast<int64_t>(dims.size()) - rank;
+    SmallVector<AffineExpr> own = getDims(tensorType(operand));
+    bool isShared = true;
+    for (int64_t d = added; d < count; ++d)
+      isShared &= d < 0 || own[d - added] == 1;
+    if (added == 0 && hasRows(operand) &&
+        !(isShared && isStoredConstant(operand)))
+      return RowRole::Rows;
+    return isShared ? std::optional(RowRole::Shared) : std::nullopt;
   }
 
-  std::optional<SmallVector<Role>> getOfElementwise() const {
+  std::optional<SmallVector<RowRole>> getOfElementwise() const {
     auto fusible = dyn_cast<FusionInterface>(op);
     if (!fusible || fusible.getFusionKind() != FusionKind::Elementwise ||
         op->getNumOperands() == 0)
       return std::nullopt;
-    SmallVector<Role> roles;
+    SmallVector<RowRole> roles;
     for (Value operand : op->getOperands()) {
-      auto role = getOfBroadcast(operand, type(op->getResult(0)).getRank());
+      auto role = getOfBroadcast(operand);
       if (!role)
         return std::nullopt;
       roles.push_back(*role);
@@ -105,33 +109,70 @@ private:
   }
 
   /// Rows are rows of the left matrix, or whole products.
-  std::optional<SmallVector<Role>> getOf(MatmulOp matmul) const {
-    int64_t rank = type(matmul.getResult()).getRank();
+  std::optional<SmallVector<RowRole>> getOf(MatmulOp matmul) const {
+    int64_t rank = dims.size();
     if (count == rank - 1) {
-      bool isShared =
-          llvm::all_of(ArrayRef(getDims(type(matmul.getRhs()))).drop_back(2),
-                       [](AffineExpr dim) { return dim == 1; });
+      bool isShared = llvm::all_of(
+          ArrayRef(getDims(tensorType(matmul.getRhs()))).drop_back(2),
+          [](AffineExpr dim) { return dim == 1; });
       if (!hasRows(matmul.getLhs()) ||
-          type(matmul.getLhs()).getRank() != rank || !isShared)
+          tensorType(matmul.getLhs()).getRank() != rank || !isShared)
         return std::nullopt;
-      return SmallVector<Role>{Role::Rows, Role::Shared};
+      return SmallVector<RowRole>{RowRole::Rows, RowRole::Shared};
     }
-    auto lhs = getOfBroadcast(matmul.getLhs(), rank),
-         rhs = getOfBroadcast(matmul.getRhs(), rank);
-    if (count > rank - 2 || !lhs || !rhs)
+    if (count > rank - 2)
       return std::nullopt;
-    return SmallVector<Role>{*lhs, *rhs};
+    auto lhs = getOfBroadcast(matmul.getLhs()),
+         rhs = getOfBroadcast(matmul.getRhs());
+    if (!lhs || !rhs)
+      return std::nullopt;
+    return SmallVector<RowRole>{*lhs, *rhs};
   }
 
+  const Rows &rows;
   Operation *op;
-  ArrayRef<AffineExpr> rowDims;
+  SmallVector<AffineExpr> dims;
   int64_t count;
 };
 
 } // namespace
 
-static RankedTensorType tensorType(Value value) {
-  return cast<RankedTensorType>(value.getType());
+Rows::Rows(Value root, int64_t numRowDims)
+    : numRows(getAffineConstantExpr(1, root.getContext())),
+      numRowDims(numRowDims) {
+  SmallVector<AffineExpr> dims = getDims(tensorType(root));
+  for (AffineExpr dim : ArrayRef(dims).take_front(numRowDims))
+    numRows = numRows * dim;
+  numRows = simplify(numRows);
+}
+
+std::optional<int64_t> Rows::getNumDims(Value value) const {
+  AffineExpr product = getAffineConstantExpr(1, value.getContext());
+  SmallVector<AffineExpr> dims = getDims(tensorType(value));
+  if (llvm::is_contained(dims, AffineExpr()))
+    return std::nullopt;
+  int64_t count = 0;
+  if (numRows == 1) {
+    while (count < std::min<int64_t>(dims.size(), numRowDims) &&
+           dims[count] == 1)
+      ++count;
+    return count ? std::optional(count) : std::nullopt;
+  }
+  for (AffineExpr dim : dims) {
+    ++count;
+    product = simplify(product * dim);
+    if (product == numRows)
+      return count;
+  }
+  return std::nullopt;
+}
+
+std::optional<SmallVector<RowRole>> Rows::getRoles(Operation *op) const {
+  if (op->getNumResults() != 1 || op->getNumRegions() != 0 ||
+      !isa<RankedTensorType>(op->getResult(0).getType()) ||
+      !llvm::all_of(op->getOperandTypes(), llvm::IsaPred<RankedTensorType>))
+    return std::nullopt;
+  return RowRoles(*this, op).get();
 }
 
 static int64_t getStaticProduct(ArrayRef<int64_t> sizes) {
@@ -142,10 +183,9 @@ static int64_t getStaticProduct(ArrayRef<int64_t> sizes) {
 }
 
 RowSlice::RowSlice(Value root, int64_t numRowDims)
-    : root(root), numRowDims(numRowDims),
-      rowDims(ArrayRef(getDims(tensorType(root))).take_front(numRowDims)) {
+    : root(root), rows(root, numRowDims) {
   // Backwards, so that all users of an op have been seen before it.
-  llvm::SmallPtrSet<Operation *, 16> included, wanted;
+  llvm::SmallPtrSet<Operation *, 16> included, wanted, readWhole;
   auto isOnlyUsedHere = [&](Operation *op) {
     return op == root.getDefiningOp()
                ? root.hasOneUse()
@@ -156,9 +196,9 @@ RowSlice::RowSlice(Value root, int64_t numRowDims)
   wanted.insert(root.getDefiningOp());
   for (Operation *op = root.getDefiningOp(); op && !wanted.empty();
        op = op->getPrevNode()) {
-    if (!wanted.erase(op) || !isOnlyUsedHere(op))
+    if (!wanted.erase(op) || readWhole.contains(op) || !isOnlyUsedHere(op))
       continue;
-    auto roles = RowRoles(op, rowDims).get();
+    auto roles = rows.getRoles(op);
     if (!roles)
       continue;
     included.insert(op);
@@ -167,13 +207,15 @@ RowSlice::RowSlice(Value root, int64_t numRowDims)
       multiplications +=
           getStaticProduct(tensorType(matmul.getResult())
                                .getShape()
-                               .drop_front(numRowDims)) *
+                               .drop_front(*rows.getNumDims(matmul))) *
           getStaticProduct(tensorType(matmul.getLhs()).getShape().take_back());
     for (auto [operand, role] : llvm::zip(op->getOperands(), *roles)) {
-      if (role != Role::Rows)
-        continue;
-      sources.insert(operand);
       Operation *source = operand.getDefiningOp();
+      if (role != RowRole::Rows) {
+        readWhole.insert(source);
+        continue;
+      }
+      sources.insert(operand);
       if (source && source->getBlock() == op->getBlock())
         wanted.insert(source);
     }
@@ -183,35 +225,29 @@ RowSlice::RowSlice(Value root, int64_t numRowDims)
     sources.remove(op->getResult(0));
 }
 
-AffineExpr RowSlice::getNumRows() const {
-  AffineExpr product = getAffineConstantExpr(1, root.getContext());
-  for (AffineExpr dim : rowDims)
-    product = product * dim;
-  return simplify(product);
-}
-
-RankedTensorType RowSlice::getTypeOnRows(RankedTensorType type,
-                                         AffineExpr count) const {
-  SmallVector<AffineExpr> dims = getDims(type);
-  std::fill_n(dims.begin(), numRowDims,
+RankedTensorType RowSlice::getTypeOnRows(Value value, AffineExpr count) const {
+  int64_t numDims = *rows.getNumDims(value);
+  SmallVector<AffineExpr> dims = getDims(tensorType(value));
+  std::fill_n(dims.begin(), numDims,
               getAffineConstantExpr(1, root.getContext()));
-  dims[numRowDims - 1] = count;
-  return getTensorType(dims, type.getElementType());
+  dims[numDims - 1] = count;
+  return getTensorType(dims, tensorType(value).getElementType());
 }
 
 Value RowSlice::createRows(OpBuilder &builder, Value value,
                            Value positions) const {
   RankedTensorType type = tensorType(value);
+  int64_t numDims = *rows.getNumDims(value);
+  RankedTensorType onRows =
+      getTypeOnRows(value, getDim(tensorType(positions), 0));
   SmallVector<AffineExpr> dims = getDims(type), flat{getNumRows()};
-  flat.append(dims.begin() + numRowDims, dims.end());
+  flat.append(dims.begin() + numDims, dims.end());
   Location loc = root.getLoc();
-  if (numRowDims != 1)
+  if (numDims != 1)
     value = ReshapeOp::create(
         builder, loc, getTensorType(flat, type.getElementType()), value);
-  RankedTensorType onRows =
-      getTypeOnRows(type, getDim(tensorType(positions), 0));
-  Value rows = GatherOp::create(builder, loc, value, positions, 0);
-  return numRowDims == 1 ? rows : ReshapeOp::create(builder, loc, onRows, rows);
+  Value taken = GatherOp::create(builder, loc, value, positions, 0);
+  return numDims == 1 ? taken : ReshapeOp::create(builder, loc, onRows, taken);
 }
 
 Value RowSlice::createOnRows(OpBuilder &builder, Value positions) const {
@@ -221,8 +257,7 @@ Value RowSlice::createOnRows(OpBuilder &builder, Value positions) const {
     mapping.map(source, createRows(builder, source, positions));
   for (Operation *op : ops) {
     Operation *copy = builder.clone(*op, mapping);
-    copy->getResult(0).setType(
-        getTypeOnRows(tensorType(op->getResult(0)), count));
+    copy->getResult(0).setType(getTypeOnRows(op->getResult(0), count));
   }
   return mapping.lookup(root);
 }

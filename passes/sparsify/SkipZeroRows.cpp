@@ -5,7 +5,7 @@
 #include "passes/Assumptions.h"
 #include "passes/Passes.h"
 #include "passes/differentiate/Calculus.h"
-#include "passes/sparsify/ChosenZeros.h"
+#include "passes/sparsify/MaskedRows.h"
 #include "passes/sparsify/RowSlice.h"
 
 #include "mlir/Transforms/RegionUtils.h"
@@ -18,21 +18,7 @@ namespace dl {
 using namespace mlir;
 using namespace mlir::dl;
 
-/// Multiplications below which finding the rows costs as much as it saves: some
-/// 50 microseconds of them.
-constexpr int64_t kMinMultiplications = int64_t(1) << 22;
-/// What a symbolic number of rows is taken for.
-constexpr int64_t kAssumedRows = 64;
-
 namespace {
-
-/// `value`, of which rows are zero where those of `mask` are: mask [R.., 1..],
-/// value [R.., ..].
-struct MaskedRows {
-  Operation *root;
-  Value mask, value;
-  int64_t numRowDims;
-};
 
 class SkipZeroRows : public ::dl::impl::SkipZeroRowsBase<SkipZeroRows> {
   using SkipZeroRowsBase::SkipZeroRowsBase;
@@ -40,7 +26,7 @@ class SkipZeroRows : public ::dl::impl::SkipZeroRowsBase<SkipZeroRows> {
   void runOnOperation() override {
     SmallVector<MaskedRows> found;
     getOperation().walk([&](Operation *op) {
-      if (auto rows = match(op))
+      if (auto rows = matchMaskedRows(op, assumeFinite))
         found.push_back(*rows);
     });
     int64_t numProducts = 0;
@@ -62,7 +48,6 @@ class SkipZeroRows : public ::dl::impl::SkipZeroRowsBase<SkipZeroRows> {
               "(--assume-finite)");
   }
 
-  std::optional<MaskedRows> match(Operation *op);
   void rewrite(const MaskedRows &rows);
   AffineExpr addSymbol();
   Value createPositions(const ::dl::Calculus &build, Value isTaken);
@@ -72,56 +57,6 @@ class SkipZeroRows : public ::dl::impl::SkipZeroRowsBase<SkipZeroRows> {
 
 static RankedTensorType tensorType(Value value) {
   return cast<RankedTensorType>(value.getType());
-}
-
-/// The number of leading dimensions that `mask` and `value` share, all others
-/// of the mask being 1; nothing where there are none, or none are left for a
-/// row.
-static std::optional<int64_t> getNumRowDims(Value mask, Value value) {
-  SmallVector<AffineExpr> a = getDims(tensorType(mask)),
-                          b = getDims(tensorType(value));
-  if (a.size() != b.size() || llvm::is_contained(a, AffineExpr()) ||
-      llvm::is_contained(b, AffineExpr()))
-    return std::nullopt;
-  int64_t count = a.size();
-  while (count > 0 && a[count - 1] == 1)
-    --count;
-  while (count < static_cast<int64_t>(a.size()) && b[count] == 1)
-    ++count;
-  if (count == 0 || count == static_cast<int64_t>(a.size()) ||
-      ArrayRef(a).take_front(count) != ArrayRef(b).take_front(count))
-    return std::nullopt;
-  return count;
-}
-
-std::optional<MaskedRows> SkipZeroRows::match(Operation *op) {
-  auto get = [&](Value mask, Value value) -> std::optional<MaskedRows> {
-    auto numRowDims = getNumRowDims(mask, value);
-    if (!numRowDims || tensorType(value) != op->getResult(0).getType() ||
-        value.getParentBlock() != op->getBlock() || !value.getDefiningOp())
-      return std::nullopt;
-    if (isa<MulOp>(op) && !isZeroByChoice(mask))
-      return std::nullopt;
-    RowSlice slice(value, *numRowDims);
-    auto numRows = dyn_cast<AffineConstantExpr>(slice.getNumRows());
-    int64_t all = slice.getMultiplications() *
-                  (numRows ? numRows.getValue() : kAssumedRows);
-    if (all < kMinMultiplications)
-      return std::nullopt;
-    return MaskedRows{op, mask, value, *numRowDims};
-  };
-  if (auto select = dyn_cast<SelectOp>(op)) {
-    if (isZero(select.getOnFalse()))
-      return get(select.getCondition(), select.getOnTrue());
-  } else if (auto mul = dyn_cast<MulOp>(op)) {
-    if (!assumeFinite || !isa<FloatType>(getElementTypeOrSelf(mul.getType())))
-      return std::nullopt;
-    for (auto [mask, value] : {std::pair(mul.getLhs(), mul.getRhs()),
-                               std::pair(mul.getRhs(), mul.getLhs())})
-      if (auto rows = get(mask, value))
-        return rows;
-  }
-  return std::nullopt;
 }
 
 AffineExpr SkipZeroRows::addSymbol() {
