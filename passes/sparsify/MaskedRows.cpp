@@ -12,6 +12,8 @@ using namespace mlir::dl;
 
 /// What a symbolic number of rows is taken for.
 constexpr int64_t kAssumedRows = 64;
+/// Fewer rows take as long as these: they wait for the weights from memory.
+constexpr int64_t kMinRows = 8;
 
 static RankedTensorType tensorType(Value value) {
   return cast<RankedTensorType>(value.getType());
@@ -48,8 +50,9 @@ std::optional<MaskedRows> mlir::dl::matchMaskedRows(Operation *op,
       return std::nullopt;
     RowSlice slice(value, *numRowDims);
     auto numRows = dyn_cast<AffineConstantExpr>(slice.getNumRows());
-    int64_t all = slice.getMultiplications() *
-                  (numRows ? numRows.getValue() : kAssumedRows);
+    int64_t all =
+        slice.getMultiplications() *
+        (numRows ? std::max(numRows.getValue(), kMinRows) : kAssumedRows);
     if (all < kMinMaskedMultiplications)
       return std::nullopt;
     return MaskedRows{op, mask, value, *numRowDims, all};

@@ -15,7 +15,8 @@ namespace mlir::dl {
 constexpr int64_t kMinMaskedMultiplications = int64_t(1) << 22;
 
 /// `value`, of which rows are zero where those of `mask` are: mask [R.., 1..],
-/// value [R.., ..]. `multiplications` are those of all rows.
+/// value [R.., ..]. `multiplications` are those of all rows; of
+/// few rows, as many as take the time of reading the weights.
 struct MaskedRows {
   Operation *root;
   Value mask, value;

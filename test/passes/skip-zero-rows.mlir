@@ -91,3 +91,15 @@ func.func @small(%x: tensor<64x8xf32>, %mask: tensor<64x1xi1>, %a: tensor<8x8xf3
   %2 = dl.mul %1, %0 : (tensor<64x1xf32>, tensor<64x8xf32>) -> tensor<64x8xf32>
   return %2 : tensor<64x8xf32>
 }
+
+// One row waits for its weights: they are not read where the row is zero.
+
+// CHECK-LABEL: func.func @one_row
+// CHECK: dl.bind
+// CHECK: dl.matmul %{{.*}} : (tensor<?x512xf32
+func.func @one_row(%x: tensor<1x512xf32>, %mask: tensor<1x1xi1>, %a: tensor<512x1024xf32>) -> tensor<1x1024xf32> {
+  %0 = dl.matmul %x, %a : (tensor<1x512xf32>, tensor<512x1024xf32>) -> tensor<1x1024xf32>
+  %1 = dl.cast %mask : (tensor<1x1xi1>) -> tensor<1x1xf32>
+  %2 = dl.mul %1, %0 : (tensor<1x1xf32>, tensor<1x1024xf32>) -> tensor<1x1024xf32>
+  return %2 : tensor<1x1024xf32>
+}
