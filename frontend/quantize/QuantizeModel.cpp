@@ -67,6 +67,7 @@ public:
       ProductSite site;
       site.node = i;
       site.name = getNodeName(node);
+      site.output = node.output(0);
       site.op = node.op_type();
       site.input = node.input(0);
       if (findWeight(node, site)) {

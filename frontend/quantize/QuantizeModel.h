@@ -23,6 +23,7 @@ struct ProductSite {
   int node = 0;              ///< number in the graph
   std::string name, op;      ///< as in messages
   std::string input;         ///< the value of the run
+  std::string output;        ///< the result
   std::string weight;        ///< the initializer
   std::vector<int64_t> dims; ///< of the weight
   int channelAxis = 0;       ///< of the weight: what the result's channels are

@@ -384,6 +384,14 @@ static Error readOptions(const CommandLine &line, TuneOptions &options) {
   return Error::success();
 }
 
+/// Says of nodes why they were not quantized.
+static void noteKept(Trace &trace, const QuantizedModel &quantized) {
+  for (TracedNode &node : trace.nodes)
+    if (auto kept = quantized.kept.find(node.name);
+        kept != quantized.kept.end())
+      node.why += "; in float32: " + kept->second;
+}
+
 int main(int argc, char **argv) {
   mlir::registerTransformsPasses();
   dl::registerDlPasses();
@@ -508,6 +516,8 @@ int main(int argc, char **argv) {
     result = compile(options, errorStream);
   if (succeeded(result) && options.trace) {
     progress.show("explaining");
+    if (quantized)
+      noteKept(trace, *quantized);
     if (!writeReport(trace, options.output, explain, reason)) {
       // All outputs appear, or none.
       (void)sys::fs::remove(options.output);

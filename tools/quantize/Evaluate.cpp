@@ -116,9 +116,26 @@ double measureError(const std::string &reference, const std::string &module,
 }
 
 Comparison compareSpeed(const std::string &first, const std::string &second) {
-  constexpr double kLimit = 4;
-  Contestant a(first, 0), b(second, 0);
-  return compareRuns(a, b, chooseRounds(a.run(1), kLimit));
+  // Where memory and threads happen to lie stays for a contestant's life, and
+  // matters to short runs.
+  constexpr int kContests = 3;
+  constexpr double kLimit = 4, kShort = 1e-3;
+  Comparison result;
+  std::vector<double> ratios;
+  for (int i = 0; i < kContests; ++i) {
+    Contestant a(first, 0), b(second, 0);
+    double seconds = a.run(1);
+    Comparison one =
+        compareRuns(a, b, chooseRounds(seconds, kLimit / kContests));
+    if (i == 0 && seconds > kShort)
+      return one;
+    result.first = i ? std::min(result.first, one.first) : one.first;
+    result.second = i ? std::min(result.second, one.second) : one.second;
+    ratios.push_back(one.ratio);
+  }
+  std::sort(ratios.begin(), ratios.end());
+  result.ratio = ratios[kContests / 2];
+  return result;
 }
 
 } // namespace dl::tools

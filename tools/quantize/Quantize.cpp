@@ -7,13 +7,14 @@
 #include "frontend/quantize/Smooth.h"
 #include "tools/quantize/ChannelStatistics.h"
 #include "tools/quantize/Evaluate.h"
+#include "tools/quantize/Outcome.h"
+#include "tools/quantize/ProductTimes.h"
 #include "tools/values/Files.h"
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 namespace dl::tools {
@@ -21,7 +22,6 @@ namespace dl::tools {
 namespace fs = std::filesystem;
 using frontend::ProductSite;
 using values::Failure;
-using Json = nlohmann::ordered_json;
 
 /// Samples that errors are measured with.
 constexpr size_t kErrorSamples = 32;
@@ -79,8 +79,7 @@ public:
     if (options.guard && isForCpu && frontend::isInteger(kind) &&
         !plan.sites.empty())
       keepFastest();
-    summarize();
-    writeOutputs();
+    conclude();
     return std::move(result);
   }
 
@@ -398,18 +397,22 @@ private:
     }
   }
 
-  /// Takes all products back to float32 where integers are no faster, and so
-  /// first those that are too small to gain much.
+  /// Takes products back to float32 that lose by integers, then all where
+  /// integers are no faster, and so first those that are too small to gain
+  /// much.
   void keepFastest() {
     progress("comparing with float32");
-    std::string plain = folder.path + "/plain.onnx";
-    writeModel(*readModel(source), plain);
-    plain = compileModel(compileOptions, plain);
+    std::string model = folder.path + "/plain.onnx";
+    writeModel(*readModel(source), model);
+    TracedModule plain =
+        compileTraced(compileOptions, model, folder.path + "/plain.dlm");
     auto compare = [&] {
-      return compareSpeed(plain, compileModel(compileOptions, result->path));
+      return compareSpeed(plain.path,
+                          compileModel(compileOptions, result->path));
     };
     Comparison all;
     try {
+      returnLosing(plain);
       all = compare();
     } catch (const CompilerFailure &) {
       throw;
@@ -442,6 +445,52 @@ private:
     reached = reached < 0 ? reached : 0;
   }
 
+  /// Takes those products back whose kernels take longer in integers, as long
+  /// as whole runs without them are faster for it.
+  void returnLosing(const TracedModule &plain) {
+    constexpr double kFaster = 0.99;
+    constexpr int kTrials = 3;
+    TracedModule all = compileTraced(compileOptions, result->path,
+                                     folder.path + "/quantized.dlm");
+    productTimes = compareProducts(plain, all, sites);
+    for (size_t i = 0; i < sites.size(); ++i)
+      if (!sites[i].reason.empty())
+        productTimes.erase(i);
+    std::vector<size_t> losing = findLosing(productTimes), planned = plan.sites;
+    for (int i = 0; i < kTrials && !losing.empty(); ++i) {
+      plan.sites.clear();
+      std::copy_if(planned.begin(), planned.end(),
+                   std::back_inserter(plan.sites), [&](size_t site) {
+                     return std::find(losing.begin(), losing.end(), site) ==
+                            losing.end();
+                   });
+      // Without any, the whole run decides.
+      if (!plan.sites.empty()) {
+        progress("comparing without " + std::to_string(losing.size()) +
+                 " products");
+        write();
+        if (compareSpeed(all.path, compileModel(compileOptions, result->path))
+                .isBelow(kFaster)) {
+          for (size_t site : losing)
+            sites[site].reason = describeLoss(productTimes.at(site));
+          return;
+        }
+      }
+      losing.resize(losing.size() / 2);
+    }
+    plan.sites = planned;
+    write();
+  }
+
+  std::string describeLoss(const Comparison &times) const {
+    char text[112];
+    std::snprintf(
+        text, sizeof text,
+        "its kernels are no faster in %s: %.3g us, in float32 %.3g us",
+        typeName(), times.second * 1e6, times.first * 1e6);
+    return text;
+  }
+
   void returnToFloat(const std::vector<size_t> &returned,
                      const Comparison &with) {
     char text[96];
@@ -461,69 +510,17 @@ private:
 
   const char *typeName() const { return frontend::getName(kind); }
 
-  void summarize() {
-    std::string text = "quantized " + std::to_string(plan.sites.size()) +
-                       " of " + std::to_string(sites.size()) + " products to " +
-                       typeName();
-    if (numSamples)
-      text += ", " + std::to_string(numSamples) + " samples";
-    if (reached >= 0) {
-      char error[48];
-      std::snprintf(error, sizeof error, ", relative error %.3g", reached);
-      text += error;
-    }
-    if (speed) {
-      char times[64];
-      std::snprintf(times, sizeof times, ", %.3g ms in place of %.3g ms",
-                    speed->second * 1e3, speed->first * 1e3);
-      text += times;
-    }
-    // Reasons with their numbers; names where few have them.
-    std::map<std::string, std::vector<std::string>> kept;
+  void conclude() {
+    QuantizeOutcome outcome{compileOptions.input, typeName(), sites,   noise,
+                            plan.sites.size(),    numSamples, reached, speed,
+                            productTimes};
     for (const ProductSite &site : sites)
       if (!site.reason.empty())
-        kept[site.reason].push_back(site.name);
-    for (const auto &[reason, names] : kept) {
-      text += "\n  float32: ";
-      for (size_t i = 0; i < std::min<size_t>(names.size(), 4); ++i)
-        text += (i ? ", '" : "'") + names[i] + "'";
-      if (names.size() > 4)
-        text += " and " + std::to_string(names.size() - 4) + " more";
-      text += ": " + reason;
-    }
-    result->summary = text + "\n";
-  }
-
-  void writeOutputs() {
+        result->kept[site.name] = site.reason;
+    result->summary = summarize(outcome);
     values::NewFiles files;
     if (!options.report.empty()) {
-      Json list = Json::array();
-      for (size_t i = 0; i < sites.size(); ++i) {
-        const ProductSite &site = sites[i];
-        bool isQuantized = site.reason.empty();
-        Json entry = {{"name", site.name},
-                      {"op", site.op},
-                      {"weight", site.weight},
-                      {"dims", site.dims},
-                      {"type", isQuantized ? typeName() : "float32"}};
-        if (!isQuantized)
-          entry["reason"] = site.reason;
-        if (i < noise.size() && noise[i] > 0)
-          entry["relative_error"] = std::sqrt(noise[i]);
-        list.push_back(entry);
-      }
-      Json report = {{"version", 1},
-                     {"model", compileOptions.input},
-                     {"type", typeName()},
-                     {"samples", numSamples}};
-      if (reached >= 0)
-        report["relative_error"] = reached;
-      if (speed) {
-        report["milliseconds"] = speed->second * 1e3;
-        report["float32_milliseconds"] = speed->first * 1e3;
-      }
-      report["products"] = list;
-      std::string text = report.dump(2) + "\n";
+      std::string text = makeReport(outcome);
       files.add(options.report, "", text.data(), text.size());
     }
     if (!options.output.empty()) {
@@ -554,6 +551,9 @@ private:
   uint32_t numOutputs = 0;
   size_t numSamples = 0;
   std::optional<Comparison> speed; ///< of float32 and the quantized model
+  /// The same of kernels of products by their numbers, while all were
+  /// quantized.
+  std::map<size_t, Comparison> productTimes;
   double reached = -1;
 };
 

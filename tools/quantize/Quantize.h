@@ -12,6 +12,7 @@
 #include "tools/quantize/Histogram.h"
 
 #include <limits>
+#include <map>
 #include <memory>
 
 namespace dl::tools {
@@ -37,6 +38,8 @@ struct QuantizeOptions {
 struct QuantizedModel {
   std::string path;    ///< of the ONNX file
   std::string summary; ///< lines for the user
+  /// Why products are in float32, by their nodes' names.
+  std::map<std::string, std::string> kept;
   TemporaryFolder folder{"--quantize"};
 };
 

@@ -134,15 +134,28 @@ Rounds chooseRounds(double seconds, double limit) {
 std::map<std::string, Comparison>
 compareKernels(Contestant &first, Contestant &second, Rounds rounds,
                const std::map<std::string, std::string> &keys) {
-  using Sums = std::map<std::string, double>;
-  auto sum = [&](const Contestant &contestant,
-                 const std::vector<double> &steps) {
-    Sums sums;
-    for (size_t s = 0; s < steps.size(); ++s) {
-      auto key = keys.find(contestant.kernels()[s]);
-      if (key != keys.end())
-        sums[key->second] += steps[s];
+  auto getKeys = [&](const Contestant &contestant) {
+    std::vector<std::string> ofSteps;
+    for (const std::string &kernel : contestant.kernels()) {
+      auto key = keys.find(kernel);
+      ofSteps.push_back(key == keys.end() ? "" : key->second);
     }
+    return ofSteps;
+  };
+  return compareSteps(first, second, rounds, getKeys(first), getKeys(second));
+}
+
+std::map<std::string, Comparison>
+compareSteps(Contestant &first, Contestant &second, Rounds rounds,
+             const std::vector<std::string> &keysOfFirst,
+             const std::vector<std::string> &keysOfSecond) {
+  using Sums = std::map<std::string, double>;
+  auto sum = [](const std::vector<std::string> &keys,
+                const std::vector<double> &steps) {
+    Sums sums;
+    for (size_t s = 0; s < steps.size(); ++s)
+      if (!keys[s].empty())
+        sums[keys[s]] += steps[s];
     return sums;
   };
   LeastTimes ofFirst, ofSecond;
@@ -155,8 +168,8 @@ compareKernels(Contestant &first, Contestant &second, Rounds rounds,
     ofSecond.run(second, rounds.batch);
     if (i % 2 == 1)
       ofFirst.run(first, rounds.batch);
-    Sums before = sum(first, ofFirst.turn);
-    for (const auto &[key, seconds] : sum(second, ofSecond.turn))
+    Sums before = sum(keysOfFirst, ofFirst.turn);
+    for (const auto &[key, seconds] : sum(keysOfSecond, ofSecond.turn))
       if (before[key] > 0)
         ratios[key].push_back(seconds / before[key]);
     double all = std::accumulate(ofFirst.all.begin(), ofFirst.all.end(), 0.0) +
@@ -165,9 +178,9 @@ compareKernels(Contestant &first, Contestant &second, Rounds rounds,
       break;
   }
   std::map<std::string, Comparison> result;
-  for (const auto &[key, seconds] : sum(first, ofFirst.all))
+  for (const auto &[key, seconds] : sum(keysOfFirst, ofFirst.all))
     result[key].first = seconds;
-  for (const auto &[key, seconds] : sum(second, ofSecond.all)) {
+  for (const auto &[key, seconds] : sum(keysOfSecond, ofSecond.all)) {
     result[key].second = seconds;
     result[key].ratio = median(ratios[key]);
   }

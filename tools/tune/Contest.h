@@ -69,6 +69,13 @@ std::map<std::string, Comparison>
 compareKernels(Contestant &first, Contestant &second, Rounds rounds,
                const std::map<std::string, std::string> &keys);
 
+/// The same of steps: `first.kernels()[i]` has the key `keysOfFirst[i]`, an
+/// empty one where it does not count.
+std::map<std::string, Comparison>
+compareSteps(Contestant &first, Contestant &second, Rounds rounds,
+             const std::vector<std::string> &keysOfFirst,
+             const std::vector<std::string> &keysOfSecond);
+
 /// Runs both in turns and times whole runs.
 Comparison compareRuns(Contestant &first, Contestant &second, Rounds rounds);
 

@@ -106,6 +106,14 @@ def make(folder):
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [65536, 32])], [weight("w", 32, 32)])
     onnx.save(helper.make_model(loses, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), f"{folder}/loses.onnx")
     np.save(f"{folder}/loses_x.npy", random.standard_normal((65536, 32)).astype(np.float32))
+    # The same beside one that gains.
+    mixed = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"], "thin"), helper.make_node("MatMul", ["u", "v"], ["z"], "thick")], "mixed",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [16384, 32]),
+         helper.make_tensor_value_info("u", TensorProto.FLOAT, [128, 1024])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [16384, 32]),
+         helper.make_tensor_value_info("z", TensorProto.FLOAT, [128, 2048])], [weight("w", 32, 32), weight("v", 1024, 2048)])
+    onnx.save(helper.make_model(mixed, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), f"{folder}/mixed.onnx")
     good = random.standard_normal((8, 16, 12, 12)).astype(np.float32)
     bad = good[:1].copy()
     bad[0, 3, 4, 5] = np.nan
