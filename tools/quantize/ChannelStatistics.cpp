@@ -8,6 +8,32 @@
 
 namespace dl::tools {
 
+void ChannelStatistics::addChannel(size_t channel, const float *values,
+                                   int64_t size) {
+  // Side by side, so that elements need not wait for each other.
+  constexpr int64_t kLanes = 8;
+  double sum[kLanes] = {}, square[kLanes] = {};
+  float most[kLanes] = {};
+  auto take = [&](int64_t lane, float value) {
+    sum[lane] += value;
+    square[lane] += double(value) * value;
+    float magnitude = std::fabs(value);
+    most[lane] = magnitude > most[lane] ? magnitude : most[lane];
+  };
+  int64_t i = 0;
+  for (; i + kLanes <= size; i += kLanes)
+    for (int64_t lane = 0; lane < kLanes; ++lane)
+      take(lane, values[i + lane]);
+  for (; i < size; ++i)
+    take(0, values[i]);
+  int64_t used = std::min(size, kLanes);
+  for (int64_t lane = 0; lane < used; ++lane) {
+    sums[channel] += sum[lane];
+    squares[channel] += square[lane];
+    largest[channel] = std::max(largest[channel], most[lane]);
+  }
+}
+
 bool ChannelStatistics::add(const float *values,
                             const std::vector<int64_t> &dims, size_t axis) {
   if (axis >= dims.size())
@@ -24,20 +50,16 @@ bool ChannelStatistics::add(const float *values,
   } else if (sums.size() != channels) {
     return false;
   }
-  for (int64_t o = 0; o < outer; ++o)
+  for (int64_t o = 0; o < outer && inner == 1; ++o, values += channels)
     for (size_t c = 0; c < channels; ++c) {
-      double sum = 0, square = 0;
-      float most = largest[c];
-      for (int64_t i = 0; i < inner; ++i) {
-        float value = *values++;
-        sum += value;
-        square += double(value) * value;
-        most = std::max(most, std::fabs(value));
-      }
-      sums[c] += sum;
-      squares[c] += square;
-      largest[c] = most;
+      float value = values[c], magnitude = std::fabs(value);
+      sums[c] += value;
+      squares[c] += double(value) * value;
+      largest[c] = magnitude > largest[c] ? magnitude : largest[c];
     }
+  for (int64_t o = 0; o < outer && inner != 1; ++o)
+    for (size_t c = 0; c < channels; ++c, values += inner)
+      addChannel(c, values, inner);
   count += static_cast<uint64_t>(outer * inner);
   return true;
 }

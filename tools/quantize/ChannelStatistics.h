@@ -22,6 +22,9 @@ struct ChannelStatistics {
   /// nothing added, where their number is not that of the values before.
   bool add(const float *values, const std::vector<int64_t> &dims, size_t axis);
 
+  /// Adds `size` positions of one channel, but for `count`.
+  void addChannel(size_t channel, const float *values, int64_t size);
+
   /// As if each channel had been divided by its factor before.
   void divide(const std::vector<float> &factors);
 

@@ -26,21 +26,58 @@ void Histogram::widen(float largest) {
   }
 }
 
+namespace {
+/// Accumulators side by side, so that elements need not wait for each other.
+constexpr size_t kLanes = 16;
+} // namespace
+
+/// The least and the largest of the values and 0; false where one is not
+/// finite.
+static bool findExtremes(const float *values, size_t count, float &least,
+                         float &most) {
+  float low[kLanes] = {}, high[kLanes] = {}, sum[kLanes] = {};
+  auto take = [&](size_t lane, float value) {
+    low[lane] = value < low[lane] ? value : low[lane];
+    high[lane] = value > high[lane] ? value : high[lane];
+    sum[lane] += value * 0.0f; // NaN of what is not finite
+  };
+  size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes)
+    for (size_t lane = 0; lane < kLanes; ++lane)
+      take(lane, values[i + lane]);
+  for (; i < count; ++i)
+    take(0, values[i]);
+  least = *std::min_element(low, low + kLanes);
+  most = *std::max_element(high, high + kLanes);
+  return std::all_of(sum, sum + kLanes, [](float lane) { return lane == 0; });
+}
+
 bool Histogram::add(const float *values, size_t count) {
   float least = 0, most = 0;
-  for (size_t i = 0; i < count; ++i) {
-    if (!std::isfinite(values[i]))
-      return false;
-    least = std::min(least, values[i]);
-    most = std::max(most, values[i]);
-  }
+  if (!findExtremes(values, count, least, most))
+    return false;
   if (count == 0)
     return true;
   widen(std::max(-least, most));
-  double inverse = 1 / width;
-  for (size_t i = 0; i < count; ++i) {
-    auto bin = static_cast<int>(std::floor(values[i] * inverse)) + kBins / 2;
-    ++bins[std::clamp(bin, 0, kBins - 1)];
+  // Neighbours often fall to one bin; each of four has counters of its own. A
+  // count of 32 bits holds what one call may add.
+  constexpr size_t kWays = 4, kPart = size_t(1) << 30;
+  std::vector<uint32_t> counts(kWays * kBins);
+  auto inverse = static_cast<float>(1 / width);
+  auto addTo = [&](size_t way, float value) {
+    int bin = static_cast<int>(value * inverse + kBins / 2.0f);
+    ++counts[way * kBins + static_cast<size_t>(std::clamp(bin, 0, kBins - 1))];
+  };
+  for (size_t first = 0; first < count; first += kPart) {
+    size_t end = std::min(count, first + kPart), i = first;
+    for (; i + kWays <= end; i += kWays)
+      for (size_t way = 0; way < kWays; ++way)
+        addTo(way, values[i + way]);
+    for (; i < end; ++i)
+      addTo(0, values[i]);
+    for (size_t bin = 0; bin < counts.size(); ++bin)
+      bins[bin % kBins] += counts[bin];
+    std::fill(counts.begin(), counts.end(), 0);
   }
   low = std::min(low, least);
   high = std::max(high, most);

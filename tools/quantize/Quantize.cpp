@@ -7,6 +7,7 @@
 #include "frontend/quantize/Smooth.h"
 #include "tools/quantize/ChannelStatistics.h"
 #include "tools/quantize/Evaluate.h"
+#include "tools/quantize/Observation.h"
 #include "tools/quantize/Outcome.h"
 #include "tools/quantize/ProductTimes.h"
 #include "tools/values/Files.h"
@@ -166,10 +167,13 @@ private:
     std::vector<double> noiseBefore = rateAll();
     scale(scalable, factors);
     weights = {};
-    histograms.clear();
-    statistics.clear();
+    // What is not scaled stays as it was.
+    for (const auto &[value, numbers] : factors) {
+      histograms.erase(value);
+      statistics.erase(value);
+    }
     numSamples = 0;
-    calibrate();
+    calibrate(&factors);
     Calibration after = getCalibration();
     std::vector<double> noiseAfter = rateAll();
     frontend::ChannelFactors kept;
@@ -256,14 +260,16 @@ private:
     }
   }
 
-  /// Runs the model in float32 and looks at what products read.
-  void calibrate() {
+  /// Runs the model in float32 and looks at what products read, or at those of
+  /// these values that have factors.
+  void calibrate(const frontend::ChannelFactors *only = nullptr) {
     std::vector<std::string> observed;
     std::shared_ptr<frontend::Model> model = readModel(source);
     std::vector<const ProductSite *> readers;
     for (const ProductSite &site : sites)
-      if (site.reason.empty() && std::find(observed.begin(), observed.end(),
-                                           site.input) == observed.end()) {
+      if (site.reason.empty() && (!only || only->count(site.input)) &&
+          std::find(observed.begin(), observed.end(), site.input) ==
+              observed.end()) {
         observed.push_back(site.input);
         readers.push_back(&site);
       }
@@ -278,35 +284,39 @@ private:
     auto first = static_cast<uint32_t>(program.module.outputs(0).size() -
                                        observed.size());
     numOutputs = first;
-    samples->forEach(options.maxSamples, [&](const auto &inputs,
-                                             const std::string &name) {
-      progress("calibrating: sample " + std::to_string(++numSamples));
-      program.run(inputs);
-      for (size_t i = 0; i < observed.size(); ++i)
-        if (!observe(*readers[i],
-                     program.session.output(first + static_cast<uint32_t>(i))))
-          throw Failure(name, "value '" + observed[i] +
-                                  "' becomes infinite or NaN with it");
-    });
+    samples->forEach(
+        options.maxSamples, [&](const auto &inputs, const std::string &name) {
+          progress("calibrating: sample " + std::to_string(++numSamples));
+          program.run(inputs);
+          std::vector<Observation> values;
+          for (size_t i = 0; i < observed.size(); ++i)
+            values.push_back(getObservation(
+                *readers[i],
+                program.session.output(first + static_cast<uint32_t>(i))));
+          observeAll(values, program.session.threads());
+          for (size_t i = 0; i < observed.size(); ++i)
+            if (!values[i].isFinite)
+              throw Failure(name, "value '" + observed[i] +
+                                      "' becomes infinite or NaN with it");
+        });
     if (kind != frontend::WeightKind::Int8)
       return;
     for (const std::string &value : observed)
       setScale(value);
   }
 
-  /// Looks at what products read in a run; false where it is not finite.
-  bool observe(const ProductSite &reader, const runtime::Tensor &value) {
+  /// What a product reads in a run, and what is gathered about it.
+  Observation getObservation(const ProductSite &reader,
+                             const runtime::Tensor &value) {
     const std::string &name = reader.input;
-    const auto *data = static_cast<const float *>(value.data);
-    if (!histograms[name].add(data, value.bytes / sizeof(float)))
-      return false;
-    statistics[name].add(data, value.dims,
-                         getChannelAxis(reader, value.dims.size()));
+    Observation result{value, getChannelAxis(reader, value.dims.size()),
+                       &histograms[name], &statistics[name]};
     if (kind == frontend::WeightKind::Int4 && value.elements() > 0 &&
         !value.dims.empty())
-      weights.correlations.try_emplace(name, value.dims.back())
-          .first->second.add(data, value.elements() / value.dims.back());
-    return true;
+      result.correlation =
+          &weights.correlations.try_emplace(name, value.dims.back())
+               .first->second;
+    return result;
   }
 
   void setScale(const std::string &value) {
