@@ -4,6 +4,7 @@
 #include "codegen/spirv/GenerateKernels.h"
 #include "codegen/gpu/GenerateStages.h"
 #include "codegen/gpu/StageFunction.h"
+#include "codegen/spirv/CooperativeTile.h"
 #include "codegen/spirv/Expand.h"
 #include "codegen/spirv/RegisterTile.h"
 #include "codegen/spirv/VectorLoads.h"
@@ -204,12 +205,18 @@ void VulkanEntry::emitShare(mlir::dl::cpu::IndexBuilder &index,
 std::unique_ptr<TileEmitter>
 VulkanEntry::makeTile(StageFunction &stage,
                       const mlir::dl::cpu::Contraction &contraction) {
-  TileShape shape = RegisterTile::chooseShape(contraction, target);
+  bool cooperates =
+      CooperativeTile::fits(contraction, stage.emitter.buffers, target);
+  TileShape shape = cooperates
+                        ? CooperativeTile::chooseShape(contraction, target)
+                        : RegisterTile::chooseShape(contraction, target);
   workgroupSize = shape.getInvocations();
   function->setAttr(
       spirv::getEntryPointABIAttrName(),
       spirv::getEntryPointABIAttr(function.getContext(),
                                   {static_cast<int32_t>(workgroupSize), 1, 1}));
+  if (cooperates)
+    return std::make_unique<CooperativeTile>(stage, contraction, shape);
   return std::make_unique<RegisterTile>(stage, contraction, shape, target);
 }
 
@@ -338,7 +345,7 @@ static bool takesLatest(gpu::GPUModuleOp functions) {
   return functions
       ->walk([](Operation *op) {
         return isa<mlir::spirv::SDotOp, mlir::spirv::UDotOp,
-                   mlir::spirv::SUDotOp>(op)
+                   mlir::spirv::SUDotOp, gpu::SubgroupMmaComputeOp>(op)
                    ? WalkResult::interrupt()
                    : WalkResult::advance();
       })
@@ -372,6 +379,12 @@ getTargetEnvironment(gpu::GPUModuleOp functions, const SpirvTarget &target) {
     capabilities.push_back(Capability::DotProduct);
     capabilities.push_back(Capability::DotProductInput4x8BitPacked);
     extensions.push_back(Extension::SPV_KHR_integer_dot_product);
+  }
+  if (target.cooperativeMatrices) {
+    capabilities.push_back(Capability::CooperativeMatrixKHR);
+    capabilities.push_back(Capability::VulkanMemoryModel);
+    extensions.push_back(Extension::SPV_KHR_cooperative_matrix);
+    extensions.push_back(Extension::SPV_KHR_vulkan_memory_model);
   }
   auto triple = mlir::spirv::VerCapExtAttr::get(
       takesLatest(functions) ? mlir::spirv::Version::V_1_6
@@ -417,7 +430,6 @@ struct GenerateKernelsPass
     pushConstantBytes = target.pushConstantBytes;
     shuffles = target.shuffles;
     doubles = target.float64;
-    dots = target.dotProducts;
   }
 
   StringRef getArgument() const override { return "spirv-generate-kernels"; }
@@ -431,11 +443,22 @@ struct GenerateKernelsPass
   }
   void runOnOperation() override {
     SpirvTarget target = described;
+    if (!kind.empty()) {
+      auto known = parseTarget(kind);
+      if (!known) {
+        getOperation().emitError()
+            << "'" << kind << "' is no kind of Vulkan device";
+        return signalPassFailure();
+      }
+      target = *known;
+      if (failed(generateKernels(getOperation(), target)))
+        signalPassFailure();
+      return;
+    }
     target.workgroupSize = workgroupSize;
     target.pushConstantBytes = pushConstantBytes;
     target.shuffles = shuffles;
     target.float64 = doubles;
-    target.dotProducts = dots;
     if (failed(generateKernels(getOperation(), target)))
       signalPassFailure();
   }
@@ -453,10 +476,9 @@ struct GenerateKernelsPass
   Option<bool> doubles{*this, "doubles",
                        llvm::cl::desc("the device computes in 64-bit floats"),
                        llvm::cl::init(true)};
-  Option<bool> dots{
-      *this, "dots",
-      llvm::cl::desc("the device multiplies four bytes by four at once"),
-      llvm::cl::init(false)};
+  Option<std::string> kind{
+      *this, "target",
+      llvm::cl::desc("the kind of device, which tells all of the above")};
 
 private:
   SpirvTarget described; // what the options do not tell

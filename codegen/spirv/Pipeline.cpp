@@ -118,6 +118,7 @@ void ::dl::spirv::addSpirvPasses(OpPassManager &manager,
   entries.addPass(mlir::spirv::createSPIRVLowerABIAttributesPass());
   entries.addPass(std::make_unique<UnbindPushConstantsPass>());
   entries.addPass(std::make_unique<KeepRoundingsPass>());
+  entries.addPass(createUseVulkanMemoryPass());
   entries.addPass(mlir::spirv::createSPIRVUpdateVCEPass());
 }
 
@@ -127,6 +128,7 @@ void ::dl::spirv::registerSpirvPasses() {
   PassRegistration<GuardLoopsPass>();
   PassRegistration<KeepRoundingsPass>();
   PassRegistration<UnbindPushConstantsPass>();
+  registerPass([] { return createUseVulkanMemoryPass(); });
   PassPipelineRegistration<LoweringOptions>(
       "spirv-lower-kernels", "from kernels on tensors to SPIR-V",
       [](OpPassManager &manager, const LoweringOptions &options) {

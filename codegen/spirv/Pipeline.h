@@ -10,6 +10,7 @@
 
 namespace mlir {
 class OpPassManager;
+class Pass;
 } // namespace mlir
 
 namespace dl::spirv {
@@ -18,6 +19,10 @@ namespace dl::spirv {
 /// entry points of all kernels. Buffers are bindings 0, 1, ... of descriptor
 /// set 0.
 void addSpirvPasses(mlir::OpPassManager &manager, const SpirvTarget &target);
+
+/// `spirv-use-vulkan-memory`: modules with cooperative matrices get Vulkan's
+/// memory model, which these ask for.
+std::unique_ptr<mlir::Pass> createUseVulkanMemoryPass();
 
 /// Registers the passes of this folder, and `spirv-lower-kernels` for all of
 /// them in order.

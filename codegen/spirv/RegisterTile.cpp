@@ -90,9 +90,10 @@ TileShape RegisterTile::chooseShape(const Contraction &contraction,
   };
   while (isWide() && invocations > target.fewestInvocations)
     invocations /= 2;
-  while (isWide() && own > 1)
+  int64_t fewestColumns = contraction.isInteger() ? std::min(own, kVector) : 1;
+  while (isWide() && own > fewestColumns)
     own /= 2;
-  while (isWide() && invocations > kSharing && invocations / 2 >= columns)
+  while (isWide() && invocations > kSharing && invocations / 2 * own >= columns)
     invocations /= 2;
   int64_t ownRows =
       ShapedType::isDynamic(rows) ? mostRows : std::min(rows, mostRows);

@@ -38,13 +38,25 @@ std::optional<SpirvTarget> dl::spirv::parseTarget(llvm::StringRef name) {
   if (name == "lavapipe") {
     target.name = name.str();
     target.fewestInvocations = 8; // in lockstep
+    target.dotProducts = true;
     return target;
   }
-  if (name == "rdna3")
-    return makeDesktop(name, 64);
-  if (name == "ampere" || name == "pascal") {
+  if (name == "rdna3") {
+    target = makeDesktop(name, 64);
+    target.cooperativeMatrices = true;
+    target.subgroup = 64;
+    target.byteMatrixDepth = 16;
+    return target;
+  }
+  if (name == "pascal") {
     target = makeDesktop(name, 128);
-    target.float16 = name != "pascal"; // it keeps them in memory alone
+    target.float16 = false; // they lie in buffers alone
+    return target;
+  }
+  if (name == "ampere") {
+    target = makeDesktop(name, 128);
+    target.cooperativeMatrices = true;
+    target.byteMatrixDepth = 32;
     return target;
   }
   return std::nullopt;

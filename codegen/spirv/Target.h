@@ -33,8 +33,12 @@ struct SpirvTarget {
   bool float16 = true; ///< computes in 16-bit floats, which lie in buffers
   /// Multiplies four bytes by four at once (VK_KHR_shader_integer_dot_product).
   bool dotProducts = false;
-  /// A subgroup multiplies matrices together (VK_KHR_cooperative_matrix).
+  /// A subgroup multiplies matrices of 16-bit floats together, 16 x 16 by 16 x
+  /// 16 (VK_KHR_cooperative_matrix), and of bytes of as many contracted
+  /// positions as `byteMatrixDepth` says, 0 where not.
   bool cooperativeMatrices = false;
+  int64_t byteMatrixDepth = 0;
+  int64_t subgroup = 32; ///< invocations that multiply a matrix
   /// Rows and columns of a matrix product that an invocation keeps at most.
   int64_t tileRows = 32, tileColumns = 4;
 };

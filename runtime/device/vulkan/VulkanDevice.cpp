@@ -265,6 +265,25 @@ static Status findExtensions(const VulkanState &state,
   return toStatus(found, "vkEnumerateDeviceExtensionProperties");
 }
 
+static Status findMatrices(VulkanState &state) {
+  constexpr const char *kName =
+      "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR";
+  using Find =
+      VkResult(VKAPI_PTR *)(VkPhysicalDevice, uint32_t *, CooperativeMatrix *);
+  auto find = (Find)state.getInstanceProcAddr(state.instance, kName);
+  if (!find)
+    return Status(Code::NotFound,
+                  std::string("the Vulkan driver lacks ") + kName);
+  uint32_t count = 0;
+  VkResult found = find(state.physical, &count, nullptr);
+  CooperativeMatrix empty = {};
+  empty.sType = CooperativeMatrix::kType;
+  state.matrices.assign(count, empty);
+  if (found == VK_SUCCESS && count)
+    found = find(state.physical, &count, state.matrices.data());
+  return toStatus(found, kName);
+}
+
 /// Turns on the features that kernels may ask for, of those that the device
 /// has, and names the extensions that this takes.
 static Status chooseFeatures(VulkanState &state,
@@ -287,8 +306,15 @@ static Status chooseFeatures(VulkanState &state,
   VkPhysicalDeviceFeatures2 has = {};
   has.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2;
   has.pNext = &has12;
+  CooperativeMatrixFeatures hasMatrix = {};
+  hasMatrix.sType = CooperativeMatrixFeatures::kType;
+  constexpr const char *kMatrices = "VK_KHR_cooperative_matrix";
   if (hasExtension(VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME))
     has16.pNext = &hasDot;
+  if (hasExtension(kMatrices)) {
+    hasMatrix.pNext = has16.pNext;
+    has16.pNext = &hasMatrix;
+  }
   state.vkGetPhysicalDeviceFeatures2(state.physical, &has);
   // A read past the end of a buffer gives anything, and does no harm.
   state.features.robustBufferAccess = has.features.robustBufferAccess;
@@ -302,11 +328,23 @@ static Status chooseFeatures(VulkanState &state,
   state.features12.shaderInt8 = has12.shaderInt8;
   state.features12.shaderFloat16 = has12.shaderFloat16;
   state.features12.storageBuffer8BitAccess = has12.storageBuffer8BitAccess;
+  // Barriers order memory for the whole device.
+  state.features12.vulkanMemoryModel =
+      state.features12.vulkanMemoryModelDeviceScope =
+          has12.vulkanMemoryModel && has12.vulkanMemoryModelDeviceScope;
   if (hasDot.shaderIntegerDotProduct) {
     state.featuresDot.sType = hasDot.sType;
     state.featuresDot.shaderIntegerDotProduct = VK_TRUE;
     state.features16.pNext = &state.featuresDot;
     extensions.push_back(VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME);
+  }
+  if (hasMatrix.cooperativeMatrix) {
+    state.featuresMatrix.sType = CooperativeMatrixFeatures::kType;
+    state.featuresMatrix.cooperativeMatrix = VK_TRUE;
+    state.featuresMatrix.pNext = state.features16.pNext;
+    state.features16.pNext = &state.featuresMatrix;
+    extensions.push_back(kMatrices);
+    return findMatrices(state);
   }
   return {};
 }

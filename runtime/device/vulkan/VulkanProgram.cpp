@@ -58,9 +58,11 @@ static Status checkCapability(const VulkanState &state, uint32_t capability) {
        state.features16.storageBuffer16BitAccess},
       {4448, "StorageBuffer8BitAccess",
        state.features12.storageBuffer8BitAccess},
+      {5345, "VulkanMemoryModel", state.features12.vulkanMemoryModel},
       {6018, "DotProductInput4x8BitPacked",
        state.featuresDot.shaderIntegerDotProduct},
       {6019, "DotProduct", state.featuresDot.shaderIntegerDotProduct},
+      {6022, "CooperativeMatrixKHR", state.featuresMatrix.cooperativeMatrix},
   };
   for (const Known &entry : known)
     if (entry.number == capability)
@@ -92,7 +94,7 @@ static Status checkModule(const VulkanState &state,
       break;
     DLRT_RETURN_IF_ERROR(checkCapability(state, words[i + 1]));
   }
-  return {};
+  return checkMatrices(state, words);
 }
 
 Status VulkanProgram::load(VulkanDevice &device,

@@ -11,6 +11,8 @@
 #define VK_NO_PROTOTYPES
 #include <vulkan/vulkan_core.h>
 
+#include <vector>
+
 #define DLRT_VULKAN_INSTANCE_FUNCTIONS(X)                                      \
   X(DestroyInstance)                                                           \
   X(EnumerateDeviceExtensionProperties)                                        \
@@ -70,6 +72,27 @@
 
 namespace dlrt {
 
+/// VkPhysicalDeviceCooperativeMatrixFeaturesKHR, which older headers lack.
+struct CooperativeMatrixFeatures {
+  static constexpr auto kType = static_cast<VkStructureType>(1000506000);
+  VkStructureType sType;
+  void *pNext;
+  VkBool32 cooperativeMatrix;
+  VkBool32 cooperativeMatrixRobustBufferAccess;
+};
+
+/// VkCooperativeMatrixPropertiesKHR: matrices of m x k and k x n that a device
+/// multiplies.
+struct CooperativeMatrix {
+  static constexpr auto kType = static_cast<VkStructureType>(1000506001);
+  VkStructureType sType;
+  void *pNext;
+  uint32_t m, n, k;
+  uint32_t aType, bType, cType, resultType; ///< VkComponentTypeKHR
+  VkBool32 saturates;
+  uint32_t scope; ///< VkScopeKHR
+};
+
 struct VulkanState {
   void *library = nullptr;
   PFN_vkGetInstanceProcAddr getInstanceProcAddr = nullptr;
@@ -89,6 +112,8 @@ struct VulkanState {
   VkPhysicalDeviceVulkan12Features features12 = {};
   VkPhysicalDevice16BitStorageFeatures features16 = {};
   VkPhysicalDeviceShaderIntegerDotProductFeatures featuresDot = {};
+  CooperativeMatrixFeatures featuresMatrix = {};
+  std::vector<CooperativeMatrix> matrices;
   std::string name;
   VkDriverId driver = {};
   VkPhysicalDeviceSubgroupProperties subgroups = {};
@@ -113,6 +138,11 @@ struct VulkanState {
   VulkanState &operator=(const VulkanState &) = delete;
   ~VulkanState();
 };
+
+/// Unsupported: a module of SPIR-V multiplies cooperative matrices of sizes or
+/// types that the device does not.
+Status checkMatrices(const VulkanState &state,
+                     const std::vector<uint32_t> &words);
 
 /// Success, or a status that names the call and Vulkan's result.
 Status toStatus(VkResult result, const char *call);

@@ -22,8 +22,8 @@ using dlrt::VulkanBuffer;
 using dlrt::VulkanDevice;
 using dlrt::VulkanProgram;
 
-/// The one kernel of a file or of a text, as SPIR-V; a model is fused and
-/// lowered first.
+/// The kernels of a file or of a text, as SPIR-V; a model is fused and lowered
+/// first.
 struct Compiled {
   explicit Compiled(const std::string &source,
                     const dl::spirv::SpirvTarget &target = {}) {
@@ -37,7 +37,7 @@ struct Compiled {
             : mlir::parseSourceString<mlir::ModuleOp>(source, &context);
     isGood = module && succeeded(lower(*module)) &&
              succeeded(dl::spirv::emitSpirv(*module, target, spirv)) &&
-             spirv.kernels.size() == 1;
+             !spirv.kernels.empty();
   }
   mlir::LogicalResult lower(mlir::ModuleOp module) {
     if ((*module.getOps<mlir::func::FuncOp>().begin())->hasAttr("dl.kernel"))

@@ -50,14 +50,14 @@ TEST_P(SpirvValidity, IsValid) {
 
 static std::vector<Case> listCases() {
   std::vector<Case> cases;
-  for (const char *target : {"generic", "basic", "ampere"})
+  for (const char *target : {"generic", "ampere"})
     for (const char *kernel :
          {"matmul.mlir", "layernorm.mlir", "conv.mlir", "movement.mlir",
-          "fused.mlir", "attention.mlir", "bytes.mlir"})
-      if (target != llvm::StringRef("basic") || // which has no bytes
-          !llvm::is_contained({"bytes.mlir", "movement.mlir"},
-                              llvm::StringRef(kernel)))
-        cases.push_back({kernel, target});
+          "fused.mlir", "attention.mlir", "bytes.mlir", "cooperative.mlir"})
+      cases.push_back({kernel, target});
+  cases.push_back({"cooperative.mlir", "rdna3"});
+  for (const char *kernel : {"matmul.mlir", "layernorm.mlir", "conv.mlir"})
+    cases.push_back({kernel, "basic"}); // which has no bytes
   return cases;
 }
 
@@ -317,6 +317,56 @@ TEST_F(SpirvOnVulkan, BadProgramsAndDispatchesAreRefused) {
   std::unique_ptr<VulkanBuffer> huge;
   EXPECT_EQ(device->createBuffer(device->maxBufferBytes() + 1, huge).code(),
             dlrt::Code::Unsupported);
+}
+
+TEST_F(SpirvOnVulkan, DevicesWithoutMatricesAreNamed) {
+  Compiled matrices("cooperative.mlir", *dl::spirv::parseTarget("ampere"));
+  ASSERT_TRUE(matrices.isGood);
+  dlrt::VulkanOptions options;
+  options.onOpen = [](dlrt::VulkanState &state) {
+    state.featuresMatrix.cooperativeMatrix = VK_FALSE;
+  };
+  std::unique_ptr<VulkanDevice> without;
+  ASSERT_TRUE(VulkanDevice::open(options, without).ok());
+  const auto &words = matrices.spirv.words;
+  dlrt::Status status =
+      VulkanProgram::load(*without, {words.begin(), words.end()}, {}, program);
+  EXPECT_EQ(status.code(), dlrt::Code::Unsupported);
+  EXPECT_NE(status.message().find(
+                " lacks the SPIR-V capability CooperativeMatrixKHR"),
+            std::string::npos)
+      << status.message();
+}
+
+// Sizes and types of matrices are looked up among those that the device has.
+TEST(Spirv, MatricesOfOtherSizesAreNamed) {
+  Compiled matrices("cooperative.mlir", *dl::spirv::parseTarget("ampere"));
+  ASSERT_TRUE(matrices.isGood);
+  std::vector<uint32_t> words(matrices.spirv.words.begin(),
+                              matrices.spirv.words.end());
+  constexpr uint32_t kHalf = 0, kFloat = 1, kSigned = 3, kSignedSum = 5,
+                     kUnsigned = 7, kUnsignedSum = 9, kSubgroup = 3;
+  dlrt::VulkanState state;
+  state.name = "a device";
+  auto add = [&](uint32_t m, uint32_t n, uint32_t k, uint32_t type,
+                 uint32_t sum) {
+    state.matrices.push_back({dlrt::CooperativeMatrix::kType, nullptr, m, n, k,
+                              type, type, sum, sum, VK_FALSE, kSubgroup});
+  };
+  auto check = [&] { return dlrt::checkMatrices(state, words); };
+  EXPECT_EQ(check().message(),
+            "a device multiplies no matrices of 16 x 16 16-bit floats");
+  add(16, 8, 16, kHalf, kFloat);
+  EXPECT_EQ(check().code(), dlrt::Code::Unsupported);
+  add(16, 16, 16, kHalf, kFloat);
+  EXPECT_EQ(check().message(),
+            "a device multiplies no matrices of 16 x 32 bytes");
+  add(16, 16, 32, kSigned, kSignedSum);
+  EXPECT_EQ(check().code(), dlrt::Code::Unsupported); // without a sign
+  add(16, 16, 32, kUnsigned, kUnsignedSum);
+  EXPECT_TRUE(check().ok()) << check().message();
+  words.resize(words.size() - 1); // damaged: read as far as it goes
+  EXPECT_TRUE(check().ok());
 }
 
 TEST_F(SpirvOnVulkan, CommandsAreTimedAndRunAgain) {

@@ -1,5 +1,5 @@
 // RUN: dl-opt %s -spirv-generate-kernels -canonicalize | FileCheck %s
-// RUN: dl-opt %s -spirv-generate-kernels=dots=true -canonicalize | FileCheck %s --check-prefix=DOT
+// RUN: dl-opt %s -spirv-generate-kernels=target=ampere -canonicalize | FileCheck %s --check-prefix=DOT
 // RUN: dl-opt %s -spirv-lower-kernels | FileCheck %s --check-prefix=SPIRV
 // RUN: dl-opt %s -spirv-lower-kernels=target=ampere | FileCheck %s --check-prefix=AMPERE
 
@@ -21,12 +21,12 @@
 
 // DOT: gpu.func @product.0({{.*}}memref<?xi32, {{.*}}memref<?xi32, {{.*}}memref<?xi32,
 // DOT: scf.for {{.*}} step %c4 iter_args({{.*}}) -> (i32,
-// DOT-COUNT-8: memref.load
+// DOT-COUNT-6: memref.load
 // DOT-NOT: memref.load
 // DOT: [[ROW:%.*]] = spirv.GroupNonUniformShuffle {{.*}} : i32, i32
 // DOT: [[FOUR:%.*]] = spirv.SUDot {{%.*}}, {{%.*}}, <PackedVectorFormat4x8Bit> : i32 -> i32
 // DOT: arith.addi {{.*}}, [[FOUR]] : i32
-// DOT-COUNT-127: spirv.SUDot
+// DOT-COUNT-63: spirv.SUDot
 // DOT-NOT: spirv.SUDot
 // DOT-NOT: math.fma
 
