@@ -86,8 +86,7 @@ LogicalResult generateStages(func::FuncOp kernel, SymbolTable &functions,
                   ? choosePlan(kernel, divides)
               : divides ? planStatements(kernel)
                         : planOutputs(kernel);
-  if (entry.getExchangeLanes())
-    joinRows(plan, countTensors(kernel), entry,
+  joinStages(plan, countTensors(kernel), entry,
              [&](const Stage &stage, ArrayRef<Stage> earlier) {
                return chooseForm(stage, earlier, entry).contraction.has_value();
              });

@@ -79,9 +79,9 @@ private:
   Location loc;
   ElementEmitter wide;
   mlir::dl::cpu::IndexBuilder &index;
-  SmallVector<Value> extents; ///< of the stage's value
-  SmallVector<Piece, 0> pieces;  ///< of rows that are one step
-  Value invocation, thread;   ///< of the workgroup, of the row
+  SmallVector<Value> extents;   ///< of the stage's value
+  SmallVector<Piece, 0> pieces; ///< of rows that are one step
+  Value invocation, thread;     ///< of the workgroup, of the row
 };
 
 } // namespace

@@ -334,12 +334,13 @@ public:
   StageJoiner(Plan &plan, unsigned tensors)
       : plan(plan), tensors(tensors), isGone(plan.stages.size()) {}
 
-  bool isStored(Value value, size_t stage, const Stage *except) const {
+  /// The stages before one that are left, without `except`.
+  SmallVector<Stage> getStored(size_t stage, size_t except = ~size_t(0)) const {
+    SmallVector<Stage> stored;
     for (size_t i = 0; i < stage; ++i)
-      if (!isGone.test(i) && &plan.stages[i] != except &&
-          plan.stages[i].result == value)
-        return true;
-    return false;
+      if (!isGone.test(i) && i != except)
+        stored.push_back(plan.stages[i]);
+    return stored;
   }
   bool isReadBy(size_t stage, Value value) const;
   /// Whether a stage alone writes a temporary, whole, which `user` alone reads.
@@ -349,6 +350,13 @@ public:
   void finish();
 
 private:
+  bool isKept(Value value, size_t stage) const {
+    for (size_t i = 0; i < stage; ++i)
+      if (!isGone.test(i) && plan.stages[i].result == value)
+        return true;
+    return false;
+  }
+
   Plan &plan;
   unsigned tensors;
   llvm::SmallBitVector isGone;
@@ -365,7 +373,7 @@ bool StageJoiner::isReadBy(size_t stage, Value value) const {
     if (at == value)
       return true;
     Operation *op = at.getDefiningOp();
-    if (!op || isStored(at, stage, nullptr))
+    if (!op || isKept(at, stage))
       continue;
     op->walk([&](Operation *inner) {
       for (Value operand : inner->getOperands())
@@ -416,23 +424,38 @@ void StageJoiner::finish() {
 }
 
 namespace dl::gpucode {
-void joinRows(Plan &plan, unsigned tensors, const EntryBuilder &entry,
-              function_ref<bool(const Stage &, ArrayRef<Stage>)> isProduct) {
+void joinStages(Plan &plan, unsigned tensors, const EntryBuilder &entry,
+                function_ref<bool(const Stage &, ArrayRef<Stage>)> isProduct) {
   StageJoiner joiner(plan, tensors);
   for (size_t last = plan.stages.size(); last-- > 0;) {
     const Stage &stage = plan.stages[last];
     if (joiner.isRemoved(last) || stage.part || stage.sequential ||
-        isProduct(stage, ArrayRef(plan.stages).take_front(last)))
+        isProduct(stage, joiner.getStored(last)))
       continue;
     for (size_t i = last; i-- > 0;) {
-      if (!joiner.isOwn(i, last) ||
-          isProduct(plan.stages[i], ArrayRef(plan.stages).take_front(i)))
+      Stage kept = plan.stages[i];
+      if (!joiner.isOwn(i, last))
         continue;
+      SmallVector<Stage> stored = joiner.getStored(last, i);
       auto isStored = [&](Value value) {
-        return joiner.isStored(value, last, &plan.stages[i]);
+        return llvm::is_contained(
+            llvm::map_range(stored,
+                            [](const Stage &other) { return other.result; }),
+            value);
       };
-      if (findRows(stage.value, isStored, entry))
+      if (isProduct(kept, joiner.getStored(i))) {
+        // What bodies read at positions of their own stays in memory.
+        bool isOperand =
+            llvm::all_of(kept.result.getUsers(), [&](Operation *user) {
+              return user->getBlock() == kept.result.getParentBlock();
+            });
+        if (isOperand && isProduct(stage, stored)) {
+          joiner.remove(i);
+          break;
+        }
+      } else if (findRows(stage.value, isStored, entry)) {
         joiner.remove(i);
+      }
     }
   }
   joiner.finish();

@@ -37,10 +37,11 @@ struct RowForm {
 std::optional<RowForm> findRows(mlir::Value value, IsStored isStored,
                                 const EntryBuilder &entry);
 
-/// Lets stages that go over rows compute what earlier stages keep for them
-/// alone: a row's results stay in registers. `isProduct` tells which stages are
+/// Lets stages compute what earlier ones keep for them alone: those that go
+/// over rows, whose results then stay in registers, and what follows a product
+/// elementwise, wherever it reads it. `isProduct` tells which stages are
 /// computed by tiles, given those before.
-void joinRows(
+void joinStages(
     Plan &plan, unsigned tensors, const EntryBuilder &entry,
     llvm::function_ref<bool(const Stage &, llvm::ArrayRef<Stage>)> isProduct);
 
