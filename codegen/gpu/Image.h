@@ -21,8 +21,10 @@ struct SizeProduct {
 /// A tensor in memory, for the copy engine of sm_90; dimensions from the
 /// innermost on.
 struct TensorMap {
-  unsigned arg = 0;    ///< the buffer
-  bool isBF16 = false; ///< otherwise f16
+  enum Element { F16, BF16, F32, Byte };
+
+  unsigned arg = 0; ///< the buffer
+  Element element = F16;
   std::vector<SizeProduct> extents;
   std::vector<SizeProduct> strides; ///< bytes; of all but the innermost
   std::vector<int64_t> box;         ///< elements that are copied at once

@@ -316,6 +316,20 @@ addExtents(flatbuffers::FlatBufferBuilder &builder,
   return builder.CreateVector(result);
 }
 
+static fb::ElementType toElementType(dl::gpucode::TensorMap::Element element) {
+  switch (element) {
+  case dl::gpucode::TensorMap::F16:
+    return fb::ElementType_F16;
+  case dl::gpucode::TensorMap::BF16:
+    return fb::ElementType_BF16;
+  case dl::gpucode::TensorMap::F32:
+    return fb::ElementType_F32;
+  case dl::gpucode::TensorMap::Byte:
+    break;
+  }
+  return fb::ElementType_U8;
+}
+
 static std::vector<Offset<fb::TensorMap>>
 addTensorMaps(flatbuffers::FlatBufferBuilder &builder,
               const std::vector<dl::gpucode::TensorMap> &maps) {
@@ -324,10 +338,9 @@ addTensorMaps(flatbuffers::FlatBufferBuilder &builder,
     auto extents = addExtents(builder, map.extents);
     auto strides = addExtents(builder, map.strides);
     std::vector<int32_t> box(map.box.begin(), map.box.end());
-    result.push_back(fb::CreateTensorMap(
-        builder, static_cast<int32_t>(map.arg),
-        map.isBF16 ? fb::ElementType_BF16 : fb::ElementType_F16, extents,
-        strides, builder.CreateVector(box)));
+    result.push_back(fb::CreateTensorMap(builder, static_cast<int32_t>(map.arg),
+                                         toElementType(map.element), extents,
+                                         strides, builder.CreateVector(box)));
   }
   return result;
 }

@@ -94,7 +94,11 @@ static gpucode::SizeProduct toExtent(AffineExpr expr) {
 static gpucode::TensorMap toTensorMap(DictionaryAttr about) {
   gpucode::TensorMap map;
   map.arg = static_cast<unsigned>(about.getAs<IntegerAttr>("arg").getInt());
-  map.isBF16 = about.getAs<TypeAttr>("element").getValue().isBF16();
+  Type element = about.getAs<TypeAttr>("element").getValue();
+  map.element = element.isF16()    ? gpucode::TensorMap::F16
+                : element.isBF16() ? gpucode::TensorMap::BF16
+                : element.isF32()  ? gpucode::TensorMap::F32
+                                   : gpucode::TensorMap::Byte;
   for (AffineExpr expr :
        about.getAs<AffineMapAttr>("extents").getValue().getResults())
     map.extents.push_back(toExtent(expr));

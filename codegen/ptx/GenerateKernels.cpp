@@ -272,7 +272,8 @@ CudaEntry::makeTile(StageFunction &stage,
     return std::make_unique<MatrixVectorTile>(stage, contraction);
   constexpr unsigned kHopper = 90;
   if (target.capability == kHopper && target.isSpecial)
-    if (auto tile = WarpgroupTile::make(stage, contraction, *this))
+    if (auto tile =
+            WarpgroupTile::make(stage, contraction, *this, target.usesTf32))
       return tile;
   if (!TensorTile::fits(contraction, target))
     return EntryBuilder::makeTile(stage, contraction);

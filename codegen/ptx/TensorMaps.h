@@ -12,9 +12,8 @@
 
 namespace dl::ptx {
 
-/// Elements of 16 bits along a box's innermost dimension: the 128 bytes of the
-/// swizzle.
-constexpr int64_t kBoxWidth = 64;
+/// Bytes along a box's innermost dimension: those of the swizzle.
+constexpr int64_t kBoxBytes = 128;
 
 /// One dimension of a tensor map: the loops whose positions it counts.
 struct MapDimension {

@@ -122,23 +122,30 @@ Value WarpgroupOps::describe(const MatrixBox &box, int64_t step) {
   return arith::AddIOp::create(builder, loc, wide, rest);
 }
 
+static NVVM::WGMMATypes getFactors(Type type) {
+  return type.isF16()                ? NVVM::WGMMATypes::f16
+         : type.isBF16()             ? NVVM::WGMMATypes::bf16
+         : isa<Float8E5M2Type>(type) ? NVVM::WGMMATypes::e5m2
+         : type.isF32()              ? NVVM::WGMMATypes::tf32
+                                     : NVVM::WGMMATypes::e4m3;
+}
+
 Value WarpgroupOps::multiply(Value sums, const MatrixBox &left,
                              const MatrixBox &right, int64_t step,
-                             int64_t columns, bool isF16) {
+                             int64_t columns, Type factorType) {
   MLIRContext *context = builder.getContext();
-  auto type = NVVM::WGMMATypesAttr::get(
-      context, isF16 ? NVVM::WGMMATypes::f16 : NVVM::WGMMATypes::bf16);
+  auto type = NVVM::WGMMATypesAttr::get(context, getFactors(factorType));
   auto one = NVVM::WGMMAScaleInAttr::get(context, NVVM::WGMMAScaleIn::one);
   auto layout = [&](bool isRow) {
     return NVVM::MMALayoutAttr::get(context, isRow ? NVVM::MMALayout::row
                                                    : NVVM::MMALayout::col);
   };
-  constexpr int kRows = 64, kDepth = 16;
+  constexpr int kRows = 64, kDepthBits = 256;
+  int depth = kDepthBits / static_cast<int>(factorType.getIntOrFloatBitWidth());
   return NVVM::WgmmaMmaAsyncOp::create(
       builder, loc, sums.getType(), sums, describe(left, step),
       describe(right, step),
-      NVVM::MMAShapeAttr::get(context, kRows, static_cast<int>(columns),
-                              kDepth),
+      NVVM::MMAShapeAttr::get(context, kRows, static_cast<int>(columns), depth),
       type, type, NVVM::WGMMATypesAttr::get(context, NVVM::WGMMATypes::f32),
       NVVM::WGMMAScaleOutAttr::get(context, NVVM::WGMMAScaleOut::one), one, one,
       layout(left.alongDepth), layout(!right.alongDepth),

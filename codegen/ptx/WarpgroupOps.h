@@ -15,7 +15,7 @@ namespace dl::ptx {
 /// Where one operand of a product of warpgroups lies: a box in shared memory
 /// with a swizzle of 128 bytes.
 struct MatrixBox {
-  mlir::Value pointer; ///< of its first 16 contracted positions
+  mlir::Value pointer; ///< of its first contracted positions
   bool alongDepth;     ///< its rows of 128 bytes are contracted positions
 };
 
@@ -49,12 +49,13 @@ public:
   /// Sums of a warpgroup's 64 rows by so many columns: columns / 2 float32 in
   /// each thread, as a struct.
   mlir::Type sumsType(int64_t columns);
-  /// Adds the products of 16 contracted positions, `step` times 16 from the
-  /// beginning of both boxes. They are complete after `finish` or, those of
-  /// earlier groups, `waitForGroups`.
+  /// Adds the products of 32 bytes of contracted positions, `step` times as
+  /// many from the beginning of both boxes, of f16, bf16, 8-bit floats or
+  /// float32. They are complete after `finish` or, those of earlier groups,
+  /// `waitForGroups`.
   mlir::Value multiply(mlir::Value sums, const MatrixBox &left,
                        const MatrixBox &right, int64_t step, int64_t columns,
-                       bool isF16);
+                       mlir::Type factorType);
   void beginGroup();
   void endGroup();
   /// Waits until no more than so many groups are under way.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/ptx/WarpgroupTile.h"
+#include "codegen/ptx/MatrixOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -18,10 +19,8 @@ using mlir::dl::cpu::ElementEmitter;
 
 /// Threads of a warpgroup and of a warp; rows that a warpgroup multiplies.
 static constexpr int64_t kWarpgroup = 128, kWarp = 32, kWarpgroupRows = 64;
-/// Bytes of a line of a box.
-static constexpr int64_t kBoxBytes = 128;
-/// Contracted positions of one instruction.
-static constexpr int64_t kStep = 16;
+/// Bytes of the contracted positions of one instruction.
+static constexpr int64_t kStepBytes = 32;
 static constexpr int64_t kBarrierBytes = 8;
 /// Columns that a thread stores at once.
 static constexpr int64_t kWidth = 8;
@@ -83,9 +82,11 @@ static WarpgroupShape chooseShape(const Contraction &contraction) {
 
 std::unique_ptr<WarpgroupTile>
 WarpgroupTile::make(StageFunction &stage, const Contraction &contraction,
-                    CudaParameters &parameters) {
+                    CudaParameters &parameters, bool usesTf32) {
   constexpr int64_t kFewRows = 16, kFewColumns = 16;
-  if (!contraction.factorType.isF16() && !contraction.factorType.isBF16())
+  Type type = contraction.factorType;
+  bool isHalf = type.isF16() || type.isBF16();
+  if (!isHalf && !MatrixOps::isFloat8(type) && !(type.isF32() && usesTf32))
     return nullptr;
   SmallVector<unsigned> columns = ::dl::gpucode::getColumnLoops(contraction);
   auto isFew = [&](ArrayRef<unsigned> loops, int64_t few) {
@@ -98,14 +99,16 @@ WarpgroupTile::make(StageFunction &stage, const Contraction &contraction,
       findOperandMap(stage, contraction, contraction.rowSide, contraction.rows);
   auto right =
       findOperandMap(stage, contraction, contraction.laneSide, columns);
-  if (!left || !right)
+  // Other types are multiplied along their neighbours alone.
+  if (!left || !right ||
+      (!isHalf && (!left->alongDepth() || !right->alongDepth())))
     return nullptr;
   return std::unique_ptr<WarpgroupTile>(new WarpgroupTile(
       stage, contraction, parameters, chooseShape(contraction), *left, *right));
 }
 
-static TileShape toTileShape(const WarpgroupShape &shape) {
-  return {shape.getRows(), shape.columns, 1, 1, kBoxWidth, 1};
+static TileShape toTileShape(const WarpgroupShape &shape, int64_t depth) {
+  return {shape.getRows(), shape.columns, 1, 1, depth, 1};
 }
 
 WarpgroupTile::WarpgroupTile(StageFunction &stage,
@@ -113,7 +116,8 @@ WarpgroupTile::WarpgroupTile(StageFunction &stage,
                              CudaParameters &parameters,
                              const WarpgroupShape &group, OperandMap leftMap,
                              OperandMap rightMap)
-    : TileEmitter(stage, contraction, toTileShape(group)),
+    : TileEmitter(stage, contraction,
+                  toTileShape(group, kBoxBytes / contraction.factorBytes())),
       parameters(parameters), group(group), ops(builder, loc),
       wide(builder, loc, kWidth), leftMap(std::move(leftMap)),
       rightMap(std::move(rightMap)) {}
@@ -219,21 +223,21 @@ void WarpgroupTile::placeBarriers() {
 // Producer
 //===----------------------------------------------------------------------===//
 
-/// A box has 64 elements of the innermost dimension; lines by 64 contracted
-/// positions, or the other way round.
+/// A box has 128 bytes of the innermost dimension: lines by `shape.depth`
+/// contracted positions, or, of 16 bits, 64 by 64 the other way round.
 SmallVector<int64_t> WarpgroupTile::getBox(const OperandMap &map,
                                            int64_t lines) const {
   SmallVector<int64_t> box(map.dimensions.size(), 1);
-  box[0] = kBoxWidth;
-  box[1] = map.alongDepth() ? lines : kBoxWidth;
+  box[0] = shape.depth;
+  box[1] = map.alongDepth() ? lines : shape.depth;
   return box;
 }
 
-/// Fetches lines from `first` on by 64 contracted positions from `k` on.
+/// Fetches lines from `first` on by a piece's contracted positions from `k` on.
 void WarpgroupTile::fetchBoxes(const OperandMap &map, Value parameter, Value to,
                                Value barrier, Value k, Value first,
                                int64_t lines) {
-  int64_t step = map.alongDepth() ? lines : kBoxWidth;
+  int64_t step = map.alongDepth() ? lines : shape.depth;
   for (int64_t line = 0; line < lines; line += step) {
     SmallVector<Value> at;
     for (const MapDimension &dimension : map.dimensions)
@@ -257,14 +261,14 @@ void WarpgroupTile::fetchStage(Value stage, Value k) {
 
 void WarpgroupTile::produce() {
   Value zero = constant(0), one = constant(1);
-  Value pieces = index.ceilDiv(depth, constant(kBoxWidth));
+  Value pieces = index.ceilDiv(depth, constant(shape.depth));
   emitTiles({zero, zero}, [&](ValueRange carried) {
     return mlir::dl::cpu::emitLoop(
         builder, loc, zero, pieces, one, carried,
         [&](Value piece, ValueRange carried) -> SmallVector<Value> {
           Value stage = carried[0], phase = carried[1];
           ops.wait(emptyBarrier(stage), ops.toInt(index.sub(one, phase)));
-          fetchStage(stage, index.mul(piece, constant(kBoxWidth)));
+          fetchStage(stage, index.mul(piece, constant(shape.depth)));
           auto [next, parity] = advance(stage, phase);
           return {next, parity};
         });
@@ -283,9 +287,9 @@ Value WarpgroupTile::multiplyStage(Value sums, Value stage) {
               leftMap.alongDepth()};
   MatrixBox b{ops.move(from, shape.rows * kBoxBytes), rightMap.alongDepth()};
   ops.beginGroup();
-  for (int64_t step = 0; step < kBoxWidth / kStep; ++step)
-    sums = ops.multiply(sums, a, b, step, shape.columns,
-                        contraction.factorType.isF16());
+  for (int64_t step = 0; step < kBoxBytes / kStepBytes; ++step)
+    sums =
+        ops.multiply(sums, a, b, step, shape.columns, contraction.factorType);
   ops.endGroup();
   return sums;
 }
@@ -302,7 +306,7 @@ void WarpgroupTile::release(Value stage) {
 /// keeps the tensor cores busy.
 void WarpgroupTile::consume(Value result, const Buffer &buffer) {
   Value zero = constant(0), one = constant(1);
-  Value pieces = index.ceilDiv(depth, constant(kBoxWidth));
+  Value pieces = index.ceilDiv(depth, constant(shape.depth));
   emitTiles({zero, zero}, [&](ValueRange carried) -> SmallVector<Value> {
     Value start =
         LLVM::ZeroOp::create(builder, loc, ops.sumsType(shape.columns));

@@ -37,15 +37,16 @@ struct WarpgroupShape {
   int64_t getThreads() const;
 };
 
-/// Tiles of products of f16 or bf16 with float32 sums.
+/// Tiles of products with float32 sums: of f16 or bf16; of 8-bit floats and,
+/// cut off to tf32, of float32, where neighbours are contracted positions.
 class WarpgroupTile : public gpucode::TileEmitter {
 public:
   /// Null where the operands have other types, few rows or columns, or no
-  /// tensor maps (see findOperandMap).
+  /// tensor maps (see findOperandMap). Of float32 only with `usesTf32`.
   static std::unique_ptr<WarpgroupTile>
   make(gpucode::StageFunction &stage,
        const mlir::dl::cpu::Contraction &contraction,
-       CudaParameters &parameters);
+       CudaParameters &parameters, bool usesTf32);
 
   mlir::Value emit(mlir::Value result,
                    const mlir::dl::cpu::Buffer &buffer) override;

@@ -112,7 +112,9 @@ bool isTensorMap(const fb::TensorMap &map, const fb::DeviceKernel &kernel) {
       rank > kMostRank || count(map.strides()) != rank - 1 ||
       count(map.box()) != rank ||
       (map.element() != fb::ElementType_F16 &&
-       map.element() != fb::ElementType_BF16))
+       map.element() != fb::ElementType_BF16 &&
+       map.element() != fb::ElementType_F32 &&
+       map.element() != fb::ElementType_U8))
     return false;
   for (int32_t size : *map.box())
     if (size < 1 || size > kLongestBox)

@@ -27,13 +27,22 @@ bool evaluate(const fb::MapExtent &extent, const int64_t *sizes, uint64_t most,
   return result <= most;
 }
 
+/// A CUtensorMapDataType.
+int toDataType(fb::ElementType element) {
+  constexpr int kByte = 0, kFloat16 = 6, kFloat32 = 7, kBFloat16 = 9;
+  return element == fb::ElementType_F16    ? kFloat16
+         : element == fb::ElementType_BF16 ? kBFloat16
+         : element == fb::ElementType_F32  ? kFloat32
+                                           : kByte;
+}
+
 } // namespace
 
 Status encodeTensorMap(const Driver &driver, const fb::TensorMap &described,
                        DevicePointer address, const int64_t *sizes,
                        TensorMap &result) {
-  // CUtensorMapDataType, CUtensorMapSwizzle, CUtensorMapL2promotion.
-  constexpr int kFloat16 = 6, kBFloat16 = 9, kSwizzle128 = 3, kPromote256 = 3;
+  // CUtensorMapSwizzle, CUtensorMapL2promotion.
+  constexpr int kSwizzle128 = 3, kPromote256 = 3;
   constexpr uint64_t kMostExtent = uint64_t(1) << 32,
                      kMostStride = (uint64_t(1) << 40) - 16;
   std::array<uint64_t, kMostRank> extents{}, strides{};
@@ -52,9 +61,8 @@ Status encodeTensorMap(const Driver &driver, const fb::TensorMap &described,
   }
   return driver.check(
       driver.encodeTensorMap(
-          &result,
-          described.element() == fb::ElementType_F16 ? kFloat16 : kBFloat16,
-          rank, reinterpret_cast<void *>(static_cast<uintptr_t>(address)),
+          &result, toDataType(described.element()), rank,
+          reinterpret_cast<void *>(static_cast<uintptr_t>(address)),
           extents.data(), strides.data(), box.data(), steps.data(),
           /*interleave=*/0, kSwizzle128, kPromote256, /*fill=*/0),
       "cuTensorMapEncodeTiled");

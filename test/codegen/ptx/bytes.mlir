@@ -1,10 +1,14 @@
-// Products of bytes and of 8-bit floats by tensor cores.
+// Products of bytes and of 8-bit floats by tensor cores; those of floats on Hopper by
+// warpgroups.
 
 // REQUIRES: ptxas
 // RUN: dl-compile %s --target=cuda:sm_89 --emit=ptx -o %t.ptx
 // RUN: FileCheck %s --input-file=%t.ptx
 // RUN: %ptxas -arch=sm_89 -v %t.ptx -o %t.cubin 2>&1 | FileCheck %s --check-prefix=PTXAS
 // RUN: %ptxas -arch=sm_100 -v %t.ptx -o %t.cubin 2>&1 | FileCheck %s --check-prefix=PTXAS
+// RUN: dl-compile %s --target=cuda:sm_90a --emit=ptx -o %t.ptx
+// RUN: FileCheck %s --input-file=%t.ptx --check-prefix=HOPPER
+// RUN: %ptxas -arch=sm_90a -v %t.ptx -o %t.cubin 2>&1 | FileCheck %s --check-prefix=PTXAS
 
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes spill
 // CHECK-LABEL: .entry k0_
@@ -13,6 +17,11 @@
 // CHECK-LABEL: .entry k1_
 // CHECK: cp.async.cg.shared.global
 // CHECK: mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32
+// HOPPER-LABEL: .entry k0_
+// HOPPER: mma.sync.aligned.m16n8k32.row.col.s32.{{[su]}}8.{{[su]}}8.s32
+// HOPPER-LABEL: .entry k1_
+// HOPPER: cp.async.bulk.tensor.2d
+// HOPPER-DAG: wgmma.mma_async.sync.aligned.m64n64k32.f32.e4m3.e4m3
 #left = affine_map<(d0, d1, d2) -> (d0, d2)>
 #right = affine_map<(d0, d1, d2) -> (d1, d2)>
 #result = affine_map<(d0, d1, d2) -> (d0, d1)>

@@ -4,10 +4,10 @@
 """Compares the results of a program on a CUDA device with those on the CPU.
 
     agree.py --bin BUILD/bin MODEL --target cuda:sm_80... [--precision f32|bf16]
-             [--sizes "N=1 M=7"]... [--tolerance 1e-5] [--build BUILD]
+             [--sizes "N=1 M=7"]... [--tolerance 1e-5] [--build BUILD] [--beside PROGRAM]
 
 Inputs are random, integers of more than 8 bits below 4. A difference is measured against the largest
-magnitude of the output. Where --build is given, the device is the interpreter of PTX in
+magnitude of the output. With --beside, the CPU runs that program of the same results. Where --build is given, the device is the interpreter of PTX in
 BUILD/lib/ptx-device, of the target's capability.
 """
 import argparse
@@ -46,6 +46,7 @@ def main():
     parser.add_argument("--target", action="append", required=True)
     parser.add_argument("--precision", default="f32")
     parser.add_argument("--sizes", action="append", help="of all named dimensions: 'N=1 M=7'")
+    parser.add_argument("--beside", help="what the CPU runs in place of the model")
     parser.add_argument("--tolerance", type=float, default=1e-5)
     args = parser.parse_args()
     random = np.random.default_rng(1)
@@ -54,7 +55,8 @@ def main():
         for target in ["cpu", *args.target]:
             modules[target] = os.path.join(folder, target.replace(":", "_") + ".dlm")
             precision = [] if target == "cpu" else ["--precision=" + args.precision]
-            call(f"{args.bin}/dl-compile", args.model, "--target=" + target, *precision, "-o", modules[target])
+            model = args.beside if target == "cpu" and args.beside else args.model
+            call(f"{args.bin}/dl-compile", model, "--target=" + target, *precision, "-o", modules[target])
         about = json.loads(call(f"{args.bin}/dl-run", modules["cpu"], "--info", "--json"))["entries"][0]
         for text in args.sizes or [""]:
             sizes = {name: int(size) for name, size in re.findall(r"(\w+)=(\d+)", text)}
