@@ -7,7 +7,9 @@
 
 | part | what |
 | --- | --- |
-| `products` | products of bf16, f16 and float32, beside torch.matmul |
+| `products` | products of bf16, f16, float32, tf32 and 8-bit floats, beside PyTorch's |
+| `split` | products of few results and long sums, beside torch.matmul |
+| `rows` | softmax, layer norm and root-mean-square norm: bytes a second, beside PyTorch's |
 | `attention` | of bf16, full and causal, beside scaled_dot_product_attention's fastest backend |
 | `decode` | products of one row with a matrix: bytes a second |
 | `models` | the models of torch_models.py in bf16, beside torch.compile (max-autotune) |
@@ -149,18 +151,92 @@ def measure(tools, row, module, peers, flops=0, moved=0):
     return show(row)
 
 
+def make_product_peers(torch, size, kind):
+    if kind == "f8E4M3FN":
+        if torch.cuda.get_device_capability() < (8, 9):
+            return []
+        a, b = (torch.randn(size, size, device="cuda").to(torch.float8_e4m3fn) for _ in range(2))
+        one = torch.ones((), device="cuda")
+
+        def multiply():
+            return torch._scaled_mm(a, b.t(), scale_a=one, scale_b=one, out_dtype=torch.bfloat16)
+
+        return [lambda: time_torch(torch, multiply)]
+    types = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32, "tf32": torch.float32}
+    a, b = (torch.randn(size, size, device="cuda", dtype=types[kind]) for _ in range(2))
+
+    def peer():
+        torch.backends.cuda.matmul.allow_tf32 = kind == "tf32"
+        try:
+            return time_torch(torch, lambda: a @ b)
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = False
+
+    return [peer]
+
+
+def compile_product(tools, size, kind):
+    if kind == "f8E4M3FN":
+        return tools.compile(programs.make_float8_product(size))
+    if kind == "tf32":
+        return tools.compile(programs.make_product(size, size, size, "f32"), "--precision=tf32")
+    return tools.compile(programs.make_product(size, size, size, kind))
+
+
 def products(tools, quick):
     torch, rows = tools.find_torch(), []
-    for kind in ("bf16", "f16", "f32"):
+    for kind in ("bf16", "f16", "f32", "tf32", "f8E4M3FN"):
         for size in (128,) if quick else (1024, 2048, 4096, 8192):
-            module = tools.compile(programs.make_product(size, size, size, kind))
-            peers = []
-            if torch:
-                types = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
-                a, b = (torch.randn(size, size, device="cuda", dtype=types[kind]) for _ in range(2))
-                peers = [lambda: time_torch(torch, lambda: a @ b)]
+            module = compile_product(tools, size, kind)
+            peers = make_product_peers(torch, size, kind) if torch else []
             rows.append(measure(tools, {"product": f"{size}^3 {kind}"}, module, peers, flops=2 * size**3))
     return rows
+
+
+def split(tools, quick):
+    torch, rows = tools.find_torch(), []
+    for m, depth, n in ((40, 2048, 72),) if quick else ((16, 4096, 1024), (128, 4096, 512), (768, 32768, 768)):
+        module, peers = tools.compile(programs.make_product(m, depth, n, "bf16")), []
+        if torch:
+            a = torch.randn(m, depth, device="cuda", dtype=torch.bfloat16)
+            b = torch.randn(depth, n, device="cuda", dtype=torch.bfloat16)
+            peers = [lambda: time_torch(torch, lambda: a @ b)]
+        rows.append(measure(tools, {"split": f"{m} x {depth} x {n}"}, module, peers, flops=2 * m * depth * n))
+    return rows
+
+
+def make_row_kernels(torch, count, columns):
+    """Names, programs and PyTorch's functions."""
+    functional = torch.nn.functional if torch else None
+    yield "softmax", programs.make_softmax(count, columns, "bf16"), lambda x, w: functional.softmax(x, 1)
+    yield (
+        "layer norm",
+        programs.make_norm(count, columns, "bf16", centred=True),
+        lambda x, w: functional.layer_norm(x, (columns,), w),
+    )
+    yield (
+        "rms norm",
+        programs.make_norm(count, columns, "bf16", centred=False),
+        lambda x, w: functional.rms_norm(x, (columns,), w),
+    )
+
+
+def rows(tools, quick):
+    torch, found = tools.find_torch(), []
+    limit = next((value for name, value in BANDWIDTH.items() if name in tools.device()), 0)
+    shapes = ((5, 200),) if quick else ((65536, 64), (32768, 1024), (8192, 4096), (2048, 50257))
+    for count, columns in shapes:
+        for name, program, function in make_row_kernels(torch, count, columns):
+            module, peers = tools.compile(program), []
+            if torch:
+                x = torch.randn(count, columns, device="cuda", dtype=torch.bfloat16)
+                w = torch.randn(columns, device="cuda", dtype=torch.bfloat16)
+                peers = [lambda: time_torch(torch, lambda: function(x, w))]
+            row = measure(tools, {"rows": f"{name} {count} x {columns}"}, module, peers, moved=4 * count * columns)
+            if limit and "gbs" in row:
+                row["share"] = row["gbs"] * 1e9 / limit
+            found.append(row)
+    return found
 
 
 def make_attention_peers(torch, heads, length, size, causal):
@@ -344,6 +420,8 @@ def write_table(path, figures):
 def main():
     parts = {
         "products": lambda tools, args: products(tools, args.quick),
+        "split": lambda tools, args: split(tools, args.quick),
+        "rows": lambda tools, args: rows(tools, args.quick),
         "attention": lambda tools, args: attention(tools, args.quick),
         "decode": lambda tools, args: decode(tools, args.quick),
         "models": lambda tools, args: models(tools, args.quick),

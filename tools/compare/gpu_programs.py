@@ -16,6 +16,54 @@ def make_product(rows, depth, columns, kind, by_rows=True):
 """
 
 
+def make_float8_product(size):
+    """A product of e4m3 with sums of float32; the right operand lies in memory by columns."""
+    t, c = f"tensor<{size}x{size}xf8E4M3FN>", f"tensor<{size}x{size}xf32>"
+    return f"""func.func @main(%a: {t}, %m: {t}) -> {c} {{
+  %b = dl.transpose %m {{permutation = array<i64: 1, 0>}} : ({t}) -> {t}
+  %0 = dl.matmul %a, %b {{wide}} : ({t}, {t}) -> {c}
+  return %0 : {c}
+}}
+"""
+
+
+def make_softmax(rows, columns, kind):
+    t = f"tensor<{rows}x{columns}x{kind}>"
+    return f"""func.func @main(%x: {t}) -> {t} {{
+  %0 = dl.softmax %x {{axis = 1 : i64}} : ({t}) -> {t}
+  return %0 : {t}
+}}
+"""
+
+
+def make_norm(rows, columns, kind, centred):
+    """A layer norm or, not centred, a root-mean-square norm, by float32, with a factor for each column."""
+    t, w = f"tensor<{rows}x{columns}x{kind}>", f"tensor<{columns}x{kind}>"
+    f, r, v, s = f"tensor<{rows}x{columns}xf32>", f"tensor<{rows}x1xf32>", f"tensor<{columns}xf32>", "tensor<f32>"
+    mean = "{axes = array<i64: 1>, keepdims = true}"
+    centre = f"""  %sum = dl.reduce sum, %f {mean} : ({f}) -> {r}
+  %mean = dl.div %sum, %n : ({r}, {s}) -> {r}
+  %c = dl.sub %f, %mean : ({f}, {r}) -> {f}
+"""
+    c = "%c" if centred else "%f"
+    return f"""func.func @main(%x: {t}, %w: {w}) -> {t} {{
+  %n = dl.constant dense<{columns}.0> : {s}
+  %epsilon = dl.constant dense<1.0e-5> : {s}
+  %f = dl.cast %x : ({t}) -> {f}
+{centre if centred else ""}  %squares = dl.mul {c}, {c} : ({f}, {f}) -> {f}
+  %squaresum = dl.reduce sum, %squares {mean} : ({f}) -> {r}
+  %variance = dl.div %squaresum, %n : ({r}, {s}) -> {r}
+  %above = dl.add %variance, %epsilon : ({r}, {s}) -> {r}
+  %factor = dl.rsqrt %above : ({r}) -> {r}
+  %normal = dl.mul {c}, %factor : ({f}, {r}) -> {f}
+  %v = dl.cast %w : ({w}) -> {v}
+  %y = dl.mul %normal, %v : ({f}, {v}) -> {f}
+  %0 = dl.cast %y : ({f}) -> {t}
+  return %0 : {t}
+}}
+"""
+
+
 def make_attention(heads, length, size, causal):
     """Attention of bf16, of one sequence; scaled by the root of the head's size."""
     t, s = f"tensor<{heads}x{length}x{size}xbf16>", f"tensor<{heads}x{length}x{length}xbf16>"
@@ -44,5 +92,9 @@ def make_small():
         yield f"product {kind}", make_product(200, 136, 200, kind)
         yield f"matrix-vector {kind}", make_product(1, 136, 200, kind)
         yield f"matrix-vector by columns {kind}", make_product(1, 136, 200, kind, by_rows=False)
+    yield "product of few results", make_product(40, 2048, 72, "bf16")
+    for columns in (24, 1000, 33000):
+        yield f"softmax of {columns}", make_softmax(5, columns, "f32")
+    yield "layer norm", make_norm(5, 768, "bf16", centred=True)
     for causal in (False, True):
         yield f"attention, {'causal' if causal else 'full'}", make_attention(2, 130, 64, causal)
