@@ -142,6 +142,36 @@ TEST_P(Conformance, WritesToTheCallersMemory) {
   expectNear(result, dense.expected);
 }
 
+/// What one session leaves on the device is what another one reads.
+TEST_P(Conformance, HandsMemoryOfTheDeviceOn) {
+  Session first = open(compile("outer")), second = open(compile("dense"));
+  if (GetParam() != std::string("cuda")) {
+    try {
+      first.bindDeviceOutput(0, nullptr, 0);
+      FAIL() << "this device has no addresses for others";
+    } catch (const Error &error) {
+      EXPECT_EQ(error.status(), DLRT_UNSUPPORTED);
+    }
+    return;
+  }
+  constexpr size_t kRows = Dense::kDepth;
+  Floats x = makeFloats(kRows, 4);
+  first.bindInput(0, x.data(), {int64_t(kRows)});
+  first.run();
+  Dense dense(kRows);
+  dense.x = getOutput<float>(first, 0);
+  dense.bind(second);
+  second.run();
+  Floats expected = getOutput<float>(second, 0);
+
+  first.bindDeviceOutput(0, nullptr, 0);
+  first.run();
+  second.bindDeviceInput(0, first.output(0).data, DLRT_FLOAT32,
+                         {int64_t(kRows), int64_t(kRows)});
+  second.run();
+  EXPECT_EQ(getOutput<float>(second, 0), expected);
+}
+
 TEST_P(Conformance, SessionsOfThreadsShareAModule) {
   Module module = compile("dense");
   constexpr int kThreads = 3, kRuns = 10;
