@@ -478,10 +478,11 @@ DLRT_API void dlrt_state_destroy(dlrt_state *state);
 
 /* Describes state `index`, for reading, for example into a checkpoint: a dense
  * tensor, aligned to 64 bytes, where it lies; of a state that lies in memory in
- * another order (filters of convolutions may), or on a device, a copy. data is valid until the
- * next call for the same state or until the dlrt_state is destroyed, dims live
- * as long as the module. The caller neither writes it nor calls this during a
- * run of a session that uses it. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY. */
+ * another order (filters of convolutions may), or on a device, a copy. data is
+ * valid until the next call for the same state or until the dlrt_state is
+ * destroyed, dims live as long as the module. The caller neither writes it nor
+ * calls this during a run of a session that uses it. Errors: INVALID_ARGUMENT,
+ * OUT_OF_MEMORY. */
 DLRT_API dlrt_status dlrt_state_get(const dlrt_state *state, uint32_t index,
                                     dlrt_tensor *tensor, dlrt_error *error);
 
