@@ -132,7 +132,12 @@ Value IndexBuilder::toVector(const LaneIndex &unresolved) {
       vector::BroadcastOp::create(builder, loc, indexVector(), index.base);
   if (!index.stride)
     return base;
-  Value steps = vector::StepOp::create(builder, loc, indexVector());
+  // Not as vector.step, which devices' pipelines do not lower.
+  SmallVector<int32_t> lanes =
+      llvm::to_vector(llvm::seq<int32_t>(0, static_cast<int32_t>(width)));
+  Value steps =
+      arith::ConstantOp::create(builder, loc, builder.getI32VectorAttr(lanes));
+  steps = arith::IndexCastOp::create(builder, loc, indexVector(), steps);
   if (index.stride != 1) {
     Value stride = vector::BroadcastOp::create(builder, loc, indexVector(),
                                                constant(index.stride));
