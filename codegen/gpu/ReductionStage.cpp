@@ -3,6 +3,7 @@
 
 // Reductions by several invocations together.
 
+#include "codegen/gpu/Combiner.h"
 #include "codegen/gpu/ContractionTile.h"
 #include "codegen/gpu/LoopBound.h"
 #include "codegen/gpu/StageFunction.h"
@@ -120,16 +121,11 @@ AffineMap StageFunction::emitReduction(const Stage &stage,
   int64_t bytes = llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
   Value shared = entry.getShared(builder, loc, element, 0, invocations * bytes);
 
-  Operation *combiner = mlir::dl::cpu::getCombiner(op);
-  vector::CombiningKind kind = *linalg::getCombinerOpKind(combiner);
-  auto mathOp = dyn_cast<arith::ArithFastMathInterface>(combiner);
-  arith::FastMathFlagsAttr flags =
-      mathOp ? mathOp.getFastMathFlagsAttr() : arith::FastMathFlagsAttr();
+  Combiner combiner(op);
   auto combine = [&](Value a, Value b) {
-    return vector::makeArithReduction(builder, loc, kind, a, b, flags);
+    return combiner.combine(builder, loc, a, b);
   };
-  Value neutral = arith::ConstantOp::create(
-      builder, loc, *arith::getNeutralElement(combiner));
+  Value neutral = combiner.getNeutral(builder, loc);
 
   Value firstStep = part, endStep = steps;
   if (isDivided()) {

@@ -3,6 +3,7 @@
 
 // Rows by neighbouring invocations, which add up by exchanges.
 
+#include "codegen/gpu/Combiner.h"
 #include "codegen/gpu/Rows.h"
 #include "codegen/gpu/StageFunction.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -265,16 +266,11 @@ Value RowEmitter::addWarps(Value value, size_t number,
 void RowEmitter::reduce(const RowReduction &reduction, size_t number,
                         ArrayRef<mlir::dl::cpu::LaneIndex> row) {
   linalg::GenericOp op = reduction.op;
-  Operation *combiner = mlir::dl::cpu::getCombiner(op);
-  vector::CombiningKind kind = *linalg::getCombinerOpKind(combiner);
-  auto mathOp = dyn_cast<arith::ArithFastMathInterface>(combiner);
-  arith::FastMathFlagsAttr flags =
-      mathOp ? mathOp.getFastMathFlagsAttr() : arith::FastMathFlagsAttr();
+  Combiner combiner(op);
   auto combine = [&](Value a, Value b) {
-    return vector::makeArithReduction(builder, loc, kind, a, b, flags);
+    return combiner.combine(builder, loc, a, b);
   };
-  Value neutral = arith::ConstantOp::create(
-      builder, loc, *arith::getNeutralElement(combiner));
+  Value neutral = combiner.getNeutral(builder, loc);
   bool isVector = shape.width > 1;
   if (isVector)
     neutral = wide.toVector({neutral, false});
