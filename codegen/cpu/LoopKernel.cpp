@@ -278,7 +278,7 @@ void LoopEmitter::chooseTogether(ArrayRef<Store> stores, ArrayRef<Value> sizes,
   SmallVector<ElementEmitter::ReductionAt, 0> reductions;
   for (const Store &store : stores)
     emitter.collectReductions(store.source, trial, reductions);
-  int64_t accumulators = 0;
+  int64_t accumulators = 0, most = 1;
   for (auto &[op, position] : reductions) {
     bool hasLanes = llvm::any_of(
         position, [](const LaneIndex &i) { return !i.isUniform(); });
@@ -294,11 +294,12 @@ void LoopEmitter::chooseTogether(ArrayRef<Store> stores, ArrayRef<Value> sizes,
     });
     if (!hasLanes || isPadded || steps <= kFewSteps)
       return;
-    plan.steps = std::max(plan.steps, steps);
+    most = std::max(most, steps);
     accumulators += op->getNumResults();
   }
   if (!accumulators)
     return;
+  plan.steps = most;
   plan.together = std::clamp<int64_t>(
       kernel.machine.vectorRegisters / 2 / accumulators, 1, kMost);
   // There is work for several threads.
