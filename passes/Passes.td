@@ -539,6 +539,31 @@ def JoinPads : Pass<"dl-join-pads"> {
   }];
 }
 
+def SplitReductions : Pass<"dl-split-reductions"> {
+  let summary = "reduce to few columns in two steps";
+  let description = [{
+    Sums over the positions of a batch, as batch normalization and its gradient have them,
+    leave a column for each channel: too few for all processors. The outermost axis is
+    reduced in a second step, so that each of its positions can be summed up by itself.
+
+    Example:
+    ```mlir
+    %r = dl.reduce sum, %x {axes = array<i64: 0, 1, 2>} : (tensor<16x32x32x64xf32>) -> tensor<64xf32>
+    ```
+    becomes
+    ```mlir
+    %0 = dl.reduce sum, %x {axes = array<i64: 1, 2>} : (tensor<16x32x32x64xf32>) -> tensor<16x64xf32>
+    %r = dl.reduce sum, %0 {axes = array<i64: 0>} : (tensor<16x64xf32>) -> tensor<64xf32>
+    ```
+  }];
+  let options = [
+    Option<"minElements", "min-elements", "int64_t", /*default=*/"1 << 17",
+           "reductions of fewer elements stay as they are">,
+    Option<"maxColumns", "max-columns", "int64_t", /*default=*/"1024",
+           "reductions with more results stay as they are">,
+  ];
+}
+
 def TrimFilters : Pass<"dl-trim-filters"> {
   let summary = "leave out taps of convolutions that meet zeros alone";
   let description = [{

@@ -137,6 +137,7 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createNarrowScales());
   manager.addPass(createSinkReshapes());
   manager.addPass(createSimplifyArithmetic());
+  manager.addPass(createSplitReductions());
   manager.addPass(createTabulateBytes());
   manager.addPass(createRequantize());
   if (options.precision == Precision::BF16) {

@@ -38,6 +38,7 @@ private:
   Value getPanelExtent(unsigned d);
   /// Whether the lane side is packed weights of more than so many bytes.
   bool areWeightsAbove(int64_t bytes);
+  void findLanes();
   void chooseRange();
   void chooseDepth();
   void choosePrefetch();
@@ -51,6 +52,7 @@ private:
   void findRows();
   void prepareRows();
   void findReducedLoops();
+  bool copiesPanels() { return !packedLanes && !lanesInPlace; }
   /// The number of a packed block among those of the leading loops.
   Value numberOf(OpOperand *operand, ArrayRef<unsigned> leading,
                  const Position &dims);
@@ -139,6 +141,8 @@ private:
   std::optional<StagedOperand> staged;
   bool clearsStaged = false;              // by each call
   std::optional<LinearAccess> laneSource; // of panels that are copied
+  /// The lane side where it is multiplied as it lies in memory.
+  std::optional<LinearAccess> lanesInPlace;
   bool mayFetchOperands = true; // until it is seen that there are none
   FlatRows flat;
   int64_t flatSlots = 0; // rows of sums of the flat loops, in whole blocks

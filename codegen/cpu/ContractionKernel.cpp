@@ -90,13 +90,14 @@ LogicalResult ContractionEmitter::run() {
                       ordered(ArrayRef<unsigned>(c.rows).drop_back(), rowLoop),
                       rowLoop, block.rows);
   findRows();
+  findLanes();
   chooseDepth();
   chooseRange();
   // A block of tiles may yet become the largest.
   int64_t blockRows = hasTiles() ? 2 * kTileRows : block.rows;
   blockScratch = kernel.allocateScratch(
       c.sumType, index.constant(blockRows * panelWidth()));
-  if (!packedLanes)
+  if (copiesPanels())
     panelScratch = kernel.allocateScratch(
         c.factorType, index.mul(depth, index.constant(panelWidth())));
   prepareRows();
@@ -218,6 +219,11 @@ void ContractionEmitter::enterPanel(const Position &dims, Value number) {
   if (packedLanes) {
     panelBase = getPanelBase(dims, number);
     panel = packedLanes;
+  } else if (lanesInPlace) {
+    SmallVector<unsigned> fixed(c.batch);
+    llvm::append_range(fixed, c.outerLanes);
+    panelBase = index.add(lanesInPlace->getBase(index, fixed, dims), first);
+    panel = lanesInPlace->memory;
   }
 }
 
@@ -268,7 +274,7 @@ void ContractionEmitter::emitTile(const Position &dims, Value item) {
     return emitDeepTile(dims, from, index.min(index.add(from, inTile), panels));
   }
   enterPanel(dims, item);
-  if (!packedLanes)
+  if (copiesPanels())
     packPanel(kernel, c, dims, panelScratch, zero, first, count, block.vectors,
               getGroup());
   emitRowBlocks(dims, [&](const Position &at, Value row, int64_t height,
@@ -315,7 +321,7 @@ void ContractionEmitter::emitDeepTile(const Position &dims, Value firstPanel,
                return {};
              });
   };
-  if (!packedLanes) {
+  if (copiesPanels()) {
     enterPanel(dims, firstPanel);
     packPanel(kernel, c, dims, panelScratch, zero, first, count, block.vectors,
               getGroup());

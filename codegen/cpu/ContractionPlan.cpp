@@ -124,6 +124,22 @@ Value ContractionEmitter::getPanelExtent(unsigned d) {
 // Sizes of tiles and pieces
 //===----------------------------------------------------------------------===//
 
+/// A lane side that lies in memory as its only panel would: a copy would be the
+/// same.
+void ContractionEmitter::findLanes() {
+  int64_t lanes = staticExtent(c.lanes);
+  if (packedLanes || c.lanes.size() != 1 || hasGroups() || c.isInteger() ||
+      getElementTypeOrSelf(c.laneSide->get()) != c.factorType ||
+      lanes != panelWidth())
+    return;
+  auto access = getLinearAccess(kernel, op, c.laneSide);
+  if (!access || !access->liesAlong(c.lanes.back()))
+    return;
+  auto stride = IndexBuilder::getConstant(access->strides[c.reduced.back()]);
+  if (stride && *stride == lanes)
+    lanesInPlace = access;
+}
+
 /// Divides the outermost row loop so that what a tile reads of the row side
 /// stays in half of the core's cache, and so that there are tiles enough for
 /// several threads. Where each range copies its panels, it may be twice the
@@ -146,9 +162,9 @@ void ContractionEmitter::chooseRange() {
     extents[rangeLoop] = units * unit;
     return getBytesRead(op, c.rowSide, extents).value_or(0);
   };
-  bool copiesPanels = !packedLanes, isStaged = !packedRows && !rows;
-  int64_t budget = copiesPanels && !isStaged ? 2 * kernel.machine.l2Bytes
-                                             : kernel.machine.l2Bytes / 2;
+  bool isStaged = !packedRows && !rows;
+  int64_t budget = copiesPanels() && !isStaged ? 2 * kernel.machine.l2Bytes
+                                               : kernel.machine.l2Bytes / 2;
   // The outermost loop of which a tile may take several positions.
   for (unsigned d : c.rows) {
     rangeLoop = d;
@@ -197,7 +213,7 @@ void ContractionEmitter::chooseRange() {
     // half, with a little for each part; and as many rows as take the time of a
     // copied panel.
     constexpr int64_t kCopyRows = 16;
-    double copyUnits = copiesPanels ? double(kCopyRows) / unit : 0;
+    double copyUnits = copiesPanels() ? double(kCopyRows) / unit : 0;
     double best = 0;
     for (int64_t p = std::max(least, parts / 2); p <= std::min(2 * parts, all);
          ++p) {
@@ -301,7 +317,7 @@ void ContractionEmitter::choosePrefetch() {
 /// the CPU follows by itself.
 void ContractionEmitter::prepareSource(int64_t lines) {
   constexpr int64_t kMostLines = 2;
-  if (packedLanes || c.lanes.size() != 1 || c.reduced.size() != 1 ||
+  if (!copiesPanels() || c.lanes.size() != 1 || c.reduced.size() != 1 ||
       lines > kMostLines || hasGroups() ||
       getElementTypeOrSelf(c.laneSide->get()) != c.factorType)
     return;
@@ -360,8 +376,19 @@ void ContractionEmitter::prepareRows() {
   rows = staged->access;
 }
 
-/// The contracted loops, outermost first; two that go through the memory of the
-/// rows as one are one.
+/// Whether two loops go through memory as one.
+static bool areOne(const ReducedLoop &outer, const ReducedLoop &inner,
+                   Value ReducedLoop::*stride) {
+  auto extent = IndexBuilder::getConstant(inner.extent);
+  auto outerStride = IndexBuilder::getConstant(outer.*stride);
+  auto innerStride = IndexBuilder::getConstant(inner.*stride);
+  return IndexBuilder::getConstant(outer.extent) == 1 ||
+         (extent && outerStride && innerStride &&
+          *outerStride == *extent * *innerStride);
+}
+
+/// The contracted loops, outermost first; two that go through the memory of
+/// both operands as one are one.
 void ContractionEmitter::findReducedLoops() {
   Value laneStride = index.constant(panelWidth());
   Value rowStride = index.constant(block.rows);
@@ -373,6 +400,8 @@ void ContractionEmitter::findReducedLoops() {
     } else {
       reduced.push_back({d, extent, rows->strides[d], laneStride});
     }
+    if (lanesInPlace)
+      reduced.back().laneStride = lanesInPlace->strides[d];
     laneStride = index.mul(laneStride, extent);
   }
   std::reverse(reduced.begin(), reduced.end());
@@ -381,12 +410,8 @@ void ContractionEmitter::findReducedLoops() {
     // The outermost loop runs in pieces.
     if (depthStep && i == 1)
       continue;
-    auto extent = IndexBuilder::getConstant(inner.extent);
-    auto outerStride = IndexBuilder::getConstant(outer.rowStride);
-    auto innerStride = IndexBuilder::getConstant(inner.rowStride);
-    bool isOne = IndexBuilder::getConstant(outer.extent) == 1;
-    if (!isOne && !(extent && outerStride && innerStride &&
-                    *outerStride == *extent * *innerStride))
+    if (!areOne(outer, inner, &ReducedLoop::rowStride) ||
+        !areOne(outer, inner, &ReducedLoop::laneStride))
       continue;
     outer.extent = index.mul(outer.extent, inner.extent);
     outer.rowStride = inner.rowStride;

@@ -165,3 +165,28 @@ func.func private @row(%x: tensor<1x1024xf32>, %w: tensor<1024x1024xf32> {dl.con
   %r = linalg.matmul ins(%x, %w : tensor<1x1024xf32>, tensor<1024x1024xf32>) outs(%init : tensor<1x1024xf32>) -> tensor<1x1024xf32>
   return %r : tensor<1x1024xf32>
 }
+
+// -----
+
+// A right matrix that is no constant, but whose rows are as long as a panel's: it is
+// multiplied where it lies. Longer rows are copied to panels before.
+
+// CHECK-LABEL: func.func private @in_place
+// CHECK-NOT: vector.store
+// CHECK: vector.fma
+func.func private @in_place(%x: tensor<36x128xf32>, %y: tensor<128x64xf32>, %out: tensor<36x64xf32>) -> tensor<36x64xf32> attributes {dl.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %init = linalg.fill ins(%zero : f32) outs(%out : tensor<36x64xf32>) -> tensor<36x64xf32>
+  %r = linalg.matmul ins(%x, %y : tensor<36x128xf32>, tensor<128x64xf32>) outs(%init : tensor<36x64xf32>) -> tensor<36x64xf32>
+  return %r : tensor<36x64xf32>
+}
+
+// CHECK-LABEL: func.func private @copied
+// CHECK: vector.store
+// CHECK: vector.fma
+func.func private @copied(%x: tensor<36x128xf32>, %y: tensor<128x192xf32>, %out: tensor<36x192xf32>) -> tensor<36x192xf32> attributes {dl.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %init = linalg.fill ins(%zero : f32) outs(%out : tensor<36x192xf32>) -> tensor<36x192xf32>
+  %r = linalg.matmul ins(%x, %y : tensor<36x128xf32>, tensor<128x192xf32>) outs(%init : tensor<36x192xf32>) -> tensor<36x192xf32>
+  return %r : tensor<36x192xf32>
+}
