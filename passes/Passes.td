@@ -112,6 +112,11 @@ def BuildTraining : Pass<"dl-build-training", "::mlir::ModuleOp"> {
     Option<"average", "average", "double", /*default=*/"0",
            "decay of parameters' averages, which the other entries use; 0 for "
            "none">,
+    Option<"lossScale", "loss-scale", "double", /*default=*/"0",
+           "what the loss is multiplied with before it is differentiated; 0 for "
+           "nothing. A step whose gradients are not finite changes nothing">,
+    Option<"dynamicLossScale", "dynamic-loss-scale", "bool", /*default=*/"false",
+           "halve the scale after such a step, double it after 2000 others">,
     Option<"loraRank", "lora-rank", "int64_t", /*default=*/"0",
            "rank of adapters; 0 for none">,
     Option<"loraPattern", "lora", "std::string", /*default=*/"\"\"",
@@ -514,6 +519,9 @@ def ReducePrecision : Pass<"dl-reduce-precision"> {
     ```
   }];
   let options = [
+    Option<"type", "type", "std::string", /*default=*/"\"bf16\"",
+           "the type of products' operands: bf16, or f16, of which too large "
+           "values become infinite">,
     Option<"minMultiplications", "min-multiplications", "int64_t", /*default=*/"0",
            "products of fewer multiplications stay as they are">,
   ];

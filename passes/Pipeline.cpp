@@ -58,6 +58,8 @@ std::optional<Precision> parsePrecision(llvm::StringRef name) {
     return Precision::F32;
   if (name == "bf16")
     return Precision::BF16;
+  if (name == "f16")
+    return Precision::F16;
   return std::nullopt;
 }
 
@@ -86,6 +88,8 @@ static BuildTrainingOptions getPassOptions(const TrainingOptions &from) {
   options.trainOnly = from.trainOnly;
   options.noDecay = from.noDecay;
   options.clipNorm = from.clipNorm;
+  options.lossScale = from.lossScale;
+  options.dynamicLossScale = from.dynamicLossScale;
   options.clipValue = from.clipValue;
   options.average = from.average;
   options.microBatches = from.microBatches;
@@ -140,8 +144,9 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createSplitReductions());
   manager.addPass(createTabulateBytes());
   manager.addPass(createRequantize());
-  if (options.precision == Precision::BF16) {
+  if (options.precision != Precision::F32) {
     ReducePrecisionOptions rounding;
+    rounding.type = options.precision == Precision::F16 ? "f16" : "bf16";
     rounding.minMultiplications = options.minMultiplications;
     manager.addPass(createReducePrecision(rounding));
   }

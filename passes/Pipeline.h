@@ -36,9 +36,9 @@ std::optional<Phase> parsePhase(llvm::StringRef name);
 
 /// The element type of matrix products, convolutions and what they read. Inputs
 /// and outputs of a model keep their types.
-enum class Precision { F32, BF16 };
+enum class Precision { F32, BF16, F16 };
 
-/// The precision of that name (f32, bf16), or nothing.
+/// The precision of that name (f32, bf16, f16), or nothing.
 std::optional<Precision> parsePrecision(llvm::StringRef name);
 
 /// So many multiplications take a microsecond or less in f32.
@@ -53,8 +53,8 @@ struct TrainingOptions {
   std::string loss = "cross_entropy", optimizer = "sgd", trainOnly, noDecay;
   double smoothing = 0, rate = 1e-3, momentum = 0, beta1 = 0.9, beta2 = 0.999,
          alpha = 0.99, epsilon = 1e-8, weightDecay = 0, clipNorm = 0,
-         clipValue = 0, average = 0;
-  bool nesterov = false, dataParallel = false;
+         clipValue = 0, average = 0, lossScale = 0;
+  bool nesterov = false, dataParallel = false, dynamicLossScale = false;
   int64_t microBatches = 1, loraRank = 0, loraSeed = 0;
   int64_t bucketBytes = kDefaultBucket; ///< with dataParallel
   std::string lora;

@@ -26,6 +26,8 @@ struct Plan {
   ::dl::Loss loss = ::dl::Loss::CrossEntropy;
   OptimizerOptions optimizer;
   double rate = 0, smoothing = 0, clipNorm = 0, clipValue = 0, average = 0;
+  double lossScale = 0; ///< 0: none
+  bool scaleIsDynamic = false;
   std::string trainOnly, noDecay;
   int64_t microBatches = 1;
   bool dataParallel = false;
@@ -329,6 +331,10 @@ private:
                                       ArrayRef<Value> variables,
                                       Value &isFinite) {
     FailureOr<Accumulated> result = Accumulated();
+    if (plan.lossScale > 0)
+      addScale(step);
+    if (plan.microBatches > 1 && scale)
+      step.end()->setOperand(0, scaleLoss(step, step.end()->getOperand(0)));
     if (plan.microBatches > 1)
       result = accumulate(step, plan.microBatches, variables, findCounter());
     else
@@ -336,6 +342,8 @@ private:
     if (failed(result))
       return result;
     numberDraws(step);
+    if (plan.microBatches > 1 && scale)
+      result->loss = unscale(step, result->loss);
     Value loss = result->loss;
     result->loss = reduce(step, loss);
     // Before the gradients, so that each update can follow its own at once.
@@ -349,16 +357,83 @@ private:
       SmallVector<Type> types(ValueRange(variables).getTypes());
       llvm::append_range(result->gradients,
                          GradientOp::create(builder, getUpdateLoc(step), types,
-                                            loss, variables)
+                                            scaleLoss(step, loss), variables)
                              .getResults());
       llvm::append_range(
           result->statistics,
           step.end()->getOperands().take_back(step.results.size()));
     }
     for (Value &gradient : result->gradients)
-      gradient = reduce(step, gradient);
+      gradient = unscale(step, reduce(step, gradient));
     reduceStatistics(step, result->statistics);
     return result;
+  }
+
+  /// Adds the state that losses are multiplied with, so that no gradient of
+  /// float16 becomes zero: P. Micikevicius et al., "Mixed Precision Training"
+  /// (2018).
+  void addScale(StateFunction &step) {
+    Builder builder(module.getContext());
+    auto scalar = RankedTensorType::get({}, builder.getF32Type());
+    scaleState = addState(
+        "loss_scale", "setting", -1,
+        builder.getF32FloatAttr(static_cast<float>(plan.lossScale)), scalar);
+    scale = step.addArgument(scaleState, scalar, getUpdateLoc(step));
+  }
+
+  Value scaleLoss(StateFunction &step, Value loss) const {
+    if (!scale)
+      return loss;
+    OpBuilder builder(step.end());
+    return Calculus(builder, getUpdateLoc(step)).mul(loss, scale);
+  }
+
+  /// A loss or gradient as it is without the scale, in float32 at least.
+  Value unscale(StateFunction &step, Value value) const {
+    if (!scale)
+      return value;
+    OpBuilder builder(step.end());
+    Calculus math(builder, getUpdateLoc(step));
+    Type element = Calculus::element(value);
+    if (!element.isF64())
+      element = builder.getF32Type();
+    Value inverse = math.div(math.number(1, scale), scale);
+    return math.mul(math.cast(value, element), math.cast(inverse, element));
+  }
+
+  /// Whether each gradient is a finite number.
+  static Value areNumbers(const Calculus &math, ValueRange gradients) {
+    Value largest;
+    for (Value gradient : gradients) {
+      Value size = math.abs(gradient);
+      SmallVector<int64_t> axes =
+          llvm::to_vector(llvm::seq<int64_t>(0, Calculus::rank(size)));
+      if (!axes.empty())
+        size = math.create<ReduceOp>(ReduceKind::Max, size, axes, false);
+      size = math.cast(size, math.builder.getF32Type());
+      largest = largest ? math.max(largest, size) : size;
+    }
+    return math.compare(Predicate::Lt, largest, HUGE_VAL);
+  }
+
+  /// The scale after a step: half of it where a gradient was not finite, twice
+  /// as much after kGrowthInterval steps in which all were (the numbers of
+  /// PyTorch's GradScaler).
+  void updateScale(StateFunction &step, const Calculus &math, Value areFinite,
+                   function_ref<void(int64_t, Value)> update) {
+    constexpr int64_t kGrowthInterval = 2000;
+    Type i64 = math.builder.getI64Type();
+    auto scalar = RankedTensorType::get({}, i64);
+    int64_t state = addState("loss_scale.steps", "setting", -1,
+                             math.builder.getI64IntegerAttr(0), scalar);
+    Value steps =
+        math.add(step.addArgument(state, scalar, getUpdateLoc(step)), 1);
+    Value grows = math.compare(Predicate::Ge, steps, kGrowthInterval);
+    Value none = math.number(0, i64);
+    Value grown = math.select(grows, math.mul(scale, 2), scale);
+    update(scaleState, math.select(areFinite, grown, math.mul(scale, 0.5)));
+    update(state,
+           math.select(areFinite, math.select(grows, none, steps), none));
   }
 
   void reduceStatistics(StateFunction &step, SmallVector<Value> &statistics) {
@@ -403,6 +478,7 @@ private:
     if (failed(found))
       return failure();
     SmallVector<Value> gradients = found->gradients;
+    Value areFinite = scale ? areNumbers(math, gradients) : Value();
     if (plan.clipValue > 0 || plan.clipNorm > 0)
       gradients = clip(math, gradients);
     Value loss = found->loss;
@@ -412,6 +488,12 @@ private:
       numbers.push_back(state);
       updates.push_back(math.select(isFinite, value, step.getArgument(state)));
     };
+    if (scale) {
+      if (plan.scaleIsDynamic)
+        updateScale(step, math, areFinite, update);
+      // A step whose gradients are not finite changes nothing else.
+      isFinite = math.select(areFinite, isFinite, areFinite);
+    }
     for (auto [state, value] : llvm::zip(step.results, found->statistics))
       update(state, value);
 
@@ -469,6 +551,8 @@ private:
   SmallVector<State> states;
   SmallVector<std::pair<int64_t, int64_t>> averages; ///< parameter, average
   AffineExpr classes; ///< that a label may be, where labels are classes
+  Value scale;        ///< of the loss that is differentiated; null: none
+  int64_t scaleState = -1;
 };
 
 class BuildTraining : public ::dl::impl::BuildTrainingBase<BuildTraining> {
@@ -493,6 +577,8 @@ class BuildTraining : public ::dl::impl::BuildTrainingBase<BuildTraining> {
     plan.clipNorm = clipNorm;
     plan.clipValue = clipValue;
     plan.average = average;
+    plan.lossScale = lossScale;
+    plan.scaleIsDynamic = dynamicLossScale;
     plan.microBatches = microBatches;
     plan.dataParallel = dataParallel;
     plan.adapters = {loraRank, loraPattern, static_cast<uint64_t>(loraSeed)};

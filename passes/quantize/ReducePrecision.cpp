@@ -82,9 +82,9 @@ struct Weights {
 
 class Rounder {
 public:
-  Rounder(func::FuncOp function, int64_t minMultiplications)
-      : function(function), builder(function.getContext()),
-        narrow(builder.getBF16Type()), minMultiplications(minMultiplications) {}
+  Rounder(func::FuncOp function, Type narrow, int64_t minMultiplications)
+      : function(function), builder(function.getContext()), narrow(narrow),
+        minMultiplications(minMultiplications) {}
 
   void run() {
     SmallVector<Operation *> contractions;
@@ -93,7 +93,9 @@ public:
           !isSmall(op, minMultiplications))
         contractions.push_back(op);
     });
-    chooseBalanced(contractions);
+    // Float16 is near enough as it is.
+    if (narrow.isBF16())
+      chooseBalanced(contractions);
     for (Operation *op : contractions)
       if (auto conv = dyn_cast<ConvOp>(op))
         reduce(conv);
@@ -148,7 +150,7 @@ private:
       }
   }
 
-  /// An operand of a product in bf16.
+  /// A narrow operand of a product.
   Value roundOperand(OpOperand &operand) {
     Value value = operand.get();
     auto it = balanced.find(operand.getOwner());
@@ -200,7 +202,7 @@ private:
     return CastOp::create(builder, like.getLoc(), like.getType(), rounded);
   }
 
-  /// The value in bf16, for all that read it.
+  /// The narrow value, for all that read it.
   Value round(Value value) {
     if (auto extension = value.getDefiningOp<CastOp>();
         extension && typeOf(extension.getOperand()).getElementType() == narrow)
@@ -261,8 +263,15 @@ class ReducePrecision
   using ReducePrecisionBase::ReducePrecisionBase;
 
   void runOnOperation() override {
-    forEachModelFunction(getOperation(), [this](func::FuncOp function) {
-      Rounder(function, minMultiplications).run();
+    Builder builder(&getContext());
+    if (type != "bf16" && type != "f16") {
+      getOperation()->emitError("unknown type '") << type << "'";
+      return signalPassFailure();
+    }
+    Type narrow = type == "f16" ? Type(builder.getF16Type())
+                                : Type(builder.getBF16Type());
+    forEachModelFunction(getOperation(), [&](func::FuncOp function) {
+      Rounder(function, narrow, minMultiplications).run();
     });
   }
 };

@@ -4,6 +4,7 @@
 // RUN: dl-opt %s --dl-build-training="loss=mse optimizer=sgd rate=0.1 momentum=0.9" | FileCheck %s
 // RUN: dl-opt %s --dl-build-training="loss=mse optimizer=adamw train-only=^w" | FileCheck %s --check-prefix=ADAMW
 // RUN: dl-opt %s --dl-build-training="loss=mse data-parallel=true clip-norm=1" | FileCheck %s --check-prefix=RANKS
+// RUN: dl-opt %s --dl-build-training="loss=mse loss-scale=1024 dynamic-loss-scale=true" | FileCheck %s --check-prefix=SCALE
 // RUN: not dl-opt %s --dl-build-training="loss=mse train-only=nothing" 2>&1 | FileCheck %s --check-prefix=NONE
 // RUN: not dl-opt %s --dl-build-training="loss=worst" 2>&1 | FileCheck %s --check-prefix=LOSS
 // RUN: not dl-opt %s --dl-build-training="optimizer=best" 2>&1 | FileCheck %s --check-prefix=OPTIMIZER
@@ -35,6 +36,25 @@
 
 // ADAMW: func.func private @states
 // ADAMW-SAME: [{name = "w", role = "parameter"}, {name = "step", role = "counter"}, {name = "learning_rate", role = "setting"}, {name = "w.mean", parameter = 0 : i64, role = "slot"}, {name = "w.square", parameter = 0 : i64, role = "slot"}]
+
+// What is differentiated is the loss times the scale; gradients are divided by it, and all
+// of them must be finite.
+
+// SCALE: func.func @step
+// SCALE: %[[SCALED:.*]] = dl.mul %[[L:.*]], %[[FACTOR:.*]] : (tensor<f32>, tensor<f32>)
+// SCALE: %[[G:.*]]:2 = dl.gradient %[[SCALED]] by
+// SCALE: dl.div %{{.*}}, %[[FACTOR]]
+// SCALE: %[[W:.*]] = dl.mul %[[G]]#0,
+// SCALE: dl.abs %[[W]]
+// SCALE: dl.reduce max,
+// SCALE: %[[FINITE:.*]] = dl.compare lt
+// SCALE: dl.constant dense<5.000000e-01>
+// SCALE: %[[HALF:.*]] = dl.mul %[[FACTOR]],
+// SCALE: dl.select %[[FINITE]], %{{.*}}, %[[HALF]]
+// SCALE: return %[[L]],
+// SCALE: func.func private @states
+// SCALE-SAME: {name = "loss_scale", role = "setting"}
+// SCALE-SAME: {name = "loss_scale.steps", role = "setting"}
 
 // Several ranks take the means of the loss, of which the gradients are those of each, and
 // of the gradients, of which the norm is taken.

@@ -3,6 +3,12 @@
 
 // RUN: dl-opt --dl-reduce-precision --canonicalize %s | FileCheck %s
 // RUN: dl-opt --dl-reduce-precision=min-multiplications=257 %s | FileCheck %s --check-prefix=SMALL
+// RUN: dl-opt --dl-reduce-precision=type=f16 %s | FileCheck %s --check-prefix=F16
+// RUN: not dl-opt --dl-reduce-precision=type=f8 %s 2>&1 | FileCheck %s --check-prefix=TYPE
+
+// F16-LABEL: func.func @rounded_once
+// F16: dl.matmul {{.*}} {wide} : (tensor<4x8xf16>, tensor<8x8xf16>) -> tensor<4x8xf32>
+// TYPE: error: unknown type 'f8'
 
 // A value is rounded once, where it is made, for all that read it.
 

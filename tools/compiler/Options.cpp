@@ -90,7 +90,7 @@ Error setPrecision(StringRef text, CompileOptions &options) {
   std::optional<Precision> precision = parsePrecision(text);
   if (!precision)
     return fail("--precision: unknown precision '" + text +
-                "'; known: f32, bf16, tf32");
+                "'; known: f32, bf16, f16, tf32");
   options.pipeline.precision = *precision;
   return Error::success();
 }

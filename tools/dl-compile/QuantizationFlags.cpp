@@ -13,9 +13,10 @@ namespace dl::tools {
 Error QuantizationFlags::read(StringRef input, CompileOptions &compile,
                               std::optional<QuantizeOptions> &options) const {
   StringRef type = quantize;
-  if (type.empty() || type == "bf16") {
-    if (type == "bf16")
-      compile.pipeline.precision = ::dl::Precision::BF16;
+  std::optional<Precision> precision = parsePrecision(type);
+  if (type.empty() || type == "bf16" || type == "f16") {
+    if (precision)
+      compile.pipeline.precision = *precision;
     bool prunes = !sparsify.empty();
     for (auto [given, isForBoth] :
          std::initializer_list<std::pair<const cl::Option *, bool>>{
@@ -39,7 +40,7 @@ Error QuantizationFlags::read(StringRef input, CompileOptions &compile,
   std::string known = "; known: ";
   for (Kind k : kKinds)
     known += getName(k) + std::string(", ");
-  known += "bf16";
+  known += "bf16, f16";
   if (type == "f16")
     return createStringError("--quantize: no target has f16 products yet" +
                              known);

@@ -28,7 +28,7 @@ struct QuantizationFlags {
           "int8 (weights and what they multiply), int4 (weights of matrix "
           "products alone), fp8 (weights alone, of FLOAT8E4M3FN), palette8 or "
           "palette4 (weights of at most 256 or 16 values, for "
-          "--optimize=size), bf16 (as --precision=bf16)"),
+          "--optimize=size), bf16 or f16 (as --precision)"),
       llvm::cl::value_desc("TYPE"), llvm::cl::cat(category)};
   llvm::cl::opt<std::string> calibration{
       "calibration",

@@ -12,6 +12,7 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Regex.h"
 #include <cmath>
+#include <limits>
 
 using namespace llvm;
 
@@ -137,7 +138,28 @@ static Error takeRanks(const TrainingFlags &flags, TrainingOptions &options) {
   return Error::success();
 }
 
-Expected<std::optional<TrainingOptions>> TrainingFlags::read() const {
+/// `dynamic`, which is also the default where `isNarrow`, or a number.
+static Error takeScale(const cl::opt<std::string> &flag, bool isNarrow,
+                       TrainingOptions &options) {
+  constexpr double kFirstScale = 65536;
+  StringRef text = flag;
+  bool isGiven = flag.getNumOccurrences() > 0;
+  if (!isGiven && !isNarrow)
+    return Error::success();
+  options.lossScale = kFirstScale;
+  options.dynamicLossScale = !isGiven || text == "dynamic";
+  if (options.dynamicLossScale)
+    return Error::success();
+  if (text.getAsDouble(options.lossScale) || !(options.lossScale > 0) ||
+      options.lossScale > std::numeric_limits<float>::max())
+    return fail(
+        "--loss-scale: expected a number above 0 or 'dynamic', found '" + text +
+        "'");
+  return Error::success();
+}
+
+Expected<std::optional<TrainingOptions>>
+TrainingFlags::read(Precision precision) const {
   if (!train) {
     for (const cl::Option *flag :
          {static_cast<const cl::Option *>(&loss),
@@ -154,6 +176,7 @@ Expected<std::optional<TrainingOptions>> TrainingFlags::read() const {
           static_cast<const cl::Option *>(&noDecay),
           static_cast<const cl::Option *>(&clipNorm),
           static_cast<const cl::Option *>(&clipValue),
+          static_cast<const cl::Option *>(&lossScale),
           static_cast<const cl::Option *>(&average),
           static_cast<const cl::Option *>(&accumulate),
           static_cast<const cl::Option *>(&memoryBudget),
@@ -190,6 +213,8 @@ Expected<std::optional<TrainingOptions>> TrainingFlags::read() const {
   if (Error error = takeAdapters(*this, options))
     return error;
   if (Error error = takeRanks(*this, options))
+    return error;
+  if (Error error = takeScale(lossScale, precision == Precision::F16, options))
     return error;
   if (accumulate.getNumOccurrences())
     options.microBatches = accumulate;

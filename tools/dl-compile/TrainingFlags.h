@@ -86,6 +86,13 @@ struct TrainingFlags {
       "clip-value",
       llvm::cl::desc("Limit each element of the gradients to this size"),
       llvm::cl::value_desc("X"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> lossScale{
+      "loss-scale",
+      llvm::cl::desc("Multiply the loss with N before it is differentiated, "
+                     "and skip steps whose gradients are not finite; dynamic: "
+                     "begin with 65536, halve it after such a step, double it "
+                     "after 2000 others (the default with --precision=f16)"),
+      llvm::cl::value_desc("N|dynamic"), llvm::cl::cat(category)};
   llvm::cl::opt<double> average{
       "ema",
       llvm::cl::desc("Keep an exponential average of each parameter, with this "
@@ -144,7 +151,8 @@ struct TrainingFlags {
 
   /// What the flags say; nothing without --train. An error reads
   /// "--NAME: WHAT".
-  llvm::Expected<std::optional<TrainingOptions>> read() const;
+  llvm::Expected<std::optional<TrainingOptions>>
+  read(Precision precision) const;
 
   /// The bytes of --memory-budget; 0 without it.
   llvm::Expected<int64_t> readMemoryBudget() const;

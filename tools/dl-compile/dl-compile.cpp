@@ -77,7 +77,7 @@ struct CommandLine {
       cl::value_desc("AIM"), cl::cat(category)};
   cl::opt<int64_t> narrowFrom{
       "bf16-from", cl::init(::dl::kSmallProduct),
-      cl::desc("With --precision=bf16, leave products of fewer "
+      cl::desc("With --precision=bf16 or f16, leave products of fewer "
                "multiplications in f32, which would gain nothing (default: "
                "65536)"),
       cl::value_desc("N"), cl::cat(category)};
@@ -309,7 +309,7 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
   options.pipeline.assumeFinite = line.assumeFinite;
   if (!line.quantization.compressWeights)
     options.pipeline.compressWeights = false;
-  auto training = line.training.read();
+  auto training = line.training.read(options.pipeline.precision);
   if (!training)
     return training.takeError();
   options.pipeline.training = *training;

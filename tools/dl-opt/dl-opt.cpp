@@ -199,7 +199,7 @@ int main(int argc, char **argv) {
   llvm::cl::opt<std::string> precision(
       "precision",
       llvm::cl::desc("Precision that the phases give products: f32 (default), "
-                     "bf16"),
+                     "bf16, f16"),
       llvm::cl::value_desc("type"), llvm::cl::init("f32"),
       llvm::cl::cat(category));
   llvm::cl::opt<bool> list("list-phases",
@@ -234,7 +234,7 @@ int main(int argc, char **argv) {
   std::optional<::dl::Precision> wanted = ::dl::parsePrecision(precision);
   if (!wanted)
     return fail("--precision",
-                "unknown precision '" + precision + "'; known: f32, bf16");
+                "unknown precision '" + precision + "'; known: f32, bf16, f16");
   choice.options.precision = *wanted;
 
   MlirOptMainConfig parsed = MlirOptMainConfig::createFromCLOptions();
