@@ -9,6 +9,7 @@
 #include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
 #include "passes/fuse/Graph.h"
+#include "passes/fuse/RankReductions.h"
 #include "passes/fuse/Structure.h"
 #include "llvm/ADT/MapVector.h"
 
@@ -251,8 +252,7 @@ private:
       whole = ConcatOp::create(builder, loc, getFlat(typeOf(whole), count),
                                flat, /*axis=*/0);
     bucket.number = number++;
-    bucket.started =
-        call(builder, loc, "all_reduce_start", whole, bucket.number);
+    bucket.started = call(builder, loc, kAllReduceStart, whole, bucket.number);
   }
 
   void end(const Bucket &bucket) {
@@ -264,7 +264,7 @@ private:
     OpBuilder builder(first);
     Location loc = bucket.started.getLoc();
     Value done =
-        call(builder, loc, "all_reduce_wait", bucket.started, bucket.number);
+        call(builder, loc, kAllReduceWait, bucket.started, bucket.number);
     int64_t offset = 0;
     for (const Part &part : bucket.parts) {
       builder.setInsertionPoint(findFirstUser(part.result));

@@ -131,7 +131,8 @@ bool reducesOverRanks(const fb::Module &header) {
       const auto *steps = plans->Get(p)->steps();
       for (uint32_t s = 0; s < count(steps); ++s)
         if (const fb::HostCall *call = steps->Get(s)->action_as_HostCall();
-            call && call->function()->str() == kAllReduceStart)
+            call && (call->function()->str() == kAllReduceStart ||
+                     call->function()->str() == kAllReduce))
           return true;
     }
   }

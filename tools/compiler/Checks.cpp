@@ -48,8 +48,6 @@ public:
   LogicalResult checkTraining() {
     if (options.isFor(Target::Reference))
       return fail("--train") << "the reference keeps no state";
-    if (options.pipeline.training->dataParallel && !options.isFor(Target::Cpu))
-      return fail("--data-parallel") << "ranks train on the CPU alone";
     return success();
   }
 

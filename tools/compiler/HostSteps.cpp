@@ -10,6 +10,7 @@
 #include "ir/dialect/Locations.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/SymbolTable.h"
+#include "passes/fuse/RankReductions.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -39,6 +40,17 @@ HostKernels findHostKernels(ModuleOp module, Target target,
       result[function.getSymName()] = why;
   }
   return result;
+}
+
+void joinReductions(ModuleOp plan) {
+  plan.walk([](mlir::dl::HostCallOp op) {
+    if (op.getFunction() == mlir::dl::fuse::kAllReduceStart) {
+      op->getResult(0).replaceAllUsesWith(op->getOperand(0));
+      op.erase();
+    } else if (op.getFunction() == mlir::dl::fuse::kAllReduceWait) {
+      op.setFunction(mlir::dl::fuse::kAllReduce);
+    }
+  });
 }
 
 /// The steps that run on the host where these kernels do, each with the reason.

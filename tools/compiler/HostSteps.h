@@ -23,6 +23,10 @@ using HostKernels = llvm::StringMap<std::string>;
 HostKernels findHostKernels(mlir::ModuleOp module, Target target,
                             const CompileOptions &options);
 
+/// Lets a device's plan reduce over ranks in one step each, where a result is
+/// needed: what has begun would go on in a copy that the device does not see.
+void joinReductions(mlir::ModuleOp plan);
+
 /// Fails, with a diagnostic that names them all, where a plan of `module` for
 /// one of the targets would have steps on the host: kernels, calls of the
 /// runtime, and what works on sequences.

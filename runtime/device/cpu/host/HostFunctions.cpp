@@ -15,7 +15,7 @@ Status findHostFunction(const char *name, const HostFunction *&function) {
         &kStringConcatFunction, &kStringCaseFunction, &kStringCountFunction,
         &kStringSplitFunction, &kStringRankFunction, &kStringToNumberFunction,
         &kNumberToStringFunction, &kAllReduceStartFunction,
-        &kAllReduceWaitFunction, &kProcessRankFunction})
+        &kAllReduceWaitFunction, &kAllReduceFunction, &kProcessRankFunction})
     if (strcmp(known->name, name) == 0) {
       function = known;
       return {};

@@ -84,8 +84,11 @@ Status findHostFunction(const char *name, const HostFunction *&function);
 /// has moved is the mean over all processes. With one process alone, elements
 /// stay as they are.
 inline constexpr const char *kAllReduceStart = "all_reduce_start";
+/// The same, done when it returns.
+inline constexpr const char *kAllReduce = "all_reduce";
 extern const HostFunction kAllReduceStartFunction;
 extern const HostFunction kAllReduceWaitFunction;
+extern const HostFunction kAllReduceFunction;
 
 /// As dl.process_rank. Arguments: the number of this process, and how many
 /// there are (int64).

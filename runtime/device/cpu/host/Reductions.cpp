@@ -80,6 +80,12 @@ void runWait(const HostCallFrame &frame, const HostResources &resources) {
   move(frame);
 }
 
+void runWhole(const HostCallFrame &frame, const HostResources &resources) {
+  runStart(frame, resources);
+  if (resources.reductions && resources.status->ok())
+    *resources.status = resources.reductions->wait(frame.attributes[0]);
+}
+
 Status prepareRank(const HostCallFrame &frame, int64_t &) {
   for (int i = 0; i < frame.argCount; ++i)
     if (frame.args[i].type != fb::ElementType_I64 ||
@@ -106,6 +112,8 @@ const HostFunction kAllReduceStartFunction = {kAllReduceStart, prepareReduction,
                                               runStart};
 const HostFunction kAllReduceWaitFunction = {"all_reduce_wait",
                                              prepareReduction, runWait};
+const HostFunction kAllReduceFunction = {kAllReduce, prepareReduction,
+                                         runWhole};
 const HostFunction kProcessRankFunction = {"process_rank", prepareRank,
                                            runRank};
 
