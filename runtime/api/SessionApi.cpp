@@ -62,6 +62,18 @@ public:
     return convert(host.wait(host.context, request, &error), error);
   }
 
+  bool worksOnDevices() const override { return host.reduce_on_device; }
+
+  Status reduceOnDevice(void *data, int64_t elements, int type,
+                        void *stream) override {
+    dlrt_error error = {};
+    error.struct_size = sizeof(error);
+    return convert(host.reduce_on_device(
+                       host.context, data, static_cast<uint64_t>(elements),
+                       static_cast<dlrt_type>(type), stream, &error),
+                   error);
+  }
+
 private:
   static Status convert(dlrt_status status, dlrt_error &error) {
     if (status == DLRT_OK)

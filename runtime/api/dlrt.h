@@ -534,6 +534,13 @@ typedef struct dlrt_communicator {
   /* Returns when a reduction is done; called once for each, on the thread that
    * runs. A run that fails waits for what it has begun. */
   dlrt_status (*wait)(void *context, uint64_t request, dlrt_error *error);
+  /* Replaces numbers in the memory of the session's device by their means, in
+   * the order of what is in `stream`, and may return before that is done. Of
+   * CUDA's driver: `data` is a CUdeviceptr, `stream` a CUstream, and the
+   * context is current. NULL: such numbers pass through the host. */
+  dlrt_status (*reduce_on_device)(void *context, void *data, uint64_t elements,
+                                  dlrt_type type, void *stream,
+                                  dlrt_error *error);
 } dlrt_communicator;
 
 /* Receives what a session reports about itself (growing memory, the code

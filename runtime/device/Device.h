@@ -11,6 +11,7 @@
 #include "runtime/session/Memory.h"
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -62,6 +63,11 @@ public:
   /// stays until another one is chosen; with `isOwn` to the queue's own. What
   /// was begun is waited for.
   virtual Status useStream(void *stream, bool isOwn);
+  /// Lets the program around put commands into the stream at hand, which it is
+  /// given, while the device's context is current.
+  virtual Status enqueue(const std::function<Status(void *stream)> & /*put*/) {
+    return {Code::Unsupported, "commands of the program's on this device"};
+  }
 
   /// The time that the device takes for what comes between these, by its own
   /// clock where it has one. `endTiming` waits.

@@ -125,12 +125,15 @@ int transfer(uint64_t address, size_t bytes, void *to, const void *from) {
 
 DRIVER int cuInit(unsigned) { return 0; }
 DRIVER int cuDeviceGetCount(int *count) {
-  *count = 1;
+  const char *given = getenv("PTX_DEVICE_COUNT");
+  *count = given ? atoi(given) : 1;
   return 0;
 }
 DRIVER int cuDeviceGet(int *device, int ordinal) {
+  int count = 0;
+  cuDeviceGetCount(&count);
   *device = ordinal;
-  return ordinal == 0 ? 0 : kInvalidValue;
+  return ordinal >= 0 && ordinal < count ? 0 : kInvalidValue;
 }
 DRIVER int cuDeviceGetName(char *name, int length, int) {
   snprintf(name, size_t(length), "interpreter of PTX");
@@ -147,7 +150,10 @@ DRIVER int cuDeviceGetAttribute(int *value, int attribute, int) {
                                       : 0;
   return 0;
 }
-DRIVER int cuDevicePrimaryCtxRetain(void **context, int) {
+DRIVER int cuDevicePrimaryCtxRetain(void **context, int device) {
+  const char *broken = getenv("PTX_DEVICE_BROKEN");
+  if (broken && atoi(broken) == device)
+    return kInvalidValue;
   *context = &state();
   return 0;
 }

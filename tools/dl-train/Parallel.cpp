@@ -91,6 +91,15 @@ std::string describeTraffic(const ranks::Ranks &ranks, int64_t steps) {
           ? std::max(0.0, 1 - traffic.waiting / traffic.communicating)
           : 0;
   char text[256];
+  if (traffic.isInStream) {
+    std::snprintf(text, sizeof text,
+                  "%d ranks: a step reduced %.0f bytes in %.3g buckets by "
+                  "NCCL, for which a rank sends at least %.0f",
+                  ranks.count(), double(traffic.bytes) / each,
+                  double(traffic.reductions) / each,
+                  countWireBytes(ranks, traffic.bytes) / each);
+    return text;
+  }
   std::snprintf(text, sizeof text,
                 "%d ranks: a step reduced %.0f bytes in %.3g buckets, for "
                 "which a rank sends at least %.0f; that took %.3g ms, of "

@@ -27,12 +27,39 @@ static runtime::Module openTraining(const std::string &path) {
   return module;
 }
 
+static bool isCuda(const std::string &target) {
+  return target.compare(0, 4, "cuda") == 0;
+}
+
+/// A kind of device, such as "cuda", as one device: where there are several,
+/// the ranks of a machine take them in turn.
+static std::string divideDevices(const std::string &target) {
+  std::vector<std::string> devices;
+  dlrt_list_devices(
+      [](void *context, const char *name, const char *) {
+        static_cast<std::vector<std::string> *>(context)->push_back(name);
+      },
+      &devices);
+  std::string prefix = target + ":";
+  devices.erase(std::remove_if(devices.begin(), devices.end(),
+                               [&](const std::string &name) {
+                                 return name.compare(0, prefix.size(),
+                                                     prefix) != 0;
+                               }),
+                devices.end());
+  if (devices.size() < 2)
+    return target;
+  return devices[static_cast<size_t>(ranks::rankOnMachine()) % devices.size()];
+}
+
 runtime::Session Trainer::openSession(const char *entry) {
   uint32_t number = values::chooseEntry(trained, entry);
   std::string target = values::chooseTarget(trained, number, device);
+  if (ranks.count() > 1)
+    target = divideDevices(target);
   runtime::SessionOptions options;
   options.target = target.c_str();
-  options.communicator = ranks.communicator();
+  options.communicator = ranks.communicator(isCuda(target));
   options.entry = entry;
   options.threads = threads;
   options.state = states.get();

@@ -73,6 +73,9 @@ public:
     if (ranks.count() > 1 && ranks.isFirst() && progress.step > firstStep)
       fprintf(stderr, "%s\n",
               describeTraffic(ranks, progress.step - firstStep).c_str());
+    if (std::string why = ranks.whyNoNccl(); ranks.isFirst() && !why.empty())
+      fprintf(stderr, "note: gradients passed through the host: %s\n",
+              why.c_str());
     if (hasStopped()) {
       save();
       if (ranks.isFirst())

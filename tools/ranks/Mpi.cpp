@@ -4,6 +4,7 @@
 #include "tools/ranks/Mpi.h"
 
 #include "tools/ranks/MpiLibrary.h"
+#include "tools/ranks/Nccl.h"
 #include "tools/values/Value.h"
 
 #include <algorithm>
@@ -45,7 +46,8 @@ public:
 
   int rank() const override { return ownRank; }
   int count() const override { return ranks; }
-  dlrt_communicator communicator() override;
+  dlrt_communicator communicator(bool onCuda) override;
+  std::string whyNoNccl() const override { return reasonAgainst; }
   Traffic traffic() const override;
   void broadcast(void *data, size_t bytes) override;
   void sum(std::vector<double> &numbers) override;
@@ -78,7 +80,13 @@ private:
   std::string complete(MpiLibrary::Handle request);
   void abortIfAsked();
 
+  /// The failure's text.
+  std::string reduceOnDevice(void *data, uint64_t elements, bool isDouble,
+                             void *stream);
+
   MpiLibrary mpi = {};
+  std::unique_ptr<Nccl> nccl; ///< null: not opened
+  std::string reasonAgainst;
   int ownRank = 0, ranks = 1;
 
   mutable std::mutex mutex;
@@ -158,7 +166,7 @@ static void check(const std::string &failure) {
 
 void Mpi::perform(const Task &task) { check(await(push(task))); }
 
-dlrt_communicator Mpi::communicator() {
+dlrt_communicator Mpi::communicator(bool onCuda) {
   dlrt_communicator result = {};
   result.context = this;
   result.rank = ownRank;
@@ -178,7 +186,33 @@ dlrt_communicator Mpi::communicator() {
                   text.c_str());
     return DLRT_INTERNAL;
   };
+  if (onCuda && !nccl && reasonAgainst.empty())
+    nccl = Nccl::open(reasonAgainst);
+  if (!onCuda || !nccl)
+    return result;
+  result.reduce_on_device = [](void *context, void *data, uint64_t elements,
+                               dlrt_type type, void *stream,
+                               dlrt_error *error) {
+    std::string text = static_cast<Mpi *>(context)->reduceOnDevice(
+        data, elements, type == DLRT_FLOAT64, stream);
+    if (text.empty())
+      return DLRT_OK;
+    error->status = DLRT_INTERNAL;
+    std::snprintf(error->message, sizeof error->message, "NCCL: %s",
+                  text.c_str());
+    return DLRT_INTERNAL;
+  };
   return result;
+}
+
+std::string Mpi::reduceOnDevice(void *data, uint64_t elements, bool isDouble,
+                                void *stream) {
+  std::string text = nccl->reduce(*this, data, elements, isDouble, stream);
+  std::lock_guard<std::mutex> lock(mutex);
+  ++total.reductions;
+  total.bytes += elements * (isDouble ? sizeof(double) : sizeof(float));
+  total.isInStream = true;
+  return text;
 }
 
 Traffic Mpi::traffic() const {
@@ -205,6 +239,7 @@ bool Mpi::endAny() {
 }
 
 void Mpi::finish() {
+  nccl.reset();
   perform({});
   worker.join();
 }

@@ -20,6 +20,12 @@ static int readCount(const char *variable) {
 
 int countOnMachine() { return readCount("OMPI_COMM_WORLD_LOCAL_SIZE"); }
 
+int rankOnMachine() {
+  const char *text = std::getenv("OMPI_COMM_WORLD_LOCAL_RANK");
+  return text ? std::max(static_cast<int>(std::strtol(text, nullptr, 10)), 0)
+              : 0;
+}
+
 std::unique_ptr<Ranks> join() {
   if (readCount("OMPI_COMM_WORLD_SIZE") > 1)
     return joinMpi();

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace dl::ranks {
@@ -21,6 +22,7 @@ struct Traffic {
   uint64_t bytes = 0;       ///< that were reduced
   double communicating = 0; ///< seconds in which a reduction was under way
   double waiting = 0;       ///< seconds of these in which a step waited for it
+  bool isInStream = false;  ///< of devices, which tell no times
 };
 
 /// All ranks make the same calls in the same order, from one thread each. A
@@ -34,8 +36,13 @@ public:
   bool isFirst() const { return rank() == 0; }
 
   /// For the options of sessions, of which one runs at a time; start is null
-  /// where there is one rank. Valid as long as this.
-  virtual dlrt_communicator communicator() { return {}; }
+  /// where there is one rank. Valid as long as this. With `onCuda`, for
+  /// sessions on CUDA devices: what lies there is reduced by NCCL, if it can be
+  /// opened, or else passes through the host.
+  virtual dlrt_communicator communicator(bool /*onCuda*/) { return {}; }
+  /// Why NCCL does not reduce what is on CUDA devices; empty where it does, or
+  /// none was asked for.
+  virtual std::string whyNoNccl() const { return {}; }
   virtual Traffic traffic() const { return {}; }
 
   /// Gives all ranks the bytes that the first one has.
@@ -63,6 +70,8 @@ std::unique_ptr<Ranks> join();
 
 /// How many of the ranks are on this machine; 1 where that is not known.
 int countOnMachine();
+/// The number of this one among them.
+int rankOnMachine();
 
 } // namespace dl::ranks
 

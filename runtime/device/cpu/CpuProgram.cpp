@@ -4,6 +4,7 @@
 #include "runtime/device/cpu/CpuProgram.h"
 
 #include "runtime/artifact/Validate.h"
+#include "runtime/device/cpu/host/Reductions.h"
 
 #include <algorithm>
 #include <atomic>
@@ -226,7 +227,23 @@ Status CpuProgram::executeOnDevice(const Step &step, void *const *arguments,
     return context.queue->copy(
         arguments[1], arguments[0],
         static_cast<size_t>(hostArgs[step.firstArg].bytes));
+  if (step.function == &kAllReduceFunction && context.reductions &&
+      context.reductions->workOnDevices() && context.queue->sharesAddresses())
+    return reduceOnDevice(step, arguments, context);
   return runOnHost(step, arguments, context);
+}
+
+/// A reduction over processes, of what lies on the device.
+Status CpuProgram::reduceOnDevice(const Step &step, void *const *arguments,
+                                  const CpuRun &context) {
+  const HostArgument &to = hostArgs[step.firstArg + 1];
+  if (arguments[0] != arguments[1])
+    DLRT_RETURN_IF_ERROR(context.queue->copy(arguments[1], arguments[0],
+                                             static_cast<size_t>(to.bytes)));
+  return context.queue->enqueue([&](void *stream) {
+    return context.reductions->reduceOnDevice(arguments[1], to.elements,
+                                              to.type, stream);
+  });
 }
 
 /// A step with the device's time for it; of a function of the host's, with the

@@ -152,6 +152,8 @@ private:
   Status executeOnDevice(const Step &step, void *const *args,
                          const CpuRun &context);
   Status runOnHost(const Step &step, void *const *args, const CpuRun &context);
+  Status reduceOnDevice(const Step &step, void *const *args,
+                        const CpuRun &context);
   bool mayRecord() const;
 
   std::vector<Step> steps;

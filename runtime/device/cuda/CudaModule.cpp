@@ -126,6 +126,11 @@ public:
     return {};
   }
 
+  Status enqueue(const std::function<Status(void *stream)> &put) override {
+    SharedContext::Scope driver(*loaded.context);
+    return put(stream);
+  }
+
   Status upload(void *to, const void *from, size_t bytes) override {
     SharedContext::Scope driver(*loaded.context);
     return bytes ? driver->check(

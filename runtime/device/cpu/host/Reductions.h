@@ -29,6 +29,16 @@ public:
   virtual Status start(void *data, int64_t elements, int type,
                        uint64_t &request) = 0;
   virtual Status wait(uint64_t request) = 0;
+
+  /// Whether elements may lie in a device's memory, of which the program
+  /// around knows the addresses.
+  virtual bool worksOnDevices() const { return false; }
+  /// Replaces such elements by their means, in the order of what is in
+  /// `stream`.
+  virtual Status reduceOnDevice(void * /*data*/, int64_t /*elements*/,
+                                int /*type*/, void * /*stream*/) {
+    return {Code::Unsupported, "reductions on devices"};
+  }
 };
 
 /// The reductions that a session's run has begun and not yet waited for, by the
@@ -42,6 +52,10 @@ public:
   int64_t count() const { return communicator->count(); }
   Status start(int64_t bucket, void *data, int64_t elements, int type);
   Status wait(int64_t bucket);
+  bool workOnDevices() const { return communicator->worksOnDevices(); }
+  Status reduceOnDevice(void *data, int64_t elements, int type, void *stream) {
+    return communicator->reduceOnDevice(data, elements, type, stream);
+  }
   /// Waits for what is left where a run ends early, because memory that will be
   /// in other use belongs to the communicator. Whether that succeeds is of no
   /// interest any more.
