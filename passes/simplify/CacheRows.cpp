@@ -230,6 +230,9 @@ private:
         from.getElementType() != to.getElementType())
       return std::nullopt;
     CachedInput cache{a, o, 0, {}, {}};
+    if (from == to)
+      return replacesElements(argument, output) ? std::optional(cache)
+                                                : std::nullopt;
     int64_t axis = -1;
     for (int64_t d = 0; d < from.getRank(); ++d) {
       AffineExpr before = getDim(from, d), after = getDim(to, d);
@@ -252,6 +255,20 @@ private:
     reason = "input " + getName(function, kInputNamesAttr, a) + " and output " +
              getName(function, kOutputNamesAttr, o) + ": " + why;
     return std::nullopt;
+  }
+
+  /// Whether one or several steps put elements into the input, which has a
+  /// size.
+  static bool replacesElements(Value argument, Value output) {
+    if (output == argument || !typeOf(argument).hasStaticShape())
+      return false;
+    while (output != argument) {
+      Operation *op = output.getDefiningOp();
+      if (!isa_and_nonnull<ScatterElementsOp, ScatterNdOp>(op))
+        return false;
+      output = op->getOperand(0);
+    }
+    return true;
   }
 
   /// Fills the cache's parts; says what is in the way.

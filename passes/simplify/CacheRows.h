@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 // Which inputs of a function are caches: an output is such an input, with new
-// rows behind those that it had.
+// rows behind those that it had, or with some of its elements replaced.
 
 #ifndef DL_PASSES_SIMPLIFY_CACHEROWS_H
 #define DL_PASSES_SIMPLIFY_CACHEROWS_H
@@ -20,10 +20,14 @@ struct CachePart {
 };
 
 struct CachedInput {
-  unsigned argument, output; ///< numbers
-  unsigned symbol;           ///< how many rows the input has
-  AffineExpr added;          ///< how many rows a run adds
-  SmallVector<CachePart> parts;
+  unsigned argument, output;    ///< numbers
+  unsigned symbol;              ///< how many rows the input has
+  AffineExpr added;             ///< how many rows a run adds
+  SmallVector<CachePart> parts; ///< none where elements are replaced
+
+  /// Whether the output has the input's type, and elements of it at positions
+  /// that other inputs give.
+  bool isWhole() const { return parts.empty(); }
 };
 
 /// The caches among a function's inputs. Where there is none, `reason` says why

@@ -69,10 +69,14 @@ public:
     if (caches.empty())
       return function.emitError("--kv-cache: no input is a cache: ")
              << (reason.empty() ? "an output that is an input with new rows "
-                                  "along a dimension of open size"
+                                  "along a dimension of open size, or with "
+                                  "elements replaced"
                                 : reason);
     if (failed(addPositions(caches)))
       return failure();
+    for (const CachedInput &cache : caches)
+      if (cache.isWhole() && failed(keepWhole(cache)))
+        return failure();
     for (CachedInput &cache : caches)
       for (auto [i, part] : llvm::enumerate(cache.parts))
         keep(cache, part,
@@ -118,6 +122,8 @@ private:
     llvm::SmallDenseSet<unsigned> cached;
     for (const CachedInput &cache : caches) {
       cached.insert(cache.argument);
+      if (cache.isWhole())
+        continue;
       auto [entry, isNew] = sizes.insert({cache.symbol, &cache});
       if (!isNew && !provablyEqual(cache.added, entry->second->added))
         return function.emitError("--kv-cache: inputs '")
@@ -175,6 +181,20 @@ private:
          builder.getNamedAttr("sizes", AffineMapAttr::get(sizes)),
          builder.getNamedAttr("message", builder.getStringAttr(message))}));
     function->setAttr(kChecksAttr, builder.getArrayAttr(checks));
+  }
+
+  /// The state is what the output was in the last run.
+  LogicalResult keepWhole(const CachedInput &cache) {
+    if (quantizes)
+      return function.emitError("--quantize-kv-cache: input '")
+             << getName(cache)
+             << "' has no rows that a run adds: the model replaces elements of "
+                "it";
+    Value argument = function.getArgument(cache.argument);
+    argument.replaceAllUsesWith(addState(
+        getName(cache), "cache", cast<RankedTensorType>(argument.getType())));
+    setResult(function.front().getTerminator()->getOperand(cache.output));
+    return success();
   }
 
   /// Replaces a concatenation with the rows by what a state then has.
