@@ -270,6 +270,11 @@ def SplitExperts : Pass<"dl-split-experts", "::mlir::func::FuncOp"> {
     `dl-skip-zero-rows` can skip rows of one expert's part, the sum is that of the
     parts, each computed by itself (`DimensionPart`).
 
+    Where tokens are dispatched into slots, as many of each expert, and the results
+    combined by a product of [tokens, experts * slots], a slot whose column of weights
+    is zero holds no token: what is made of it becomes a choice between that and zero.
+    That is done where there are four slots or more for each token.
+
     Example, with more multiplications, %r being zero by choice (`isZeroByChoice`):
     ```mlir
     %0 = dl.matmul %x, %w : (tensor<8x4xf32>, tensor<2x4x4xf32>) -> tensor<2x8x4xf32>
