@@ -114,6 +114,33 @@ def decode_inside(bin, model, x, scratch, *flags):
     return np.load(f"{scratch}/out/output_0.npy")
 
 
+def check_positions(bin, module):
+    """Begins again, and takes rows back, where the Python package is built."""
+    sys.path.insert(0, f"{bin}/../python")
+    try:
+        import dl
+    except ImportError:
+        return "skipped"
+    session = dl.Session(dl.Module(module))
+    x = np.random.default_rng(5).standard_normal((2, 1, 1, WIDTH)).astype(np.float32)
+    first, second = [session.run([part])[0] for part in x]
+    session.set_position(1)
+    again = session.run([x[1]])[0]
+    session.set_position(0)
+    anew = session.run([x[0]])[0]
+    refused = 0
+    for rows in (-1, 5, 6):
+        try:
+            session.set_position(rows)
+            session.run([x[0]])
+        except dl.Error:
+            refused += 1
+    session.set_position(1)
+    last = session.run([x[1]])[0]
+    good = all(np.array_equal(*pair) for pair in ((second, again), (first, anew), (second, last))) and refused == 3
+    return "good" if good and not np.array_equal(first, second) else "BAD"
+
+
 def main():
     bin, scratch = sys.argv[1:]
     r = np.random.default_rng(4)
@@ -133,6 +160,7 @@ def main():
     # What has no room is refused.
     onnx.save(make("heads"), f"{scratch}/full.onnx")
     driver.call(f"{bin}/dl-compile", f"{scratch}/full.onnx", "--kv-cache=session", "--kv-cache-length=5", "-o", f"{scratch}/full.dlm")
+    print("positions", check_positions(bin, f"{scratch}/full.dlm"))
     np.save(f"{scratch}/x.npy", r.standard_normal((6, 1, 1, WIDTH)).astype(np.float32))
     done = subprocess.run([f"{bin}/dl-run", f"{scratch}/full.dlm", f"--input={scratch}/x.npy", "--steps=6", f"--output-dir={scratch}/full"],
                           capture_output=True, text=True)
