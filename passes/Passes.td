@@ -919,7 +919,8 @@ def KeepCaches : Pass<"dl-keep-caches", "::mlir::ModuleOp"> {
     concatenations, also of a tensor's parts, whatever inputs and outputs are called, and
     gives each a state of `length` rows; `dl.insert` puts the new ones behind those that a
     state `position` counts, which also gives the input's size its value. Input and output
-    are gone. A function without a cache is refused, and so is an input that comes near,
+    are gone. So are those of a cache of a fixed size whose elements scatters replace: a
+    state as it is. A function without a cache is refused, and so is an input that comes near,
     with the reason.
 
     With `quantizes`, rows of floats are kept as int8, with a scale for each: the largest
