@@ -275,6 +275,11 @@ def SplitExperts : Pass<"dl-split-experts", "::mlir::func::FuncOp"> {
     `dl-skip-zero-rows` can skip rows of one expert's part, the sum is that of the
     parts, each computed by itself (`DimensionPart`).
 
+    Where tokens are dispatched into slots, as many of each expert, and the results
+    combined by a product of [tokens, experts * slots], a slot whose column of weights
+    is zero holds no token: what is made of it becomes a choice between that and zero.
+    That is done where there are four slots or more for each token.
+
     Example, with more multiplications, %r being zero by choice (`isZeroByChoice`):
     ```mlir
     %0 = dl.matmul %x, %w : (tensor<8x4xf32>, tensor<2x4x4xf32>) -> tensor<2x8x4xf32>
@@ -937,6 +942,46 @@ def PlaceStates : Pass<"dl-place-states", "::mlir::ModuleOp"> {
     the argument `%w` and the result of `@states` become `tensor<3x3x4x8xf32>`, and the
     state `{name = "w", order = array<i64: 2, 3, 1, 0>, role = "parameter"}`.
   }];
+}
+
+def KeepCaches : Pass<"dl-keep-caches", "::mlir::ModuleOp"> {
+  let summary = "keep the keys and values of attention in states";
+  let description = [{
+    An input is a cache where an output is that input with new rows behind it: the model
+    then leaves it to its caller to hand the one back as the other. The pass finds the
+    concatenations, also of a tensor's parts, whatever inputs and outputs are called, and
+    gives each a state of `length` rows; `dl.insert` puts the new ones behind those that a
+    state `position` counts, which also gives the input's size its value. Input and output
+    are gone. So are those of a cache of a fixed size whose elements scatters replace: a
+    state as it is. A function without a cache is refused, and so is an input that comes near,
+    with the reason.
+
+    With `quantizes`, rows of floats are kept as int8, with a scale for each: the largest
+    number, along the last dimension that is not the rows', is 127.
+
+    Example: of
+    ```mlir
+    func.func @main(%q: tensor<1x2x1x4xf32>, %k: tensor<1x2x?x4xf32, #dl.dims<()[s0] -> (1, 2, s0, 4)>>) -> ... {
+      %0 = dl.concat %k, %row {axis = 2 : i64} : ...
+      ... uses of %0
+      return %r, %0
+    ```
+    this becomes
+    ```mlir
+    func.func @main(%q: tensor<1x2x1x4xf32>, %p: tensor<i64>, %k: tensor<1x2x64x4xf32>) -> ... attributes {dl.state_arguments = array<i64: 0, 1>, dl.state_results = array<i64: 0, 1>} {
+      %n = dl.reshape %p : (tensor<i64>) -> tensor<1xi64>
+      dl.bind %n {symbols = array<i64: 0>, ..} : tensor<1xi64>
+      %1 = dl.insert %k, %row {axis = 2 : i64, offset = affine_map<()[s0] -> (s0)>} : ...
+      %0 = dl.slice %1 ... : (tensor<1x2x64x4xf32>) -> tensor<1x2x?x4xf32, #dl.dims<()[s0] -> (1, 2, s0 + 1, 4)>>
+      ... uses of %0
+      return %r, %next, %1
+    ```
+  }];
+  let options = [
+    Option<"length", "length", "int64_t", /*default=*/"2048",
+           "rows that a cache has room for">,
+    Option<"quantizes", "quantizes", "bool", /*default=*/"false",
+           "keep rows of floats as int8 with scales">];
 }
 
 #endif // DL_PASSES_TD

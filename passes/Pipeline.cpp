@@ -104,6 +104,12 @@ void addImportPhase(OpPassManager &manager, const PipelineOptions &options) {
   if (options.training)
     manager.addPass(createBuildTraining(getPassOptions(*options.training)));
   manager.addPass(createDifferentiate());
+  if (options.caches) {
+    KeepCachesOptions keeping;
+    keeping.length = options.caches->length;
+    keeping.quantizes = options.caches->quantizes;
+    manager.addPass(createKeepCaches(keeping));
+  }
   addCheck(Phase::Import, manager, options);
 }
 

@@ -60,8 +60,16 @@ struct TrainingOptions {
   std::string lora;
 };
 
+/// How caches of attention are kept in states: the options of dl-keep-caches.
+struct CacheOptions {
+  int64_t length = 2048; ///< rows
+  bool quantizes = false;
+};
+
 /// What a tool may choose about the phases.
 struct PipelineOptions {
+  /// Keep keys and values of attention from run to run.
+  std::optional<CacheOptions> caches;
   /// Of a model whose parameters are states (see importTrainingModel).
   std::optional<TrainingOptions> training;
   Precision precision = Precision::F32;

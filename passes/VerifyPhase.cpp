@@ -1,7 +1,7 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "ir/dialect/Dialect.h"
+#include "ir/dialect/StateOps.h"
 #include "passes/Constants.h"
 #include "passes/Passes.h"
 #include "passes/Pipeline.h"
@@ -91,8 +91,8 @@ class VerifyPhase : public ::dl::impl::VerifyPhaseBase<VerifyPhase> {
     if (auto slice = dyn_cast<SliceOp>(op))
       return slice.getStrides() == ArrayRef<int64_t>(1);
     return isRuntimeStep(op) ||
-           isa<BindOp, ConstantOp, SizesOp, ReshapeOp, ScanOp, YieldOp,
-               HostCallOp, func::ReturnOp, func::CallOp>(op);
+           isa<BindOp, ConstantOp, InsertOp, SizesOp, ReshapeOp, ScanOp,
+               YieldOp, HostCallOp, func::ReturnOp, func::CallOp>(op);
   }
 
   static StringRef checkGrouped(Operation *op) {

@@ -62,6 +62,7 @@ private:
   SmallVector<Value> stages;
   SmallVector<Value> stageMemory;
   Value keys, blockMemory;
+  bool packsByPanel = false;    // `keys` has one panel
   Value columns, paddedColumns; // the scores' last dimension
   int64_t vectors;              // of a panel of the scores
   int64_t mixVectors;           // of a panel of the second product

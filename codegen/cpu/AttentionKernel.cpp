@@ -138,8 +138,12 @@ LogicalResult AttentionEmitter::run() {
   Value panels = index.ceilDiv(columns, panelWidth);
   paddedColumns = index.mul(panels, panelWidth);
   Value depth = emitter.loopSize(op, scores.reduced[0]);
-  keys = kernel.allocateScratch(scores.factorType,
-                                index.mul(paddedColumns, depth));
+  // One block of rows needs a panel of keys no longer than for one product.
+  packsByPanel =
+      !usesTiles && !ShapedType::isDynamic(staticRows) && staticRows <= rows;
+  keys = kernel.allocateScratch(
+      scores.factorType,
+      index.mul(packsByPanel ? panelWidth : paddedColumns, depth));
   blockMemory =
       kernel.allocateScratch(f32, index.constant(rows * vectors * width));
   for (Value stage : stages)
@@ -171,7 +175,7 @@ LogicalResult AttentionEmitter::run() {
     Position dims = scorePosition(scores, out, at);
     if (keyRows)
       packKeys(dims);
-    else
+    else if (!packsByPanel)
       emitLoop(builder, loc, index.constant(0), panels, index.constant(1), {},
                [&](Value panel, ValueRange) -> SmallVector<Value> {
                  ElementEmitter::Scope scope(emitter);
@@ -334,7 +338,11 @@ void AttentionEmitter::emitRows(Position at, Value row, int64_t rows,
            [&](Value panel, ValueRange) -> SmallVector<Value> {
              ElementEmitter::Scope scope(emitter);
              Value column = index.mul(panel, panelWidth);
-             Value base = index.mul(column, depth);
+             Value base = packsByPanel ? zero : index.mul(column, depth);
+             if (packsByPanel)
+               packPanel(kernel, scores, dims, keys, base, column,
+                         index.min(panelWidth, index.sub(columns, column)),
+                         vectors, /*group=*/1);
              Epilogue epilogue{
                  kernel,
                  scores,

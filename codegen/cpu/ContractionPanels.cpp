@@ -22,7 +22,7 @@ namespace {
 /// A lane side that lies along its innermost contracted loop, as a transposed
 /// matrix does: read lane by lane, it would be gathered. Squares of as many
 /// lanes as positions are read along memory and transposed in registers; of
-/// bf16 in pairs, positions are pairs.
+/// bf16 in pairs, positions are pairs. Bytes become floats on the way.
 class SquarePacker {
 public:
   SquarePacker(KernelFunction &kernel, const Contraction &contraction,
@@ -44,7 +44,8 @@ public:
     AffineMap map = op.getMatchingIndexingMap(contraction.laneSide);
     if (!map.getNumResults() || !map.getResults().back().isFunctionOfDim(inner))
       return false;
-    access = getLinearAccess(kernel, op, contraction.laneSide);
+    access = getLinearAccess(kernel, op, contraction.laneSide,
+                             pairs ? nullptr : &conversion);
     return access && access->liesAlong(inner) &&
            !access->liesAlong(contraction.lanes.back());
   }
@@ -119,7 +120,9 @@ private:
   void copySquare(ArrayRef<Value> places, Value from, Value panel, Value target,
                   int64_t panelWidth, int64_t positions) {
     int64_t elements = size * (pairs ? 2 : 1);
-    auto type = VectorType::get({elements}, contraction.factorType);
+    auto memory = cast<MemRefType>(access->memory.getType());
+    auto type = VectorType::get({elements}, memory.getElementType());
+    auto factors = VectorType::get({elements}, contraction.factorType);
     auto words = VectorType::get({size}, builder.getI32Type());
     Value mask;
     if (positions < elements)
@@ -137,9 +140,13 @@ private:
                                                     ValueRange{at}, mask, zero))
                : Value(vector::LoadOp::create(builder, loc, type,
                                               access->memory, ValueRange{at}));
-      rows.push_back(
-          pairs ? Value(vector::BitCastOp::create(builder, loc, words, row))
-                : row);
+      if (pairs)
+        row = vector::BitCastOp::create(builder, loc, words, row);
+      else if (isa_and_nonnull<arith::UIToFPOp>(conversion))
+        row = arith::UIToFPOp::create(builder, loc, factors, row);
+      else if (conversion)
+        row = arith::SIToFPOp::create(builder, loc, factors, row);
+      rows.push_back(row);
     }
     transposeSquare(kernel, rows);
     int64_t together = pairs ? 2 : 1;
@@ -162,6 +169,7 @@ private:
   bool pairs;
   int64_t size, extent = 0;
   std::optional<LinearAccess> access;
+  Operation *conversion = nullptr; // of bytes in memory
 };
 
 //===----------------------------------------------------------------------===//

@@ -48,9 +48,27 @@ static std::optional<SmallVector<SmallVector<int64_t>>> getSums(AffineMap map) {
 // Memory as it is
 //===----------------------------------------------------------------------===//
 
+/// The op that makes floats of all bytes of a tensor, where nothing else makes
+/// this one; null where it is another tensor.
+static Operation *getByteConversion(Value tensor) {
+  auto generic = tensor.getDefiningOp<linalg::GenericOp>();
+  if (!generic || generic.getNumDpsInputs() != 1 ||
+      !getElementTypeOrSelf(generic.getDpsInputOperand(0)->get())
+           .isInteger(8) ||
+      !llvm::all_of(generic.getIndexingMapsArray(),
+                    [](AffineMap map) { return map.isIdentity(); }))
+    return nullptr;
+  Operation *end = generic.getBody()->getTerminator();
+  Operation *op = end->getOperand(0).getDefiningOp();
+  return isa_and_nonnull<arith::SIToFPOp, arith::UIToFPOp>(op) &&
+                 op->getOperand(0) == generic.getBody()->getArgument(0)
+             ? op
+             : nullptr;
+}
+
 std::optional<LinearAccess>
 mlir::dl::cpu::getLinearAccess(KernelFunction &kernel, linalg::GenericOp op,
-                               OpOperand *operand) {
+                               OpOperand *operand, Operation **conversion) {
   IndexBuilder &index = kernel.emitter.index;
   auto sums = getSums(op.getMatchingIndexingMap(operand));
   if (!sums)
@@ -62,6 +80,10 @@ mlir::dl::cpu::getLinearAccess(KernelFunction &kernel, linalg::GenericOp op,
     positions.push_back(llvm::map_to_vector(
         sum, [&](int64_t value) { return index.constant(value); }));
   Value tensor = operand->get();
+  if (conversion && (*conversion = getByteConversion(tensor)))
+    tensor = cast<linalg::GenericOp>(tensor.getDefiningOp())
+                 .getDpsInputOperand(0)
+                 ->get();
   while (auto slice = tensor.getDefiningOp<tensor::ExtractSliceOp>()) {
     auto toValue = [&](OpFoldResult mixed) {
       if (auto constant = getConstantIntValue(mixed))

@@ -27,10 +27,13 @@ struct LinearAccess {
 };
 
 /// How `operand` lies in memory, if it is the kernel's memory read through
-/// slices and permutations alone, with expressions that do not divide.
+/// slices and permutations alone, with expressions that do not divide. Where
+/// `conversion` is given, the memory may have bytes, of which that op, else
+/// null, makes floats.
 std::optional<LinearAccess> getLinearAccess(KernelFunction &kernel,
                                             linalg::GenericOp op,
-                                            OpOperand *operand);
+                                            OpOperand *operand,
+                                            Operation **conversion = nullptr);
 
 /// Some positions of a contraction's loops: of each loop, those from `lower`,
 /// `extent` of them.

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
 #include <cmath>
 
@@ -13,6 +14,8 @@ using namespace mlir;
 /// The integer that a constant, or all of its elements, is; small enough for
 /// sums with others to be exact in f32.
 static std::optional<int64_t> getInteger(Value value) {
+  while (auto broadcast = value.getDefiningOp<vector::BroadcastOp>())
+    value = broadcast.getSource();
   FloatAttr number;
   SplatElementsAttr splat;
   if (matchPattern(value, m_Constant(&splat)))
@@ -57,15 +60,23 @@ struct RoundToInteger : OpRewritePattern<arith::FPToSIOp> {
         attr = SplatElementsAttr::get(vector, number);
       return arith::ConstantOp::create(rewriter, loc, attr);
     };
-    // In the form of the CPU's maximum and minimum.
-    auto limit = [&](Value x, int64_t to, arith::CmpFPredicate isBeyond) {
+    // In the form of the CPU's maximum and minimum, which give the second one
+    // where the first is NaN.
+    auto limit = [&](Value x, int64_t to, arith::CmpFPredicate isBeyond,
+                     bool takesNaN) {
       Value bound = constant(
           type, rewriter.getF32FloatAttr(static_cast<float>(to - *zeroPoint)));
-      Value beyond = arith::CmpFOp::create(rewriter, loc, isBeyond, bound, x);
-      return Value(arith::SelectOp::create(rewriter, loc, beyond, bound, x));
+      Value first = takesNaN ? x : bound, second = takesNaN ? bound : x;
+      Value beyond =
+          arith::CmpFOp::create(rewriter, loc, isBeyond, first, second);
+      return Value(
+          arith::SelectOp::create(rewriter, loc, beyond, first, second));
     };
-    Value x = limit(rounded.getOperand(), *low, arith::CmpFPredicate::OGT);
-    x = limit(x, *high, arith::CmpFPredicate::OLT);
+    // NaN becomes the least i32, whose byte is zero, or, where a zero point
+    // would be added to that, the lowest value.
+    Value x = limit(rounded.getOperand(), *low, arith::CmpFPredicate::OGT,
+                    /*takesNaN=*/*zeroPoint != 0);
+    x = limit(x, *high, arith::CmpFPredicate::OLT, /*takesNaN=*/false);
     Value integer = LLVM::LrintOp::create(rewriter, loc, target, x);
     if (*zeroPoint)
       integer = arith::AddIOp::create(

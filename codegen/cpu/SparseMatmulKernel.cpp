@@ -1,12 +1,14 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Products with matrices of which zeros are left out. Where a panel has whole
-// vectors of columns, its kept rows are multiplied as those of a dense product
-// are: a block of accumulators, elements of the other matrix broadcast. Narrow
-// panels have lanes along the rows of the result instead: what is multiplied is
-// copied transposed, so that a kept element multiplies vectors, and blocks of
-// results are transposed back.
+// Products with matrices of which zeros are left out. Lanes lie along the rows
+// of the result where there are enough: what is multiplied is copied
+// transposed, so that a kept element multiplies vectors, and blocks of results
+// are transposed back. A panel of many columns is multiplied some of them at a
+// time, so that the accumulators are a block of which each vector and each
+// element serves several. With few rows, kept rows of whole vectors of columns
+// are multiplied as those of a dense product are, elements of the other matrix
+// broadcast.
 
 #include "codegen/cpu/Contraction.h"
 #include "codegen/cpu/ContractionRows.h"
@@ -72,8 +74,8 @@ private:
   // Lanes along rows.
   void runNarrow();
   void emitColumns(Value item);
-  void emitPanel(Value panel, Value column);
-  void addSlot(Value slot, MutableArrayRef<Value> sums);
+  void emitPanel(Value panel, Value inPanel, Value column);
+  void addSlot(Value slot, Value inPanel, MutableArrayRef<Value> sums);
   void transposeBlock();
 
   KernelFunction &kernel;
@@ -89,6 +91,7 @@ private:
   Contraction dense; // of the dense product: for reading the left matrix
   Value values, positions, counts, rowCount, laneCount;
   int64_t rowsInBlock = 0, vectors = 0, blocksInRange = 1;
+  int64_t together = 0; // columns of a panel, with lanes along rows
   std::optional<LinearAccess> rows;
   std::optional<StagedOperand> staged;
   Value scratch, columns, turned; // blocks of results, the left matrix
@@ -181,7 +184,13 @@ void SparseMatmulEmitter::setRoles(linalg::GenericOp product,
 }
 
 LogicalResult SparseMatmulEmitter::run() {
-  bool isWide = match.width % emitter.width() == 0;
+  // As many rows as make up for copying the left matrix transposed.
+  constexpr int64_t kManyRows = 32;
+  int64_t known = op.getStaticLoopRanges()[kRow];
+  bool hasRows = !ShapedType::isDynamic(known) && known >= kManyRows;
+  // So wide a panel has blocks of several vectors of columns.
+  bool isWidest = match.width > 2 * emitter.width();
+  bool isWide = match.width % emitter.width() == 0 && (isWidest || !hasRows);
   outputs = kernel.getOutputs();
   setRoles(createDense(), !isWide);
   values = getMemory(match.values);
@@ -356,11 +365,18 @@ void SparseMatmulEmitter::emitWideRows(Value panel, Value row, int64_t height) {
 
 void SparseMatmulEmitter::runNarrow() {
   int64_t lanes = emitter.width();
-  // Accumulators of all columns of a panel.
+  // Accumulators of some columns of a panel, of two vectors of rows each.
   constexpr int64_t kMostVectors = 4;
   int64_t accumulators = kernel.machine.vectorRegisters / 2;
-  vectors = std::clamp<int64_t>(accumulators / match.width, 1, kMostVectors);
-  kernel.report.made.rows = match.width;
+  together = match.width;
+  if (match.width % lanes == 0)
+    together = std::min(match.width, accumulators / 2);
+  vectors = std::clamp<int64_t>(accumulators / together, 1, kMostVectors);
+  if (auto chosen = getChosenBlock(kernel)) {
+    together = chosen->rows;
+    vectors = chosen->vectors;
+  }
+  kernel.report.made.rows = together;
   kernel.report.made.vectors = vectors;
   int64_t height = vectors * lanes;
   Value depth = emitter.loopSize(dense.op, kDepth);
@@ -391,10 +407,11 @@ void SparseMatmulEmitter::emitColumns(Value item) {
   Value first = index.mul(item, index.constant(lanes));
   Value count = index.min(index.constant(lanes), index.sub(laneCount, first));
   Value width = index.constant(match.width);
-  emitLoop(builder, loc, index.constant(0), count, width, {},
+  emitLoop(builder, loc, index.constant(0), count, index.constant(together), {},
            [&](Value column, ValueRange) -> SmallVector<Value> {
              ElementEmitter::Scope scope(emitter);
-             emitPanel(index.div(index.add(first, column), width), column);
+             Value at = index.add(first, column);
+             emitPanel(index.div(at, width), index.rem(at, width), column);
              return {};
            });
   transposeBlock();
@@ -402,10 +419,11 @@ void SparseMatmulEmitter::emitColumns(Value item) {
       .emitFromMemory(scratch, index.sub(rangeUpper, rangeLower));
 }
 
-void SparseMatmulEmitter::emitPanel(Value panel, Value column) {
+/// The columns from `inPanel` on of a panel, for column `column` of the block.
+void SparseMatmulEmitter::emitPanel(Value panel, Value inPanel, Value column) {
   Value firstSlot = index.mul(panel, index.constant(match.slots));
   Value count = getCount(panel), zero = index.constant(0);
-  int64_t size = match.width * vectors;
+  int64_t size = together * vectors;
   // Few accumulators wait for one another: two slots, each with its own.
   constexpr int64_t kEnough = 8;
   int64_t unroll = size < kEnough ? 2 : 1;
@@ -417,14 +435,14 @@ void SparseMatmulEmitter::emitPanel(Value panel, Value column) {
         SmallVector<Value> next(carried);
         for (int64_t u = 0; u < unroll; ++u)
           addSlot(index.add(firstSlot, index.add(s, index.constant(u))),
-                  MutableArrayRef(next).slice(u * size, size));
+                  inPanel, MutableArrayRef(next).slice(u * size, size));
         return next;
       });
   if (unroll == 2) {
     sums = emitLoop(builder, loc, even, count, index.constant(1), sums,
                     [&](Value s, ValueRange carried) {
                       SmallVector<Value> next(carried);
-                      addSlot(index.add(firstSlot, s),
+                      addSlot(index.add(firstSlot, s), inPanel,
                               MutableArrayRef(next).take_front(size));
                       return next;
                     });
@@ -434,7 +452,7 @@ void SparseMatmulEmitter::emitPanel(Value panel, Value column) {
   }
   // One column after the other.
   int64_t height = vectors * emitter.width();
-  for (int64_t c = 0; c < match.width; ++c)
+  for (int64_t c = 0; c < together; ++c)
     for (int64_t v = 0; v < vectors; ++v) {
       Value at = index.add(index.mul(index.add(column, index.constant(c)),
                                      index.constant(height)),
@@ -444,10 +462,11 @@ void SparseMatmulEmitter::emitPanel(Value panel, Value column) {
     }
 }
 
-void SparseMatmulEmitter::addSlot(Value slot, MutableArrayRef<Value> sums) {
+void SparseMatmulEmitter::addSlot(Value slot, Value inPanel,
+                                  MutableArrayRef<Value> sums) {
   int64_t height = vectors * emitter.width();
   Value from = index.mul(getPosition(slot), index.constant(height));
-  Value at = index.mul(slot, index.constant(match.width));
+  Value at = index.add(index.mul(slot, index.constant(match.width)), inPanel);
   // The CPU fetches what follows by itself, but not beyond a page.
   emitPrefetch(kernel, values, index.add(at, index.constant(kStreamAhead / 4)),
                1);
@@ -456,7 +475,7 @@ void SparseMatmulEmitter::addSlot(Value slot, MutableArrayRef<Value> sums) {
     lanes.push_back(vector::LoadOp::create(
         builder, loc, vectorType(), turned,
         ValueRange{index.add(from, index.constant(v * emitter.width()))}));
-  for (int64_t c = 0; c < match.width; ++c) {
+  for (int64_t c = 0; c < together; ++c) {
     Value element = memref::LoadOp::create(
         builder, loc, values, ValueRange{index.add(at, index.constant(c))});
     Value all =

@@ -72,6 +72,8 @@ static uint8_t getRole(llvm::StringRef name) {
       .Case("statistic", dlrt::fb::StateRole_Statistic)
       .Case("counter", dlrt::fb::StateRole_Counter)
       .Case("setting", dlrt::fb::StateRole_Setting)
+      .Case("cache", dlrt::fb::StateRole_Cache)
+      .Case("position", dlrt::fb::StateRole_Position)
       .Default(dlrt::fb::StateRole_Parameter);
 }
 

@@ -3,6 +3,7 @@
 
 #include "codegen/package/Schedule.h"
 #include "codegen/package/Bodies.h"
+#include "codegen/package/RowCopies.h"
 #include "codegen/package/Signature.h"
 #include "codegen/package/Types.h"
 #include "ir/dialect/Dims.h"
@@ -203,13 +204,7 @@ private:
 
   void addCopy(const View &from, const View &to, RankedTensorType type,
                std::vector<Step> &steps) {
-    Step step;
-    step.kind = Step::Kind::Copy;
-    step.function = "copy";
-    step.args = {from, to};
-    step.numInputs = 1;
-    step.types.assign(2, types.getDesc(type));
-    steps.push_back(std::move(step));
+    steps.push_back(makeCopy(from, to, types.getDesc(type)));
   }
 
   /// Fails where an op uses a symbol that a later op binds.
@@ -238,7 +233,7 @@ private:
                     mlir::dl::CastOp, mlir::dl::RoundBalancedOp>(
                   [](auto) { return success(); })
               .Case<mlir::dl::BindOp, mlir::dl::ConcatOp, mlir::dl::ReshapeOp,
-                    mlir::dl::SliceOp, mlir::dl::ScanOp>(
+                    mlir::dl::SliceOp, mlir::dl::ScanOp, mlir::dl::InsertOp>(
                   [&](auto o) { return add(o, steps); })
               .Case<mlir::dl::DispatchOp, mlir::dl::HostCallOp>(
                   [&](auto o) { return add(o, steps); })
@@ -435,6 +430,22 @@ private:
     return success();
   }
 
+  /// Rows are copied into a state that nothing else reads; a copy of anything
+  /// else takes them.
+  LogicalResult add(mlir::dl::InsertOp op, std::vector<Step> &steps) {
+    FailureOr<View> whole = getView(op.getOperand()),
+                    rows = getView(op.getRows());
+    if (failed(whole) || failed(rows))
+      return failure();
+    bool isOwn = whole->isAtStart() && op.getOperand().hasOneUse() &&
+                 program.storages[whole->storage].kind == StorageKind::State;
+    if (!isOwn)
+      moveToArena(*whole, getType(op), steps);
+    views[op.getResult()] = *whole;
+    addRowCopies(op, *rows, *whole, depth, types, program.formulas, steps);
+    return success();
+  }
+
   //===--------------------------------------------------------------------===//
   // Calls
   //===--------------------------------------------------------------------===//
@@ -491,19 +502,6 @@ private:
   // Loops
   //===--------------------------------------------------------------------===//
 
-  /// The slice of a whole tensor that an iteration of the loop at hand uses.
-  View getSlice(View whole, FormulaId bytes, FormulaId count, bool reverse) {
-    Formulas &formulas = program.formulas;
-    if (reverse)
-      whole.offset = program.formulas.addOffsets(
-          whole.offset,
-          formulas.mul(formulas.add(count, formulas.constant(-1)), bytes));
-    whole.strides.resize(depth, kNoFormula);
-    whole.strides.push_back(reverse ? formulas.scale(bytes, -1) : bytes);
-    whole.bytes = bytes;
-    return whole;
-  }
-
   LogicalResult add(mlir::dl::ScanOp op, std::vector<Step> &steps) {
     if (depth == dlrt::kMaxLoopDepth)
       return op->emitOpError("is nested in more than ")
@@ -529,8 +527,9 @@ private:
       if (failed(from))
         return failure();
       Value slice = body.getArgument(numStates + i);
-      views[slice] = getSlice(*from, types.getBytes(getType(slice)), loop.count,
-                              op.getReverse());
+      views[slice] =
+          getLoopSlice(program.formulas, *from, types.getBytes(getType(slice)),
+                       loop.count, depth, op.getReverse());
     }
     Operation *yield = body.getTerminator();
     std::vector<View> stacked;
@@ -539,7 +538,8 @@ private:
       if (failed(to))
         return failure();
       FormulaId bytes = types.getBytes(getType(yield->getOperand(i)));
-      stacked.push_back(getSlice(*to, bytes, loop.count, op.getReverse()));
+      stacked.push_back(getLoopSlice(program.formulas, *to, bytes, loop.count,
+                                     depth, op.getReverse()));
     }
 
     ++depth;

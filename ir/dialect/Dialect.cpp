@@ -4,6 +4,7 @@
 #include "ir/dialect/Dialect.h"
 #include "ir/dialect/Dims.h"
 #include "ir/dialect/DimsCache.h"
+#include "ir/dialect/StateOps.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/Interfaces/FoldInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -75,6 +76,10 @@ void DlDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "ir/dialect/SignalOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "ir/dialect/StateOps.cpp.inc"
       >();
   addOperations<
 #define GET_OP_LIST

@@ -15,6 +15,7 @@ include "ir/dialect/MovementOps.td"
 include "ir/dialect/ReductionOps.td"
 include "ir/dialect/SequenceOps.td"
 include "ir/dialect/SignalOps.td"
+include "ir/dialect/StateOps.td"
 include "ir/dialect/TreeOps.td"
 
 #endif // DL_OPS_TD

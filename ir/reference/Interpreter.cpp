@@ -24,6 +24,7 @@ static const RuleTable &getRules() {
     addReductionRules(rules);
     addSequenceRules(rules);
     addSignalRules(rules);
+    addStateRules(rules);
     addStringRules(rules);
     addTreeRules(rules);
     return rules;

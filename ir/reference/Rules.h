@@ -87,6 +87,7 @@ void addOrderingRules(RuleTable &table);
 void addReductionRules(RuleTable &table);
 void addSequenceRules(RuleTable &table);
 void addSignalRules(RuleTable &table);
+void addStateRules(RuleTable &table);
 void addStringRules(RuleTable &table);
 void addTreeRules(RuleTable &table);
 

@@ -4,6 +4,7 @@
 // The rules that decide which ops become one kernel.
 
 #include "ir/dialect/Dims.h"
+#include "ir/dialect/StateOps.h"
 #include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
 #include "passes/WholeParts.h"
@@ -199,16 +200,29 @@ private:
           tryJoin(group, producer);
   }
 
+  /// Whether an op multiplies weights of this type by the scales of quantized
+  /// values, which have a place in memory.
+  static bool scalesWeights(Operation *op, RankedTensorType type) {
+    return isa<MulOp>(op) && type &&
+           haveEqualDims(op->getResult(0).getType(), type) &&
+           llvm::any_of(op->getOperands(), [](Value operand) {
+             Operation *producer = operand.getDefiningOp();
+             while (producer && isa<ReshapeOp, SliceOp, TransposeOp>(producer))
+               producer = producer->getOperand(0).getDefiningOp();
+             return producer && isa<InsertOp>(producer);
+           });
+  }
+
   /// scores -> normalization of rows -> product with another tensor.
   void addAttention(Operation *normalizer) {
     auto type = dyn_cast<RankedTensorType>(normalizer->getResult(0).getType());
     Operation *producer = normalizer->getOperand(0).getDefiningOp();
-    Operation *second = getOnlyUser(normalizer), *rounding = nullptr;
-    if (second && isFloatRounding(second)) {
-      rounding = second;
-      second = getOnlyUser(rounding);
+    Operation *second = getOnlyUser(normalizer), *between = nullptr;
+    if (second && (isFloatRounding(second) || scalesWeights(second, type))) {
+      between = second;
+      second = getOnlyUser(between);
     }
-    Value weights = (rounding ? rounding : normalizer)->getResult(0);
+    Value weights = (between ? between : normalizer)->getResult(0);
     Group *scores = producer ? graph.getGroup(producer) : nullptr;
     if (!type || !normalizesAlong(normalizer, type.getRank() - 1) || !scores ||
         scores->kind != GroupKind::Contraction || !second ||
@@ -229,8 +243,8 @@ private:
         !graph.mayJoin(scores, normalizer))
       return;
     graph.join(scores, normalizer);
-    if (rounding)
-      graph.join(scores, rounding);
+    if (between)
+      graph.join(scores, between);
     if (!graph.mayMerge(scores, mix)) {
       // Cannot be: the product is the normalizer's only user.
       return;
@@ -358,7 +372,7 @@ private:
 /// result of a conversion that changes nothing.
 static void storeSizes(Block &block) {
   for (Operation &op : block) {
-    if (!isa<AllReduceOp, BindOp, HostCallOp, ScanOp>(op) &&
+    if (!isa<AllReduceOp, BindOp, HostCallOp, InsertOp, ScanOp>(op) &&
         !isRuntimeCall(&op) && !isRuntimeStep(&op) &&
         !op.hasTrait<OpTrait::IsTerminator>())
       continue;

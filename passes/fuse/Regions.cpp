@@ -3,6 +3,7 @@
 
 // Movement into groups, and the regions that groups become.
 
+#include "ir/dialect/StateOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/fuse/Graph.h"
 #include "passes/fuse/Structure.h"
@@ -145,7 +146,7 @@ void RegionBuilder::groupMovement() {
     if (!ends && !op->getNumRegions() && !needed.contains(op))
       continue;
     if (ends || op->getNumRegions() ||
-        isa<AllReduceOp, HostCallOp, ReshapeOp>(op) ||
+        isa<AllReduceOp, HostCallOp, InsertOp, ReshapeOp>(op) ||
         graph.placed.contains(op)) {
       need(op, nullptr);
       continue;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "ir/dialect/Dims.h"
+#include "passes/Assumptions.h"
 #include "passes/Passes.h"
 #include "passes/differentiate/Calculus.h"
 #include "passes/sparsify/ChosenZeros.h"
@@ -40,8 +41,9 @@ class SplitExperts : public ::dl::impl::SplitExpertsBase<SplitExperts> {
       if (auto reduce = dyn_cast<ReduceOp>(op))
         changed |= splitSum(reduce);
       else
-        changed |=
-            splitProduct(cast<MatmulOp>(op)) || splitDepth(cast<MatmulOp>(op));
+        changed |= splitProduct(cast<MatmulOp>(op)) ||
+                   splitDepth(cast<MatmulOp>(op)) ||
+                   splitSlots(cast<MatmulOp>(op));
     }
     if (!changed)
       return;
@@ -52,6 +54,7 @@ class SplitExperts : public ::dl::impl::SplitExpertsBase<SplitExperts> {
   bool splitSum(ReduceOp op);
   bool splitProduct(MatmulOp op);
   bool splitDepth(MatmulOp op);
+  bool splitSlots(MatmulOp op);
   Value createSum(OpBuilder &builder, Operation *op, int64_t count,
                   llvm::function_ref<Value(int64_t)> createSummand);
 };
@@ -95,6 +98,9 @@ Value SplitExperts::createSum(
   Value sum = createSummand(0);
   eraseUnused(before, op, sum);
   Operation *product = skipMovement(sum);
+  // Of slots, a product has the rows.
+  if (auto mixed = dyn_cast_or_null<MatmulOp>(product))
+    product = skipMovement(mixed.getRhs());
   if (!product || !matchMaskedRows(product, assumeFinite)) {
     eraseUnused(before, op, {});
     return {};
@@ -192,6 +198,54 @@ bool SplitExperts::splitDepth(MatmulOp op) {
     });
     if (!sum)
       continue;
+    op.replaceAllUsesWith(
+        build.reshape(sum, getDims(tensorType(op.getResult()))));
+    return true;
+  }
+  return false;
+}
+
+/// A product of tokens' weights for slots with what experts, each with as many
+/// slots, make of them: a slot that no token has is zero in all rows of the
+/// weights, and what is made of it does not matter.
+bool SplitExperts::splitSlots(MatmulOp op) {
+  int64_t lhsRank = tensorType(op.getLhs()).getRank(),
+          rhsRank = tensorType(op.getRhs()).getRank(),
+          depth = tensorType(op.getLhs()).getShape().back();
+  // With fewer slots for each token, so many are filled that experts one by
+  // one, of sizes that the run finds, take longer than all in one product.
+  constexpr int64_t kManySlots = 4;
+  int64_t tokens = tensorType(op.getLhs()).getDimSize(0);
+  auto made = dyn_cast_or_null<MatmulOp>(skipMovement(op.getRhs()));
+  if (ShapedType::isDynamic(tokens) || depth / kManySlots < tokens)
+    return false;
+  if (!assumeFinite || !made || lhsRank != 2 || rhsRank != 2 || op.getWide() ||
+      ShapedType::isDynamic(depth) || !isZeroByChoice(op.getLhs()))
+    return false;
+  for (int64_t dim = 0; dim + 2 < tensorType(made).getRank(); ++dim) {
+    int64_t count = getNumExperts(made, dim);
+    if (!count || depth % count || depth == count)
+      continue;
+    OpBuilder builder(op);
+    ::dl::Calculus build(builder, op.getLoc());
+    DimensionPart lhs(op.getLhs(), 1, count, depth / count),
+        rhs(op.getRhs(), 0, count, depth / count);
+    Value sum = createSum(builder, op, count, [&](int64_t i) {
+      Value weights = lhs.create(builder, i), rows = rhs.create(builder, i);
+      Value largest = build.create<ReduceOp>(
+          ReduceKind::Max, build.abs(weights), ArrayRef<int64_t>{0},
+          /*keepdims=*/true);
+      Value isFilled =
+          build.compare(Predicate::Ne, build.transpose(largest, {1, 0}), 0);
+      return build.matmul(weights,
+                          build.select(isFilled, rows, build.number(0, rows)));
+    });
+    if (!sum)
+      continue;
+    ::dl::addAssumption(getOperation(),
+                        "slots of experts that no token has are not computed: "
+                        "it is assumed that they would be finite "
+                        "(--assume-finite)");
     op.replaceAllUsesWith(
         build.reshape(sum, getDims(tensorType(op.getResult()))));
     return true;

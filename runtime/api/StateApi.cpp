@@ -141,6 +141,28 @@ dlrt_status dlrt_state_set(dlrt_state *state, uint32_t index,
   });
 }
 
+dlrt_status dlrt_state_set_position(dlrt_state *state, int64_t rows,
+                                    dlrt_error *error) {
+  return guarded(error, [&]() -> Status {
+    if (!state)
+      return invalid("the state is null");
+    if (rows < 0)
+      return invalid("the position is below 0");
+    const Module &module = state->states->module();
+    bool isFound = false;
+    for (uint32_t i = 0; i < state->states->count(); ++i) {
+      if (stateAt(module, i).role() != fb::StateRole_Position)
+        continue;
+      isFound = true;
+      DLRT_RETURN_IF_ERROR(state->states->set(i, &rows, fb::ElementType_I64,
+                                              nullptr, 0, sizeof(rows)));
+    }
+    return isFound ? Status()
+                   : Status(Code::NotFound, "the module has no caches")
+                         .at(module.artifact().name());
+  });
+}
+
 dlrt_status dlrt_state_reset(dlrt_state *state, dlrt_error *error) {
   return guarded(error, [&]() -> Status {
     if (!state)

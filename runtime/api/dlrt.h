@@ -379,7 +379,15 @@ DLRT_API dlrt_status dlrt_module_arena(const dlrt_module *module,
 /* ---- State
  * ------------------------------------------------------------------- */
 
-/* A module that was compiled for training (dl-compile --train) has state:
+/* A module of dl-compile --kv-cache keeps the keys and values of attention from
+ * run to run: caches of a fixed number of rows, behind whose first so many, as
+ * a state of DLRT_STATE_POSITION says, each run puts its own, and then raises
+ * that number. A run for which there is no room ends with MISMATCH and changes
+ * nothing. Another sequence begins when the number is set to 0
+ * (dlrt_state_set_position of dlrt_session_state); set to less than it is, it
+ * takes rows back. Each session, or dlrt_state, has a sequence of its own.
+ *
+ * A module that was compiled for training (dl-compile --train) has state:
  * tensors that outlast a run. Its entries are
  *   "step"      the model's inputs, then "label" -> "loss": computes the loss
  * of one batch with the parameters as they are, and then updates parameters,
@@ -411,8 +419,11 @@ typedef enum dlrt_state_role {
   DLRT_STATE_STATISTIC = 2, /* is kept by "step"'s forward pass: the running
                                mean and variance of batch normalization */
   DLRT_STATE_COUNTER = 3,   /* int64 scalar "step": updates made so far */
-  DLRT_STATE_SETTING = 4    /* float32 scalar that "step" reads and that a
+  DLRT_STATE_SETTING = 4,   /* float32 scalar that "step" reads and that a
                                schedule may set before each: "learning_rate" */
+  DLRT_STATE_CACHE = 5,     /* rows that runs add: keys or values of attention,
+                               or their scales */
+  DLRT_STATE_POSITION = 6   /* int64 scalar: how many rows of caches count */
 } dlrt_state_role;
 
 /* Of a state that belongs to no parameter. */
@@ -431,7 +442,7 @@ typedef struct dlrt_state_info {
                          DLRT_NO_PARAMETER */
 } dlrt_state_info;
 
-/* The number of states; 0 for a module that does not train. */
+/* The number of states; 0 for a module that neither trains nor has caches. */
 DLRT_API uint32_t dlrt_module_state_count(const dlrt_module *module);
 
 /* Describes state `index`; name and dims live as long as the module. Errors:
@@ -492,6 +503,12 @@ DLRT_API dlrt_status dlrt_state_get(const dlrt_state *state, uint32_t index,
 DLRT_API dlrt_status dlrt_state_set(dlrt_state *state, uint32_t index,
                                     const dlrt_tensor *tensor,
                                     dlrt_error *error);
+
+/* Says of all caches that their first `rows` rows count: 0 where another
+ * sequence begins. Errors: INVALID_ARGUMENT (below 0), NOT_FOUND (the module
+ * has no caches), BUSY. */
+DLRT_API dlrt_status dlrt_state_set_position(dlrt_state *state, int64_t rows,
+                                             dlrt_error *error);
 
 /* Gives all states their initial values again. Errors: BUSY. */
 DLRT_API dlrt_status dlrt_state_reset(dlrt_state *state, dlrt_error *error);

@@ -352,6 +352,10 @@ public:
     set(module.findState(name),
         {detail::typeOf<T>(), {}, &value, sizeof(value)});
   }
+  /// Of caches: their first `rows` rows count.
+  void setPosition(int64_t rows) {
+    detail::check(dlrt_state_set_position, get(), rows);
+  }
   void reset() { detail::check(dlrt_state_reset, get()); }
 
 private:
@@ -374,6 +378,11 @@ public:
   }
 
   dlrt_session *get() const { return handle.get(); }
+  /// Of a module with caches, their first `rows` rows count: 0 where another
+  /// sequence begins.
+  void setPosition(int64_t rows) {
+    detail::check(dlrt_state_set_position, dlrt_session_state(get()), rows);
+  }
 
   uint32_t findInput(const std::string &name) const {
     uint32_t index = 0;

@@ -71,12 +71,12 @@ func.func @maximum(%a: vector<16xf32>, %b: vector<16xf32>) -> vector<16xf32> {
   return %1 : vector<16xf32>
 }
 
-// Quantization rounds by the CPU's conversion, between limits less the zero point.
+// Quantization rounds by the CPU's conversion, between limits less the zero point; NaN is the lowest.
 // CHECK-LABEL: func.func @quantize
 // CHECK-DAG: %[[LOW:.*]] = arith.constant dense<-1.000000e+01> : vector<16xf32>
 // CHECK-DAG: %[[HIGH:.*]] = arith.constant dense<2.450000e+02> : vector<16xf32>
 // CHECK-DAG: %[[POINT:.*]] = arith.constant dense<10> : vector<16xi32>
-// CHECK: arith.cmpf ogt, %[[LOW]]
+// CHECK: arith.cmpf ogt, %arg0, %[[LOW]]
 // CHECK: arith.cmpf olt, %[[HIGH]]
 // CHECK: %[[R:.*]] = llvm.intr.lrint
 // CHECK: %[[I:.*]] = arith.addi %[[R]], %[[POINT]]
@@ -85,6 +85,27 @@ func.func @quantize(%a: vector<16xf32>) -> vector<16xi8> {
   %z = arith.constant dense<10.0> : vector<16xf32>
   %low = arith.constant dense<0.0> : vector<16xf32>
   %high = arith.constant dense<255.0> : vector<16xf32>
+  %0 = math.roundeven %a : vector<16xf32>
+  %1 = arith.addf %0, %z : vector<16xf32>
+  %2 = arith.maximumf %1, %low : vector<16xf32>
+  %3 = arith.minimumf %2, %high : vector<16xf32>
+  %4 = arith.fptosi %3 : vector<16xf32> to vector<16xi32>
+  %5 = arith.trunci %4 : vector<16xi32> to vector<16xi8>
+  return %5 : vector<16xi8>
+}
+
+// Likewise where numbers are repeated by an op, as kernels have them.
+// CHECK-LABEL: func.func @quantize_by_scalars
+// CHECK-NOT: roundeven
+// CHECK: llvm.intr.lrint
+// CHECK-NOT: fptosi
+func.func @quantize_by_scalars(%a: vector<16xf32>) -> vector<16xi8> {
+  %point = arith.constant 122.0 : f32
+  %zero = arith.constant 0.0 : f32
+  %most = arith.constant 255.0 : f32
+  %z = vector.broadcast %point : f32 to vector<16xf32>
+  %low = vector.broadcast %zero : f32 to vector<16xf32>
+  %high = vector.broadcast %most : f32 to vector<16xf32>
   %0 = math.roundeven %a : vector<16xf32>
   %1 = arith.addf %0, %z : vector<16xf32>
   %2 = arith.maximumf %1, %low : vector<16xf32>

@@ -75,3 +75,25 @@ func.func @causal(%q: tensor<2x8x4xf16>, %k: tensor<2x4x8xf16>, %v: tensor<2x8x4
   %3 = dl.matmul %2, %v : (tensor<2x8x8xf16>, tensor<2x8x4xf16>) -> tensor<2x8x4xf16>
   return %3 : tensor<2x8x4xf16>
 }
+
+// Scales of quantized values stay inside, where they go to the weights.
+// CHECK-LABEL: func.func @scaled
+// CHECK: dl.insert
+// CHECK: dl.insert
+// CHECK: dl.fused {
+// CHECK: dl.softmax
+// CHECK: dl.mul
+// CHECK: dl.matmul
+// CHECK: dl.yield
+// CHECK-NOT: dl.fused
+func.func @scaled(%q: tensor<2x1x4xf32>, %k: tensor<2x4x8xf32>, %v: tensor<2x8x4xi8>, %s: tensor<2x8x1xf32>, %n: tensor<2x1x4xi8>, %t: tensor<2x1x1xf32>) -> tensor<2x1x4xf32> {
+  %bytes = dl.insert %v, %n {axis = 1 : i64, offset = affine_map<() -> (3)>} : (tensor<2x8x4xi8>, tensor<2x1x4xi8>) -> tensor<2x8x4xi8>
+  %scales = dl.insert %s, %t {axis = 1 : i64, offset = affine_map<() -> (3)>} : (tensor<2x8x1xf32>, tensor<2x1x1xf32>) -> tensor<2x8x1xf32>
+  %0 = dl.matmul %q, %k : (tensor<2x1x4xf32>, tensor<2x4x8xf32>) -> tensor<2x1x8xf32>
+  %1 = dl.softmax %0 {axis = 2 : i64} : (tensor<2x1x8xf32>) -> tensor<2x1x8xf32>
+  %2 = dl.reshape %scales : (tensor<2x8x1xf32>) -> tensor<2x1x8xf32>
+  %3 = dl.mul %1, %2 : (tensor<2x1x8xf32>, tensor<2x1x8xf32>) -> tensor<2x1x8xf32>
+  %4 = dl.cast %bytes : (tensor<2x8x4xi8>) -> tensor<2x8x4xf32>
+  %5 = dl.matmul %3, %4 : (tensor<2x1x8xf32>, tensor<2x8x4xf32>) -> tensor<2x1x4xf32>
+  return %5 : tensor<2x1x4xf32>
+}

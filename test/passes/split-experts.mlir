@@ -91,3 +91,38 @@ func.func @meet(%x: tensor<64x256xf32>, %mask: tensor<2x64x1xi1>, %w: tensor<2x2
   %4 = dl.reduce sum, %3 {axes = array<i64: 0>} : (tensor<2x64x512xf32>) -> tensor<64x512xf32>
   return %4 : tensor<64x512xf32>
 }
+
+// Slots that no token has are left out of each expert's part, where there are four for each token.
+
+// CHECK-LABEL: func.func @slots
+// CHECK-SAME: dl.assumptions = ["slots of experts that no token has are not computed: it is assumed that they would be finite (--assume-finite)"]
+// CHECK: %[[ROWS:.*]] = dl.matmul %{{.*}} : (tensor<32x256xf32>, tensor<256x512xf32>) -> tensor<32x512xf32>
+// CHECK: %[[MAX:.*]] = dl.reduce max, %{{.*}} {axes = array<i64: 0>, keepdims = true} : (tensor<16x32xf32>) -> tensor<1x32xf32>
+// CHECK: %[[FILLED:.*]] = dl.compare ne, %{{.*}} -> tensor<32x1xi1>
+// CHECK: %[[KEPT:.*]] = dl.select %[[FILLED]], %[[ROWS]], %{{.*}} -> tensor<32x512xf32>
+// CHECK: dl.matmul %{{.*}}, %[[KEPT]] : (tensor<16x32xf32>, tensor<32x512xf32>) -> tensor<16x512xf32>
+// CHECK: dl.add
+
+// EXACT-LABEL: func.func @slots
+// EXACT-NOT: dl.select
+func.func @slots(%combine: tensor<16x2x32xi1>, %x: tensor<2x32x256xf32>, %w: tensor<2x256x512xf32>) -> tensor<16x512xf32> {
+  %0 = dl.cast %combine : (tensor<16x2x32xi1>) -> tensor<16x2x32xf32>
+  %1 = dl.matmul %x, %w : (tensor<2x32x256xf32>, tensor<2x256x512xf32>) -> tensor<2x32x512xf32>
+  %2 = dl.reshape %0 : (tensor<16x2x32xf32>) -> tensor<16x64xf32>
+  %3 = dl.reshape %1 : (tensor<2x32x512xf32>) -> tensor<64x512xf32>
+  %4 = dl.matmul %2, %3 : (tensor<16x64xf32>, tensor<64x512xf32>) -> tensor<16x512xf32>
+  return %4 : tensor<16x512xf32>
+}
+
+// Three for each are computed together.
+
+// CHECK-LABEL: func.func @few_slots
+// CHECK-NOT: dl.select
+func.func @few_slots(%combine: tensor<16x2x24xi1>, %x: tensor<2x24x256xf32>, %w: tensor<2x256x512xf32>) -> tensor<16x512xf32> {
+  %0 = dl.cast %combine : (tensor<16x2x24xi1>) -> tensor<16x2x24xf32>
+  %1 = dl.matmul %x, %w : (tensor<2x24x256xf32>, tensor<2x256x512xf32>) -> tensor<2x24x512xf32>
+  %2 = dl.reshape %0 : (tensor<16x2x24xf32>) -> tensor<16x48xf32>
+  %3 = dl.reshape %1 : (tensor<2x24x512xf32>) -> tensor<48x512xf32>
+  %4 = dl.matmul %2, %3 : (tensor<16x48xf32>, tensor<48x512xf32>) -> tensor<16x512xf32>
+  return %4 : tensor<16x512xf32>
+}

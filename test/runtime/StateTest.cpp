@@ -55,6 +55,28 @@ std::vector<float> valuesOf(const Tensor &tensor) {
   return {data, data + tensor.elements()};
 }
 
+TEST(State, SetsThePositionOfCaches) {
+  ModuleBuilder builder;
+  buildSum(builder);
+  Module plain = open(builder);
+  State without(plain);
+  EXPECT_THROW(without.setPosition(0), Error);
+
+  builder.weights({0, 0}); // the bytes of an int64
+  fb::StateT &position = addState(builder, "position", 2, {});
+  position.element = fb::ElementType_I64;
+  position.role = fb::StateRole_Position;
+  fb::ConstantT &initial = *builder.module.constants[2];
+  initial.type->dims = {1};
+  initial.type->element = fb::ElementType_I64;
+  Module module = open(builder);
+  State state(module);
+  state.setPosition(7);
+  EXPECT_EQ(*state.tensor("position").as<int64_t>(), 7);
+  EXPECT_EQ(valuesOf(state.tensor("w")), (std::vector<float>{1, 2, 3, 4}));
+  EXPECT_THROW(state.setPosition(-1), Error);
+}
+
 TEST(State, OutlastsARun) {
   ModuleBuilder builder;
   buildSum(builder);

@@ -101,6 +101,10 @@ static const char *getRoleName(dlrt_state_role role) {
     return "statistic";
   case DLRT_STATE_COUNTER:
     return "counter";
+  case DLRT_STATE_CACHE:
+    return "cache";
+  case DLRT_STATE_POSITION:
+    return "position";
   case DLRT_STATE_SETTING:
     break;
   }

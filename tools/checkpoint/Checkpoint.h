@@ -31,8 +31,8 @@ struct Progress {
 /// A state as a checkpoint has it.
 struct SavedState {
   std::string name;
-  std::string type; ///< as dlrt_type_name has it
-  std::string role; ///< "parameter", "slot", "statistic", "counter", "setting"
+  std::string type;       ///< as dlrt_type_name has it
+  std::string role;       ///< as dlrt_state_role says: "parameter", ..
   int64_t parameter = -1; ///< of a slot, the number of the state it is for
   std::vector<int64_t> dims;
   const unsigned char *data = nullptr; ///< of Checkpoint::bytes

@@ -39,6 +39,7 @@ struct Options {
   std::string profile;
   std::string powercap = tools::kPowercap;
   int threads = 0;
+  int64_t position = 0;
   double seconds = 1;
   bool json = false;
   bool roofline = false;
@@ -71,11 +72,12 @@ struct Memory {
 /// The time of the steps of a call by the clock of the session's device, the
 /// least of some; nothing for the CPU, whose steps the host's clock times.
 std::optional<double> timeOnDevice(runtime::Session &session,
-                                   const std::string &target) {
+                                   const std::string &target,
+                                   const std::function<void()> &before) {
   if (target == "cpu")
     return std::nullopt;
   double least = 0;
-  for (const tools::ProfiledRun &run : tools::profileRuns(session, 3)) {
+  for (const tools::ProfiledRun &run : tools::profileRuns(session, 3, before)) {
     double sum = 0;
     for (const dlrt_profile_event &event : run)
       sum += static_cast<double>(event.duration_ns) * 1e-6;
@@ -85,11 +87,13 @@ std::optional<double> timeOnDevice(runtime::Session &session,
 }
 
 /// Calls the session until the time is over, at least once.
-std::vector<double> timeRuns(runtime::Session &session, double seconds) {
+std::vector<double> timeRuns(runtime::Session &session, double seconds,
+                             const std::function<void()> &before) {
   std::vector<double> times;
   times.reserve(size_t(1) << 16);
   Clock::time_point begin = Clock::now();
   do {
+    before();
     Clock::time_point start = Clock::now();
     session.run();
     times.push_back(millisecondsSince(start));
@@ -238,14 +242,15 @@ void printText(const Times &times, const runtime::Session &session,
 /// Runs the session for as long as the options say, step by step, beside the
 /// limits of the machine; prints or adds to `json`.
 void addRoofline(const Options &options, runtime::Session &session,
-                 const Cost &cost, Json &json) {
+                 const std::function<void()> &before, const Cost &cost,
+                 Json &json) {
   std::set<tools::Products> products;
   if (cost.info)
     products = cost.info->products();
   tools::MachineLimits machine =
       tools::measureMachine(session.threads(), kProbeSeconds, products);
   std::vector<tools::ProfiledRun> runs =
-      tools::profileFor(session, options.seconds);
+      tools::profileFor(session, options.seconds, before);
   std::vector<tools::MeasuredWork> kernels = tools::measureKernels(
       runs, cost.info ? &*cost.info : nullptr, cost.symbols);
   // The machine may have been slower for a while.
@@ -280,17 +285,21 @@ void bench(const Options &options) {
                                options.inputs);
   values::bindInputs(session, inputs,
                      values::listFiles(module.inputs(entry), options.inputs));
+  std::function<void()> before =
+      tools::keepPosition(module, session, options.position);
+  before();
   Clock::time_point first = Clock::now();
   session.run();
   load.firstRun = millisecondsSince(first);
   // Pages in the weights, and lets the clock rise.
-  timeRuns(session, std::min(0.2, options.seconds / 4));
+  timeRuns(session, std::min(0.2, options.seconds / 4), before);
+  before();
   session.run();
   memory.loadPeak = tools::readPeakMemory();
   tools::resetPeakMemory();
   tools::EnergyCounters counters(options.powercap);
   counters.start();
-  std::vector<double> timed = timeRuns(session, options.seconds);
+  std::vector<double> timed = timeRuns(session, options.seconds, before);
   std::optional<double> joules = counters.joules();
   memory.runPeak = tools::readPeakMemory();
   memory.end = tools::readMemoryUse();
@@ -299,7 +308,7 @@ void bench(const Options &options) {
     *joules /= static_cast<double>(times.runs);
   Cost cost = findCost(session, module, entry, target, joules);
   Json json = makeJson(options, times, session, module, load, memory, cost);
-  std::optional<double> onDevice = timeOnDevice(session, target);
+  std::optional<double> onDevice = timeOnDevice(session, target, before);
   if (onDevice)
     json["device_ms"] = *onDevice;
   if (!options.json)
@@ -307,11 +316,12 @@ void bench(const Options &options) {
   if (onDevice && !options.json)
     printf("steps %.4f ms by the device's clock\n", *onDevice);
   if (options.roofline)
-    addRoofline(options, session, cost, json);
+    addRoofline(options, session, before, cost, json);
   if (options.json)
     puts(json.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
   if (!options.profile.empty()) {
-    std::vector<tools::ProfiledRun> runs = tools::profileRuns(session, 5);
+    std::vector<tools::ProfiledRun> runs =
+        tools::profileRuns(session, 5, before);
     if (!options.json)
       fputs(tools::kernelTable(runs, 20).c_str(), stdout);
     values::NewFiles files;
@@ -373,6 +383,11 @@ int main(int argc, char **argv) {
   app.add_option("--entry", options.entry,
                  "the function of the module to run; default: its first")
       ->type_name("NAME");
+  app.add_option("--position", options.position,
+                 "of a module with caches (dl-compile --kv-cache): how many "
+                 "rows they have before each call; default: 0")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--profile", options.profile,
                  "write the steps of some more runs to a trace that Perfetto "
                  "and Chrome open")

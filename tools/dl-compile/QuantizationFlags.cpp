@@ -78,6 +78,35 @@ Error QuantizationFlags::read(StringRef input, CompileOptions &compile,
   return Error::success();
 }
 
+Error QuantizationFlags::read(CompileOptions &compile) const {
+  bool quantizes = quantizeKvCache.getNumOccurrences() > 0;
+  if (kvCache != "outside" && kvCache != "session")
+    return createStringError("--kv-cache: unknown place '" + kvCache +
+                             "'; known: outside, session");
+  if (quantizes && quantizeKvCache != "int8")
+    return createStringError("--quantize-kv-cache: unknown type '" +
+                             quantizeKvCache + "'; known: int8");
+  bool isOutside = kvCache.getNumOccurrences() && kvCache == "outside";
+  if (quantizes && isOutside)
+    return createStringError("--quantize-kv-cache: goes with "
+                             "--kv-cache=session");
+  if (!quantizes && kvCache == "outside") {
+    if (kvCacheLength.getNumOccurrences())
+      return createStringError("--kv-cache-length: goes with "
+                               "--kv-cache=session");
+    return Error::success();
+  }
+  if (kvCacheLength < 1)
+    return createStringError("--kv-cache-length: expected a number from 1 on");
+  if (compile.pipeline.training)
+    return createStringError("--kv-cache: a training has none");
+  for (Target target : compile.targets)
+    if (target != Target::Cpu)
+      return createStringError("--kv-cache: goes with --target=cpu");
+  compile.pipeline.caches = {kvCacheLength, quantizes};
+  return Error::success();
+}
+
 Error QuantizationFlags::read(StringRef input,
                               std::optional<SparsifyOptions> &options) const {
   if (sparsify.empty()) {

@@ -72,6 +72,26 @@ struct QuantizationFlags {
       llvm::cl::desc("Write the quantized model as ONNX, for use elsewhere"),
       llvm::cl::value_desc("FILE"), llvm::cl::cat(category)};
 
+  llvm::cl::OptionCategory caches{"Decoding"};
+  llvm::cl::opt<std::string> kvCache{
+      "kv-cache", llvm::cl::init("outside"),
+      llvm::cl::desc(
+          "Where keys and values of attention stay from run to run: outside "
+          "(default), as the model has it, inputs and outputs of the caller's; "
+          "session, states that each run puts its rows into, without those "
+          "inputs and outputs"),
+      llvm::cl::value_desc("PLACE"), llvm::cl::cat(caches)};
+  llvm::cl::opt<std::string> quantizeKvCache{
+      "quantize-kv-cache",
+      llvm::cl::desc("The same as --kv-cache=session, with rows of int8 and a "
+                     "scale for each head and row: int8"),
+      llvm::cl::value_desc("TYPE"), llvm::cl::cat(caches)};
+  llvm::cl::opt<int64_t> kvCacheLength{
+      "kv-cache-length", llvm::cl::init(::dl::CacheOptions().length),
+      llvm::cl::desc("Rows that a session's cache has room for (default: "
+                     "2048)"),
+      llvm::cl::value_desc("N"), llvm::cl::cat(caches)};
+
   llvm::cl::opt<std::string> sparsify{
       "sparsify",
       llvm::cl::desc(
@@ -101,6 +121,9 @@ struct QuantizationFlags {
   /// is the model. An error reads "--NAME: WHAT".
   llvm::Error read(llvm::StringRef input, CompileOptions &compile,
                    std::optional<QuantizeOptions> &options) const;
+
+  /// Says how caches are kept.
+  llvm::Error read(CompileOptions &compile) const;
 
   /// Fills `options` where pruning is asked for.
   llvm::Error read(llvm::StringRef input,

@@ -313,6 +313,10 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
   if (!training)
     return training.takeError();
   options.pipeline.training = *training;
+  if (Error error = line.quantization.read(options))
+    return error;
+  if (line.verify.getNumOccurrences() && options.pipeline.caches)
+    return failed("--verify: goes with --kv-cache=outside");
   auto budget = line.training.readMemoryBudget();
   if (!budget)
     return budget.takeError();
@@ -398,9 +402,9 @@ int main(int argc, char **argv) {
   // Without the options that LLVM's libraries register for its own tools.
   cl::ResetCommandLineParser();
   CommandLine line;
-  cl::HideUnrelatedOptions({&line.category, &line.training.category,
-                            &line.quantization.category, &line.stages,
-                            &line.reports, &line.checks});
+  cl::HideUnrelatedOptions(
+      {&line.category, &line.training.category, &line.quantization.category,
+       &line.quantization.caches, &line.stages, &line.reports, &line.checks});
   cl::SetVersionPrinter(
       [](raw_ostream &output) { output << getProducer() << "\n"; });
   std::string message;
@@ -415,6 +419,8 @@ int main(int argc, char **argv) {
           "  dl-compile model.onnx -o model.dlm --tune\n"
           "  dl-compile model.onnx -o model.dlm --quantize=int8 "
           "--calibration=samples\n"
+          "  dl-compile model.onnx -o model.dlm --quantize-kv-cache=int8 "
+          "--kv-cache-length=4096\n"
           "  dl-compile model.onnx --verify\n"
           "  dl-compile model.onnx -o model.dlm --train --loss=cross_entropy "
           "--optimizer=adamw\n"

@@ -45,6 +45,15 @@ std::vector<dlrt_device_code_info> deviceCodes(const runtime::Module &module) {
   return codes;
 }
 
+/// Of the caches that a session has.
+uint64_t cacheBytes(const runtime::Module &module) {
+  uint64_t bytes = 0;
+  for (const runtime::StateInfo &state : module.states())
+    if (state.role == DLRT_STATE_CACHE)
+      bytes += state.bytes;
+  return bytes;
+}
+
 /// The arena's bytes as text, a formula in the symbols.
 std::string arenaText(const runtime::Module &module, uint32_t entry,
                       const std::string &target) {
@@ -103,6 +112,8 @@ std::string describeModule(const std::string &path,
     text += ", " + humanBytes(info.coded_bytes) + " of them coded, decoded " +
             humanBytes(info.decoded_bytes);
   text += "\n";
+  if (uint64_t bytes = cacheBytes(module))
+    text += "caches: " + humanBytes(bytes) + " in each session\n";
   text += "kernels: " + std::to_string(info.kernel_count) + ", " +
           humanBytes(info.code_bytes) + " of CPU code\n";
   for (uint32_t i = 0; i < info.code_count; ++i) {
@@ -147,6 +158,8 @@ std::string describeModuleJson(const std::string &path,
                  {"decoded_bytes", info.decoded_bytes},
                  {"code_bytes", info.code_bytes},
                  {"kernels", info.kernel_count}};
+  if (uint64_t bytes = cacheBytes(module))
+    result["cache_bytes"] = bytes;
   result["code"] = Json::array();
   for (uint32_t i = 0; i < info.code_count; ++i) {
     dlrt_code_info code = codeInfo(module, i);

@@ -5,6 +5,7 @@
 
 #include "tools/checkpoint/Checkpoint.h"
 #include "tools/dl-run/Info.h"
+#include "tools/dl-run/Steps.h"
 #include "tools/reference/Reference.h"
 #include "tools/values/Files.h"
 #include "tools/values/Inputs.h"
@@ -29,6 +30,7 @@ struct Options {
   std::string entry;
   std::string checkpoint;
   int threads = 0;
+  int64_t steps = 0; ///< 0: one run, of the inputs as they are
   uint64_t memoryLimit = 0;
   bool check = false;
   bool listDevices = false;
@@ -121,18 +123,8 @@ void writeOutputs(const Options &options, const std::vector<Result> &results,
   files.commit();
 }
 
-/// Interprets an entry's program for the reference.
-void interpret(const Options &options, const runtime::Module &module,
-               uint32_t entry) {
-  std::vector<runtime::Value> outputs = module.outputs(entry);
-  std::vector<values::Value> inputs =
-      values::readInputs(options.module, module.entryName(entry),
-                         module.inputs(entry), options.inputs);
-  std::vector<values::Value> results = tools::runReference(
-      options.module, module, entry, inputs,
-      values::listFiles(module.inputs(entry), options.inputs));
-  if (!options.outputDir.empty())
-    values::makeFolder(options.outputDir);
+/// Results that lie in values.
+std::vector<Result> toResults(std::vector<values::Value> &results) {
   using Kind = values::Value::Kind;
   std::vector<Result> given(results.size());
   auto toTensor = [](values::Value &value) {
@@ -146,7 +138,22 @@ void interpret(const Options &options, const runtime::Module &module,
     for (values::Value &element : results[i].elements)
       given[i].tensors.push_back(toTensor(element));
   }
-  writeOutputs(options, given, outputs);
+  return given;
+}
+
+/// Interprets an entry's program for the reference.
+void interpret(const Options &options, const runtime::Module &module,
+               uint32_t entry) {
+  std::vector<runtime::Value> outputs = module.outputs(entry);
+  std::vector<values::Value> inputs =
+      values::readInputs(options.module, module.entryName(entry),
+                         module.inputs(entry), options.inputs);
+  std::vector<values::Value> results = tools::runReference(
+      options.module, module, entry, inputs,
+      values::listFiles(module.inputs(entry), options.inputs));
+  if (!options.outputDir.empty())
+    values::makeFolder(options.outputDir);
+  writeOutputs(options, toResults(results), outputs);
 }
 
 void runModule(const Options &options, const runtime::Module &module) {
@@ -156,6 +163,8 @@ void runModule(const Options &options, const runtime::Module &module) {
   if (!options.outputDir.empty())
     checkFormat(options, outputs);
   std::string target = values::chooseTarget(module, entry, options.device);
+  if (tools::isReference(target) && options.steps)
+    throw Failure("--steps", "the reference keeps no state from run to run");
   if (tools::isReference(target))
     return interpret(options, module, entry);
   runtime::SessionOptions sessionOptions;
@@ -174,8 +183,16 @@ void runModule(const Options &options, const runtime::Module &module) {
   runtime::Session session(module, sessionOptions);
   std::vector<values::Value> inputs = values::readInputs(
       options.module, entryName, module.inputs(entry), options.inputs);
-  values::bindInputs(session, inputs,
-                     values::listFiles(module.inputs(entry), options.inputs));
+  std::vector<std::string> files =
+      values::listFiles(module.inputs(entry), options.inputs);
+  if (options.steps) {
+    std::vector<values::Value> steps =
+        tools::runSteps(session, inputs, files, outputs, options.steps);
+    if (!options.outputDir.empty())
+      values::makeFolder(options.outputDir);
+    return writeOutputs(options, toResults(steps), outputs);
+  }
+  values::bindInputs(session, inputs, files);
   if (!options.outputDir.empty())
     values::makeFolder(options.outputDir);
   session.run();
@@ -213,7 +230,7 @@ void run(const Options &options) {
 
 int main(int argc, char **argv) {
   Options options;
-  CLI::App app("Runs a compiled module once.\n\n"
+  CLI::App app("Runs a compiled module, once or --steps times.\n\n"
                "Inputs are the model's inputs that are not weights, in the "
                "model's order, one --input\neach. Outputs are written as "
                "output_<i>.npy or .pb, all of them or none; without\n"
@@ -262,6 +279,12 @@ int main(int argc, char **argv) {
                  "group allow")
       ->type_name("N")
       ->check(CLI::Range(1, 65536));
+  app.add_option("--steps", options.steps,
+                 "run N times, as decoding with a cache does (dl-compile "
+                 "--kv-cache): each input has one dimension more in front, "
+                 "with a value for each run, and so has each output")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 32));
   app.add_option("--memory-limit", options.memoryLimit,
                  "the most bytes that intermediate results, scratch and "
                  "outputs may take together (1000, 64MB, 2GiB); a run that "

@@ -59,19 +59,22 @@ double secondsSince(Clock::time_point start) {
 }
 
 /// Times whole runs, then the steps of others.
-void measureTimes(runtime::Session &session, const WorkInfo &info,
-                  double seconds, Example &example) {
+void measureTimes(const runtime::Module &module, runtime::Session &session,
+                  const WorkInfo &info, double seconds, Example &example) {
+  std::function<void()> before = keepPosition(module, session, 0);
+  before();
   session.run();
   Clock::time_point begin = Clock::now();
   do {
+    before();
     Clock::time_point start = Clock::now();
     session.run();
     double time = secondsSince(start);
     example.runSeconds =
         example.runSeconds > 0 ? std::min(example.runSeconds, time) : time;
   } while (secondsSince(begin) < seconds / 2);
-  example.steps =
-      measureSteps(profileFor(session, seconds / 2), info, example.symbols);
+  example.steps = measureSteps(profileFor(session, seconds / 2, before), info,
+                               example.symbols);
   example.threads = session.threads();
   example.measured = "random inputs, " + std::to_string(session.threads()) +
                      (session.threads() == 1 ? " thread" : " threads") +
@@ -101,7 +104,7 @@ Example measureExample(const runtime::Module &module, const WorkInfo &info,
         std::vector<values::Value> inputs =
             randomInputs(module, 0, example.symbols);
         values::bindInputs(session, inputs, {});
-        measureTimes(session, info, options.seconds, example);
+        measureTimes(module, session, info, options.seconds, example);
         break;
       } catch (const std::exception &error) {
         example.measured = std::string("not measured: ") + error.what();

@@ -13,11 +13,22 @@ namespace dl::tools {
 
 using Json = nlohmann::ordered_json;
 
-std::vector<ProfiledRun> profileRuns(runtime::Session &session, int runs) {
+std::function<void()> keepPosition(const runtime::Module &module,
+                                   runtime::Session &session, int64_t rows) {
+  for (const runtime::StateInfo &state : module.states())
+    if (state.role == DLRT_STATE_POSITION)
+      return [&session, rows] { session.setPosition(rows); };
+  return [] {};
+}
+
+std::vector<ProfiledRun> profileRuns(runtime::Session &session, int runs,
+                                     const std::function<void()> &before) {
   std::vector<ProfiledRun> result;
   session.enableProfile(true);
+  before();
   session.run(); // makes room for the events
   for (int i = 0; i < runs; ++i) {
+    before();
     session.run();
     result.push_back(session.profile());
   }
@@ -25,15 +36,18 @@ std::vector<ProfiledRun> profileRuns(runtime::Session &session, int runs) {
   return result;
 }
 
-std::vector<ProfiledRun> profileFor(runtime::Session &session, double seconds) {
+std::vector<ProfiledRun> profileFor(runtime::Session &session, double seconds,
+                                    const std::function<void()> &before) {
   using Clock = std::chrono::steady_clock;
   std::vector<ProfiledRun> result;
   Clock::time_point end =
       Clock::now() + std::chrono::duration_cast<Clock::duration>(
                          std::chrono::duration<double>(seconds));
   session.enableProfile(true);
+  before();
   session.run(); // makes room for the events
   do {
+    before();
     session.run();
     result.push_back(session.profile());
   } while (result.size() < 2 || (result.size() < 100 && Clock::now() < end));

@@ -161,6 +161,7 @@ private:
       largest[value] = channels.largest;
     auto factors =
         frontend::findSmoothFactors(*model, sites, scalable, largest);
+    model.reset(); // its file is read again below
     if (factors.empty())
       return;
     Calibration before = getCalibration();

@@ -3,6 +3,7 @@
 
 #include "tools/tune/Contest.h"
 
+#include "tools/measure/Profile.h"
 #include "tools/measure/RandomInputs.h"
 #include "tools/values/Inputs.h"
 
@@ -91,6 +92,7 @@ double Contestant::run(int count) {
   session.enableProfile(false);
   double least = 0;
   for (int i = 0; i < count; ++i) {
+    keepPosition(module, session, 0)();
     Clock::time_point start = Clock::now();
     session.run();
     double seconds =
@@ -103,6 +105,7 @@ double Contestant::run(int count) {
 void Contestant::runProfiled(int count, std::vector<double> &steps) {
   session.enableProfile(true);
   for (int i = 0; i < count; ++i) {
+    keepPosition(module, session, 0)();
     session.run();
     std::vector<dlrt_profile_event> events = session.profile();
     bool isFirst = steps.empty();

@@ -29,6 +29,31 @@ func.func @wide(%x: tensor<24x64xf32>, %v: tensor<3x12x16xf32>, %p: tensor<3x12x
 
 // -----
 
+// With many rows, lanes are rows here, too: eight of the columns at a time, of two vectors of rows.
+
+// CHECK-LABEL: func.func private @sparse_matmul_0
+// CHECK: vector.shuffle
+// CHECK: scf.for {{.*}} step %{{.*}} {
+// CHECK: memref.load {{.*}} memref<?xi32>
+// CHECK: scf.for
+// CHECK-COUNT-16: vector.fma
+// CHECK-NOT: vector.fma
+// CHECK: return
+
+// NARROW-LABEL: func.func private @sparse_matmul_0
+// NARROW-COUNT-8: vector.fma {{.*}} vector<8xf32>
+// NARROW-NOT: vector.fma
+// NARROW: return
+func.func @many(%x: tensor<64x64xf32>, %v: tensor<3x12x16xf32>, %p: tensor<3x12xui16>, %n: tensor<3xi32>) -> tensor<64x48xf32> {
+  %0 = dl.fused {
+    %1 = dl.sparse_matmul %x, %v, %p, %n : (tensor<64x64xf32>, tensor<3x12x16xf32>, tensor<3x12xui16>, tensor<3xi32>) -> tensor<64x48xf32>
+    dl.yield %1 : tensor<64x48xf32>
+  } : tensor<64x48xf32>
+  return %0 : tensor<64x48xf32>
+}
+
+// -----
+
 // Single columns: lanes are rows, of what is copied transposed; two slots at once. Blocks of results are transposed back.
 
 // CHECK-LABEL: func.func private @sparse_matmul_0

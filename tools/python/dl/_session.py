@@ -255,6 +255,11 @@ class Session:
         ]
         return {value.name: array for value, array in zip(self._outputs, found)} if named else found
 
+    def set_position(self, rows: int) -> None:
+        """Of a module with caches (dl-compile --kv-cache), their first rows count, so many:
+        0 where another sequence begins."""
+        self._native.set_position(rows)
+
     def cancel(self) -> None:
         """Ends the run in progress in another thread, which raises an Error."""
         self._native.cancel()

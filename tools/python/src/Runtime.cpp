@@ -102,6 +102,7 @@ public:
   nb::list describeOutputs() const { return describe(outputs); }
   int threads() const { return session.threads(); }
   void cancel() { session.cancel(); }
+  void setPosition(int64_t rows) { session.setPosition(rows); }
 
   /// A whole run: given (array, type, dims) for each input (a list of these for
   /// a sequence, None for an optional without a value), and the same or None
@@ -332,5 +333,6 @@ NB_MODULE(_runtime, m) {
       .def("outputs", &Session::describeOutputs)
       .def("threads", &Session::threads)
       .def("run", &Session::run)
-      .def("cancel", &Session::cancel);
+      .def("cancel", &Session::cancel)
+      .def("set_position", &Session::setPosition);
 }
