@@ -31,6 +31,7 @@ RegisterTile::RegisterTile(::dl::gpucode::StageFunction &stage,
                                       getColumnLoops(contraction),
                                       across.width())),
       shuffles(target.shuffles && shape.ownRows > 1),
+      storesVectors(stage.storesVectors),
       multipliesWords(target.dotProducts && contraction.isInteger()) {
   bool isDeep = shape.depth % kVector == 0;
   if (!shuffles || shape.ownRows % kSharing || !isDeep)
@@ -180,7 +181,7 @@ void RegisterTile::findColumns(Value first) {
   bool areInside = isWhole(columns, shape.columns);
   // Vectors side by side, or, of single elements, invocations in lockstep have
   // all of some lines of the cache.
-  int64_t width = columnNeighbours == Neighbours::Lines ? across.width() : 1;
+  int64_t width = countAdjacent();
   Value block = index.div(invocation, constant(kSharing)),
         inBlock = index.rem(invocation, constant(kSharing));
   Value own =
@@ -430,31 +431,46 @@ SmallVector<Value> RegisterTile::addProducts(unsigned loop, Position dims,
       [&](Value at, ValueRange carried) { return step(at, 1, carried); });
 }
 
+/// What follows the sums of neighbouring columns of a row.
+void RegisterTile::storeElements(size_t row, size_t column,
+                                 ArrayRef<Value> sums, Value result,
+                                 const Buffer &buffer) {
+  OpBuilder::InsertionGuard guard(builder);
+  Value isInside = isRow[row];
+  if (isInside && isColumn[column])
+    isInside = arith::AndIOp::create(builder, loc, isInside, isColumn[column]);
+  else if (!isInside)
+    isInside = isColumn[column];
+  if (isInside) {
+    auto branch = scf::IfOp::create(builder, loc, isInside,
+                                    /*withElseRegion=*/false);
+    builder.setInsertionPoint(branch.thenYield());
+  }
+  bool areVectors = sums.size() > 1;
+  ElementEmitter &by = areVectors ? across : emitter;
+  ElementEmitter::Scope scope(by);
+  Position dims = rowDims[row];
+  for (unsigned d : columnLoops)
+    dims[d] = columnDims[column][d];
+  Value sum = sums.front();
+  if (areVectors) {
+    dims[columnLoops.back()].stride = 1;
+    sum = vector::FromElementsOp::create(
+        builder, loc, across.vectorType(sum.getType()), sums);
+  }
+  Position at =
+      by.mapPosition(op.getMatchingIndexingMap(op.getDpsInitOperand(0)), dims);
+  by.remember(op->getResult(0), at, {sum, areVectors});
+  by.write(buffer, at, by.read(result, at));
+}
+
 void RegisterTile::storeTile(ArrayRef<Value> sums, Value result,
                              const Buffer &buffer) {
-  AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-  for (auto [i, row] : llvm::enumerate(rowDims))
-    for (auto [j, column] : llvm::enumerate(columnDims)) {
-      OpBuilder::InsertionGuard guard(builder);
-      Value isInside = isRow[i];
-      if (isInside && isColumn[j])
-        isInside = arith::AndIOp::create(builder, loc, isInside, isColumn[j]);
-      else if (!isInside)
-        isInside = isColumn[j];
-      if (isInside) {
-        auto branch = scf::IfOp::create(builder, loc, isInside,
-                                        /*withElseRegion=*/false);
-        builder.setInsertionPoint(branch.thenYield());
-      }
-      ElementEmitter::Scope scope(emitter);
-      Position dims = row;
-      for (unsigned d : columnLoops)
-        dims[d] = column[d];
-      Position at = emitter.mapPosition(map, dims);
-      emitter.remember(op->getResult(0), at,
-                       {sums[i * columnDims.size() + j], false});
-      emitter.write(buffer, at, emitter.read(result, at));
-    }
+  int64_t count = storesVectors ? across.width() : 1;
+  for (size_t i = 0; i < rowDims.size(); ++i)
+    for (size_t j = 0; j < columnDims.size(); j += count)
+      storeElements(i, j, sums.slice(i * columnDims.size() + j, count), result,
+                    buffer);
 }
 
 /// Whether vectors of a tensor are loads, or what surrounds it.
@@ -466,6 +482,21 @@ bool RegisterTile::isInMemory(Value tensor) {
          emitter.buffers.contains(pad.getSource()) &&
          isZeroInteger(pad.getMixedLowPad().back()) &&
          isZeroInteger(pad.getMixedHighPad().back());
+}
+
+/// Whether the columns of an invocation are vectors of the contraction's
+/// result. Columns that are read one by one lie with its neighbours, for the
+/// cache.
+bool RegisterTile::hasVectorsOfColumns() {
+  int64_t width = across.width();
+  if (width == 1 || shape.ownColumns % width != 0 || columnLoops.empty() ||
+      columnNeighbours == Neighbours::None)
+    return false;
+  unsigned last = columnLoops.back();
+  AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  int64_t range = op.getStaticLoopRanges()[last];
+  return !ShapedType::isDynamic(range) && range % width == 0 &&
+         map.getResults().back() == builder.getAffineDimExpr(last);
 }
 
 Value RegisterTile::emit(Value result, const Buffer &buffer) {
@@ -480,6 +511,7 @@ Value RegisterTile::emit(Value result, const Buffer &buffer) {
         std::pair(contraction.laneSide, &columnNeighbours)})
     if (!isInMemory(operand->get()))
       *neighbours = Neighbours::None;
+  storesVectors &= hasVectorsOfColumns();
   multipliesWords &=
       rowNeighbours == Neighbours::Depth &&
       (columnNeighbours == Neighbours::Depth ||

@@ -58,6 +58,7 @@ private:
   bool isWhole(mlir::Value extent, int64_t lines);
 
   bool isInMemory(mlir::Value tensor);
+  bool hasVectorsOfColumns();
 
   void findRows(mlir::Value first);
   void findSharedRows(mlir::Value first);
@@ -104,8 +105,17 @@ private:
 
   void storeTile(llvm::ArrayRef<mlir::Value> sums, mlir::Value result,
                  const mlir::dl::cpu::Buffer &buffer);
+  void storeElements(size_t row, size_t column,
+                     llvm::ArrayRef<mlir::Value> sums, mlir::Value result,
+                     const mlir::dl::cpu::Buffer &buffer);
+  /// Columns that an invocation has side by side.
+  int64_t countAdjacent() const {
+    return columnNeighbours == Neighbours::Lines || storesVectors
+               ? across.width()
+               : 1;
+  }
 
-  /// Read the vectors.
+  /// Read the vectors; those of columns are written, too.
   mlir::dl::cpu::ElementEmitter deep, across;
   Neighbours rowNeighbours, columnNeighbours;
   /// Positions of the row and column loops for each of the tile's own, and
@@ -117,6 +127,7 @@ private:
   llvm::SmallVector<mlir::dl::cpu::Position, 0> sharedRows;
   llvm::SmallVector<mlir::Value> sharedDepths;
   bool shuffles;
+  bool storesVectors;
   /// Whether four bytes of contracted positions are multiplied at once.
   bool multipliesWords;
 };
