@@ -20,30 +20,6 @@ using mlir::dl::cpu::Position;
 // Which neighbours
 //===----------------------------------------------------------------------===//
 
-/// Whether neighbours along a dimension of a reduction's result, of which
-/// window sums are, read some of the same elements.
-static bool isWindow(linalg::GenericOp op) {
-  constexpr int64_t kMostSteps = 32; // that are written out
-  SmallVector<unsigned> reduced;
-  op.getReductionDims(reduced);
-  int64_t steps = 1;
-  for (unsigned d : reduced) {
-    int64_t range = op.getStaticLoopRanges()[d];
-    if (ShapedType::isDynamic(range) || steps * range > kMostSteps)
-      return false;
-    steps *= range;
-  }
-  return llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *operand) {
-    return llvm::any_of(op.getMatchingIndexingMap(operand).getResults(),
-                        [&](AffineExpr expr) {
-                          return !isa<AffineDimExpr>(expr) &&
-                                 llvm::any_of(reduced, [&](unsigned d) {
-                                   return expr.isFunctionOfDim(d);
-                                 });
-                        });
-  });
-}
-
 /// Whether something that the value is computed of, and that is not stored, is
 /// a window's reduction.
 static bool readsWindows(Value value, IsStored isStored) {

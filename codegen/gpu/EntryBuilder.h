@@ -92,6 +92,8 @@ public:
   /// How many neighbouring elements an invocation may compute at once; they are
   /// read and written as vectors.
   virtual int64_t getVectorWidth() const { return 1; }
+  /// Whether what follows a contraction is tried by vectors first.
+  virtual bool storesTilesByVectors() const { return false; }
   /// Invocations that keep the device busy.
   virtual int64_t getBusyInvocations() const { return 1; }
   /// Ends the function, which writes one buffer, of which it leaves elements as

@@ -130,7 +130,7 @@ void StageMaker::run() {
     block = chooseBlock(
         stage, [&](Value value) { return isStored(earlier, value); }, entry);
   bool storesVectors =
-      form.contraction && !form.rows && entry.getVectorWidth() > 1;
+      form.contraction && !form.rows && entry.storesTilesByVectors();
   if (block.width > 1 || storesVectors) {
     // What does not go by vectors is made again, and tells then what is wrong.
     ScopedDiagnosticHandler silence(kernel.getContext(),

@@ -145,6 +145,7 @@ public:
   makeTile(StageFunction &stage,
            const mlir::dl::cpu::Contraction &contraction) override;
   int64_t getVectorWidth() const override { return 4; }
+  bool storesTilesByVectors() const override { return true; }
   int64_t getBusyInvocations() const override { return target.busyInvocations; }
   int64_t getWorkgroupSize() const override { return workgroupSize; }
 
