@@ -129,6 +129,8 @@ void StageMaker::run() {
       !form.reduction)
     block = chooseBlock(
         stage, [&](Value value) { return isStored(earlier, value); }, entry);
+  else if (form.reduction && !form.rows && !stage.sequential)
+    block = chooseBlock(*form.reduction, stage.value, entry);
   bool storesVectors =
       form.contraction && !form.rows && entry.storesTilesByVectors();
   if (block.width > 1 || storesVectors) {

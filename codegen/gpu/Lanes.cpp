@@ -181,6 +181,7 @@ LogicalResult Splitter::splitFor(scf::ForOp op) {
   auto made = scf::ForOp::create(builder, op.getLoc(), op.getLowerBound(),
                                  op.getUpperBound(), op.getStep(),
                                  replaceVectors(op.getInitArgs()));
+  made->setAttrs(op->getAttrs());
   Block &body = *made.getBody();
   op.getInductionVar().replaceAllUsesWith(made.getInductionVar());
   unsigned next = 0;

@@ -28,16 +28,23 @@ std::optional<mlir::linalg::GenericOp> findReduction(mlir::Value value,
                                                      IsStored isStored);
 
 /// The neighbours that an invocation computes: `width` along dimension `lanes`,
-/// as vectors, at each of `lines` positions along dimension `along`.
+/// as vectors, at each of `lines` positions along dimension `along`. With
+/// `reduced`, they are steps of that reduced loop instead.
 struct ElementBlock {
   int64_t width = 1, lines = 1;
   unsigned lanes = 0, along = 0;
+  std::optional<unsigned> reduced;
 };
 
 /// The neighbours for a stage that is computed element by element: vectors
 /// where the innermost dimension is made of whole ones, lines of them where
 /// they share what windows read, and blocks enough to keep the device busy.
 ElementBlock chooseBlock(const Stage &stage, IsStored isStored,
+                         const EntryBuilder &entry);
+
+/// The same for a stage that stores `value` and is computed by emitReduction:
+/// vectors along the memory of what is reduced.
+ElementBlock chooseBlock(mlir::linalg::GenericOp reduction, mlir::Value value,
                          const EntryBuilder &entry);
 
 /// The function of one stage.
@@ -82,6 +89,8 @@ public:
   /// a loop: a dispatch does some of its steps.
   mlir::AffineMap emitSequential(const Stage &stage, bool keeps);
 
+  /// Marks the loop that a position belongs to as the divided one.
+  void markDivided(mlir::Value position);
   /// The steps of the loop that is divided; null where none is.
   mlir::AffineMap trips;
   /// A bound on the iterations of loops in an invocation (see LoopBound.h);
@@ -109,7 +118,6 @@ public:
 private:
   ElementBlock block;
   bool isDivided() const { return firstTrip != nullptr; }
-  void markDivided(mlir::Value position);
   void emitDivided(mlir::scf::ForOp loop, unsigned result,
                    const mlir::dl::cpu::Buffer &buffer,
                    mlir::dl::cpu::StoreTracer &tracer);

@@ -141,6 +141,10 @@ public:
   bool takesIntegers(const mlir::dl::cpu::Contraction &) const override {
     return true;
   }
+  bool
+  takesFewRows(const mlir::dl::cpu::Contraction &contraction) const override {
+    return RegisterTile::fitsFewRows(contraction, target);
+  }
   std::unique_ptr<TileEmitter>
   makeTile(StageFunction &stage,
            const mlir::dl::cpu::Contraction &contraction) override;

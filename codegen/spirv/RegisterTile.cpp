@@ -30,11 +30,13 @@ RegisterTile::RegisterTile(::dl::gpucode::StageFunction &stage,
       columnNeighbours(findNeighbours(contraction, contraction.laneSide,
                                       getColumnLoops(contraction),
                                       across.width())),
-      shuffles(target.shuffles && shape.ownRows > 1),
+      shuffles(target.shuffles && shape.ownRows > kFewRows),
       storesVectors(stage.storesVectors),
       multipliesWords(target.dotProducts && contraction.isInteger()) {
   bool isDeep = shape.depth % kVector == 0;
-  if (!shuffles || shape.ownRows % kSharing || !isDeep)
+  bool isShared = shuffles && shape.ownRows % kSharing == 0;
+  bool isOwn = shape.ownRows <= kFewRows && rowNeighbours == Neighbours::Depth;
+  if ((!isShared && !isOwn) || !isDeep)
     rowNeighbours = Neighbours::None;
   bool areColumns = columnNeighbours == Neighbours::Lines;
   if (areColumns ? across.width() == 1 || shape.ownColumns % across.width()
@@ -63,6 +65,16 @@ RegisterTile::findNeighbours(const Contraction &contraction, OpOperand *operand,
   return isInner(loops, width) ? Neighbours::Lines : Neighbours::None;
 }
 
+bool RegisterTile::fitsFewRows(const Contraction &contraction,
+                               const SpirvTarget &target) {
+  int64_t rows = gpucode::getStaticSize(contraction.op, contraction.rows),
+          columns = gpucode::getStaticSize(contraction.op,
+                                           getColumnLoops(contraction));
+  return contraction.factorType.isF32() && !ShapedType::isDynamic(rows) &&
+         rows > 0 && rows <= kFewRows && !ShapedType::isDynamic(columns) &&
+         columns >= target.busyInvocations && !gpucode::isLong(contraction.op);
+}
+
 TileShape RegisterTile::chooseShape(const Contraction &contraction,
                                     const SpirvTarget &target) {
   constexpr int64_t kProducts = 64, kDepth = 4;
@@ -72,7 +84,7 @@ TileShape RegisterTile::chooseShape(const Contraction &contraction,
           columns = gpucode::getStaticSize(contraction.op, columnLoops);
   // Drivers take their time to compile a large tile.
   constexpr int64_t kMany = int64_t(1) << 24, kSmallRows = 16,
-                    kSmallColumns = 2;
+                    kSmallColumns = 4;
   int64_t steps = gpucode::getStaticSize(contraction.op, contraction.reduced),
           batches = gpucode::getStaticSize(contraction.op, contraction.batch);
   bool isSmall = !llvm::is_contained({rows, columns, steps, batches},
@@ -96,6 +108,13 @@ TileShape RegisterTile::chooseShape(const Contraction &contraction,
     own /= 2;
   while (isWide() && invocations > kSharing && invocations / 2 * own >= columns)
     invocations /= 2;
+  if (fitsFewRows(contraction, target)) {
+    constexpr int64_t kWorkgroups = 16;
+    own = target.tileColumns;
+    while (invocations > target.fewestInvocations &&
+           columns < kWorkgroups * own * invocations)
+      invocations /= 2;
+  }
   int64_t ownRows =
       ShapedType::isDynamic(rows) ? mostRows : std::min(rows, mostRows);
   // A loop of many products is not unrolled, as drivers compile it whole, but
@@ -311,6 +330,13 @@ RegisterTile::Elements RegisterTile::readRows(const Position &dims,
              i < kSharing && factors[k].size() < size_t(shape.ownRows); ++i)
           factors[k].push_back(handOver(mine, i));
       }
+    return factors;
+  }
+  if (sharedRows.empty()) {
+    for (const Position &row : rowDims)
+      for (auto [k, element] : llvm::enumerate(readVector(
+               operand, join(dims, row, contraction.rows, 0), depth, deep)))
+        factors[k].push_back(element);
     return factors;
   }
   Elements vectors;

@@ -7,8 +7,9 @@
 // in registers. Neighbouring invocations have neighbouring columns, and all of
 // a workgroup need the same elements of the row side: where invocations hand
 // each other values, eight neighbours read one each and hand it to the others.
-// What lies side by side in memory, contracted positions or rows or columns, is
-// read as vectors, for some contracted positions at once.
+// A few rows each reads for itself. What lies side by side in memory,
+// contracted positions or rows or columns, is read as vectors, for some
+// contracted positions at once.
 //
 // Bytes are multiplied as float32, which holds four products of each sum
 // exactly, or, where the device has such instructions, four products at once.
@@ -27,6 +28,11 @@ public:
   chooseShape(const mlir::dl::cpu::Contraction &contraction,
               const SpirvTarget &target);
 
+  /// Whether a product of few rows, of which no tile could be made, has columns
+  /// enough to keep the device busy.
+  static bool fitsFewRows(const mlir::dl::cpu::Contraction &contraction,
+                          const SpirvTarget &target);
+
   RegisterTile(gpucode::StageFunction &stage,
                const mlir::dl::cpu::Contraction &contraction,
                const gpucode::TileShape &shape, const SpirvTarget &target);
@@ -40,6 +46,8 @@ private:
   static constexpr int64_t kSharing = 8;
   /// Elements of a vector, and contracted positions that vectors are read for.
   static constexpr int64_t kVector = 4;
+  /// So many rows are read by each invocation for itself.
+  static constexpr int64_t kFewRows = 4;
 
   /// What of an operand lies side by side in memory, in whole vectors.
   enum class Neighbours { None, Depth, Lines };

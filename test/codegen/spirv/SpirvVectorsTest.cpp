@@ -202,3 +202,79 @@ TEST_F(SpirvOnVulkan, ProductStoredColumnByColumn) {
   add(x), add(w), add(makeResult(expected.size()));
   expectNear(run({}), expected);
 }
+
+/// A sum over one of two dimensions.
+static std::string writeSum(int64_t rows, int64_t columns, bool overColumns) {
+  std::string x = "tensor<" + std::to_string(rows) + "x" +
+                  std::to_string(columns) + "xf32>",
+              y = "tensor<" + std::to_string(overColumns ? rows : columns) +
+                  "xf32>";
+  return "func.func private @sum(%x: " + x + ", %out: " + y + ") -> " + y +
+         R"( attributes {dl.kernel} {
+  %start = arith.constant 1.0 : f32
+  %init = linalg.fill ins(%start : f32) outs(%out : )" +
+         y + ") -> " + y + R"(
+  %0 = linalg.generic {indexing_maps = [affine_map<(i, j) -> ()" +
+         (overColumns ? "i, j" : "j, i") + R"()>, affine_map<(i, j) -> (i)>],
+      iterator_types = ["parallel", "reduction"]} ins(%x : )" +
+         x + ") outs(%init : " + y + R"() {
+  ^bb0(%a: f32, %acc: f32):
+    %s = arith.addf %acc, %a : f32
+    linalg.yield %s : f32
+  } -> )" +
+         y + "\n  return %0 : " + y + "\n}\n";
+}
+
+// Along rows, which one invocation's vectors are parts of; across columns, of
+// which each lane is one; of many steps, which dispatches divide.
+TEST_F(SpirvOnVulkan, SumsByVectors) {
+  struct Shape {
+    int64_t rows, columns;
+  };
+  for (auto [rows, columns] :
+       {Shape{5, 256}, {256, 12}, {3, 70000}, {70000, 4}})
+    for (bool overColumns : {false, true}) {
+      SCOPED_TRACE(std::to_string(rows) + " x " + std::to_string(columns) +
+                   (overColumns ? ", columns" : ", rows"));
+      ASSERT_NO_FATAL_FAILURE(
+          load(writeSum(rows, columns, overColumns), getTarget()));
+      Floats x = makeFloats(rows * columns, 1),
+             expected(overColumns ? rows : columns, 1);
+      for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = 0; j < columns; ++j)
+          expected[overColumns ? i : j] += x[i * columns + j];
+      add(x), add(makeResult(expected.size()));
+      Floats found = run({});
+      for (size_t i = 0; i < expected.size(); ++i)
+        ASSERT_NEAR(found[i], expected[i], 2e-3) << "at " << i;
+    }
+}
+
+// As many columns as keep the device busy, for which one row is read.
+TEST_F(SpirvOnVulkan, ProductsOfFewRows) {
+  for (int64_t m : {1, 3})
+    for (int64_t n : {48, 37}) {
+      constexpr int64_t kK = 20;
+      SCOPED_TRACE(std::to_string(m) + " x " + std::to_string(n));
+      std::string x = "tensor<" + std::to_string(m) + "x20xf32>",
+                  w = "tensor<20x" + std::to_string(n) + "xf32>",
+                  y = "tensor<" + std::to_string(m) + "x" + std::to_string(n) +
+                      "xf32>";
+      std::string types = x + ", " + w + ") outs(%init : " + y;
+      load("func.func private @product(%x: " + x + ", %w: " + w +
+               ", %out: " + y + ") -> " + y +
+               " attributes {dl.kernel} {\n  %zero = arith.constant 0.0 : f32"
+               "\n  %init = linalg.fill ins(%zero : f32) outs(%out : " +
+               y + ") -> " + y + "\n  %0 = linalg.matmul ins(%x, %w : " +
+               types + ") -> " + y + "\n  return %0 : " + y + "\n}\n",
+           getTarget());
+      Floats a = makeFloats(m * kK, 1), b = makeFloats(kK * n, 2),
+             expected(m * n);
+      for (int64_t i = 0; i < m; ++i)
+        for (int64_t j = 0; j < n; ++j)
+          for (int64_t k = 0; k < kK; ++k)
+            expected[i * n + j] += a[i * kK + k] * b[k * n + j];
+      add(a), add(b), add(makeResult(expected.size()));
+      expectNear(run({}), expected);
+    }
+}
