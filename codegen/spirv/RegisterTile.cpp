@@ -90,8 +90,11 @@ TileShape RegisterTile::chooseShape(const Contraction &contraction,
   bool isSmall = !llvm::is_contained({rows, columns, steps, batches},
                                      ShapedType::kDynamic) &&
                  double(rows) * columns * steps * batches < kMany;
-  int64_t mostRows =
-      isSmall ? std::min(kSmallRows, target.tileRows) : target.tileRows;
+  // Bytes as float32 take each some conversions.
+  bool isLongCode = contraction.isInteger() && !target.dotProducts;
+  int64_t mostRows = isSmall || isLongCode
+                         ? std::min(kSmallRows, target.tileRows)
+                         : target.tileRows;
   // Bytes are read by fours.
   int64_t own = isSmall && !contraction.isInteger()
                     ? std::min(kSmallColumns, target.tileColumns)

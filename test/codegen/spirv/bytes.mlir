@@ -13,7 +13,7 @@
 // CHECK: [[WORD:%.*]] = memref.load {{.*}}memref<?xi32
 // CHECK: [[TOP:%.*]] = arith.shli [[WORD]], %c24_i32
 // CHECK: arith.shrsi [[TOP]], %c24_i32
-// CHECK-COUNT-512: math.fma
+// CHECK-COUNT-256: math.fma
 // CHECK-NOT: math.fma
 // CHECK: [[SUM:%.*]] = arith.fptosi {{.*}} : f32 to i32
 // CHECK: arith.addi {{.*}}, [[SUM]] : i32
