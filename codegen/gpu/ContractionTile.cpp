@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/gpu/ContractionTile.h"
+#include "codegen/gpu/Lanes.h"
 #include "codegen/gpu/StageFunction.h"
 #include "codegen/gpu/TileEmitter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -111,6 +112,8 @@ AffineMap StageFunction::emitContraction(const Stage &stage,
   Buffer buffer = makeBuffer(whole, stage.buffer);
   std::unique_ptr<TileEmitter> tile = entry.makeTile(*this, contraction);
   Value tiles = tile->emit(stage.value, buffer);
+  if (storesVectors && (emitter.failed() || failed(splitLanes(function))))
+    return {};
   AffineMap elements = toMap(emitter.index.mul(
       tiles, emitter.index.constant(entry.getWorkgroupSize())));
   taken = entry.end(builder, loc, stage.buffer, /*keeps=*/false);

@@ -89,6 +89,13 @@ public:
   /// Whether a long loop may be divided among several dispatches of a stage,
   /// which are told their part of it by two more sizes (see GenerateStages.h).
   virtual bool dividesLoops() const { return false; }
+  /// How many neighbouring elements an invocation may compute at once; they are
+  /// read and written as vectors.
+  virtual int64_t getVectorWidth() const { return 1; }
+  /// Whether what follows a contraction is tried by vectors first.
+  virtual bool storesTilesByVectors() const { return false; }
+  /// Invocations that keep the device busy.
+  virtual int64_t getBusyInvocations() const { return 1; }
   /// Ends the function, which writes one buffer, of which it leaves elements as
   /// they are with `keeps`. Returns the buffers that it takes, in order, the
   /// one that it writes last: it may stand among the others, too.

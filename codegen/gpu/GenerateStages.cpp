@@ -24,6 +24,12 @@ struct Form {
 
 } // namespace
 
+static bool isStored(ArrayRef<Stage> stages, Value value) {
+  return llvm::is_contained(
+      llvm::map_range(stages, [](const Stage &stage) { return stage.result; }),
+      value);
+}
+
 static Form chooseForm(const Stage &stage, ArrayRef<Stage> earlier,
                        EntryBuilder &entry) {
   Form form;
@@ -34,12 +40,7 @@ static Form chooseForm(const Stage &stage, ArrayRef<Stage> earlier,
   }
   if (stage.part)
     return form;
-  auto isStored = [&](Value value) {
-    return llvm::is_contained(
-        llvm::map_range(earlier,
-                        [](const Stage &stage) { return stage.result; }),
-        value);
-  };
+  auto isStored = [&](Value value) { return ::isStored(earlier, value); };
   form.contraction = findContraction(stage.value, isStored);
   if (form.contraction && form.contraction->isInteger() &&
       (!isByTiles(*form.contraction) ||
@@ -70,6 +71,80 @@ static unsigned countTensors(func::FuncOp kernel) {
       llvm::count_if(kernel.getArgumentTypes(), llvm::IsaPred<TensorType>));
 }
 
+namespace {
+
+/// Makes the function of a stage of a plan.
+class StageMaker {
+public:
+  StageMaker(func::FuncOp kernel, const Plan &plan,
+             const std::optional<OnlineAttention> &attention,
+             EntryBuilder &entry, OpBuilder &builder, unsigned number)
+      : kernel(kernel), plan(plan), attention(attention), entry(entry),
+        builder(builder), number(number), stage(plan.stages[number]),
+        earlier(ArrayRef(plan.stages).take_front(number)),
+        form(attention ? Form() : chooseForm(stage, earlier, entry)) {}
+
+  void run();
+
+  std::unique_ptr<StageFunction> function;
+  AffineMap elements; ///< null after a failure that was reported
+
+private:
+  void make(const ElementBlock &block, bool storesVectors = false);
+
+  func::FuncOp kernel;
+  const Plan &plan;
+  const std::optional<OnlineAttention> &attention;
+  EntryBuilder &entry;
+  OpBuilder &builder;
+  unsigned number;
+  const Stage &stage;
+  ArrayRef<Stage> earlier;
+  Form form;
+};
+
+} // namespace
+
+void StageMaker::make(const ElementBlock &block, bool storesVectors) {
+  builder.clearInsertionPoint();
+  function = std::make_unique<StageFunction>(kernel, plan, entry, builder,
+                                             form.isDivided, block);
+  function->storesVectors = storesVectors;
+  function->declare(plan, number);
+  bool keeps = llvm::any_of(earlier, [&](const Stage &other) {
+    return other.buffer == stage.buffer;
+  });
+  elements = attention          ? function->emitAttention(stage, *attention)
+             : stage.sequential ? function->emitSequential(stage, keeps)
+             : form.rows        ? function->emitRows(stage, *form.rows)
+             : form.reduction ? function->emitReduction(stage, *form.reduction)
+             : form.contraction
+                 ? function->emitContraction(stage, *form.contraction)
+                 : function->emit(stage, keeps);
+}
+
+void StageMaker::run() {
+  ElementBlock block;
+  if (!attention && !stage.sequential && !form.contraction && !form.rows &&
+      !form.reduction)
+    block = chooseBlock(
+        stage, [&](Value value) { return isStored(earlier, value); }, entry);
+  else if (form.reduction && !form.rows && !stage.sequential)
+    block = chooseBlock(*form.reduction, stage.value, entry);
+  bool storesVectors =
+      form.contraction && !form.rows && entry.storesTilesByVectors();
+  if (block.width > 1 || storesVectors) {
+    // What does not go by vectors is made again, and tells then what is wrong.
+    ScopedDiagnosticHandler silence(kernel.getContext(),
+                                    [](Diagnostic &) { return success(); });
+    make(block, storesVectors);
+    if (elements)
+      return;
+    function->function->erase();
+  }
+  make({});
+}
+
 namespace dl::gpucode {
 
 LogicalResult generateStages(func::FuncOp kernel, SymbolTable &functions,
@@ -94,27 +169,14 @@ LogicalResult generateStages(func::FuncOp kernel, SymbolTable &functions,
   SmallVector<Operation *> made;
   SmallVector<Attribute> temporaries(plan.temporaries.size());
   for (auto [i, stage] : llvm::enumerate(plan.stages)) {
-    builder.clearInsertionPoint();
-    Form form =
-        attention
-            ? Form()
-            : chooseForm(stage, ArrayRef(plan.stages).take_front(i), entry);
-    StageFunction function(kernel, plan, entry, builder, form.isDivided);
-    function.declare(plan, i);
-    bool keeps = false;
-    for (const Stage &earlier : ArrayRef(plan.stages).take_front(i))
-      keeps |= earlier.buffer == stage.buffer;
-    AffineMap elements =
-        attention          ? function.emitAttention(stage, *attention)
-        : stage.sequential ? function.emitSequential(stage, keeps)
-        : form.rows        ? function.emitRows(stage, *form.rows)
-        : form.reduction   ? function.emitReduction(stage, *form.reduction)
-        : form.contraction ? function.emitContraction(stage, *form.contraction)
-                           : function.emit(stage, keeps);
+    StageMaker maker(kernel, plan, attention, entry, builder, i);
+    maker.run();
+    std::unique_ptr<StageFunction> function = std::move(maker.function);
+    AffineMap elements = maker.elements;
     StringAttr name = builder.getStringAttr(kernel.getName() + "." + Twine(i));
-    SymbolTable::setSymbolName(function.function, name);
-    functions.insert(function.function);
-    made.push_back(function.function);
+    SymbolTable::setSymbolName(function->function, name);
+    functions.insert(function->function);
+    made.push_back(function->function);
     if (!elements) {
       for (Operation *stage : made)
         functions.erase(stage);
@@ -125,9 +187,9 @@ LogicalResult generateStages(func::FuncOp kernel, SymbolTable &functions,
     };
     SmallVector<NamedAttribute> about = {
         builder.getNamedAttr("entry",
-                             SymbolTable::getSymbolName(function.function)),
-        builder.getNamedAttr("buffers",
-                             builder.getDenseI64ArrayAttr(function.getTaken())),
+                             SymbolTable::getSymbolName(function->function)),
+        builder.getNamedAttr(
+            "buffers", builder.getDenseI64ArrayAttr(function->getTaken())),
         builder.getNamedAttr("elements", AffineMapAttr::get(elements)),
         builder.getNamedAttr("workgroup", toInteger(entry.getWorkgroupSize()))};
     if (!entry.getOffsets().empty())
@@ -137,12 +199,12 @@ LogicalResult generateStages(func::FuncOp kernel, SymbolTable &functions,
       about.push_back(
           builder.getNamedAttr("alignment", toInteger(entry.getAlignment())));
     if (divides) {
-      if (AffineMap bound = function.boundIterations())
+      if (AffineMap bound = function->boundIterations())
         about.push_back(
             builder.getNamedAttr("iterations", AffineMapAttr::get(bound)));
-      if (function.trips)
+      if (function->trips)
         about.push_back(
-            builder.getNamedAttr("trips", AffineMapAttr::get(function.trips)));
+            builder.getNamedAttr("trips", AffineMapAttr::get(function->trips)));
     }
     stages.push_back(builder.getDictionaryAttr(about));
   }

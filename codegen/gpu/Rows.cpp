@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/gpu/Rows.h"
+#include "codegen/gpu/Strategy.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -191,7 +192,8 @@ bool RowFinder::visitGeneric(linalg::GenericOp op, unsigned result,
   return visitInputs(op, loops);
 }
 
-/// Needed at each row once, and by no other reduction's columns.
+/// Needed at each row once, and by no other reduction's columns. Windows are
+/// too short for several invocations.
 bool RowFinder::visitReduction(linalg::GenericOp op, const Place &at) {
   for (RowReduction &known : form.reductions)
     if (known.op == op)
@@ -199,7 +201,7 @@ bool RowFinder::visitReduction(linalg::GenericOp op, const Place &at) {
   Operation *combiner = mlir::dl::cpu::getCombiner(op);
   unsigned parallel = op.getNumParallelLoops();
   auto iterators = op.getIteratorTypesArray();
-  if (!combiner || !linalg::getCombinerOpKind(combiner) ||
+  if (isWindow(op) || !combiner || !linalg::getCombinerOpKind(combiner) ||
       !arith::getNeutralElement(combiner) ||
       op.getNumReductionLoops() != columnRank ||
       !llvm::all_of(ArrayRef(iterators).take_front(parallel),

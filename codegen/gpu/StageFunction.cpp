@@ -39,9 +39,9 @@ unsigned countSizes(func::FuncOp kernel) {
 
 StageFunction::StageFunction(func::FuncOp kernel, const Plan &plan,
                              EntryBuilder &entry, OpBuilder &builder,
-                             bool isDivided)
-    : entry(entry), emitter(builder, kernel.getLoc(), /*width=*/1),
-      kernel(kernel), builder(builder), loc(kernel.getLoc()) {
+                             bool isDivided, const ElementBlock &block)
+    : entry(entry), emitter(builder, kernel.getLoc(), block.width),
+      block(block), kernel(kernel), builder(builder), loc(kernel.getLoc()) {
   SmallVector<RankedTensorType> types;
   SmallVector<Value> tensors;
   for (BlockArgument argument : kernel.getArguments())
@@ -180,43 +180,6 @@ Position StageFunction::getPosition(Value linear, ArrayRef<Value> extents) {
     linear = index.div(linear, extents[d]);
   }
   return position;
-}
-
-AffineMap StageFunction::emit(const Stage &stage, bool keeps) {
-  auto &index = emitter.index;
-  Value whole = stage.result ? stage.result : stage.value;
-  Buffer buffer = makeBuffer(whole, stage.buffer);
-  SmallVector<Value> extents;
-  auto type = cast<RankedTensorType>(stage.value.getType());
-  for (int64_t d = 0; d < type.getRank(); ++d)
-    extents.push_back(emitter.size(stage.value, d));
-  Value total = getElements(stage.value);
-  AffineMap elements = toMap(total);
-  emitInvocations(total, [&](Value linear) {
-    Position position = getPosition(linear, extents);
-    mlir::dl::cpu::Element element = emitter.read(stage.value, position);
-    if (auto insert = dyn_cast_or_null<tensor::InsertSliceOp>(stage.part)) {
-      llvm::SmallBitVector dropped = insert.getDroppedDims();
-      auto toValue = [&](OpFoldResult mixed) {
-        if (auto constant = getConstantIntValue(mixed))
-          return index.constant(*constant);
-        return emitter.scalar(cast<Value>(mixed));
-      };
-      Position at;
-      for (size_t d = 0, next = 0; d < dropped.size(); ++d) {
-        Value offset = toValue(insert.getMixedOffsets()[d]);
-        if (!dropped.test(d)) {
-          Value stride = toValue(insert.getMixedStrides()[d]);
-          offset = index.add(offset, index.mul(position[next++].base, stride));
-        }
-        at.push_back(index.uniform(offset));
-      }
-      position = at;
-    }
-    emitter.write(buffer, position, element);
-  });
-  taken = entry.end(builder, loc, stage.buffer, keeps);
-  return emitter.failed() ? AffineMap() : elements;
 }
 
 //===----------------------------------------------------------------------===//

@@ -27,24 +27,44 @@ unsigned countSizes(mlir::func::FuncOp kernel);
 std::optional<mlir::linalg::GenericOp> findReduction(mlir::Value value,
                                                      IsStored isStored);
 
+/// The neighbours that an invocation computes: `width` along dimension `lanes`,
+/// as vectors, at each of `lines` positions along dimension `along`. With
+/// `reduced`, they are steps of that reduced loop instead.
+struct ElementBlock {
+  int64_t width = 1, lines = 1;
+  unsigned lanes = 0, along = 0;
+  std::optional<unsigned> reduced;
+};
+
+/// The neighbours for a stage that is computed element by element: vectors
+/// where the innermost dimension is made of whole ones, lines of them where
+/// they share what windows read, and blocks enough to keep the device busy.
+ElementBlock chooseBlock(const Stage &stage, IsStored isStored,
+                         const EntryBuilder &entry);
+
+/// The same for a stage that stores `value` and is computed by emitReduction:
+/// vectors along the memory of what is reduced.
+ElementBlock chooseBlock(mlir::linalg::GenericOp reduction, mlir::Value value,
+                         const EntryBuilder &entry);
+
 /// The function of one stage.
 class StageFunction {
 public:
   /// With `isDivided`, a loop of the stage is divided among dispatches.
   StageFunction(mlir::func::FuncOp kernel, const Plan &plan,
                 EntryBuilder &entry, mlir::OpBuilder &builder,
-                bool isDivided = false);
+                bool isDivided = false, const ElementBlock &block = {});
 
   /// Declares what earlier stages have left in memory.
   void declare(const Plan &plan, unsigned stage);
 
-  /// Computes and stores the elements; returns their number as a formula, or
-  /// null after a failure that was reported. With `keeps`, the buffer holds
-  /// something already.
+  /// Computes and stores the elements; returns the number of their blocks as a
+  /// formula, or null after a failure, which was reported, or where vectors do
+  /// not serve. With `keeps`, the buffer holds something already.
   mlir::AffineMap emit(const Stage &stage, bool keeps);
 
   /// The same for what follows a contraction elementwise (see findContraction),
-  /// by tiles.
+  /// by tiles; null, too, where these cannot be stored as vectors.
   mlir::AffineMap
   emitContraction(const Stage &stage,
                   const mlir::dl::cpu::Contraction &contraction);
@@ -69,6 +89,8 @@ public:
   /// a loop: a dispatch does some of its steps.
   mlir::AffineMap emitSequential(const Stage &stage, bool keeps);
 
+  /// Marks the loop that a position belongs to as the divided one.
+  void markDivided(mlir::Value position);
   /// The steps of the loop that is divided; null where none is.
   mlir::AffineMap trips;
   /// A bound on the iterations of loops in an invocation (see LoopBound.h);
@@ -86,13 +108,16 @@ public:
   /// it is none.
   mlir::AffineExpr toExpr(mlir::Value value);
 
+  /// Whether tiles are stored as vectors, where they can be.
+  bool storesVectors = false;
+
   mlir::Operation *function;
   EntryBuilder &entry;
   mlir::dl::cpu::ElementEmitter emitter;
 
 private:
+  ElementBlock block;
   bool isDivided() const { return firstTrip != nullptr; }
-  void markDivided(mlir::Value position);
   void emitDivided(mlir::scf::ForOp loop, unsigned result,
                    const mlir::dl::cpu::Buffer &buffer,
                    mlir::dl::cpu::StoreTracer &tracer);
@@ -102,6 +127,13 @@ private:
                        llvm::function_ref<void(mlir::Value)> body);
   mlir::dl::cpu::Position getPosition(mlir::Value linear,
                                       llvm::ArrayRef<mlir::Value> extents);
+  llvm::SmallVector<mlir::dl::cpu::Position>
+  getLines(mlir::Value linear, llvm::ArrayRef<mlir::Value> extents,
+           mlir::Value size);
+  void reduceLines(mlir::Value value,
+                   llvm::ArrayRef<mlir::dl::cpu::Position> lines);
+  mlir::dl::cpu::Position getPlaceInWhole(mlir::Operation *part,
+                                          mlir::dl::cpu::Position position);
   void emitStatement(const mlir::dl::cpu::Store &store, mlir::Value column);
   mlir::AffineMap toMap(mlir::Value value);
 

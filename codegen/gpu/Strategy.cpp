@@ -243,6 +243,28 @@ bool isLong(linalg::GenericOp op) {
   return steps >= kMany;
 }
 
+bool isWindow(linalg::GenericOp op) {
+  constexpr int64_t kMostSteps = 32; // that are written out
+  SmallVector<unsigned> reduced;
+  op.getReductionDims(reduced);
+  int64_t steps = 1;
+  for (unsigned d : reduced) {
+    int64_t range = op.getStaticLoopRanges()[d];
+    if (ShapedType::isDynamic(range) || steps * range > kMostSteps)
+      return false;
+    steps *= range;
+  }
+  return llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *operand) {
+    return llvm::any_of(op.getMatchingIndexingMap(operand).getResults(),
+                        [&](AffineExpr expr) {
+                          return !isa<AffineDimExpr>(expr) &&
+                                 llvm::any_of(reduced, [&](unsigned d) {
+                                   return expr.isFunctionOfDim(d);
+                                 });
+                        });
+  });
+}
+
 Plan choosePlan(func::FuncOp kernel, bool divides) {
   return Planner(kernel, divides).run();
 }

@@ -56,6 +56,10 @@ Plan planStatements(mlir::func::FuncOp kernel);
 /// once.
 bool isLong(mlir::linalg::GenericOp op);
 
+/// Whether a reduction goes over windows of few steps, so that neighbours of
+/// its result read some of the same elements.
+bool isWindow(mlir::linalg::GenericOp op);
+
 } // namespace dl::gpucode
 
 #endif // DL_CODEGEN_GPU_STRATEGY_H

@@ -105,6 +105,11 @@ public:
   Value getDynamicShared(int64_t bytes) override;
   void setPersistent(int64_t threads) override;
   Value takeSource(Value vector) override;
+  int64_t getVectorWidth() const override { return 4; }
+  int64_t getBusyInvocations() const override {
+    constexpr int64_t kOfProcessor = 512;
+    return kOfProcessor * target.countProcessors();
+  }
   int64_t getWorkgroupSize() const override { return target.workgroupSize; }
 
 private:

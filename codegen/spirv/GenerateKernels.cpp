@@ -141,9 +141,16 @@ public:
   bool takesIntegers(const mlir::dl::cpu::Contraction &) const override {
     return true;
   }
+  bool
+  takesFewRows(const mlir::dl::cpu::Contraction &contraction) const override {
+    return RegisterTile::fitsFewRows(contraction, target);
+  }
   std::unique_ptr<TileEmitter>
   makeTile(StageFunction &stage,
            const mlir::dl::cpu::Contraction &contraction) override;
+  int64_t getVectorWidth() const override { return 4; }
+  bool storesTilesByVectors() const override { return true; }
+  int64_t getBusyInvocations() const override { return target.busyInvocations; }
   int64_t getWorkgroupSize() const override { return workgroupSize; }
 
 private:
@@ -276,10 +283,14 @@ static void loadFromParts(Value whole, ValueRange parts, int64_t elements) {
 SmallVector<int64_t> VulkanEntry::end(OpBuilder &builder, Location loc,
                                       unsigned written, bool keeps) {
   gpu::ReturnOp::create(builder, loc);
-  lowerVectorLoads(function, [&](unsigned number, Type type) {
-    return number != written && countParts(number) == 1 ? getView(number, type)
-                                                        : Value();
+  bool writesVectors = isStoredByVectors(function.getArgument(written));
+  lowerVectors(function, [&](unsigned number, Type type) {
+    bool isWhole = number == written ? writesVectors : countParts(number) == 1;
+    return isWhole ? getView(number, type) : Value();
   });
+  if (writesVectors) // to the view
+    written = numbers.size() - 1 -
+              (llvm::find(llvm::reverse(numbers), written) - numbers.rbegin());
   Block &block = function.getBody().front();
   auto isRead = [&](unsigned number) {
     return llvm::any_of(
@@ -430,6 +441,7 @@ struct GenerateKernelsPass
     pushConstantBytes = target.pushConstantBytes;
     shuffles = target.shuffles;
     doubles = target.float64;
+    busyInvocations = target.busyInvocations;
   }
 
   StringRef getArgument() const override { return "spirv-generate-kernels"; }
@@ -459,6 +471,7 @@ struct GenerateKernelsPass
     target.pushConstantBytes = pushConstantBytes;
     target.shuffles = shuffles;
     target.float64 = doubles;
+    target.busyInvocations = busyInvocations;
     if (failed(generateKernels(getOperation(), target)))
       signalPassFailure();
   }
@@ -476,6 +489,10 @@ struct GenerateKernelsPass
   Option<bool> doubles{*this, "doubles",
                        llvm::cl::desc("the device computes in 64-bit floats"),
                        llvm::cl::init(true)};
+  Option<int64_t> busyInvocations{
+      *this, "busy-invocations",
+      llvm::cl::desc("invocations of a stage that keep the device busy"),
+      llvm::cl::init(SpirvTarget().busyInvocations)};
   Option<std::string> kind{
       *this, "target",
       llvm::cl::desc("the kind of device, which tells all of the above")};

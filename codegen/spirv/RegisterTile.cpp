@@ -30,10 +30,13 @@ RegisterTile::RegisterTile(::dl::gpucode::StageFunction &stage,
       columnNeighbours(findNeighbours(contraction, contraction.laneSide,
                                       getColumnLoops(contraction),
                                       across.width())),
-      shuffles(target.shuffles && shape.ownRows > 1),
+      shuffles(target.shuffles && shape.ownRows > kFewRows),
+      storesVectors(stage.storesVectors),
       multipliesWords(target.dotProducts && contraction.isInteger()) {
   bool isDeep = shape.depth % kVector == 0;
-  if (!shuffles || shape.ownRows % kSharing || !isDeep)
+  bool isShared = shuffles && shape.ownRows % kSharing == 0;
+  bool isOwn = shape.ownRows <= kFewRows && rowNeighbours == Neighbours::Depth;
+  if ((!isShared && !isOwn) || !isDeep)
     rowNeighbours = Neighbours::None;
   bool areColumns = columnNeighbours == Neighbours::Lines;
   if (areColumns ? across.width() == 1 || shape.ownColumns % across.width()
@@ -62,6 +65,16 @@ RegisterTile::findNeighbours(const Contraction &contraction, OpOperand *operand,
   return isInner(loops, width) ? Neighbours::Lines : Neighbours::None;
 }
 
+bool RegisterTile::fitsFewRows(const Contraction &contraction,
+                               const SpirvTarget &target) {
+  int64_t rows = gpucode::getStaticSize(contraction.op, contraction.rows),
+          columns = gpucode::getStaticSize(contraction.op,
+                                           getColumnLoops(contraction));
+  return contraction.factorType.isF32() && !ShapedType::isDynamic(rows) &&
+         rows > 0 && rows <= kFewRows && !ShapedType::isDynamic(columns) &&
+         columns >= target.busyInvocations && !gpucode::isLong(contraction.op);
+}
+
 TileShape RegisterTile::chooseShape(const Contraction &contraction,
                                     const SpirvTarget &target) {
   constexpr int64_t kProducts = 64, kDepth = 4;
@@ -71,14 +84,17 @@ TileShape RegisterTile::chooseShape(const Contraction &contraction,
           columns = gpucode::getStaticSize(contraction.op, columnLoops);
   // Drivers take their time to compile a large tile.
   constexpr int64_t kMany = int64_t(1) << 24, kSmallRows = 16,
-                    kSmallColumns = 2;
+                    kSmallColumns = 4;
   int64_t steps = gpucode::getStaticSize(contraction.op, contraction.reduced),
           batches = gpucode::getStaticSize(contraction.op, contraction.batch);
   bool isSmall = !llvm::is_contained({rows, columns, steps, batches},
                                      ShapedType::kDynamic) &&
                  double(rows) * columns * steps * batches < kMany;
-  int64_t mostRows =
-      isSmall ? std::min(kSmallRows, target.tileRows) : target.tileRows;
+  // Bytes as float32 take each some conversions.
+  bool isLongCode = contraction.isInteger() && !target.dotProducts;
+  int64_t mostRows = isSmall || isLongCode
+                         ? std::min(kSmallRows, target.tileRows)
+                         : target.tileRows;
   // Bytes are read by fours.
   int64_t own = isSmall && !contraction.isInteger()
                     ? std::min(kSmallColumns, target.tileColumns)
@@ -95,6 +111,13 @@ TileShape RegisterTile::chooseShape(const Contraction &contraction,
     own /= 2;
   while (isWide() && invocations > kSharing && invocations / 2 * own >= columns)
     invocations /= 2;
+  if (fitsFewRows(contraction, target)) {
+    constexpr int64_t kWorkgroups = 16;
+    own = target.tileColumns;
+    while (invocations > target.fewestInvocations &&
+           columns < kWorkgroups * own * invocations)
+      invocations /= 2;
+  }
   int64_t ownRows =
       ShapedType::isDynamic(rows) ? mostRows : std::min(rows, mostRows);
   // A loop of many products is not unrolled, as drivers compile it whole, but
@@ -180,7 +203,7 @@ void RegisterTile::findColumns(Value first) {
   bool areInside = isWhole(columns, shape.columns);
   // Vectors side by side, or, of single elements, invocations in lockstep have
   // all of some lines of the cache.
-  int64_t width = columnNeighbours == Neighbours::Lines ? across.width() : 1;
+  int64_t width = countAdjacent();
   Value block = index.div(invocation, constant(kSharing)),
         inBlock = index.rem(invocation, constant(kSharing));
   Value own =
@@ -312,6 +335,13 @@ RegisterTile::Elements RegisterTile::readRows(const Position &dims,
       }
     return factors;
   }
+  if (sharedRows.empty()) {
+    for (const Position &row : rowDims)
+      for (auto [k, element] : llvm::enumerate(readVector(
+               operand, join(dims, row, contraction.rows, 0), depth, deep)))
+        factors[k].push_back(element);
+    return factors;
+  }
   Elements vectors;
   bool areDeep = rowNeighbours == Neighbours::Depth;
   for (auto [i, shared] : llvm::enumerate(sharedRows)) {
@@ -430,31 +460,46 @@ SmallVector<Value> RegisterTile::addProducts(unsigned loop, Position dims,
       [&](Value at, ValueRange carried) { return step(at, 1, carried); });
 }
 
+/// What follows the sums of neighbouring columns of a row.
+void RegisterTile::storeElements(size_t row, size_t column,
+                                 ArrayRef<Value> sums, Value result,
+                                 const Buffer &buffer) {
+  OpBuilder::InsertionGuard guard(builder);
+  Value isInside = isRow[row];
+  if (isInside && isColumn[column])
+    isInside = arith::AndIOp::create(builder, loc, isInside, isColumn[column]);
+  else if (!isInside)
+    isInside = isColumn[column];
+  if (isInside) {
+    auto branch = scf::IfOp::create(builder, loc, isInside,
+                                    /*withElseRegion=*/false);
+    builder.setInsertionPoint(branch.thenYield());
+  }
+  bool areVectors = sums.size() > 1;
+  ElementEmitter &by = areVectors ? across : emitter;
+  ElementEmitter::Scope scope(by);
+  Position dims = rowDims[row];
+  for (unsigned d : columnLoops)
+    dims[d] = columnDims[column][d];
+  Value sum = sums.front();
+  if (areVectors) {
+    dims[columnLoops.back()].stride = 1;
+    sum = vector::FromElementsOp::create(
+        builder, loc, across.vectorType(sum.getType()), sums);
+  }
+  Position at =
+      by.mapPosition(op.getMatchingIndexingMap(op.getDpsInitOperand(0)), dims);
+  by.remember(op->getResult(0), at, {sum, areVectors});
+  by.write(buffer, at, by.read(result, at));
+}
+
 void RegisterTile::storeTile(ArrayRef<Value> sums, Value result,
                              const Buffer &buffer) {
-  AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-  for (auto [i, row] : llvm::enumerate(rowDims))
-    for (auto [j, column] : llvm::enumerate(columnDims)) {
-      OpBuilder::InsertionGuard guard(builder);
-      Value isInside = isRow[i];
-      if (isInside && isColumn[j])
-        isInside = arith::AndIOp::create(builder, loc, isInside, isColumn[j]);
-      else if (!isInside)
-        isInside = isColumn[j];
-      if (isInside) {
-        auto branch = scf::IfOp::create(builder, loc, isInside,
-                                        /*withElseRegion=*/false);
-        builder.setInsertionPoint(branch.thenYield());
-      }
-      ElementEmitter::Scope scope(emitter);
-      Position dims = row;
-      for (unsigned d : columnLoops)
-        dims[d] = column[d];
-      Position at = emitter.mapPosition(map, dims);
-      emitter.remember(op->getResult(0), at,
-                       {sums[i * columnDims.size() + j], false});
-      emitter.write(buffer, at, emitter.read(result, at));
-    }
+  int64_t count = storesVectors ? across.width() : 1;
+  for (size_t i = 0; i < rowDims.size(); ++i)
+    for (size_t j = 0; j < columnDims.size(); j += count)
+      storeElements(i, j, sums.slice(i * columnDims.size() + j, count), result,
+                    buffer);
 }
 
 /// Whether vectors of a tensor are loads, or what surrounds it.
@@ -466,6 +511,21 @@ bool RegisterTile::isInMemory(Value tensor) {
          emitter.buffers.contains(pad.getSource()) &&
          isZeroInteger(pad.getMixedLowPad().back()) &&
          isZeroInteger(pad.getMixedHighPad().back());
+}
+
+/// Whether the columns of an invocation are vectors of the contraction's
+/// result. Columns that are read one by one lie with its neighbours, for the
+/// cache.
+bool RegisterTile::hasVectorsOfColumns() {
+  int64_t width = across.width();
+  if (width == 1 || shape.ownColumns % width != 0 || columnLoops.empty() ||
+      columnNeighbours == Neighbours::None)
+    return false;
+  unsigned last = columnLoops.back();
+  AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  int64_t range = op.getStaticLoopRanges()[last];
+  return !ShapedType::isDynamic(range) && range % width == 0 &&
+         map.getResults().back() == builder.getAffineDimExpr(last);
 }
 
 Value RegisterTile::emit(Value result, const Buffer &buffer) {
@@ -480,6 +540,7 @@ Value RegisterTile::emit(Value result, const Buffer &buffer) {
         std::pair(contraction.laneSide, &columnNeighbours)})
     if (!isInMemory(operand->get()))
       *neighbours = Neighbours::None;
+  storesVectors &= hasVectorsOfColumns();
   multipliesWords &=
       rowNeighbours == Neighbours::Depth &&
       (columnNeighbours == Neighbours::Depth ||

@@ -7,8 +7,9 @@
 // in registers. Neighbouring invocations have neighbouring columns, and all of
 // a workgroup need the same elements of the row side: where invocations hand
 // each other values, eight neighbours read one each and hand it to the others.
-// What lies side by side in memory, contracted positions or rows or columns, is
-// read as vectors, for some contracted positions at once.
+// A few rows each reads for itself. What lies side by side in memory,
+// contracted positions or rows or columns, is read as vectors, for some
+// contracted positions at once.
 //
 // Bytes are multiplied as float32, which holds four products of each sum
 // exactly, or, where the device has such instructions, four products at once.
@@ -27,6 +28,11 @@ public:
   chooseShape(const mlir::dl::cpu::Contraction &contraction,
               const SpirvTarget &target);
 
+  /// Whether a product of few rows, of which no tile could be made, has columns
+  /// enough to keep the device busy.
+  static bool fitsFewRows(const mlir::dl::cpu::Contraction &contraction,
+                          const SpirvTarget &target);
+
   RegisterTile(gpucode::StageFunction &stage,
                const mlir::dl::cpu::Contraction &contraction,
                const gpucode::TileShape &shape, const SpirvTarget &target);
@@ -40,6 +46,8 @@ private:
   static constexpr int64_t kSharing = 8;
   /// Elements of a vector, and contracted positions that vectors are read for.
   static constexpr int64_t kVector = 4;
+  /// So many rows are read by each invocation for itself.
+  static constexpr int64_t kFewRows = 4;
 
   /// What of an operand lies side by side in memory, in whole vectors.
   enum class Neighbours { None, Depth, Lines };
@@ -58,6 +66,7 @@ private:
   bool isWhole(mlir::Value extent, int64_t lines);
 
   bool isInMemory(mlir::Value tensor);
+  bool hasVectorsOfColumns();
 
   void findRows(mlir::Value first);
   void findSharedRows(mlir::Value first);
@@ -104,8 +113,17 @@ private:
 
   void storeTile(llvm::ArrayRef<mlir::Value> sums, mlir::Value result,
                  const mlir::dl::cpu::Buffer &buffer);
+  void storeElements(size_t row, size_t column,
+                     llvm::ArrayRef<mlir::Value> sums, mlir::Value result,
+                     const mlir::dl::cpu::Buffer &buffer);
+  /// Columns that an invocation has side by side.
+  int64_t countAdjacent() const {
+    return columnNeighbours == Neighbours::Lines || storesVectors
+               ? across.width()
+               : 1;
+  }
 
-  /// Read the vectors.
+  /// Read the vectors; those of columns are written, too.
   mlir::dl::cpu::ElementEmitter deep, across;
   Neighbours rowNeighbours, columnNeighbours;
   /// Positions of the row and column loops for each of the tile's own, and
@@ -117,6 +135,7 @@ private:
   llvm::SmallVector<mlir::dl::cpu::Position, 0> sharedRows;
   llvm::SmallVector<mlir::Value> sharedDepths;
   bool shuffles;
+  bool storesVectors;
   /// Whether four bytes of contracted positions are multiplied at once.
   bool multipliesWords;
 };

@@ -38,6 +38,7 @@ std::optional<SpirvTarget> dl::spirv::parseTarget(llvm::StringRef name) {
   if (name == "lavapipe") {
     target.name = name.str();
     target.fewestInvocations = 8; // in lockstep
+    target.busyInvocations = 256;
     target.dotProducts = true;
     return target;
   }

@@ -21,6 +21,8 @@ struct SpirvTarget {
   /// Invocations of a workgroup that keep the device busy, if there are many
   /// workgroups.
   int64_t fewestInvocations = 32;
+  /// Invocations of a stage that keep the device busy.
+  int64_t busyInvocations = 16384;
   int64_t pushConstantBytes = 128; ///< for the sizes of dynamic dimensions
   int64_t bufferBytes = 1 << 27;   ///< of a binding
   /// Whether invocations of a subgroup, of which there are eight at least, hand

@@ -10,70 +10,113 @@
 
 using namespace mlir;
 
+constexpr unsigned kWord = 32;
+
+/// How a vector lies in memory: as whole words, or as itself; null where
+/// neither.
+static Type getViewType(VectorType type) {
+  unsigned bits = type.getElementTypeBitWidth();
+  int64_t count = type.getNumElements();
+  if (!llvm::isPowerOf2_64(count) || bits > kWord || bits < 8)
+    return {};
+  Type word = IntegerType::get(type.getContext(), kWord);
+  int64_t words = count * bits / kWord;
+  if (bits == kWord || words == 0)
+    return type;
+  return words == 1 ? word : Type(VectorType::get({words}, word));
+}
+
 namespace {
 
-constexpr unsigned kByte = 8, kWord = 32;
-
-/// One load, and what takes the place of its vector.
+/// One access, and what takes the place of its vector.
 class Lowering {
 public:
-  explicit Lowering(vector::LoadOp load)
-      : load(load), builder(load), loc(load.getLoc()),
-        type(load.getVectorType()), at(load.getIndices().front()),
-        isWord(type.getElementType().isInteger(kByte) &&
-               type.getNumElements() * kByte == kWord) {}
+  Lowering(Operation *access, VectorType type, Value memory, Value at)
+      : builder(access), loc(access->getLoc()), type(type), memory(memory),
+        at(at), bits(type.getElementTypeBitWidth()) {}
 
-  void run(::dl::spirv::GetView getView);
+  void run(vector::LoadOp load, ::dl::spirv::GetView getView);
+  void run(vector::StoreOp store, ::dl::spirv::GetView getView);
 
 private:
-  Value loadElement(int64_t i);
+  /// Whether the vector is loaded as words that hold several elements each.
+  bool hasWords() const { return whole && whole.getType() != type; }
+  void findView(::dl::spirv::GetView getView);
+  Value getPlace(int64_t i);
   Value getElement(int64_t i);
+  /// The word of the vector's `whole` that element i lies in.
+  Value getWordOf(int64_t i);
+  /// Four bytes as a word.
   Value getWord();
-  /// Extensions of a byte of the loaded word to 32 bits are shifts of the word.
+  /// Extensions of an element to 32 bits are shifts of its word.
   void replaceExtensions(Value element, int64_t i);
   Value constant(int64_t value) {
     return arith::ConstantOp::create(
         builder, loc, builder.getIntegerAttr(builder.getI32Type(), value));
   }
 
-  vector::LoadOp load;
   OpBuilder builder;
   Location loc;
   VectorType type;
-  Value at;
-  bool isWord;
-  Value whole; ///< the vector, or the word; null: there is none
+  Value memory, at;
+  unsigned bits;
+  Value view, place; ///< the buffer as vectors or words; null: there is none
+  Value whole;       ///< what a load has of it
 };
 
 } // namespace
 
-Value Lowering::loadElement(int64_t i) {
+void Lowering::findView(::dl::spirv::GetView getView) {
+  Type viewType = getViewType(type);
+  int64_t count = type.getNumElements();
+  if (!viewType || !::dl::gpucode::isMultiple(at, count))
+    return;
+  view = getView(cast<BlockArgument>(memory).getArgNumber(), viewType);
+  if (!view)
+    return;
+  Value shift =
+      arith::ConstantIndexOp::create(builder, loc, llvm::Log2_64(count));
+  place = arith::ShRUIOp::create(builder, loc, at, shift);
+}
+
+Value Lowering::getPlace(int64_t i) {
   Value offset = arith::ConstantIndexOp::create(builder, loc, i);
-  Value place = arith::AddIOp::create(builder, loc, at, offset);
-  return memref::LoadOp::create(builder, loc, load.getBase(),
-                                ValueRange{place});
+  return arith::AddIOp::create(builder, loc, at, offset);
+}
+
+Value Lowering::getWordOf(int64_t i) {
+  return isa<VectorType>(whole.getType())
+             ? Value(mlir::spirv::CompositeExtractOp::create(
+                   builder, loc, whole, static_cast<int32_t>(i * bits / kWord)))
+             : whole;
 }
 
 Value Lowering::getElement(int64_t i) {
   if (!whole)
-    return loadElement(i);
-  if (!isWord)
+    return memref::LoadOp::create(builder, loc, memory,
+                                  ValueRange{getPlace(i)});
+  if (!hasWords())
     return mlir::spirv::CompositeExtractOp::create(builder, loc, whole,
                                                    static_cast<int32_t>(i));
+  Value word = getWordOf(i);
   Value moved =
-      arith::ShRUIOp::create(builder, loc, whole, constant(i * kByte));
-  return arith::TruncIOp::create(builder, loc, type.getElementType(), moved);
+      arith::ShRUIOp::create(builder, loc, word, constant(i * bits % kWord));
+  Type integer = builder.getIntegerType(bits);
+  Value element = arith::TruncIOp::create(builder, loc, integer, moved);
+  return type.getElementType() == integer
+             ? element
+             : Value(arith::BitcastOp::create(builder, loc,
+                                              type.getElementType(), element));
 }
 
 Value Lowering::getWord() {
-  if (whole)
+  if (hasWords())
     return whole;
   Value word;
   for (int64_t i = 0; i < type.getNumElements(); ++i) {
     Value byte = arith::ExtUIOp::create(builder, loc, builder.getI32Type(),
-                                        loadElement(i));
-    Value moved =
-        arith::ShLIOp::create(builder, loc, byte, constant(i * kByte));
+                                        getElement(i));
+    Value moved = arith::ShLIOp::create(builder, loc, byte, constant(i * bits));
     word =
         word ? Value(arith::OrIOp::create(builder, loc, word, moved)) : moved;
   }
@@ -82,33 +125,30 @@ Value Lowering::getWord() {
 
 void Lowering::replaceExtensions(Value element, int64_t i) {
   for (Operation *user : llvm::make_early_inc_range(element.getUsers())) {
-    bool hasSign = isa<arith::ExtSIOp>(user);
-    if ((!hasSign && !isa<arith::ExtUIOp>(user)) ||
-        !user->getResult(0).getType().isInteger(kWord))
+    bool isNumber = isa<arith::SIToFPOp, arith::UIToFPOp>(user);
+    bool hasSign = isa<arith::ExtSIOp, arith::SIToFPOp>(user);
+    if ((!isNumber && !isa<arith::ExtSIOp, arith::ExtUIOp>(user)) ||
+        (!isNumber && !user->getResult(0).getType().isInteger(kWord)))
       continue;
-    Value top = arith::ShLIOp::create(builder, loc, whole,
-                                      constant(kWord - kByte - i * kByte));
-    Value spare = constant(kWord - kByte);
+    Value top = arith::ShLIOp::create(
+        builder, loc, getWordOf(i), constant(kWord - bits - i * bits % kWord));
+    Value spare = constant(kWord - bits);
     Value wide = hasSign
                      ? Value(arith::ShRSIOp::create(builder, loc, top, spare))
                      : Value(arith::ShRUIOp::create(builder, loc, top, spare));
+    if (isNumber) {
+      user->setOperand(0, wide);
+      continue;
+    }
     user->replaceAllUsesWith(ValueRange{wide});
     user->erase();
   }
 }
 
-void Lowering::run(::dl::spirv::GetView getView) {
-  int64_t count = type.getNumElements();
-  if (llvm::isPowerOf2_64(count) && ::dl::gpucode::isMultiple(at, count)) {
-    Value view = getView(cast<BlockArgument>(load.getBase()).getArgNumber(),
-                         isWord ? Type(builder.getI32Type()) : Type(type));
-    if (view) {
-      Value shift =
-          arith::ConstantIndexOp::create(builder, loc, llvm::Log2_64(count));
-      Value place = arith::ShRUIOp::create(builder, loc, at, shift);
-      whole = memref::LoadOp::create(builder, loc, view, ValueRange{place});
-    }
-  }
+void Lowering::run(vector::LoadOp load, ::dl::spirv::GetView getView) {
+  findView(getView);
+  if (view)
+    whole = memref::LoadOp::create(builder, loc, view, ValueRange{place});
   for (Operation *user : llvm::make_early_inc_range(load->getUsers())) {
     if (auto cast = dyn_cast<vector::BitCastOp>(user)) {
       Value word = getWord();
@@ -119,7 +159,7 @@ void Lowering::run(::dl::spirv::GetView getView) {
     } else {
       auto extract = llvm::cast<vector::ExtractOp>(user);
       int64_t i = extract.getStaticPosition().front();
-      if (whole && isWord)
+      if (hasWords())
         replaceExtensions(extract.getResult(), i);
       if (!extract->use_empty())
         extract.replaceAllUsesWith(getElement(i));
@@ -129,9 +169,72 @@ void Lowering::run(::dl::spirv::GetView getView) {
   load.erase();
 }
 
-void ::dl::spirv::lowerVectorLoads(gpu::GPUFuncOp function, GetView getView) {
-  SmallVector<vector::LoadOp> loads;
-  function.walk([&](vector::LoadOp load) { loads.push_back(load); });
-  for (vector::LoadOp load : loads)
-    Lowering(load).run(getView);
+void Lowering::run(vector::StoreOp store, ::dl::spirv::GetView getView) {
+  auto list = store.getValueToStore().getDefiningOp<vector::FromElementsOp>();
+  findView(getView);
+  Type viewType =
+      view ? llvm::cast<MemRefType>(view.getType()).getElementType() : Type();
+  bool isItself = viewType == type;
+  SmallVector<Value> words;
+  for (auto [i, element] : llvm::enumerate(list.getElements())) {
+    if (!view) {
+      memref::StoreOp::create(builder, loc, element, memory,
+                              ValueRange{getPlace(i)});
+      continue;
+    }
+    if (isItself) {
+      words.push_back(element);
+      continue;
+    }
+    Value part = element;
+    if (!part.getType().isInteger())
+      part = arith::BitcastOp::create(builder, loc,
+                                      builder.getIntegerType(bits), part);
+    part = arith::ExtUIOp::create(builder, loc, builder.getI32Type(), part);
+    if (i * bits % kWord == 0)
+      words.push_back(part);
+    else
+      words.back() = arith::OrIOp::create(
+          builder, loc, words.back(),
+          arith::ShLIOp::create(builder, loc, part,
+                                constant(i * bits % kWord)));
+  }
+  if (view) {
+    Value all = isa<VectorType>(viewType)
+                    ? Value(mlir::spirv::CompositeConstructOp::create(
+                          builder, loc, viewType, words))
+                    : words.front();
+    memref::StoreOp::create(builder, loc, all, view, ValueRange{place});
+  }
+  store.erase();
+  if (list->use_empty())
+    list.erase();
+}
+
+bool ::dl::spirv::isStoredByVectors(Value memory) {
+  return !memory.use_empty() &&
+         llvm::all_of(memory.getUsers(), [](Operation *user) {
+           auto store = dyn_cast<vector::StoreOp>(user);
+           return store && getViewType(store.getVectorType()) &&
+                  ::dl::gpucode::isMultiple(
+                      store.getIndices().front(),
+                      store.getVectorType().getNumElements());
+         });
+}
+
+void ::dl::spirv::lowerVectors(gpu::GPUFuncOp function, GetView getView) {
+  SmallVector<Operation *> accesses;
+  function.walk([&](Operation *op) {
+    if (isa<vector::LoadOp, vector::StoreOp>(op))
+      accesses.push_back(op);
+  });
+  for (Operation *op : accesses)
+    if (auto load = dyn_cast<vector::LoadOp>(op))
+      Lowering(load, load.getVectorType(), load.getBase(),
+               load.getIndices().front())
+          .run(load, getView);
+    else if (auto store = dyn_cast<vector::StoreOp>(op))
+      Lowering(store, store.getVectorType(), store.getBase(),
+               store.getIndices().front())
+          .run(store, getView);
 }

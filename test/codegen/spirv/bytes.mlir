@@ -8,18 +8,18 @@
 // of the columns is made of those of four contracted positions. SpirvProductsTest.cpp
 // runs such products.
 
-// CHECK: gpu.func @product.0({{.*}}memref<?xi32, {{.*}}memref<?xi32, {{.*}}memref<?xi32,
+// CHECK: gpu.func @product.0({{.*}}memref<?xi32, {{.*}}memref<?xi32, {{.*}}memref<?xvector<4xi32>,
 // CHECK: scf.for {{.*}} step %c4 iter_args({{.*}}) -> (i32,
 // CHECK: [[WORD:%.*]] = memref.load {{.*}}memref<?xi32
 // CHECK: [[TOP:%.*]] = arith.shli [[WORD]], %c24_i32
 // CHECK: arith.shrsi [[TOP]], %c24_i32
-// CHECK-COUNT-512: math.fma
+// CHECK-COUNT-256: math.fma
 // CHECK-NOT: math.fma
 // CHECK: [[SUM:%.*]] = arith.fptosi {{.*}} : f32 to i32
 // CHECK: arith.addi {{.*}}, [[SUM]] : i32
 // CHECK: scf.yield
 
-// DOT: gpu.func @product.0({{.*}}memref<?xi32, {{.*}}memref<?xi32, {{.*}}memref<?xi32,
+// DOT: gpu.func @product.0({{.*}}memref<?xi32, {{.*}}memref<?xi32, {{.*}}memref<?xvector<4xi32>,
 // DOT: scf.for {{.*}} step %c4 iter_args({{.*}}) -> (i32,
 // DOT-COUNT-6: memref.load
 // DOT-NOT: memref.load
