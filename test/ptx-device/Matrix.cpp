@@ -230,10 +230,11 @@ void runProduct(Warp &warp, const Instruction &in, uint64_t left,
   auto read = [&](const Descriptor &from, Type type, unsigned line,
                   unsigned k) {
     uint32_t value = 0;
-    memcpy(
-        &value,
-        reachShared(warp, in, from.addressOf(line, k, bytes), bytes, 0, false),
-        bytes);
+    uint64_t at = from.addressOf(line, k, bytes);
+    memcpy(&value, reachShared(warp, in, at, bytes, 0, false), bytes);
+    if (warp.block->written[toSharedAddress(at)] == kUnpublished)
+      fail(warp, in, kLaunchFailed,
+           "wgmma reads what was stored without fence.proxy.async");
     return toFloat(type, value);
   };
   float a[kRows][kMostDepth];
