@@ -38,10 +38,8 @@ static bool isWhole(linalg::GenericOp op, ArrayRef<unsigned> loops,
   return !ShapedType::isDynamic(range) && range > 0 && range % steps == 0;
 }
 
-/// Whether neighbours in an operand's memory are steps of the last of these
-/// loops, whole eights of them.
-static bool hasEights(linalg::GenericOp op, OpOperand *operand,
-                      ArrayRef<unsigned> loops) {
+bool ::dl::ptx::hasEights(linalg::GenericOp op, OpOperand *operand,
+                          ArrayRef<unsigned> loops) {
   constexpr int64_t kEight = 8;
   AffineMap map = op.getMatchingIndexingMap(operand);
   if (loops.empty() || map.getNumResults() == 0)
