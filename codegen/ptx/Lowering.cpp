@@ -72,7 +72,8 @@ struct ConvertGroups : PassWrapper<ConvertGroups, OperationPass<ModuleOp>> {
 void ::dl::ptx::addLoweringPasses(OpPassManager &manager) {
   manager.addPass(std::make_unique<ConvertGroups>());
   manager.addPass(cpu::createExpandArithmeticPass(
-      /*hasRounding=*/false, /*hasScaling=*/false, /*convertsBFloat16=*/true));
+      /*hasRounding=*/false, /*hasScaling=*/false, /*convertsBFloat16=*/true,
+      /*roundsToInteger=*/false));
   manager.addPass(createCSEPass());
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(cpu::createConvertKernelsToLLVMPass(kIndexBits));
