@@ -112,6 +112,7 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createJoinPads());
   FoldConstantsOptions folding;
   folding.keepQuantized = true;
+  folding.keepFloat8 = options.multipliesFloat8;
   manager.addPass(createFoldConstants(folding));
   if (options.skipZeroRows) {
     manager.addNestedPass<func::FuncOp>(createGroupByIndex());
@@ -127,6 +128,8 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createFilterGradients());
   manager.addPass(createPlaceStates());
   manager.addPass(createIntegerProducts());
+  if (options.multipliesFloat8)
+    manager.addPass(createFloat8Products());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createFoldConstants());
   manager.addPass(createSinkTransposes());
@@ -165,7 +168,9 @@ void addFusePhase(OpPassManager &manager, const PipelineOptions &options) {
 }
 
 void addLowerPhase(OpPassManager &manager, const PipelineOptions &options) {
-  manager.addPass(createLower());
+  LowerOptions lowering;
+  lowering.keepFloat8 = options.multipliesFloat8;
+  manager.addPass(createLower(lowering));
   addCheck(Phase::Lower, manager, options);
 }
 
