@@ -66,6 +66,9 @@ private:
   /// be copied; returns the rest, null where there is none.
   llvm::SmallVector<mlir::Value> copy(const gpucode::Side &side,
                                       mlir::Value start, mlir::Value stage);
+  bool isByBlocks(const gpucode::Side &side) const;
+  mlir::Value readBlock(const gpucode::Side &side, mlir::Value line,
+                        mlir::Value k);
   mlir::Value gatherShare(const gpucode::Side &side, mlir::Value line,
                           mlir::Value k);
   mlir::Value readShare(const gpucode::Side &side, mlir::Value line,
@@ -75,7 +78,7 @@ private:
 
   CudaParameters &parameters;
   int64_t width; ///< elements of 16 bytes
-  mlir::dl::cpu::ElementEmitter wide;
+  mlir::dl::cpu::ElementEmitter wide, fours;
   MatrixOps matrices;
   mlir::Value warpRow, warpColumn, lane;
   mlir::Value leftPointer, rightPointer;

@@ -183,6 +183,13 @@ TEST(PtxDevice, RoundsSmallFloats) {
   EXPECT_EQ(BF16::fromFloat(1 + 0x1p-8f), 0x3f80u);
 }
 
+TEST(PtxDevice, TakesNumbersFromZero) {
+  EXPECT_THAT(run("sub.s32 %r2, %r0, 2;\nmin.relu.s32 %r1, %r2, 1;\n" +
+                      std::string(kStore),
+                  5),
+              testing::ElementsAre(0, 0, 0, 1, 1));
+}
+
 TEST(PtxDevice, TakesBitsWithTheirSign) {
   // Threads take four bits from 4, 8, 12, .. on: past the end, the sign.
   EXPECT_THAT(run("mov.u32 %r2, 0x8765F0A4;\nshl.b32 %r3, %r0, 2;\n"

@@ -1,5 +1,6 @@
 // A product between two quantizations, which round to nearest by an instruction (there is no
-// lrint for devices).
+// lrint for devices). The weights' neighbours are columns: blocks of four by four bytes are
+// transposed on the way to the shared memory.
 
 // REQUIRES: ptxas
 // RUN: dl-compile %s --target=cuda:sm_80 --emit=ptx -o %t.ptx
@@ -8,6 +9,9 @@
 
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes spill
 // CHECK: cvt.rni.f32.f32
+// CHECK: ld.global.b32
+// CHECK: prmt.b32
+// CHECK: st.shared.b32
 // CHECK: mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32
 // CHECK: cvt.rni.f32.f32
 func.func @main(%x: tensor<70x80xf32>, %w: tensor<80x96xi8>) -> tensor<70x96xui8> {
