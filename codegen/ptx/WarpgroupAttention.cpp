@@ -310,7 +310,8 @@ void WarpgroupAttention::release(RingBarriers &barriers, RingPlace at) {
          [&] { ops.arrive(barriers.empty(at.stage)); });
 }
 
-/// The scores with a piece of the keys, under way.
+/// The scores with a piece of the keys, under way. The assembler lets a single
+/// product wait at once: of few elements, zeros after them are multiplied, too.
 Value WarpgroupAttention::multiplyQueries(Value stage) {
   MatrixBox left =
       queries.boxes.locate(getStage(queries, constant(0)),
@@ -318,7 +319,8 @@ Value WarpgroupAttention::multiplyQueries(Value stage) {
   MatrixBox right = keys.boxes.locate(getStage(keys, stage), constant(0));
   Value scores = LLVM::PoisonOp::create(builder, loc, ops.sumsType(keyLines));
   ops.beginGroup();
-  for (int64_t k = 0; k < keys.width; k += kDepth)
+  int64_t width = std::max(keys.width, 2 * kDepth);
+  for (int64_t k = 0; k < width; k += kDepth)
     scores = ops.multiply(scores, left, right, k / kDepth, keyLines,
                           attention.scores.factorType, /*adds=*/k > 0);
   ops.endGroup();

@@ -1,10 +1,10 @@
 // Attention by warpgroups on sm_90a: heads of 80 elements whose values have 48, so many that
 // there are two consumers; grouped heads, whose queries, keys and values are views of one
-// tensor; keys and values of float32, which are computed; long heads, of which a row sees the
+// tensor; short heads, whose keys and values are of float32 and computed; long heads, of which a row sees the
 // keys up to its own.
 func.func @main(%q: tensor<140x130x80xf16>, %k: tensor<140x140x80xf16>, %v: tensor<140x140x48xf16>,
                 %qkv: tensor<2x150x8x64xf16>,
-                %x: tensor<3x70x64xf16>, %y: tensor<3x300x64xf32>, %z: tensor<3x300x128xf32>,
+                %x: tensor<3x70x16xf16>, %y: tensor<3x300x16xf32>, %z: tensor<3x300x128xf32>,
                 %a: tensor<2x200x192xf16>)
     -> (tensor<140x130x48xf16>, tensor<2x4x150x64xf16>, tensor<3x70x128xf16>, tensor<2x200x192xf16>) {
   %eighth = dl.constant dense<0.125> : tensor<f16>
@@ -33,10 +33,10 @@ func.func @main(%q: tensor<140x130x80xf16>, %k: tensor<140x140x80xf16>, %v: tens
   %w1 = dl.softmax %l1 {axis = 3 : i64} : (tensor<2x4x150x150xf16>) -> tensor<2x4x150x150xf16>
   %1 = dl.matmul %w1, %v3 : (tensor<2x4x150x150xf16>, tensor<2x4x150x64xf16>) -> tensor<2x4x150x64xf16>
 
-  %yh = dl.cast %y : (tensor<3x300x64xf32>) -> tensor<3x300x64xf16>
+  %yh = dl.cast %y : (tensor<3x300x16xf32>) -> tensor<3x300x16xf16>
   %zh = dl.cast %z : (tensor<3x300x128xf32>) -> tensor<3x300x128xf16>
-  %yt = dl.transpose %yh {permutation = array<i64: 0, 2, 1>} : (tensor<3x300x64xf16>) -> tensor<3x64x300xf16>
-  %s2 = dl.matmul %x, %yt : (tensor<3x70x64xf16>, tensor<3x64x300xf16>) -> tensor<3x70x300xf16>
+  %yt = dl.transpose %yh {permutation = array<i64: 0, 2, 1>} : (tensor<3x300x16xf16>) -> tensor<3x16x300xf16>
+  %s2 = dl.matmul %x, %yt : (tensor<3x70x16xf16>, tensor<3x16x300xf16>) -> tensor<3x70x300xf16>
   %l2 = dl.mul %s2, %eighth : (tensor<3x70x300xf16>, tensor<f16>) -> tensor<3x70x300xf16>
   %w2 = dl.softmax %l2 {axis = 2 : i64} : (tensor<3x70x300xf16>) -> tensor<3x70x300xf16>
   %2 = dl.matmul %w2, %zh : (tensor<3x70x300xf16>, tensor<3x300x128xf16>) -> tensor<3x70x128xf16>
