@@ -4,6 +4,7 @@
 #include "codegen/ptx/OperandBoxes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -21,8 +22,8 @@ static constexpr int64_t kAcross = kBoxBytes / kAccessBytes;
 OperandBoxes::OperandBoxes(std::optional<OperandMap> map, bool alongDepth,
                            int64_t lines, int64_t depth, Type type,
                            WarpgroupOps &ops,
-                           mlir::dl::cpu::IndexBuilder &index)
-    : map(std::move(map)), alongDepth(alongDepth),
+                           mlir::dl::cpu::IndexBuilder &index, bool byBlocks)
+    : map(std::move(map)), alongDepth(alongDepth), byBlocks(byBlocks),
       rows(alongDepth ? lines : depth), type(type), ops(ops), index(index) {
   boxes = llvm::divideCeil(alongDepth ? depth : lines, countAcross());
 }
@@ -76,9 +77,26 @@ int64_t OperandBoxes::countShares() const {
   return boxes * getBoxBytes() / (kThreads * kAccessBytes);
 }
 
+/// Eight neighbouring threads have blocks of neighbouring lines, others the
+/// next contracted positions.
+std::pair<Value, Value> OperandBoxes::getBlock(int64_t number, Value thread) {
+  constexpr int64_t kTogether = 8, kDown = kThreads / kTogether * kBlock;
+  int64_t turns = kBoxBytes / kDown; // for a row of a box
+  Value line = index.mul(index.rem(thread, index.constant(kTogether)),
+                         index.constant(kBlock)),
+        k = index.mul(index.div(thread, index.constant(kTogether)),
+                      index.constant(kBlock));
+  return {index.add(line, index.constant(number / turns * kTogether * kBlock)),
+          index.add(k, index.constant(number % turns * kDown))};
+}
+
 /// Eight neighbouring threads have a row of a box.
 Value OperandBoxes::computeShare(int64_t number, Value thread, Value line,
                                  Value k, Read read) {
+  if (byBlocks) {
+    auto [down, across] = getBlock(number, thread);
+    return read(index.add(line, down), index.add(k, across));
+  }
   int64_t first = number * kThreads / kAcross;
   Value row = index.div(thread, index.constant(kAcross));
   Value inRow = index.mul(index.rem(thread, index.constant(kAcross)),
@@ -93,6 +111,24 @@ Value OperandBoxes::computeShare(int64_t number, Value thread, Value line,
 void OperandBoxes::storeShare(int64_t number, Value value, Value thread,
                               Value to) {
   OpBuilder &builder = index.builder;
+  if (byBlocks) {
+    auto [line, k] = getBlock(number, thread);
+    Value access = index.div(k, index.constant(kAccessBytes)),
+          rest = index.rem(k, index.constant(kAccessBytes));
+    for (int64_t i = 0; i < kBlock; ++i) {
+      Value row = index.add(line, index.constant(i));
+      Value place = arith::XOrIOp::create(
+          builder, index.loc, access, index.rem(row, index.constant(kAcross)));
+      Value at = index.add(
+          index.mul(row, index.constant(kBoxBytes)),
+          index.add(index.mul(place, index.constant(kAccessBytes)), rest));
+      LLVM::StoreOp::create(
+          builder, index.loc,
+          vector::ExtractOp::create(builder, index.loc, value, i),
+          ops.move(to, at), kBlock);
+    }
+    return;
+  }
   Value row = index.div(thread, index.constant(kAcross));
   Value place = arith::XOrIOp::create(
       builder, index.loc, index.rem(thread, index.constant(kAcross)),

@@ -21,14 +21,18 @@ public:
   /// Threads that compute.
   static constexpr int64_t kThreads = 128;
 
+  /// Lines and contracted positions of a block of bytes.
+  static constexpr int64_t kBlock = 4;
+
   /// Of `lines` rows or columns by `depth` contracted positions. Without a map,
-  /// the operand is computed, and of 16 bits.
+  /// the operand is computed; `byBlocks`: of bytes, by blocks of lines.
   OperandBoxes(std::optional<OperandMap> map, bool alongDepth, int64_t lines,
                int64_t depth, mlir::Type type, WarpgroupOps &ops,
-               mlir::dl::cpu::IndexBuilder &index);
+               mlir::dl::cpu::IndexBuilder &index, bool byBlocks = false);
 
   bool isMapped() const { return map.has_value(); }
   bool isAlongDepth() const { return alongDepth; }
+  bool isByBlocks() const { return byBlocks; }
   int64_t getBoxBytes() const;
   int64_t getBytes() const { return boxes * getBoxBytes(); }
   /// Where lines from `line` of a piece on lie: a multiple of eight, and of 64
@@ -45,7 +49,8 @@ public:
 
   using Read = llvm::function_ref<mlir::Value(mlir::Value line, mlir::Value k)>;
   /// This thread's share of a piece: `read` gives vectors of 16 bytes, from
-  /// positions on, zeros beyond the contracted ones.
+  /// positions on, or blocks, line by line, as vectors of i32; zeros beyond the
+  /// contracted positions.
   llvm::SmallVector<mlir::Value> compute(mlir::Value thread, mlir::Value line,
                                          mlir::Value k, Read read);
   /// Puts the share into the piece.
@@ -63,8 +68,12 @@ private:
                   mlir::Value to);
   int64_t countAcross() const;
 
+  /// Line and contracted position of a share of blocks.
+  std::pair<mlir::Value, mlir::Value> getBlock(int64_t number,
+                                               mlir::Value thread);
+
   std::optional<OperandMap> map;
-  bool alongDepth;
+  bool alongDepth, byBlocks;
   int64_t rows;  ///< of a box
   int64_t boxes; ///< side by side
   mlir::Type type;

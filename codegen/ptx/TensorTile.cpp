@@ -193,22 +193,11 @@ bool TensorTile::isByBlocks(const Side &side) const {
          isWhole(op, side.loops, kBlock);
 }
 
-/// Four lines by four contracted positions, line by line: a transposition of
-/// bytes, of pairs and then of pairs of these.
+/// Four lines by four contracted positions, line by line.
 Value TensorTile::readBlock(const Side &side, Value line, Value k) {
-  constexpr int64_t kLowBytes = 0x5140, kHighBytes = 0x7362, kLowPairs = 0x5410,
-                    kHighPairs = 0x7632;
   AffineMap map = op.getMatchingIndexingMap(side.operand);
   Type i32 = builder.getI32Type(), i8 = builder.getI8Type();
-  auto permute = [&](Value low, Value high, int64_t selector) -> Value {
-    return NVVM::PermuteOp::create(
-        builder, loc, i32, low, high,
-        arith::ConstantOp::create(
-            builder, loc,
-            builder.getI32IntegerAttr(static_cast<int32_t>(selector))),
-        NVVM::PermuteMode::DEFAULT);
-  };
-  SmallVector<Value> at, lines;
+  SmallVector<Value> words;
   for (int64_t i = 0; i < kBlock; ++i) {
     ElementEmitter::Scope scope(fours);
     Position dims =
@@ -218,16 +207,11 @@ Value TensorTile::readBlock(const Side &side, Value line, Value k) {
     Value bytes = fours.toVector(read);
     if (MatrixOps::isFloat8(contraction.factorType))
       bytes = fours.toByte({bytes, true});
-    at.push_back(LLVM::BitcastOp::create(builder, loc, i32, bytes));
+    words.push_back(LLVM::BitcastOp::create(builder, loc, i32, bytes));
   }
-  Value words[] = {
-      permute(at[0], at[1], kLowBytes), permute(at[2], at[3], kLowBytes),
-      permute(at[0], at[1], kHighBytes), permute(at[2], at[3], kHighBytes)};
-  for (int64_t half : {0, 2})
-    for (int64_t selector : {kLowPairs, kHighPairs})
-      lines.push_back(permute(words[half], words[half + 1], selector));
-  Value all = vector::FromElementsOp::create(
-      builder, loc, VectorType::get({kBlock}, i32), lines);
+  Value all = vector::FromElementsOp::create(builder, loc,
+                                             VectorType::get({kBlock}, i32),
+                                             matrices.transposeBytes(words));
   return vector::BitCastOp::create(builder, loc, VectorType::get({width}, i8),
                                    all);
 }

@@ -104,10 +104,11 @@ void WarpgroupOps::setRegisters(int64_t count, bool increase) {
 // Products
 //===----------------------------------------------------------------------===//
 
-Type WarpgroupOps::sumsType(int64_t columns) {
+Type WarpgroupOps::sumsType(int64_t columns, bool ofIntegers) {
+  Type type = ofIntegers ? Type(builder.getI32Type()) : builder.getF32Type();
   return LLVM::LLVMStructType::getLiteral(
-      builder.getContext(), SmallVector<Type>(static_cast<size_t>(columns / 2),
-                                              builder.getF32Type()));
+      builder.getContext(),
+      SmallVector<Type>(static_cast<size_t>(columns / 2), type));
 }
 
 /// A matrix descriptor, as the PTX ISA (9.7.15, "Asynchronous warpgroup level
@@ -135,7 +136,9 @@ Value WarpgroupOps::describe(const MatrixBox &box, int64_t step) {
   return arith::AddIOp::create(builder, loc, wide, rest);
 }
 
-static NVVM::WGMMATypes getFactors(Type type) {
+static NVVM::WGMMATypes getFactors(Type type, bool isUnsigned) {
+  if (type.isInteger())
+    return isUnsigned ? NVVM::WGMMATypes::u8 : NVVM::WGMMATypes::s8;
   return type.isF16()                ? NVVM::WGMMATypes::f16
          : type.isBF16()             ? NVVM::WGMMATypes::bf16
          : isa<Float8E5M2Type>(type) ? NVVM::WGMMATypes::e5m2
@@ -145,9 +148,15 @@ static NVVM::WGMMATypes getFactors(Type type) {
 
 Value WarpgroupOps::multiply(Value sums, const MatrixBox &left,
                              const MatrixBox &right, int64_t step,
-                             int64_t columns, Type factorType, bool adds) {
+                             int64_t columns, Type factorType, bool adds,
+                             bool isUnsignedLeft, bool isUnsignedRight) {
   MLIRContext *context = builder.getContext();
-  auto type = NVVM::WGMMATypesAttr::get(context, getFactors(factorType));
+  auto getType = [&](bool isUnsigned) {
+    return NVVM::WGMMATypesAttr::get(context,
+                                     getFactors(factorType, isUnsigned));
+  };
+  NVVM::WGMMATypes sumType =
+      factorType.isInteger() ? NVVM::WGMMATypes::s32 : NVVM::WGMMATypes::f32;
   auto one = NVVM::WGMMAScaleInAttr::get(context, NVVM::WGMMAScaleIn::one);
   auto layout = [&](bool isRow) {
     return NVVM::MMALayoutAttr::get(context, isRow ? NVVM::MMALayout::row
@@ -159,7 +168,8 @@ Value WarpgroupOps::multiply(Value sums, const MatrixBox &left,
       builder, loc, sums.getType(), sums, describe(left, step),
       describe(right, step),
       NVVM::MMAShapeAttr::get(context, kRows, static_cast<int>(columns), depth),
-      type, type, NVVM::WGMMATypesAttr::get(context, NVVM::WGMMATypes::f32),
+      getType(isUnsignedLeft), getType(isUnsignedRight),
+      NVVM::WGMMATypesAttr::get(context, sumType),
       NVVM::WGMMAScaleOutAttr::get(context, adds ? NVVM::WGMMAScaleOut::one
                                                  : NVVM::WGMMAScaleOut::zero),
       one, one, layout(left.alongDepth), layout(!right.alongDepth),

@@ -55,16 +55,18 @@ public:
   void sync(mlir::Value barrier, int64_t threads);
   void arriveAt(mlir::Value barrier, int64_t threads);
 
-  /// Sums of a warpgroup's 64 rows by so many columns: columns / 2 float32 in
-  /// each thread, as a struct.
-  mlir::Type sumsType(int64_t columns);
+  /// Sums of a warpgroup's 64 rows by so many columns: columns / 2 float32, or
+  /// i32, in each thread, as a struct.
+  mlir::Type sumsType(int64_t columns, bool ofIntegers = false);
   /// Adds the products of 32 bytes of contracted positions, `step` times as
-  /// many from the beginning of both boxes, of f16, bf16, 8-bit floats or
-  /// float32. They are complete after `finish` or, those of earlier groups,
-  /// `waitForGroups`.
+  /// many from the beginning of both boxes, of f16, bf16, 8-bit floats, float32
+  /// or signed 8-bit integers (unless said otherwise). They are complete after
+  /// `finish` or, those of earlier groups, `waitForGroups`.
   mlir::Value multiply(mlir::Value sums, const MatrixBox &left,
                        const MatrixBox &right, int64_t step, int64_t columns,
-                       mlir::Type factorType, bool adds = true);
+                       mlir::Type factorType, bool adds = true,
+                       bool isUnsignedLeft = false,
+                       bool isUnsignedRight = false);
   /// The same with the left operand in registers, four of two f16 or bf16 each
   /// (see MatrixOps.h), as i32.
   mlir::Value multiply(mlir::Value sums, llvm::ArrayRef<mlir::Value> left,

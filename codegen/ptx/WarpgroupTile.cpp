@@ -9,6 +9,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace ::dl::ptx;
@@ -23,6 +24,8 @@ using mlir::dl::cpu::ElementEmitter;
 static constexpr int64_t kWarpgroup = 128, kWarp = 32, kWarpgroupRows = 64;
 /// Bytes of the contracted positions of one instruction.
 static constexpr int64_t kStepBytes = 32;
+/// Bytes that are read at once where an operand is computed.
+static constexpr int64_t kAccessBytes = 16;
 /// Columns that a thread stores at once.
 static constexpr int64_t kWidth = 8;
 
@@ -81,12 +84,28 @@ static WarpgroupShape chooseShape(const Contraction &contraction,
   return best;
 }
 
+/// Whether neighbours in memory are bytes of the last of these loops, in whole
+/// blocks.
+static bool hasBlocks(linalg::GenericOp op, OpOperand *operand,
+                      ArrayRef<unsigned> loops) {
+  AffineMap map = op.getMatchingIndexingMap(operand);
+  auto last = map.getNumResults() && !loops.empty()
+                  ? dyn_cast<AffineDimExpr>(map.getResults().back())
+                  : AffineDimExpr(nullptr);
+  if (!last || last.getPosition() != loops.back())
+    return false;
+  int64_t range = op.getStaticLoopRanges()[loops.back()];
+  return !ShapedType::isDynamic(range) && range > 0 &&
+         range % OperandBoxes::kBlock == 0;
+}
+
 /// Types other than those of 16 bits are multiplied along their neighbours
-/// alone, and not computed.
+/// alone. Of what is computed, 16 bytes are contracted positions together.
 std::optional<WarpgroupTile::Source>
 WarpgroupTile::findSource(StageFunction &stage, const Contraction &contraction,
                           OpOperand *operand, ArrayRef<unsigned> lines) {
-  bool isHalf = contraction.factorBytes() == 2;
+  bool isHalf = contraction.factorBytes() == 2,
+       isByte = contraction.factorBytes() == 1;
   std::optional<OperandMap> map =
       findOperandMap(stage, contraction, operand, lines);
   if (map && (isHalf || map->alongDepth()))
@@ -95,6 +114,16 @@ WarpgroupTile::findSource(StageFunction &stage, const Contraction &contraction,
     if (isHalf && hasEights(contraction.op, operand,
                             alongDepth ? contraction.reduced : lines))
       return Source{std::nullopt, alongDepth};
+  linalg::GenericOp op = contraction.op;
+  int64_t range = contraction.reduced.empty()
+                      ? ShapedType::kDynamic
+                      : op.getStaticLoopRanges()[contraction.reduced.back()];
+  if (!isByte || ShapedType::isDynamic(range) || range % kAccessBytes != 0)
+    return std::nullopt;
+  if (hasEights(op, operand, contraction.reduced))
+    return Source{std::nullopt, /*alongDepth=*/true};
+  if (hasBlocks(op, operand, lines))
+    return Source{std::nullopt, /*alongDepth=*/true, /*byBlocks=*/true};
   return std::nullopt;
 }
 
@@ -104,7 +133,7 @@ WarpgroupTile::make(StageFunction &stage, const Contraction &contraction,
   constexpr int64_t kFewRows = 16, kFewColumns = 16;
   Type type = contraction.factorType;
   if (!type.isF16() && !type.isBF16() && !MatrixOps::isFloat8(type) &&
-      !(type.isF32() && usesTf32))
+      !type.isInteger(8) && !(type.isF32() && usesTf32))
     return nullptr;
   SmallVector<unsigned> columns = ::dl::gpucode::getColumnLoops(contraction);
   auto isFew = [&](ArrayRef<unsigned> loops, int64_t few) {
@@ -140,10 +169,13 @@ WarpgroupTile::WarpgroupTile(StageFunction &stage,
                   toTileShape(group, kBoxBytes / contraction.factorBytes())),
       parameters(parameters), group(group), ops(builder, loc),
       wide(builder, loc, kWidth),
+      reader(builder, loc, kAccessBytes / contraction.factorBytes()),
+      fours(builder, loc, OperandBoxes::kBlock),
       leftBoxes(leftSource.map, leftSource.alongDepth, shape.rows, shape.depth,
-                contraction.factorType, ops, index),
+                contraction.factorType, ops, index, leftSource.byBlocks),
       rightBoxes(rightSource.map, rightSource.alongDepth, shape.columns,
-                 shape.depth, contraction.factorType, ops, index),
+                 shape.depth, contraction.factorType, ops, index,
+                 rightSource.byBlocks),
       barriers(group.countStages(), ops, index) {}
 
 //===----------------------------------------------------------------------===//
@@ -247,25 +279,55 @@ void WarpgroupTile::fetchStage(Value stage, Value k) {
                      k, dims);
 }
 
+/// Elements of 16 bytes, in one line or one contracted position.
+Value WarpgroupTile::readShare(const OperandBoxes &boxes, const Side &side,
+                               Value line, Value k) {
+  ElementEmitter::Scope scope(reader);
+  bool alongDepth = boxes.isAlongDepth();
+  int64_t width = reader.width();
+  mlir::dl::cpu::Position dims = getOperandDims(
+      side, line, k, alongDepth ? 1 : width, alongDepth ? width : 1);
+  dims[alongDepth ? contraction.reduced.back() : side.loops.back()].stride = 1;
+  AffineMap map = op.getMatchingIndexingMap(side.operand);
+  Value value = reader.toVector(
+      reader.read(side.operand->get(), reader.mapPosition(map, dims)));
+  return MatrixOps::isFloat8(contraction.factorType)
+             ? reader.toByte({value, true})
+             : value;
+}
+
+/// A block of bytes, line by line.
+Value WarpgroupTile::readBlock(const Side &side, Value line, Value k) {
+  AffineMap map = op.getMatchingIndexingMap(side.operand);
+  Type i32 = builder.getI32Type();
+  SmallVector<Value> words;
+  for (int64_t i = 0; i < OperandBoxes::kBlock; ++i) {
+    ElementEmitter::Scope scope(fours);
+    mlir::dl::cpu::Position dims = getOperandDims(
+        side, line, index.add(k, constant(i)), OperandBoxes::kBlock, 1);
+    dims[side.loops.back()].stride = 1;
+    Value bytes = fours.toVector(
+        fours.read(side.operand->get(), fours.mapPosition(map, dims)));
+    if (MatrixOps::isFloat8(contraction.factorType))
+      bytes = fours.toByte({bytes, true});
+    words.push_back(LLVM::BitcastOp::create(builder, loc, i32, bytes));
+  }
+  return vector::FromElementsOp::create(
+      builder, loc, VectorType::get({OperandBoxes::kBlock}, i32),
+      MatrixOps(builder, loc, contraction).transposeBytes(words));
+}
+
 /// This thread's share of a piece of a computed operand.
 SmallVector<Value> WarpgroupTile::compute(OperandBoxes &boxes, const Side &side,
                                           Value thread, Value k) {
   if (boxes.isMapped())
     return {};
-  AffineMap map = op.getMatchingIndexingMap(side.operand);
-  bool alongDepth = boxes.isAlongDepth();
-  Type type = VectorType::get({kWidth}, contraction.factorType);
-  Value zero =
-      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
   return boxes.compute(thread, constant(0), k, [&](Value line, Value k) {
     ElementEmitter::Scope scope(emitter);
-    ElementEmitter::Scope wideScope(wide);
-    mlir::dl::cpu::Position dims = getOperandDims(
-        side, line, k, alongDepth ? 1 : kWidth, alongDepth ? kWidth : 1);
-    dims[alongDepth ? contraction.reduced.back() : side.loops.back()].stride =
-        1;
-    Value value = wide.toVector(
-        wide.read(side.operand->get(), wide.mapPosition(map, dims)));
+    Value value = boxes.isByBlocks() ? readBlock(side, line, k)
+                                     : readShare(boxes, side, line, k);
+    Value zero = arith::ConstantOp::create(
+        builder, loc, builder.getZeroAttr(value.getType()));
     return arith::SelectOp::create(builder, loc, index.less(k, depth), value,
                                    zero)
         .getResult();
@@ -328,8 +390,9 @@ Value WarpgroupTile::multiplyStage(Value sums, Value stage) {
       rightBoxes.locate(ops.move(from, leftBoxes.getBytes()), constant(0));
   ops.beginGroup();
   for (int64_t step = 0; step < kBoxBytes / kStepBytes; ++step)
-    sums =
-        ops.multiply(sums, a, b, step, shape.columns, contraction.factorType);
+    sums = ops.multiply(sums, a, b, step, shape.columns, contraction.factorType,
+                        /*adds=*/true, contraction.hasUnsignedRows,
+                        contraction.hasUnsignedLanes);
   ops.endGroup();
   return sums;
 }
@@ -346,8 +409,8 @@ void WarpgroupTile::consume(Value result, const Buffer &buffer) {
   Value zero = constant(0), one = constant(1);
   Value pieces = index.ceilDiv(depth, constant(shape.depth));
   emitTiles({zero, zero}, [&](ValueRange carried) -> SmallVector<Value> {
-    Value start =
-        LLVM::ZeroOp::create(builder, loc, ops.sumsType(shape.columns));
+    Value start = LLVM::ZeroOp::create(
+        builder, loc, ops.sumsType(shape.columns, contraction.isInteger()));
     SmallVector<Value> done = mlir::dl::cpu::emitLoop(
         builder, loc, zero, pieces, one,
         SmallVector<Value>{carried[0], carried[1], carried[0], start},
@@ -418,7 +481,7 @@ void WarpgroupTile::finishEight(ArrayRef<Value> values, Value row, Value column,
   };
   if (!ShapedType::isDynamic(last) && last % kWidth == 0) {
     emitIf(index.less(column, columns), [&] {
-      auto type = VectorType::get({kWidth}, builder.getF32Type());
+      auto type = VectorType::get({kWidth}, contraction.sumType);
       write(wide, column,
             vector::FromElementsOp::create(builder, loc, type, values), true);
     });
@@ -470,8 +533,10 @@ Value WarpgroupTile::emit(Value result, const Buffer &buffer) {
   measure();
   left = makeSide(contraction.rowSide, contraction.rows, shape.rows);
   right = makeSide(contraction.laneSide, columnLoops, shape.columns);
-  wide.buffers = emitter.buffers;
-  wide.scalars = emitter.scalars;
+  for (ElementEmitter *own : {&wide, &reader, &fours}) {
+    own->buffers = emitter.buffers;
+    own->scalars = emitter.scalars;
+  }
   parameters.setPersistent((group.consumers + countProducers()) * kWarpgroup);
   entry.setResident(1);
   leftBoxes.declare(parameters);
@@ -502,7 +567,7 @@ Value WarpgroupTile::emit(Value result, const Buffer &buffer) {
       ops.setRegisters(many, /*increase=*/true);
     consume(result, buffer);
   }
-  if (wide.failed())
+  if (wide.failed() || reader.failed() || fours.failed())
     emitter.fail(op, "what follows a product has no form for eight columns");
   return tiles;
 }

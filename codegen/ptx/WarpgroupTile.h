@@ -38,8 +38,9 @@ struct WarpgroupShape {
 };
 
 /// Tiles of products with float32 sums: of f16 or bf16; of 8-bit floats and,
-/// cut off to tf32, of float32, where neighbours are contracted positions.
-/// Operands of 16 bits may be computed, where neighbours in memory are.
+/// cut off to tf32, of float32, where neighbours are contracted positions; and
+/// of 8-bit integers. Operands may be computed, where neighbours in memory are;
+/// bytes that are neighbours along lines are transposed.
 class WarpgroupTile : public gpucode::TileEmitter {
 public:
   /// Null where the operands have other types, few rows or columns, or neither
@@ -57,7 +58,7 @@ private:
   /// How an operand is found.
   struct Source {
     std::optional<OperandMap> map;
-    bool alongDepth;
+    bool alongDepth, byBlocks = false;
   };
   static std::optional<Source>
   findSource(gpucode::StageFunction &stage,
@@ -84,6 +85,10 @@ private:
   void produce(mlir::Value thread);
   void produceStage(RingPlace at, mlir::Value k, mlir::Value thread);
   void fetchStage(mlir::Value stage, mlir::Value k);
+  mlir::Value readShare(const OperandBoxes &boxes, const gpucode::Side &side,
+                        mlir::Value line, mlir::Value k);
+  mlir::Value readBlock(const gpucode::Side &side, mlir::Value line,
+                        mlir::Value k);
   llvm::SmallVector<mlir::Value> compute(OperandBoxes &boxes,
                                          const gpucode::Side &side,
                                          mlir::Value thread, mlir::Value k);
@@ -103,7 +108,9 @@ private:
   CudaParameters &parameters;
   WarpgroupShape group;
   WarpgroupOps ops;
-  mlir::dl::cpu::ElementEmitter wide; // eight columns at once
+  mlir::dl::cpu::ElementEmitter wide;   // eight columns at once
+  mlir::dl::cpu::ElementEmitter reader; // 16 bytes
+  mlir::dl::cpu::ElementEmitter fours;  // columns of a block
   OperandBoxes leftBoxes, rightBoxes;
   RingBarriers barriers;
   mlir::Value shared;

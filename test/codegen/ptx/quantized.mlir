@@ -6,6 +6,9 @@
 // RUN: dl-compile %s --target=cuda:sm_80 --emit=ptx -o %t.ptx
 // RUN: FileCheck %s --input-file=%t.ptx
 // RUN: %ptxas -arch=sm_80 -v %t.ptx -o %t.cubin 2>&1 | FileCheck %s --check-prefix=PTXAS
+// RUN: dl-compile %s --target=cuda:sm_90a --emit=ptx -o %t.ptx
+// RUN: FileCheck %s --input-file=%t.ptx --check-prefix=HOPPER
+// RUN: %ptxas -arch=sm_90a -v %t.ptx -o %t.cubin 2>&1 | FileCheck %s --check-prefix=PTXAS
 
 // PTXAS-NOT: {{[1-9][0-9]*}} bytes spill
 // CHECK: cvt.rni.f32.f32
@@ -14,6 +17,11 @@
 // CHECK: st.shared.b32
 // CHECK: mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32
 // CHECK: cvt.rni.f32.f32
+// HOPPER: .version 8.4
+// HOPPER-DAG: prmt.b32
+// HOPPER-DAG: st.shared.b32
+// HOPPER-DAG: fence.proxy.async.shared::cta
+// HOPPER-DAG: wgmma.mma_async.sync.aligned.m64n64k32.s32.u8.s8
 func.func @main(%x: tensor<70x80xf32>, %w: tensor<80x96xi8>) -> tensor<70x96xui8> {
   %s = dl.constant dense<0.03> : tensor<f32>
   %t = dl.constant dense<0.0004> : tensor<f32>
