@@ -7,7 +7,7 @@
 
 | part | what |
 | --- | --- |
-| `products` | products of bf16, f16, float32, tf32 and 8-bit floats, beside PyTorch's |
+| `products` | products of bf16, f16, float32, tf32, 8-bit floats and integers, beside PyTorch's |
 | `split` | products of few results and long sums, beside torch.matmul |
 | `convolutions` | layers of ResNet-50 in bf16 with channels last, and a converted operand, beside PyTorch's |
 | `rows` | softmax, layer norm and root-mean-square norm: bytes a second, beside PyTorch's |
@@ -163,6 +163,9 @@ def make_product_peers(torch, size, kind):
             return torch._scaled_mm(a, b.t(), scale_a=one, scale_b=one, out_dtype=torch.bfloat16)
 
         return [lambda: time_torch(torch, multiply)]
+    if kind == "i8":
+        a, b = (torch.randint(-128, 128, (size, size), device="cuda", dtype=torch.int8) for _ in range(2))
+        return [lambda: time_torch(torch, lambda: torch._int_mm(a, b))]
     types = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32, "tf32": torch.float32}
     a, b = (torch.randn(size, size, device="cuda", dtype=types[kind]) for _ in range(2))
 
@@ -179,6 +182,8 @@ def make_product_peers(torch, size, kind):
 def compile_product(tools, size, kind):
     if kind == "f8E4M3FN":
         return tools.compile(programs.make_float8_product(size))
+    if kind == "i8":
+        return tools.compile(programs.make_byte_product(size))
     if kind == "tf32":
         return tools.compile(programs.make_product(size, size, size, "f32"), "--precision=tf32")
     return tools.compile(programs.make_product(size, size, size, kind))
@@ -186,7 +191,7 @@ def compile_product(tools, size, kind):
 
 def products(tools, quick):
     torch, rows = tools.find_torch(), []
-    for kind in ("bf16", "f16", "f32", "tf32", "f8E4M3FN"):
+    for kind in ("bf16", "f16", "f32", "tf32", "f8E4M3FN", "i8"):
         for size in (128,) if quick else (1024, 2048, 4096, 8192):
             module = compile_product(tools, size, kind)
             peers = make_product_peers(torch, size, kind) if torch else []

@@ -27,6 +27,16 @@ def make_float8_product(size):
 """
 
 
+def make_byte_product(size):
+    """A product of signed bytes with sums of 32 bits; both operands lie in memory by rows."""
+    t, c = f"tensor<{size}x{size}xi8>", f"tensor<{size}x{size}xi32>"
+    return f"""func.func @main(%a: {t}, %b: {t}) -> {c} {{
+  %0 = dl.matmul %a, %b {{wide}} : ({t}, {t}) -> {c}
+  return %0 : {c}
+}}
+"""
+
+
 def make_converted_product(size):
     """A product of bf16 whose left operand is converted from float32."""
     a, t = f"tensor<{size}x{size}xf32>", f"tensor<{size}x{size}xbf16>"
@@ -117,6 +127,7 @@ def make_small():
         yield f"product {kind}", make_product(200, 136, 200, kind)
         yield f"matrix-vector {kind}", make_product(1, 136, 200, kind)
         yield f"matrix-vector by columns {kind}", make_product(1, 136, 200, kind, by_rows=False)
+    yield "product of bytes", make_byte_product(144)
     yield "converted product", make_converted_product(136)
     yield "convolution", make_convolution(2, 9, 64, 72, 3, 1)
     yield "product of few results", make_product(40, 2048, 72, "bf16")
