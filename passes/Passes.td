@@ -220,7 +220,7 @@ def FoldConstants : Pass<"dl-fold-constants"> {
     stay: their elements are put in order while the module is written. A slice whose
     elements lie together in a stored constant becomes a constant over the same
     memory. With `keep-quantized`, large constants of 8-bit integers are not made wider:
-    IntegerProducts takes them as they are.
+    IntegerProducts takes them as they are; with `keep-float8`, Float8Products those of 8-bit floats.
 
     Example:
     ```mlir
@@ -234,7 +234,9 @@ def FoldConstants : Pass<"dl-fold-constants"> {
   }];
   let options = [
     Option<"keepQuantized", "keep-quantized", "bool", /*default=*/"false",
-           "leave large constants of 8-bit integers as they are">
+           "leave large constants of 8-bit integers as they are">,
+    Option<"keepFloat8", "keep-float8", "bool", /*default=*/"false",
+           "likewise those of 8-bit floats">
   ];
 }
 
@@ -398,6 +400,30 @@ def SimplifyArithmetic : Pass<"dl-simplify-arithmetic"> {
     ```mlir
     %c = dl.constant dense<1.25e-01> : tensor<f32>
     %0 = dl.mul %x, %c : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    ```
+  }];
+}
+
+def Float8Products : Pass<"dl-float8-products"> {
+  let summary = "multiply values of 8-bit floats as these";
+  let description = [{
+    A product or convolution of values that are converted from 8-bit floats of one type,
+    e4m3 or e5m2, and scaled, becomes one of these (`wide`): products of two are exact in
+    f32. The sums are multiplied by the scales. For targets that multiply 8-bit floats.
+
+    Example:
+    ```mlir
+    %c = dl.constant dense<0.5> : tensor<f32>
+    %w = dl.constant dense_resource<w> : tensor<8x16xf8E4M3FN>
+    %0 = dl.cast %x : (tensor<4x8xf8E4M3FN>) -> tensor<4x8xf32>
+    %1 = dl.mul %0, %c : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
+    %2 = dl.cast %w : (tensor<8x16xf8E4M3FN>) -> tensor<8x16xf32>
+    %3 = dl.matmul %1, %2 : (tensor<4x8xf32>, tensor<8x16xf32>) -> tensor<4x16xf32>
+    ```
+    becomes
+    ```mlir
+    %0 = dl.matmul %x, %w {wide} : (tensor<4x8xf8E4M3FN>, tensor<8x16xf8E4M3FN>) -> tensor<4x16xf32>
+    %3 = dl.mul %0, %c : (tensor<4x16xf32>, tensor<f32>) -> tensor<4x16xf32>
     ```
   }];
 }
@@ -852,6 +878,10 @@ def Lower : Pass<"dl-lower", "::mlir::ModuleOp"> {
     }
     ```
   }];
+  let options = [
+    Option<"keepFloat8", "keep-float8", "bool", /*default=*/"false",
+           "leave the factors of products of 8-bit floats to the target">
+  ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
     "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",

@@ -122,6 +122,7 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createJoinPads());
   FoldConstantsOptions folding;
   folding.keepQuantized = true;
+  folding.keepFloat8 = options.multipliesFloat8;
   manager.addPass(createFoldConstants(folding));
   if (options.skipZeroRows) {
     manager.addNestedPass<func::FuncOp>(createGroupByIndex());
@@ -137,6 +138,8 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createFilterGradients());
   manager.addPass(createPlaceStates());
   manager.addPass(createIntegerProducts());
+  if (options.multipliesFloat8)
+    manager.addPass(createFloat8Products());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createFoldConstants());
   manager.addPass(createSinkTransposes());
@@ -177,7 +180,9 @@ void addFusePhase(OpPassManager &manager, const PipelineOptions &options) {
 }
 
 void addLowerPhase(OpPassManager &manager, const PipelineOptions &options) {
-  manager.addPass(createLower());
+  LowerOptions lowering;
+  lowering.keepFloat8 = options.multipliesFloat8;
+  manager.addPass(createLower(lowering));
   addCheck(Phase::Lower, manager, options);
 }
 

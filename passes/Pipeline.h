@@ -83,6 +83,9 @@ struct PipelineOptions {
   bool skipZeroRows = true;
   /// Leave zeros of weights out where that is faster on the CPU.
   bool compressWeights = true;
+  /// The target multiplies 8-bit floats (e4m3, e5m2): products of values that
+  /// are converted from them are theirs.
+  bool multipliesFloat8 = false;
   /// Bytes that a training step's intermediate results may take, as far as the
   /// fuse phase can tell; 0 for any.
   int64_t memoryBudget = 0;

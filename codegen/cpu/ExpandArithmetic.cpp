@@ -89,7 +89,8 @@ public:
     RewritePatternSet patterns(context);
     populateMathExpansionPatterns(patterns, hasScaling);
     arith::populateCeilFloorDivExpandOpsPatterns(patterns);
-    populateRoundToIntegerPatterns(patterns);
+    if (roundsToInteger)
+      populateRoundToIntegerPatterns(patterns);
     populateDivideByConstantPatterns(patterns);
     patterns
         .add<CompareAndSelect<arith::MaximumFOp, arith::CmpFPredicate::OGT>,
@@ -108,7 +109,8 @@ public:
   }
 
   // The target's instructions.
-  bool hasRounding = false, hasScaling = false, convertsBFloat16 = false;
+  bool hasRounding = false, hasScaling = false, convertsBFloat16 = false,
+       roundsToInteger = true;
 
 private:
   static bool isExpanded(Operation *op) {
@@ -154,11 +156,13 @@ private:
 
 std::unique_ptr<Pass> createExpandArithmeticPass(bool hasRounding,
                                                  bool hasScaling,
-                                                 bool convertsBFloat16) {
+                                                 bool convertsBFloat16,
+                                                 bool roundsToInteger) {
   auto pass = std::make_unique<ExpandArithmetic>();
   pass->hasRounding = hasRounding;
   pass->hasScaling = hasScaling;
   pass->convertsBFloat16 = convertsBFloat16;
+  pass->roundsToInteger = roundsToInteger;
   return pass;
 }
 

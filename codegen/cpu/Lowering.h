@@ -40,11 +40,13 @@ std::unique_ptr<mlir::Pass> createLowerVectorsPass();
 
 /// Expands math functions, types and arithmetic that the CPU does not have.
 /// With `hasRounding`, it has an instruction that rounds f32 to bf16, with
-/// `hasScaling`, one for x * 2^n, and with `convertsBFloat16`, what converts
-/// between both as IEEE 754 has it.
+/// `hasScaling`, one for x * 2^n, with `convertsBFloat16`, what converts
+/// between both as IEEE 754 has it, and with `roundsToInteger`, one that rounds
+/// f32 to an integer (LLVM's lrint).
 std::unique_ptr<mlir::Pass>
 createExpandArithmeticPass(bool hasRounding = false, bool hasScaling = false,
-                           bool convertsBFloat16 = false);
+                           bool convertsBFloat16 = false,
+                           bool roundsToInteger = true);
 
 /// Converts what is left to the LLVM dialect; an index has `indexBits` bits.
 std::unique_ptr<mlir::Pass>

@@ -52,8 +52,8 @@ static bool runsAlong(const Contraction &contraction, OpOperand *operand,
   return last && last.getPosition() == loop;
 }
 
-bool AttentionTile::fits(const OnlineAttention &attention) {
-  constexpr int64_t kMostElements = 256, kMostValues = 128;
+bool AttentionTile::fits(const OnlineAttention &attention, int64_t mostValues) {
+  constexpr int64_t kMostElements = 256;
   const Contraction &scores = attention.scores, &mix = attention.mix;
   Type type = scores.factorType;
   if ((!type.isF16() && !type.isBF16()) || mix.factorType != type)
@@ -65,7 +65,7 @@ bool AttentionTile::fits(const OnlineAttention &attention) {
     return !ShapedType::isDynamic(size) && size > 0 && size % kWidth == 0 &&
            size <= most;
   };
-  return isWhole(depth, kMostElements) && isWhole(lanes, kMostValues) &&
+  return isWhole(depth, kMostElements) && isWhole(lanes, mostValues) &&
          (ShapedType::isDynamic(rows) || rows >= kWarpRows) &&
          runsAlong(scores, scores.rowSide, scores.reduced[0]) &&
          runsAlong(scores, scores.laneSide, scores.reduced[0]) &&
@@ -93,7 +93,7 @@ AttentionTile::AttentionTile(gpucode::StageFunction &stage,
     : emitter(stage.emitter), index(emitter.index), builder(emitter.builder),
       loc(emitter.loc), entry(stage.entry), attention(attention),
       parameters(parameters), wide(builder, loc, kWidth),
-      pairs(builder, loc, 2), matrices(builder, loc, attention.scores) {
+      rows(stage, attention), matrices(builder, loc, attention.scores) {
   const Contraction &scores = attention.scores, &mix = attention.mix;
   // Long elements need registers and shared memory.
   constexpr int64_t kLong = 128;
@@ -104,42 +104,6 @@ AttentionTile::AttentionTile(gpucode::StageFunction &stage,
                      scores.reduced[0], keyLines);
   values =
       makeOperand(mix, mix.laneSide, mix.reduced[0], mix.lanes[0], keyLines);
-  rowCount = queries.extent;
-  keyCount = keys.extent;
-}
-
-Value AttentionTile::constantFloat(float value) {
-  return arith::ConstantOp::create(builder, loc,
-                                   builder.getF32FloatAttr(value));
-}
-
-/// ex2.approx: two units in the last place, of a number that is rounded to 8 or
-/// 11 bits.
-Value AttentionTile::exp2(Value value) {
-  Type f32 = builder.getF32Type();
-  return LLVM::InlineAsmOp::create(
-             builder, loc, f32, ValueRange{value}, "ex2.approx.ftz.f32 $0, $1;",
-             "=f,f", /*has_side_effects=*/false, /*is_align_stack=*/false,
-             LLVM::tailcallkind::TailCallKind::None,
-             LLVM::AsmDialectAttr::get(builder.getContext(),
-                                       LLVM::AsmDialect::AD_ATT),
-             ArrayAttr())
-      .getResult(0);
-}
-
-Value AttentionTile::combineRow(Value value,
-                                function_ref<Value(Value, Value)> combine) {
-  auto toInt = [&](int32_t number) {
-    return arith::ConstantOp::create(builder, loc,
-                                     builder.getI32IntegerAttr(number));
-  };
-  for (int32_t distance : {1, 2}) {
-    Value other = NVVM::ShflOp::create(builder, loc, value.getType(), toInt(-1),
-                                       value, toInt(distance), toInt(kWarp - 1),
-                                       NVVM::ShflKind::bfly, UnitAttr());
-    value = combine(value, other);
-  }
-  return value;
 }
 
 //===----------------------------------------------------------------------===//
@@ -292,56 +256,25 @@ void AttentionTile::loadQueries() {
 //===----------------------------------------------------------------------===//
 
 AttentionTile::Values AttentionTile::State::flatten() const {
-  Values all(maxima);
-  llvm::append_range(all, sums);
+  Values all(rows.maxima);
+  llvm::append_range(all, rows.sums);
   llvm::append_range(all, mixed);
   return all;
 }
 
 AttentionTile::State AttentionTile::State::unflatten(ValueRange values) {
   State state;
-  state.maxima = llvm::to_vector(values.take_front(2));
-  state.sums = llvm::to_vector(values.slice(2, 2));
+  state.rows = {llvm::to_vector(values.take_front(2)),
+                llvm::to_vector(values.slice(2, 2))};
   state.mixed = llvm::to_vector(values.drop_front(4));
   return state;
 }
 
-/// A lane's rows: `half` 0 and 1.
-Value AttentionTile::getRow(int64_t half) {
-  Value inWarp = index.add(index.div(lane, constant(4)), constant(half * 8));
-  return index.add(firstRow,
-                   index.add(index.mul(warp, constant(kWarpRows)), inWarp));
-}
-
-/// What follows the product for one score; minus infinity where there is no
-/// such key.
-Value AttentionTile::finishLogit(Value score, Value row, Value key) {
-  ElementEmitter::Scope scope(emitter);
-  Position at = position;
-  size_t rank = at.size();
-  auto clamp = [&](Value number, Value count) {
-    return index.uniform(index.min(number, index.sub(count, constant(1))));
-  };
-  at[rank - 2] = clamp(row, rowCount);
-  at[rank - 1] = clamp(key, keyCount);
-  emitter.remember(attention.scores.op->getResult(0), at, {score, false});
-  Value logit = emitter.read(attention.logits, at).value;
-  if (!logit)
-    return score; // was reported
-  if (logit.getType() != builder.getF32Type())
-    logit = arith::ExtFOp::create(builder, loc, builder.getF32Type(), logit);
-  auto known = index.getConstant(keyCount);
-  if (known && *known % keyLines == 0)
-    return logit;
-  return arith::SelectOp::create(
-      builder, loc, index.less(key, keyCount), logit,
-      constantFloat(-std::numeric_limits<float>::infinity()));
-}
-
-AttentionTile::Values AttentionTile::computeLogits(Value stage,
-                                                   Value firstKey) {
+AttentionTile::Values AttentionTile::computeScores(Value stage) {
   Value from = place(stage, 0);
-  Values scores(static_cast<size_t>(keyLines / kColumns * 4), constantFloat(0));
+  Values scores(static_cast<size_t>(keyLines / kColumns * 4),
+                Value(arith::ConstantOp::create(builder, loc,
+                                                builder.getF32FloatAttr(0))));
   for (auto [step, query] : llvm::enumerate(queryFragments))
     for (int64_t n = 0; n < keyLines; n += 2 * kColumns) {
       Values two = matrices.load(getAddress(keys, from, constant(n),
@@ -356,53 +289,12 @@ AttentionTile::Values AttentionTile::computeLogits(Value stage,
                    own.begin());
       }
     }
-  Value pair = index.mul(index.rem(lane, constant(4)), constant(2));
-  for (auto [i, score] : llvm::enumerate(scores)) {
-    auto number = static_cast<int64_t>(i);
-    Value key = index.add(
-        firstKey,
-        index.add(pair, constant(number / 4 * kColumns + number % 2)));
-    score = finishLogit(score, getRow(number % 4 / 2), key);
-  }
   return scores;
 }
 
 void AttentionTile::addPiece(State &state, Value stage, Value firstKey) {
-  constexpr float kLog2E = 1.44269504f;
-  Values weights = computeLogits(stage, firstKey);
-  Value log2e = constantFloat(kLog2E), zero = constantFloat(0);
-  Value lowest = constantFloat(-std::numeric_limits<float>::infinity());
-  Values factors;
-  for (size_t half = 0; half < 2; ++half) {
-    auto maximum = [&](Value a, Value b) -> Value {
-      return arith::MaxNumFOp::create(builder, loc, a, b);
-    };
-    Value most = weights[2 * half];
-    for (size_t i = 0; i < weights.size(); ++i)
-      if (i % 4 / 2 == half)
-        most = maximum(most, weights[i]);
-    most = maximum(state.maxima[half], combineRow(most, maximum));
-    // A row that has seen no key yet that counts.
-    Value isNone = arith::CmpFOp::create(
-        builder, loc, arith::CmpFPredicate::OEQ, most, lowest);
-    Value base = arith::MulFOp::create(
-        builder, loc, arith::SelectOp::create(builder, loc, isNone, zero, most),
-        log2e);
-    Value minusBase = arith::NegFOp::create(builder, loc, base);
-    auto power = [&](Value logit) {
-      return exp2(math::FmaOp::create(builder, loc, logit, log2e, minusBase));
-    };
-    Value factor = power(state.maxima[half]);
-    Value sum = arith::MulFOp::create(builder, loc, state.sums[half], factor);
-    for (size_t i = 0; i < weights.size(); ++i)
-      if (i % 4 / 2 == half) {
-        weights[i] = power(weights[i]);
-        sum = arith::AddFOp::create(builder, loc, sum, weights[i]);
-      }
-    state.maxima[half] = most;
-    state.sums[half] = sum;
-    factors.push_back(factor);
-  }
+  Values weights = computeScores(stage);
+  Values factors = rows.weigh(state.rows, weights, firstKey, keyLines);
   for (size_t i = 0; i < state.mixed.size(); ++i)
     state.mixed[i] =
         arith::MulFOp::create(builder, loc, state.mixed[i], factors[i % 4 / 2]);
@@ -446,20 +338,12 @@ AttentionTile::State AttentionTile::addPieces() {
     store(values, rest.second, place(stage, keys.getElements()));
   };
   storePiece(copyPiece(zero, zero), zero);
-  State start;
-  start.maxima.assign(2,
-                      constantFloat(-std::numeric_limits<float>::infinity()));
-  start.sums.assign(2, constantFloat(0));
+  State start{rows.start(), {}};
   start.mixed.assign(static_cast<size_t>(values.paddedWidth / kColumns * 4),
-                     constantFloat(0));
+                     Value(arith::ConstantOp::create(
+                         builder, loc, builder.getF32FloatAttr(0))));
   // Keys beyond all of the rows' reach count for nothing.
-  Value seen = keyCount;
-  if (attention.reach) {
-    Value last = index.add(firstRow, constant(kRows + *attention.reach));
-    seen = arith::MaxSIOp::create(
-        builder, loc, arith::MinSIOp::create(builder, loc, seen, last),
-        constant(0));
-  }
+  Value seen = rows.countSeen(index.add(firstRow, constant(kRows)));
   Value pieces = index.ceilDiv(seen, constant(keyLines));
   Values done = mlir::dl::cpu::emitLoop(
       builder, loc, zero, pieces, one, start.flatten(),
@@ -484,62 +368,24 @@ AttentionTile::State AttentionTile::addPieces() {
 // The function
 //===----------------------------------------------------------------------===//
 
-void AttentionTile::finish(const State &state, Value result,
-                           const Buffer &buffer) {
-  const Contraction &mix = attention.mix;
-  linalg::GenericOp op = mix.op;
-  AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-  auto add = [&](Value a, Value b) -> Value {
-    return arith::AddFOp::create(builder, loc, a, b);
-  };
-  Value pair = index.mul(index.rem(lane, constant(4)), constant(2));
-  for (int64_t half = 0; half < 2; ++half) {
-    Value inverse = arith::DivFOp::create(
-        builder, loc, constantFloat(1),
-        combineRow(state.sums[static_cast<size_t>(half)], add));
-    Value row = getRow(half);
-    auto branch = scf::IfOp::create(builder, loc, index.less(row, rowCount),
-                                    /*withElseRegion=*/false);
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPoint(branch.thenYield());
-    for (int64_t n = 0; n < values.width; n += kColumns) {
-      ElementEmitter::Scope scope(pairs);
-      auto at = static_cast<size_t>(n / kColumns * 4 + half * 2);
-      Value both = vector::FromElementsOp::create(
-          builder, loc, VectorType::get({2}, builder.getF32Type()),
-          ValueRange{
-              arith::MulFOp::create(builder, loc, state.mixed[at], inverse),
-              arith::MulFOp::create(builder, loc, state.mixed[at + 1],
-                                    inverse)});
-      Position dims = attention.getDims(mix, position);
-      dims[mix.rows[0]] = index.uniform(row);
-      dims[mix.lanes[0]] = index.uniform(index.add(pair, constant(n)));
-      dims[mix.lanes[0]].stride = 1;
-      Position to = pairs.mapPosition(map, dims);
-      pairs.remember(op->getResult(0), to, {both, true});
-      pairs.write(buffer, to, pairs.read(result, to));
-    }
-  }
-}
-
 Value AttentionTile::emit(Value result, const Buffer &buffer) {
   const Contraction &scores = attention.scores;
   linalg::GenericOp op = scores.op;
   AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-  for (ElementEmitter *own : {&wide, &pairs}) {
-    own->buffers = emitter.buffers;
-    own->scalars = emitter.scalars;
-  }
+  wide.buffers = emitter.buffers;
+  wide.scalars = emitter.scalars;
   int64_t ring = kStages * (keys.getElements() + values.getElements());
   shared = parameters.getDynamicShared(kElementBytes *
                                        std::max(ring, queries.getElements()));
   invocation = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
   lane = index.rem(invocation, constant(kWarp));
   warp = index.div(invocation, constant(kWarp));
+  rows.begin(lane);
   entry.setResident(1); // more would spill registers
 
   unsigned rank = out.getNumResults();
-  Value rowTiles = index.ceilDiv(rowCount, constant(kRows)), tiles = rowTiles;
+  Value rowTiles = index.ceilDiv(queries.extent, constant(kRows)),
+        tiles = rowTiles;
   SmallVector<Value> batch;
   for (unsigned i = 0; i + 2 < rank; ++i) {
     batch.push_back(emitter.loopSize(op, out.getDimPosition(i)));
@@ -548,7 +394,7 @@ Value AttentionTile::emit(Value result, const Buffer &buffer) {
   entry.emitShare(
       index, /*perGroup=*/1, /*offset=*/Value(), tiles, [&](Value tile) {
         ElementEmitter::Scope scope(emitter);
-        ElementEmitter::Scope wideScope(wide), pairScope(pairs);
+        ElementEmitter::Scope wideScope(wide);
         firstRow = index.mul(index.rem(tile, rowTiles), constant(kRows));
         Value rest = index.div(tile, rowTiles);
         position.assign(rank, mlir::dl::cpu::LaneIndex());
@@ -557,10 +403,13 @@ Value AttentionTile::emit(Value result, const Buffer &buffer) {
           rest = index.div(rest, batch[i]);
         }
         position[rank - 2] = position[rank - 1] = index.uniform(constant(0));
+        rows.moveTo(index.add(firstRow, index.mul(warp, constant(kWarpRows))),
+                    position);
         loadQueries();
-        finish(addPieces(), result, buffer);
+        State state = addPieces();
+        rows.finish(state.rows, state.mixed, values.width, result, buffer);
       });
-  if (wide.failed() || pairs.failed())
+  if (wide.failed() || rows.failed())
     emitter.fail(op, "attention has no form for tensor cores");
   return tiles;
 }

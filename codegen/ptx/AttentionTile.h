@@ -6,8 +6,7 @@
 #ifndef DL_CODEGEN_PTX_ATTENTIONTILE_H
 #define DL_CODEGEN_PTX_ATTENTIONTILE_H
 
-#include "codegen/gpu/Attention.h"
-#include "codegen/gpu/StageFunction.h"
+#include "codegen/ptx/AttentionRows.h"
 #include "codegen/ptx/CudaParameters.h"
 #include "codegen/ptx/MatrixOps.h"
 
@@ -22,9 +21,12 @@ namespace dl::ptx {
 /// Source: T. Dao, "FlashAttention-2", 2023.
 class AttentionTile {
 public:
+  static constexpr int64_t kMostValues = 128; ///< that registers hold
+
   /// Whether queries and keys have neighbours along their elements, values
-  /// along the result's, and few enough of these for the registers.
-  static bool fits(const gpucode::OnlineAttention &attention);
+  /// along the result's, at most so many of these.
+  static bool fits(const gpucode::OnlineAttention &attention,
+                   int64_t mostValues = kMostValues);
 
   AttentionTile(gpucode::StageFunction &stage,
                 const gpucode::OnlineAttention &attention,
@@ -47,11 +49,11 @@ private:
     int64_t getPitch() const { return paddedWidth + 8; }
     int64_t getElements() const { return lines * getPitch(); }
   };
-  /// What is carried from one piece of the keys to the next: of a lane's two
-  /// rows the largest logit and its own share of the sum of powers, and the
-  /// sums of weighted values.
+  /// What is carried from one piece of the keys to the next, with the sums of
+  /// weighted values.
   struct State {
-    llvm::SmallVector<mlir::Value> maxima, sums, mixed;
+    AttentionRows::State rows;
+    llvm::SmallVector<mlir::Value> mixed;
 
     llvm::SmallVector<mlir::Value> flatten() const;
     static State unflatten(mlir::ValueRange values);
@@ -69,20 +71,10 @@ private:
   mlir::Value getAddress(const Operand &operand, mlir::Value from,
                          mlir::Value line, int64_t element, bool linesFirst);
   void loadQueries();
-  Values computeLogits(mlir::Value stage, mlir::Value firstKey);
-  mlir::Value finishLogit(mlir::Value score, mlir::Value row, mlir::Value key);
+  Values computeScores(mlir::Value stage);
   void addPiece(State &state, mlir::Value stage, mlir::Value firstKey);
   State addPieces();
-  void finish(const State &state, mlir::Value result,
-              const mlir::dl::cpu::Buffer &buffer);
   mlir::Value constant(int64_t value) { return index.constant(value); }
-  mlir::Value constantFloat(float value);
-  mlir::Value exp2(mlir::Value value);
-  /// Combines the values of the four lanes of a row.
-  mlir::Value
-  combineRow(mlir::Value value,
-             llvm::function_ref<mlir::Value(mlir::Value, mlir::Value)> combine);
-  mlir::Value getRow(int64_t half);
 
   mlir::dl::cpu::ElementEmitter &emitter;
   mlir::dl::cpu::IndexBuilder &index;
@@ -91,14 +83,14 @@ private:
   gpucode::EntryBuilder &entry;
   const gpucode::OnlineAttention &attention;
   CudaParameters &parameters;
-  mlir::dl::cpu::ElementEmitter wide, pairs;
+  mlir::dl::cpu::ElementEmitter wide;
+  AttentionRows rows;
   MatrixOps matrices;
 
   int64_t keyLines; ///< keys of a piece
   Operand queries, keys, values;
   mlir::Value shared;
   mlir::Value invocation, lane, warp;
-  mlir::Value rowCount, keyCount;
   mlir::Value firstRow;             ///< of the workgroup
   mlir::dl::cpu::Position position; ///< in the scores
   llvm::SmallVector<Values> queryFragments;

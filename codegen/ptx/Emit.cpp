@@ -28,15 +28,16 @@ using namespace mlir;
 namespace dl::ptx {
 
 /// The version of PTX that functions need beyond the least of a target:
-/// products of 8-bit floats came to sm_89 and sm_90 later than these.
+/// products of 8-bit floats, and those of warpgroups of signed by unsigned
+/// integers, came to sm_89 and sm_90 later than these.
 static StringRef getFeatures(ModuleOp functions, const PtxTarget &target) {
   constexpr unsigned kAlwaysNewer = 100;
-  bool hasFloat8 = false;
+  bool hasNewer = false;
   functions.walk([&](LLVM::InlineAsmOp op) {
-    hasFloat8 |= op.getAsmString().contains(".e4m3.") ||
-                 op.getAsmString().contains(".e5m2.");
+    for (StringRef types : {".e4m3.", ".e5m2.", ".u8.s8 ", ".s8.u8 "})
+      hasNewer |= op.getAsmString().contains(types);
   });
-  return hasFloat8 && target.capability < kAlwaysNewer ? "+ptx84" : "";
+  return hasNewer && target.capability < kAlwaysNewer ? "+ptx84" : "";
 }
 
 static std::unique_ptr<llvm::TargetMachine>

@@ -10,6 +10,7 @@
 #include "codegen/ptx/AttentionTile.h"
 #include "codegen/ptx/MatrixVectorTile.h"
 #include "codegen/ptx/TensorTile.h"
+#include "codegen/ptx/WarpgroupAttention.h"
 #include "codegen/ptx/WarpgroupTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -86,12 +87,16 @@ public:
     return MatrixVectorTile::fits(contraction);
   }
   bool takesAttention(const OnlineAttention &attention) const override {
-    return hasTensorCores() && AttentionTile::fits(attention);
+    return isHopper() ? WarpgroupAttention::fits(attention)
+                      : hasTensorCores() && AttentionTile::fits(attention);
   }
   Value emitAttention(StageFunction &stage, const OnlineAttention &attention,
                       Value result,
                       const mlir::dl::cpu::Buffer &buffer) override {
-    return AttentionTile(stage, attention, *this).emit(result, buffer);
+    return isHopper()
+               ? WarpgroupAttention(stage, attention, *this)
+                     .emit(result, buffer)
+               : AttentionTile(stage, attention, *this).emit(result, buffer);
   }
   int64_t getExchangeLanes() const override { return 32; }
   bool canExchange(Type type) const override {
@@ -117,6 +122,11 @@ private:
   bool hasTensorCores() const {
     constexpr unsigned kFirstCapability = 80;
     return target.capability >= kFirstCapability;
+  }
+  /// Those of sm_90a, whose warpgroups multiply.
+  bool isHopper() const {
+    constexpr unsigned kHopper = 90;
+    return target.capability == kHopper && target.isSpecial;
   }
   Value getSharedPointer(OpBuilder &builder, Location loc, int64_t offset,
                          int64_t bytes);
@@ -275,8 +285,7 @@ CudaEntry::makeTile(StageFunction &stage,
                     const mlir::dl::cpu::Contraction &contraction) {
   if (MatrixVectorTile::fits(contraction))
     return std::make_unique<MatrixVectorTile>(stage, contraction);
-  constexpr unsigned kHopper = 90;
-  if (target.capability == kHopper && target.isSpecial)
+  if (isHopper())
     if (auto tile =
             WarpgroupTile::make(stage, contraction, *this, target.usesTf32))
       return tile;

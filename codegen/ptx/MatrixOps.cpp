@@ -104,6 +104,28 @@ Value MatrixOps::roundTf32(Value value) {
                                             value, NVVM::FPRoundingMode::RNA);
 }
 
+/// Pairs first, then pairs of these.
+SmallVector<Value> MatrixOps::transposeBytes(ArrayRef<Value> words) {
+  constexpr int32_t kLowBytes = 0x5140, kHighBytes = 0x7362, kLowPairs = 0x5410,
+                    kHighPairs = 0x7632;
+  auto permute = [&](Value low, Value high, int32_t selector) -> Value {
+    return NVVM::PermuteOp::create(
+        builder, loc, builder.getI32Type(), low, high,
+        arith::ConstantOp::create(builder, loc,
+                                  builder.getI32IntegerAttr(selector)),
+        NVVM::PermuteMode::DEFAULT);
+  };
+  Value pairs[] = {permute(words[0], words[1], kLowBytes),
+                   permute(words[2], words[3], kLowBytes),
+                   permute(words[0], words[1], kHighBytes),
+                   permute(words[2], words[3], kHighBytes)};
+  SmallVector<Value> columns;
+  for (size_t half : {0, 2})
+    for (int32_t selector : {kLowPairs, kHighPairs})
+      columns.push_back(permute(pairs[half], pairs[half + 1], selector));
+  return columns;
+}
+
 Value MatrixOps::pack(Value low, Value high) {
   auto wide = VectorType::get({2}, builder.getF32Type());
   Value both =

@@ -44,6 +44,10 @@ public:
   /// A float32 as a register of a fragment, rounded to tf32.
   mlir::Value roundTf32(mlir::Value value);
 
+  /// Four words of four bytes each, transposed.
+  llvm::SmallVector<mlir::Value>
+  transposeBytes(llvm::ArrayRef<mlir::Value> words);
+
   /// Two neighbours as a register of a fragment: rounded to the factors' type.
   mlir::Value pack(mlir::Value low, mlir::Value high);
 

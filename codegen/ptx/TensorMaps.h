@@ -15,10 +15,10 @@ namespace dl::ptx {
 /// Bytes along a box's innermost dimension: those of the swizzle.
 constexpr int64_t kBoxBytes = 128;
 
-/// One dimension of a tensor map: the loops whose positions it counts.
+/// One dimension of a tensor map: what its positions count.
 struct MapDimension {
   enum Kind { Lines, Depth, Batch } kind;
-  unsigned batchLoop; ///< of Batch
+  mlir::AffineExpr position; ///< of Batch, as a formula of other loops
   mlir::AffineExpr extent;
   mlir::AffineExpr strideBytes; ///< not of the innermost
 };
@@ -28,14 +28,20 @@ struct OperandMap {
   mlir::Type elementType;
   mlir::Value memory;
   llvm::SmallVector<MapDimension> dimensions;
+  /// Where only some inner ones of the contracted loops lie one after another:
+  /// their positions, a multiple of those of a box. The others have dimensions
+  /// of kind Batch.
+  std::optional<int64_t> innerDepth;
   /// The innermost dimension is the contracted one.
   bool alongDepth() const { return dimensions[0].kind == MapDimension::Depth; }
 };
 
-/// How boxes of an operand of a product are found in memory. `lines` are its
-/// rows or columns. Nothing where it is computed, where the loops of lines, or
-/// the contracted ones, do not lie one after another in memory, or where
-/// strides are no multiples of 16 bytes.
+/// How boxes of an operand of a product are found in memory: of a tensor that
+/// lies there, or of a view of one (slices, permutations, divided or joined
+/// dimensions, repeated heads). `lines` are its rows or columns. Nothing where
+/// it is computed, where the loops of lines, or the contracted ones of a box,
+/// do not lie one after another in memory, or where strides are no multiples of
+/// 16 bytes.
 std::optional<OperandMap>
 findOperandMap(gpucode::StageFunction &stage,
                const mlir::dl::cpu::Contraction &contraction,

@@ -24,6 +24,9 @@ using mlir::dl::cpu::Position;
 static constexpr int64_t kAccessBytes = 16, kStepBytes = 2 * kAccessBytes;
 static constexpr int64_t kRows = MatrixOps::kRows,
                          kColumns = MatrixOps::kColumns;
+/// Bytes where neighbours are lines go by blocks of so many lines and
+/// contracted positions.
+static constexpr int64_t kBlock = 4;
 /// Pieces of the operands in shared memory.
 static constexpr int64_t kStages = 4;
 /// The address space of shared memory.
@@ -38,10 +41,8 @@ static bool isWhole(linalg::GenericOp op, ArrayRef<unsigned> loops,
   return !ShapedType::isDynamic(range) && range > 0 && range % steps == 0;
 }
 
-/// Whether neighbours in an operand's memory are steps of the last of these
-/// loops, whole eights of them.
-static bool hasEights(linalg::GenericOp op, OpOperand *operand,
-                      ArrayRef<unsigned> loops) {
+bool ::dl::ptx::hasEights(linalg::GenericOp op, OpOperand *operand,
+                          ArrayRef<unsigned> loops) {
   constexpr int64_t kEight = 8;
   AffineMap map = op.getMatchingIndexingMap(operand);
   if (loops.empty() || map.getNumResults() == 0)
@@ -101,7 +102,8 @@ TensorTile::TensorTile(::dl::gpucode::StageFunction &stage,
                        CudaParameters &parameters)
     : TileEmitter(stage, contraction, chooseShape(contraction)),
       parameters(parameters), width(kAccessBytes / contraction.factorBytes()),
-      wide(builder, loc, width), matrices(builder, loc, contraction) {}
+      wide(builder, loc, width), fours(builder, loc, kBlock),
+      matrices(builder, loc, contraction) {}
 
 //===----------------------------------------------------------------------===//
 // Shared memory
@@ -138,8 +140,10 @@ void TensorTile::layOut() {
   left.memory = toMemory(leftPointer, element);
   right.memory = toMemory(rightPointer, element);
   sums = toMemory(leftPointer, contraction.sumType);
-  wide.buffers = emitter.buffers;
-  wide.scalars = emitter.scalars;
+  for (ElementEmitter *own : {&wide, &fours}) {
+    own->buffers = emitter.buffers;
+    own->scalars = emitter.scalars;
+  }
 }
 
 void TensorTile::findPlace() {
@@ -153,14 +157,63 @@ int64_t TensorTile::countShare(const Side &side) const {
   return side.lines * shape.depth / width / shape.getInvocations();
 }
 
-/// Line and contracted position of the first of eight elements.
+/// Line and contracted position of the first of eight elements, or of a block:
+/// eight blocks of neighbouring lines, then others along the contracted
+/// positions, which are stored in different banks.
 std::pair<Value, Value> TensorTile::getShare(const Side &side, int64_t number) {
   Value eight =
       index.add(invocation, constant(number * shape.getInvocations()));
+  if (isByBlocks(side)) {
+    constexpr int64_t kTogether = 8;
+    Value rest = index.div(eight, constant(kTogether)),
+          down = constant(shape.depth / kBlock);
+    Value line =
+        index.add(index.mul(index.div(rest, down), constant(kTogether)),
+                  index.rem(eight, constant(kTogether)));
+    return {index.mul(line, constant(kBlock)),
+            index.mul(index.rem(rest, down), constant(kBlock))};
+  }
   Value across = constant((side.alongDepth ? shape.depth : side.lines) / width);
   Value inner = index.mul(index.rem(eight, across), constant(width));
   Value outer = index.div(eight, across);
   return side.alongDepth ? std::pair(outer, inner) : std::pair(inner, outer);
+}
+
+/// Whether neighbours in memory are lines, whole blocks of them.
+bool TensorTile::isByBlocks(const Side &side) const {
+  linalg::GenericOp op = contraction.op;
+  if (contraction.factorBytes() != 1 ||
+      hasEights(op, side.operand, contraction.reduced))
+    return false;
+  AffineMap map = op.getMatchingIndexingMap(side.operand);
+  auto last = map.getNumResults() && !side.loops.empty()
+                  ? dyn_cast<AffineDimExpr>(map.getResults().back())
+                  : AffineDimExpr(nullptr);
+  return last && last.getPosition() == side.loops.back() &&
+         isWhole(op, side.loops, kBlock);
+}
+
+/// Four lines by four contracted positions, line by line.
+Value TensorTile::readBlock(const Side &side, Value line, Value k) {
+  AffineMap map = op.getMatchingIndexingMap(side.operand);
+  Type i32 = builder.getI32Type(), i8 = builder.getI8Type();
+  SmallVector<Value> words;
+  for (int64_t i = 0; i < kBlock; ++i) {
+    ElementEmitter::Scope scope(fours);
+    Position dims =
+        getOperandDims(side, line, index.add(k, constant(i)), kBlock, 1);
+    dims[side.loops.back()].stride = 1;
+    auto read = fours.read(side.operand->get(), fours.mapPosition(map, dims));
+    Value bytes = fours.toVector(read);
+    if (MatrixOps::isFloat8(contraction.factorType))
+      bytes = fours.toByte({bytes, true});
+    words.push_back(LLVM::BitcastOp::create(builder, loc, i32, bytes));
+  }
+  Value all = vector::FromElementsOp::create(builder, loc,
+                                             VectorType::get({kBlock}, i32),
+                                             matrices.transposeBytes(words));
+  return vector::BitCastOp::create(builder, loc, VectorType::get({width}, i8),
+                                   all);
 }
 
 /// Neighbours along contracted positions that lie apart in memory, one by one.
@@ -180,6 +233,8 @@ Value TensorTile::gatherShare(const Side &side, Value line, Value k) {
 }
 
 Value TensorTile::readShare(const Side &side, Value line, Value k) {
+  if (isByBlocks(side))
+    return readBlock(side, line, k);
   if (contraction.factorBytes() == 1 &&
       !hasEights(op, side.operand, contraction.reduced))
     return gatherShare(side, line, k);
@@ -254,12 +309,28 @@ SmallVector<Value> TensorTile::copy(const Side &side, Value start,
 }
 
 void TensorTile::store(const Side &side, ArrayRef<Value> values, Value stage) {
-  for (size_t i = 0; i < values.size(); ++i)
-    if (values[i])
-      vector::StoreOp::create(
-          builder, loc, values[i], side.memory,
-          ValueRange{getOffset(side, static_cast<int64_t>(i), stage)},
-          /*nontemporal=*/false, llvm::MaybeAlign(kAccessBytes));
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!values[i])
+      continue;
+    Value at = getOffset(side, static_cast<int64_t>(i), stage);
+    auto put = [&](Value value, Value to, int64_t bytes) {
+      vector::StoreOp::create(builder, loc, value, side.memory, ValueRange{to},
+                              /*nontemporal=*/false,
+                              llvm::MaybeAlign(static_cast<uint64_t>(bytes)));
+    };
+    if (!isByBlocks(side)) {
+      put(values[i], at, kAccessBytes);
+      continue;
+    }
+    Value lines = vector::BitCastOp::create(
+        builder, loc, VectorType::get({kBlock}, builder.getI32Type()),
+        values[i]);
+    for (int64_t line = 0; line < kBlock; ++line)
+      put(LLVM::BitcastOp::create(
+              builder, loc, VectorType::get({kBlock}, builder.getI8Type()),
+              vector::ExtractOp::create(builder, loc, lines, line)),
+          index.add(at, constant(line * side.pitch)), kBlock);
+  }
 }
 
 /// A barrier in each step says that the step's piece is there, and that all

@@ -13,6 +13,11 @@
 
 namespace dl::ptx {
 
+/// Whether neighbours in an operand's memory are steps of the last of these
+/// loops, whole eights of them.
+bool hasEights(mlir::linalg::GenericOp op, mlir::OpOperand *operand,
+               llvm::ArrayRef<unsigned> loops);
+
 /// Tiles of products of f16 or bf16 with float32 sums, by mma.sync.m16n8k16
 /// (sm_80 and later), of float32 rounded to tf32, by m16n8k8, of 8-bit integers
 /// with sums of 32 bits, and of 8-bit floats (sm_89), by m16n8k32: eight warps,
@@ -61,6 +66,9 @@ private:
   /// be copied; returns the rest, null where there is none.
   llvm::SmallVector<mlir::Value> copy(const gpucode::Side &side,
                                       mlir::Value start, mlir::Value stage);
+  bool isByBlocks(const gpucode::Side &side) const;
+  mlir::Value readBlock(const gpucode::Side &side, mlir::Value line,
+                        mlir::Value k);
   mlir::Value gatherShare(const gpucode::Side &side, mlir::Value line,
                           mlir::Value k);
   mlir::Value readShare(const gpucode::Side &side, mlir::Value line,
@@ -70,7 +78,7 @@ private:
 
   CudaParameters &parameters;
   int64_t width; ///< elements of 16 bytes
-  mlir::dl::cpu::ElementEmitter wide;
+  mlir::dl::cpu::ElementEmitter wide, fours;
   MatrixOps matrices;
   mlir::Value warpRow, warpColumn, lane;
   mlir::Value leftPointer, rightPointer;

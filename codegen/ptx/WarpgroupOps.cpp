@@ -81,6 +81,18 @@ void WarpgroupOps::load(Value to, Value map, Value barrier,
       /*group=*/nullptr, /*predicate=*/Value());
 }
 
+void WarpgroupOps::publishStores() {
+  inlinePtx("fence.proxy.async.shared::cta;", {});
+}
+
+void WarpgroupOps::sync(Value barrier, int64_t threads) {
+  inlinePtx("bar.sync {$r0}, {$r1};", {barrier, constant(threads)});
+}
+
+void WarpgroupOps::arriveAt(Value barrier, int64_t threads) {
+  inlinePtx("bar.arrive {$r0}, {$r1};", {barrier, constant(threads)});
+}
+
 void WarpgroupOps::setRegisters(int64_t count, bool increase) {
   NVVM::SetMaxRegisterOp::create(builder, loc, static_cast<uint32_t>(count),
                                  increase
@@ -92,10 +104,11 @@ void WarpgroupOps::setRegisters(int64_t count, bool increase) {
 // Products
 //===----------------------------------------------------------------------===//
 
-Type WarpgroupOps::sumsType(int64_t columns) {
+Type WarpgroupOps::sumsType(int64_t columns, bool ofIntegers) {
+  Type type = ofIntegers ? Type(builder.getI32Type()) : builder.getF32Type();
   return LLVM::LLVMStructType::getLiteral(
-      builder.getContext(), SmallVector<Type>(static_cast<size_t>(columns / 2),
-                                              builder.getF32Type()));
+      builder.getContext(),
+      SmallVector<Type>(static_cast<size_t>(columns / 2), type));
 }
 
 /// A matrix descriptor, as the PTX ISA (9.7.15, "Asynchronous warpgroup level
@@ -105,24 +118,27 @@ Type WarpgroupOps::sumsType(int64_t columns) {
 /// rows; from bit 62 on, the swizzle.
 Value WarpgroupOps::describe(const MatrixBox &box, int64_t step) {
   constexpr uint64_t kSwizzle128 = uint64_t(1) << 62;
-  constexpr uint64_t kRowBytes = 128, kUnit = 16;
-  constexpr uint64_t kGroups = (8 * kRowBytes / kUnit) << 32;
-  uint64_t between = box.alongDepth ? 1 : 64 * kRowBytes / kUnit;
-  uint64_t about = kSwizzle128 | kGroups | between << 16;
-  constexpr uint64_t kStepBytes = 32;
-  uint64_t forward =
-      (box.alongDepth ? kStepBytes : 16 * kRowBytes) / kUnit * step;
+  constexpr int64_t kRowBytes = 128, kUnit = 16, kStepBytes = 32,
+                    kBoxSteps = kRowBytes / kStepBytes;
+  constexpr uint64_t kGroups = uint64_t(8 * kRowBytes / kUnit) << 32;
+  int64_t between = box.alongDepth ? 1 : box.boxBytes / kUnit;
+  uint64_t about = kSwizzle128 | kGroups | static_cast<uint64_t>(between) << 16;
+  int64_t forward = box.alongDepth ? step / kBoxSteps * box.boxBytes +
+                                         step % kBoxSteps * kStepBytes
+                                   : step * kRowBytes * 16;
   Type i32 = builder.getI32Type(), i64 = builder.getI64Type();
   Value address = LLVM::PtrToIntOp::create(builder, loc, i32, box.pointer);
   Value units = arith::ShRUIOp::create(builder, loc, address, constant(4));
   Value wide = arith::ExtUIOp::create(builder, loc, i64, units);
   Value rest = arith::ConstantOp::create(
       builder, loc,
-      builder.getI64IntegerAttr(static_cast<int64_t>(about + forward)));
+      builder.getI64IntegerAttr(static_cast<int64_t>(about) + forward / kUnit));
   return arith::AddIOp::create(builder, loc, wide, rest);
 }
 
-static NVVM::WGMMATypes getFactors(Type type) {
+static NVVM::WGMMATypes getFactors(Type type, bool isUnsigned) {
+  if (type.isInteger())
+    return isUnsigned ? NVVM::WGMMATypes::u8 : NVVM::WGMMATypes::s8;
   return type.isF16()                ? NVVM::WGMMATypes::f16
          : type.isBF16()             ? NVVM::WGMMATypes::bf16
          : isa<Float8E5M2Type>(type) ? NVVM::WGMMATypes::e5m2
@@ -132,9 +148,15 @@ static NVVM::WGMMATypes getFactors(Type type) {
 
 Value WarpgroupOps::multiply(Value sums, const MatrixBox &left,
                              const MatrixBox &right, int64_t step,
-                             int64_t columns, Type factorType) {
+                             int64_t columns, Type factorType, bool adds,
+                             bool isUnsignedLeft, bool isUnsignedRight) {
   MLIRContext *context = builder.getContext();
-  auto type = NVVM::WGMMATypesAttr::get(context, getFactors(factorType));
+  auto getType = [&](bool isUnsigned) {
+    return NVVM::WGMMATypesAttr::get(context,
+                                     getFactors(factorType, isUnsigned));
+  };
+  NVVM::WGMMATypes sumType =
+      factorType.isInteger() ? NVVM::WGMMATypes::s32 : NVVM::WGMMATypes::f32;
   auto one = NVVM::WGMMAScaleInAttr::get(context, NVVM::WGMMAScaleIn::one);
   auto layout = [&](bool isRow) {
     return NVVM::MMALayoutAttr::get(context, isRow ? NVVM::MMALayout::row
@@ -146,9 +168,11 @@ Value WarpgroupOps::multiply(Value sums, const MatrixBox &left,
       builder, loc, sums.getType(), sums, describe(left, step),
       describe(right, step),
       NVVM::MMAShapeAttr::get(context, kRows, static_cast<int>(columns), depth),
-      type, type, NVVM::WGMMATypesAttr::get(context, NVVM::WGMMATypes::f32),
-      NVVM::WGMMAScaleOutAttr::get(context, NVVM::WGMMAScaleOut::one), one, one,
-      layout(left.alongDepth), layout(!right.alongDepth),
+      getType(isUnsignedLeft), getType(isUnsignedRight),
+      NVVM::WGMMATypesAttr::get(context, sumType),
+      NVVM::WGMMAScaleOutAttr::get(context, adds ? NVVM::WGMMAScaleOut::one
+                                                 : NVVM::WGMMAScaleOut::zero),
+      one, one, layout(left.alongDepth), layout(!right.alongDepth),
       /*satfinite=*/NVVM::MMAIntOverflowAttr());
 }
 
@@ -164,33 +188,79 @@ void WarpgroupOps::waitForGroups(int64_t left) {
   NVVM::WgmmaWaitGroupSyncOp::create(builder, loc, static_cast<uint64_t>(left));
 }
 
-/// The sums go through the instruction, so that nothing that uses them can come
-/// before it.
-SmallVector<Value> WarpgroupOps::finish(Value sums) {
-  auto type = cast<LLVM::LLVMStructType>(sums.getType());
-  size_t count = type.getBody().size();
+SmallVector<Value> WarpgroupOps::unpack(Value sums) {
   SmallVector<Value> values;
-  std::string constraints;
-  for (size_t i = 0; i < count; ++i) {
+  size_t count = cast<LLVM::LLVMStructType>(sums.getType()).getBody().size();
+  for (size_t i = 0; i < count; ++i)
     values.push_back(LLVM::ExtractValueOp::create(builder, loc, sums,
                                                   static_cast<int64_t>(i)));
+  return values;
+}
+
+Value WarpgroupOps::packSums(ArrayRef<Value> values) {
+  Value sums = LLVM::PoisonOp::create(
+      builder, loc, sumsType(2 * static_cast<int64_t>(values.size())));
+  for (auto [i, value] : llvm::enumerate(values))
+    sums = LLVM::InsertValueOp::create(builder, loc, sums, value,
+                                       static_cast<int64_t>(i));
+  return sums;
+}
+
+Value WarpgroupOps::assemble(StringRef text, StringRef constraints, Type result,
+                             ValueRange operands) {
+  return LLVM::InlineAsmOp::create(
+             builder, loc, result, operands, text, constraints,
+             /*has_side_effects=*/true, /*is_align_stack=*/false,
+             LLVM::tailcallkind::TailCallKind::None,
+             LLVM::AsmDialectAttr::get(builder.getContext(),
+                                       LLVM::AsmDialect::AD_ATT),
+             ArrayAttr())
+      .getResult(0);
+}
+
+/// The operation of MLIR has no operands in registers.
+Value WarpgroupOps::multiply(Value sums, ArrayRef<Value> left,
+                             const MatrixBox &right, int64_t step,
+                             int64_t columns, Type factorType) {
+  SmallVector<Value> operands = unpack(sums);
+  size_t count = operands.size(), next = 2 * count;
+  std::string constraints, registers;
+  for (size_t i = 0; i < count; ++i) {
     constraints += "=f,";
+    registers += (i ? ", $" : "$") + std::to_string(i);
   }
   for (size_t i = 0; i < count; ++i)
-    constraints += std::to_string(i) + (i + 1 < count ? "," : "");
-  Value done = LLVM::InlineAsmOp::create(
-                   builder, loc, type, values,
-                   "wgmma.wait_group.sync.aligned 0;", constraints,
-                   /*has_side_effects=*/true, /*is_align_stack=*/false,
-                   LLVM::tailcallkind::TailCallKind::None,
-                   LLVM::AsmDialectAttr::get(builder.getContext(),
-                                             LLVM::AsmDialect::AD_ATT),
-                   ArrayAttr())
-                   .getResult(0);
-  for (size_t i = 0; i < count; ++i)
-    values[i] = LLVM::ExtractValueOp::create(builder, loc, done,
-                                             static_cast<int64_t>(i));
-  return values;
+    constraints += std::to_string(i) + ",";
+  llvm::append_range(operands, left);
+  operands.push_back(describe(right, step));
+  auto take = [&] { return "$" + std::to_string(next++); };
+  std::string type = factorType.isF16() ? "f16" : "bf16";
+  std::string text = "wgmma.mma_async.sync.aligned.m64n" +
+                     std::to_string(columns) + "k16.f32." + type + "." + type +
+                     " {" + registers + "}, {" + take() + ", " + take() + ", " +
+                     take() + ", " + take() + "}, " + take() + ", 1, 1, 1, " +
+                     (right.alongDepth ? "0;" : "1;");
+  return assemble(text, constraints + "r,r,r,r,l", sums.getType(), operands);
+}
+
+/// The values go through the instruction, so that nothing that uses them can
+/// come before it.
+SmallVector<Value> WarpgroupOps::waitForGroups(int64_t left,
+                                               ArrayRef<Value> values) {
+  std::string constraints;
+  for (Value value : values)
+    constraints += value.getType().isF32() ? "=f," : "=r,";
+  for (size_t i = 0; i < values.size(); ++i)
+    constraints += std::to_string(i) + (i + 1 < values.size() ? "," : "");
+  Type type = LLVM::LLVMStructType::getLiteral(
+      builder.getContext(), llvm::to_vector(ValueRange(values).getTypes()));
+  return unpack(
+      assemble("wgmma.wait_group.sync.aligned " + std::to_string(left) + ";",
+               constraints, type, values));
+}
+
+SmallVector<Value> WarpgroupOps::finish(Value sums) {
+  return waitForGroups(0, unpack(sums));
 }
 
 Value WarpgroupOps::makeUniform(Value value) {

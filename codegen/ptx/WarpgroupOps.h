@@ -12,11 +12,12 @@
 
 namespace dl::ptx {
 
-/// Where one operand of a product of warpgroups lies: a box in shared memory
-/// with a swizzle of 128 bytes.
+/// Where one operand of a product of warpgroups lies: boxes in shared memory
+/// with a swizzle of 128 bytes, one after another.
 struct MatrixBox {
   mlir::Value pointer; ///< of its first contracted positions
   bool alongDepth;     ///< its rows of 128 bytes are contracted positions
+  int64_t boxBytes;    ///< from one box to the next
 };
 
 /// Makes the operations. Pointers are to shared memory, numbers of type i32.
@@ -44,24 +45,45 @@ public:
   /// the barrier.
   void load(mlir::Value to, mlir::Value map, mlir::Value barrier,
             llvm::ArrayRef<mlir::Value> at);
+  /// Makes what this thread has stored in shared memory known to the copy
+  /// engine and to products of warpgroups.
+  void publishStores();
   void setRegisters(int64_t count, bool increase);
 
-  /// Sums of a warpgroup's 64 rows by so many columns: columns / 2 float32 in
-  /// each thread, as a struct.
-  mlir::Type sumsType(int64_t columns);
+  /// Waits at a barrier, one of the workgroup's 16, for so many threads, of
+  /// which some may not wait themselves.
+  void sync(mlir::Value barrier, int64_t threads);
+  void arriveAt(mlir::Value barrier, int64_t threads);
+
+  /// Sums of a warpgroup's 64 rows by so many columns: columns / 2 float32, or
+  /// i32, in each thread, as a struct.
+  mlir::Type sumsType(int64_t columns, bool ofIntegers = false);
   /// Adds the products of 32 bytes of contracted positions, `step` times as
-  /// many from the beginning of both boxes, of f16, bf16, 8-bit floats or
-  /// float32. They are complete after `finish` or, those of earlier groups,
-  /// `waitForGroups`.
+  /// many from the beginning of both boxes, of f16, bf16, 8-bit floats, float32
+  /// or signed 8-bit integers (unless said otherwise). They are complete after
+  /// `finish` or, those of earlier groups, `waitForGroups`.
   mlir::Value multiply(mlir::Value sums, const MatrixBox &left,
+                       const MatrixBox &right, int64_t step, int64_t columns,
+                       mlir::Type factorType, bool adds = true,
+                       bool isUnsignedLeft = false,
+                       bool isUnsignedRight = false);
+  /// The same with the left operand in registers, four of two f16 or bf16 each
+  /// (see MatrixOps.h), as i32.
+  mlir::Value multiply(mlir::Value sums, llvm::ArrayRef<mlir::Value> left,
                        const MatrixBox &right, int64_t step, int64_t columns,
                        mlir::Type factorType);
   void beginGroup();
   void endGroup();
   /// Waits until no more than so many groups are under way.
   void waitForGroups(int64_t left);
+  /// The same; gives sums and other values of 32 bits that nothing may touch
+  /// before: products that read or write them may have been under way.
+  llvm::SmallVector<mlir::Value>
+  waitForGroups(int64_t left, llvm::ArrayRef<mlir::Value> values);
   /// Waits for all; gives the sums.
   llvm::SmallVector<mlir::Value> finish(mlir::Value sums);
+  llvm::SmallVector<mlir::Value> unpack(mlir::Value sums);
+  mlir::Value packSums(llvm::ArrayRef<mlir::Value> values);
 
   /// A value that all lanes of a warp have, so that the assembler knows it too.
   mlir::Value makeUniform(mlir::Value value);
@@ -72,6 +94,8 @@ public:
 
 private:
   void inlinePtx(llvm::StringRef text, mlir::ValueRange operands);
+  mlir::Value assemble(llvm::StringRef text, llvm::StringRef constraints,
+                       mlir::Type result, mlir::ValueRange operands);
   mlir::Value describe(const MatrixBox &box, int64_t step);
 
   mlir::OpBuilder &builder;

@@ -3,14 +3,17 @@
 
 #include "codegen/ptx/WarpgroupTile.h"
 #include "codegen/ptx/MatrixOps.h"
+#include "codegen/ptx/TensorTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace ::dl::ptx;
+using ::dl::gpucode::Side;
 using ::dl::gpucode::StageFunction;
 using ::dl::gpucode::TileShape;
 using mlir::dl::cpu::Buffer;
@@ -21,7 +24,8 @@ using mlir::dl::cpu::ElementEmitter;
 static constexpr int64_t kWarpgroup = 128, kWarp = 32, kWarpgroupRows = 64;
 /// Bytes of the contracted positions of one instruction.
 static constexpr int64_t kStepBytes = 32;
-static constexpr int64_t kBarrierBytes = 8;
+/// Bytes that are read at once where an operand is computed.
+static constexpr int64_t kAccessBytes = 16;
 /// Columns that a thread stores at once.
 static constexpr int64_t kWidth = 8;
 
@@ -41,13 +45,11 @@ int64_t WarpgroupShape::countStages() const {
   return std::min(kMost, (kMemory - kOther) / getStageBytes());
 }
 
-int64_t WarpgroupShape::getThreads() const {
-  return (consumers + 1) * kWarpgroup;
-}
-
 /// The shape whose waves of tiles over 132 processors take the least time. The
-/// smaller a tile, the more of the time its operands take.
-static WarpgroupShape chooseShape(const Contraction &contraction) {
+/// smaller a tile, the more of the time its operands take. At most
+/// `mostColumns`.
+static WarpgroupShape chooseShape(const Contraction &contraction,
+                                  int64_t mostColumns) {
   struct Candidate {
     WarpgroupShape shape;
     double speed;
@@ -64,10 +66,12 @@ static WarpgroupShape chooseShape(const Contraction &contraction) {
   int64_t batch = sizeOf(contraction.batch, 1),
           rows = sizeOf(contraction.rows, kUnknown),
           columns = sizeOf(columnLoops, kUnknown);
-  WarpgroupShape best = kCandidates[0].shape;
+  WarpgroupShape best{};
   double least = std::numeric_limits<double>::infinity();
   for (const Candidate &candidate : kCandidates) {
     const WarpgroupShape &shape = candidate.shape;
+    if (shape.columns > mostColumns)
+      continue;
     int64_t tiles = batch * llvm::divideCeil(rows, shape.getRows()) *
                     llvm::divideCeil(columns, shape.columns);
     double time = double(llvm::divideCeil(tiles, kProcessors)) *
@@ -80,13 +84,56 @@ static WarpgroupShape chooseShape(const Contraction &contraction) {
   return best;
 }
 
+/// Whether neighbours in memory are bytes of the last of these loops, in whole
+/// blocks.
+static bool hasBlocks(linalg::GenericOp op, OpOperand *operand,
+                      ArrayRef<unsigned> loops) {
+  AffineMap map = op.getMatchingIndexingMap(operand);
+  auto last = map.getNumResults() && !loops.empty()
+                  ? dyn_cast<AffineDimExpr>(map.getResults().back())
+                  : AffineDimExpr(nullptr);
+  if (!last || last.getPosition() != loops.back())
+    return false;
+  int64_t range = op.getStaticLoopRanges()[loops.back()];
+  return !ShapedType::isDynamic(range) && range > 0 &&
+         range % OperandBoxes::kBlock == 0;
+}
+
+/// Types other than those of 16 bits are multiplied along their neighbours
+/// alone. Of what is computed, 16 bytes are contracted positions together.
+std::optional<WarpgroupTile::Source>
+WarpgroupTile::findSource(StageFunction &stage, const Contraction &contraction,
+                          OpOperand *operand, ArrayRef<unsigned> lines) {
+  bool isHalf = contraction.factorBytes() == 2,
+       isByte = contraction.factorBytes() == 1;
+  std::optional<OperandMap> map =
+      findOperandMap(stage, contraction, operand, lines);
+  if (map && (isHalf || map->alongDepth()))
+    return Source{map, map->alongDepth()};
+  for (bool alongDepth : {true, false})
+    if (isHalf && hasEights(contraction.op, operand,
+                            alongDepth ? contraction.reduced : lines))
+      return Source{std::nullopt, alongDepth};
+  linalg::GenericOp op = contraction.op;
+  int64_t range = contraction.reduced.empty()
+                      ? ShapedType::kDynamic
+                      : op.getStaticLoopRanges()[contraction.reduced.back()];
+  if (!isByte || ShapedType::isDynamic(range) || range % kAccessBytes != 0)
+    return std::nullopt;
+  if (hasEights(op, operand, contraction.reduced))
+    return Source{std::nullopt, /*alongDepth=*/true};
+  if (hasBlocks(op, operand, lines))
+    return Source{std::nullopt, /*alongDepth=*/true, /*byBlocks=*/true};
+  return std::nullopt;
+}
+
 std::unique_ptr<WarpgroupTile>
 WarpgroupTile::make(StageFunction &stage, const Contraction &contraction,
                     CudaParameters &parameters, bool usesTf32) {
   constexpr int64_t kFewRows = 16, kFewColumns = 16;
   Type type = contraction.factorType;
-  bool isHalf = type.isF16() || type.isBF16();
-  if (!isHalf && !MatrixOps::isFloat8(type) && !(type.isF32() && usesTf32))
+  if (!type.isF16() && !type.isBF16() && !MatrixOps::isFloat8(type) &&
+      !type.isInteger(8) && !(type.isF32() && usesTf32))
     return nullptr;
   SmallVector<unsigned> columns = ::dl::gpucode::getColumnLoops(contraction);
   auto isFew = [&](ArrayRef<unsigned> loops, int64_t few) {
@@ -96,15 +143,16 @@ WarpgroupTile::make(StageFunction &stage, const Contraction &contraction,
   if (isFew(contraction.rows, kFewRows) || isFew(columns, kFewColumns))
     return nullptr;
   auto left =
-      findOperandMap(stage, contraction, contraction.rowSide, contraction.rows);
-  auto right =
-      findOperandMap(stage, contraction, contraction.laneSide, columns);
-  // Other types are multiplied along their neighbours alone.
-  if (!left || !right ||
-      (!isHalf && (!left->alongDepth() || !right->alongDepth())))
+      findSource(stage, contraction, contraction.rowSide, contraction.rows);
+  auto right = findSource(stage, contraction, contraction.laneSide, columns);
+  if (!left || !right)
     return nullptr;
-  return std::unique_ptr<WarpgroupTile>(new WarpgroupTile(
-      stage, contraction, parameters, chooseShape(contraction), *left, *right));
+  // What is computed is held in registers of the producer for a while.
+  constexpr int64_t kMostColumns = 256, kMostComputed = 128;
+  WarpgroupShape shape =
+      chooseShape(contraction, right->map ? kMostColumns : kMostComputed);
+  return std::unique_ptr<WarpgroupTile>(
+      new WarpgroupTile(stage, contraction, parameters, shape, *left, *right));
 }
 
 static TileShape toTileShape(const WarpgroupShape &shape, int64_t depth) {
@@ -114,13 +162,21 @@ static TileShape toTileShape(const WarpgroupShape &shape, int64_t depth) {
 WarpgroupTile::WarpgroupTile(StageFunction &stage,
                              const Contraction &contraction,
                              CudaParameters &parameters,
-                             const WarpgroupShape &group, OperandMap leftMap,
-                             OperandMap rightMap)
+                             const WarpgroupShape &group,
+                             const Source &leftSource,
+                             const Source &rightSource)
     : TileEmitter(stage, contraction,
                   toTileShape(group, kBoxBytes / contraction.factorBytes())),
       parameters(parameters), group(group), ops(builder, loc),
-      wide(builder, loc, kWidth), leftMap(std::move(leftMap)),
-      rightMap(std::move(rightMap)) {}
+      wide(builder, loc, kWidth),
+      reader(builder, loc, kAccessBytes / contraction.factorBytes()),
+      fours(builder, loc, OperandBoxes::kBlock),
+      leftBoxes(leftSource.map, leftSource.alongDepth, shape.rows, shape.depth,
+                contraction.factorType, ops, index, leftSource.byBlocks),
+      rightBoxes(rightSource.map, rightSource.alongDepth, shape.columns,
+                 shape.depth, contraction.factorType, ops, index,
+                 rightSource.byBlocks),
+      barriers(group.countStages(), ops, index) {}
 
 //===----------------------------------------------------------------------===//
 // Tiles
@@ -169,6 +225,11 @@ void WarpgroupTile::emitTiles(ValueRange carried, Body body) {
       });
 }
 
+Value WarpgroupTile::isEqual(Value value, int64_t number) {
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, value,
+                               constant(number));
+}
+
 void WarpgroupTile::emitIf(Value condition, function_ref<void()> body) {
   auto branch =
       scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/false);
@@ -178,99 +239,141 @@ void WarpgroupTile::emitIf(Value condition, function_ref<void()> body) {
 }
 
 //===----------------------------------------------------------------------===//
-// The ring of stages
+// Producer
 //===----------------------------------------------------------------------===//
 
-Value WarpgroupTile::fullBarrier(Value stage) {
-  return ops.move(barriers, index.mul(stage, constant(kBarrierBytes)));
-}
-
-Value WarpgroupTile::emptyBarrier(Value stage) {
-  return ops.move(barriers,
-                  index.mul(index.add(stage, constant(group.countStages())),
-                            constant(kBarrierBytes)));
-}
-
-/// The next stage, and the parity of its phase.
-std::pair<Value, Value> WarpgroupTile::advance(Value stage, Value phase) {
-  Value next = index.add(stage, constant(1));
-  Value isLast = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
-                                       next, constant(group.countStages()));
-  return {arith::SelectOp::create(builder, loc, isLast, constant(0), next),
-          arith::SelectOp::create(builder, loc, isLast,
-                                  index.sub(constant(1), phase), phase)};
-}
-
 void WarpgroupTile::placeBarriers() {
-  int64_t stages = group.countStages();
-  int64_t stageBytes = stages * group.getStageBytes();
-  shared = parameters.getDynamicShared(stageBytes + 2 * stages * kBarrierBytes);
-  barriers = ops.move(shared, stageBytes);
-  Value isFirst = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
-                                        invocation, constant(0));
-  emitIf(isFirst, [&] {
-    for (int64_t i = 0; i < stages; ++i) {
-      ops.initBarrier(ops.move(barriers, i * kBarrierBytes), 1);
-      ops.initBarrier(ops.move(barriers, (stages + i) * kBarrierBytes),
-                      group.consumers);
-    }
+  int64_t stageBytes = group.countStages() * group.getStageBytes();
+  shared = parameters.getDynamicShared(stageBytes + barriers.getBytes());
+  barriers.place(ops.move(shared, stageBytes));
+  int64_t copies = leftBoxes.isMapped() || rightBoxes.isMapped() ? 1 : 0;
+  emitIf(isEqual(invocation, 0), [&] {
+    barriers.init(copies + (computes() ? OperandBoxes::kThreads : 0),
+                  group.consumers);
     ops.publishBarriers();
   });
   gpu::BarrierOp::create(builder, loc);
 }
 
-//===----------------------------------------------------------------------===//
-// Producer
-//===----------------------------------------------------------------------===//
-
-/// A box has 128 bytes of the innermost dimension: lines by `shape.depth`
-/// contracted positions, or, of 16 bits, 64 by 64 the other way round.
-SmallVector<int64_t> WarpgroupTile::getBox(const OperandMap &map,
-                                           int64_t lines) const {
-  SmallVector<int64_t> box(map.dimensions.size(), 1);
-  box[0] = shape.depth;
-  box[1] = map.alongDepth() ? lines : shape.depth;
-  return box;
+/// Of 65536 registers, consumers of many columns get what the producer does not
+/// need.
+bool WarpgroupTile::movesRegisters() const {
+  constexpr int64_t kManyColumns = 256;
+  return group.consumers > 1 && group.columns >= kManyColumns;
 }
 
-/// Fetches lines from `first` on by a piece's contracted positions from `k` on.
-void WarpgroupTile::fetchBoxes(const OperandMap &map, Value parameter, Value to,
-                               Value barrier, Value k, Value first,
-                               int64_t lines) {
-  int64_t step = map.alongDepth() ? lines : shape.depth;
-  for (int64_t line = 0; line < lines; line += step) {
-    SmallVector<Value> at;
-    for (const MapDimension &dimension : map.dimensions)
-      at.push_back(ops.toInt(dimension.kind == MapDimension::Depth ? k
-                             : dimension.kind == MapDimension::Lines
-                                 ? index.add(first, constant(line))
-                                 : tileDims[dimension.batchLoop].base));
-    ops.load(ops.move(to, line * kBoxBytes), parameter, barrier, at);
-  }
+Value WarpgroupTile::getStage(Value stage) {
+  return ops.move(shared, index.mul(stage, constant(group.getStageBytes())));
 }
 
 void WarpgroupTile::fetchStage(Value stage, Value k) {
-  Value barrier = fullBarrier(stage);
-  ops.expect(barrier, group.getStageBytes());
-  Value to =
-      ops.move(shared, index.mul(stage, constant(group.getStageBytes())));
-  fetchBoxes(leftMap, leftParameter, to, barrier, k, left.first, shape.rows);
-  fetchBoxes(rightMap, rightParameter, ops.move(to, shape.rows * kBoxBytes),
-             barrier, k, right.first, shape.columns);
+  Value barrier = barriers.full(stage), to = getStage(stage);
+  ops.expect(barrier, (leftBoxes.isMapped() ? leftBoxes.getBytes() : 0) +
+                          (rightBoxes.isMapped() ? rightBoxes.getBytes() : 0));
+  mlir::dl::cpu::Position dims = tileDims;
+  setPositions(dims, contraction.reduced, k);
+  if (leftBoxes.isMapped())
+    leftBoxes.fetch(to, barrier, left.first, k, dims);
+  if (rightBoxes.isMapped())
+    rightBoxes.fetch(ops.move(to, leftBoxes.getBytes()), barrier, right.first,
+                     k, dims);
 }
 
-void WarpgroupTile::produce() {
+/// Elements of 16 bytes, in one line or one contracted position.
+Value WarpgroupTile::readShare(const OperandBoxes &boxes, const Side &side,
+                               Value line, Value k) {
+  ElementEmitter::Scope scope(reader);
+  bool alongDepth = boxes.isAlongDepth();
+  int64_t width = reader.width();
+  mlir::dl::cpu::Position dims = getOperandDims(
+      side, line, k, alongDepth ? 1 : width, alongDepth ? width : 1);
+  dims[alongDepth ? contraction.reduced.back() : side.loops.back()].stride = 1;
+  AffineMap map = op.getMatchingIndexingMap(side.operand);
+  Value value = reader.toVector(
+      reader.read(side.operand->get(), reader.mapPosition(map, dims)));
+  return MatrixOps::isFloat8(contraction.factorType)
+             ? reader.toByte({value, true})
+             : value;
+}
+
+/// A block of bytes, line by line.
+Value WarpgroupTile::readBlock(const Side &side, Value line, Value k) {
+  AffineMap map = op.getMatchingIndexingMap(side.operand);
+  Type i32 = builder.getI32Type();
+  SmallVector<Value> words;
+  for (int64_t i = 0; i < OperandBoxes::kBlock; ++i) {
+    ElementEmitter::Scope scope(fours);
+    mlir::dl::cpu::Position dims = getOperandDims(
+        side, line, index.add(k, constant(i)), OperandBoxes::kBlock, 1);
+    dims[side.loops.back()].stride = 1;
+    Value bytes = fours.toVector(
+        fours.read(side.operand->get(), fours.mapPosition(map, dims)));
+    if (MatrixOps::isFloat8(contraction.factorType))
+      bytes = fours.toByte({bytes, true});
+    words.push_back(LLVM::BitcastOp::create(builder, loc, i32, bytes));
+  }
+  return vector::FromElementsOp::create(
+      builder, loc, VectorType::get({OperandBoxes::kBlock}, i32),
+      MatrixOps(builder, loc, contraction).transposeBytes(words));
+}
+
+/// This thread's share of a piece of a computed operand.
+SmallVector<Value> WarpgroupTile::compute(OperandBoxes &boxes, const Side &side,
+                                          Value thread, Value k) {
+  if (boxes.isMapped())
+    return {};
+  return boxes.compute(thread, constant(0), k, [&](Value line, Value k) {
+    ElementEmitter::Scope scope(emitter);
+    Value value = boxes.isByBlocks() ? readBlock(side, line, k)
+                                     : readShare(boxes, side, line, k);
+    Value zero = arith::ConstantOp::create(
+        builder, loc, builder.getZeroAttr(value.getType()));
+    return arith::SelectOp::create(builder, loc, index.less(k, depth), value,
+                                   zero)
+        .getResult();
+  });
+}
+
+/// Two that compute take turns, so that while one waits for memory the other
+/// one's reads are under way; one where a stage takes the consumers as long.
+int64_t WarpgroupTile::countProducers() const {
+  return computes() && !movesRegisters() ? 2 : 1;
+}
+
+/// What is computed is read before its stage is empty. One thread of those that
+/// compute lets the copy engine fetch; where none do, there is but one.
+void WarpgroupTile::produceStage(RingPlace at, Value k, Value thread) {
+  SmallVector<Value> a = compute(leftBoxes, left, thread, k),
+                     b = compute(rightBoxes, right, thread, k);
+  barriers.waitEmpty(at);
+  if (!computes())
+    return fetchStage(at.stage, k);
+  if (leftBoxes.isMapped() || rightBoxes.isMapped())
+    emitIf(isEqual(thread, 0), [&] { fetchStage(at.stage, k); });
+  Value to = getStage(at.stage);
+  leftBoxes.store(a, thread, to);
+  rightBoxes.store(b, thread, ops.move(to, leftBoxes.getBytes()));
+  ops.publishStores();
+  ops.arrive(barriers.full(at.stage));
+}
+
+void WarpgroupTile::produce(Value thread) {
   Value zero = constant(0), one = constant(1);
   Value pieces = index.ceilDiv(depth, constant(shape.depth));
-  emitTiles({zero, zero}, [&](ValueRange carried) {
+  bool takesTurns = countProducers() > 1;
+  // How many pieces are others' before the next one of this producer.
+  Value turn = index.sub(warpgroup, constant(group.consumers));
+  emitTiles({zero, zero, turn}, [&](ValueRange carried) {
     return mlir::dl::cpu::emitLoop(
         builder, loc, zero, pieces, one, carried,
         [&](Value piece, ValueRange carried) -> SmallVector<Value> {
-          Value stage = carried[0], phase = carried[1];
-          ops.wait(emptyBarrier(stage), ops.toInt(index.sub(one, phase)));
-          fetchStage(stage, index.mul(piece, constant(shape.depth)));
-          auto [next, parity] = advance(stage, phase);
-          return {next, parity};
+          RingPlace at{carried[0], carried[1]};
+          Value turn = carried[2], k = index.mul(piece, constant(shape.depth));
+          auto body = [&] { produceStage(at, k, thread); };
+          takesTurns ? emitIf(isEqual(turn, 0), body) : body();
+          RingPlace next = barriers.advance(at);
+          return {next.stage, next.phase,
+                  takesTurns ? index.sub(one, turn) : turn};
         });
   });
 }
@@ -280,26 +383,24 @@ void WarpgroupTile::produce() {
 //===----------------------------------------------------------------------===//
 
 Value WarpgroupTile::multiplyStage(Value sums, Value stage) {
-  Value from =
-      ops.move(shared, index.mul(stage, constant(group.getStageBytes())));
-  MatrixBox a{ops.move(from, index.mul(warpgroup,
-                                       constant(kWarpgroupRows * kBoxBytes))),
-              leftMap.alongDepth()};
-  MatrixBox b{ops.move(from, shape.rows * kBoxBytes), rightMap.alongDepth()};
+  Value from = getStage(stage);
+  MatrixBox a =
+      leftBoxes.locate(from, index.mul(warpgroup, constant(kWarpgroupRows)));
+  MatrixBox b =
+      rightBoxes.locate(ops.move(from, leftBoxes.getBytes()), constant(0));
   ops.beginGroup();
   for (int64_t step = 0; step < kBoxBytes / kStepBytes; ++step)
-    sums =
-        ops.multiply(sums, a, b, step, shape.columns, contraction.factorType);
+    sums = ops.multiply(sums, a, b, step, shape.columns, contraction.factorType,
+                        /*adds=*/true, contraction.hasUnsignedRows,
+                        contraction.hasUnsignedLanes);
   ops.endGroup();
   return sums;
 }
 
 /// Tells the producer that this warpgroup has read a stage.
 void WarpgroupTile::release(Value stage) {
-  Value isOne = arith::CmpIOp::create(
-      builder, loc, arith::CmpIPredicate::eq,
-      index.rem(invocation, constant(kWarpgroup)), constant(0));
-  emitIf(isOne, [&] { ops.arrive(emptyBarrier(stage)); });
+  emitIf(isEqual(index.rem(invocation, constant(kWarpgroup)), 0),
+         [&] { ops.arrive(barriers.empty(stage)); });
 }
 
 /// A stage is released when the products of the next one are under way, which
@@ -308,19 +409,19 @@ void WarpgroupTile::consume(Value result, const Buffer &buffer) {
   Value zero = constant(0), one = constant(1);
   Value pieces = index.ceilDiv(depth, constant(shape.depth));
   emitTiles({zero, zero}, [&](ValueRange carried) -> SmallVector<Value> {
-    Value start =
-        LLVM::ZeroOp::create(builder, loc, ops.sumsType(shape.columns));
+    Value start = LLVM::ZeroOp::create(
+        builder, loc, ops.sumsType(shape.columns, contraction.isInteger()));
     SmallVector<Value> done = mlir::dl::cpu::emitLoop(
         builder, loc, zero, pieces, one,
         SmallVector<Value>{carried[0], carried[1], carried[0], start},
         [&](Value piece, ValueRange carried) -> SmallVector<Value> {
-          Value stage = carried[0], phase = carried[1];
-          ops.wait(fullBarrier(stage), ops.toInt(phase));
-          Value sums = multiplyStage(carried[3], stage);
+          RingPlace at{carried[0], carried[1]};
+          barriers.waitFull(at);
+          Value sums = multiplyStage(carried[3], at.stage);
           ops.waitForGroups(1);
           emitIf(index.less(zero, piece), [&] { release(carried[2]); });
-          auto [next, parity] = advance(stage, phase);
-          return {next, parity, stage, sums};
+          RingPlace next = barriers.advance(at);
+          return {next.stage, next.phase, at.stage, sums};
         });
     SmallVector<Value> sums = ops.finish(done[3]);
     emitIf(index.less(zero, pieces), [&] { release(done[2]); });
@@ -380,7 +481,7 @@ void WarpgroupTile::finishEight(ArrayRef<Value> values, Value row, Value column,
   };
   if (!ShapedType::isDynamic(last) && last % kWidth == 0) {
     emitIf(index.less(column, columns), [&] {
-      auto type = VectorType::get({kWidth}, builder.getF32Type());
+      auto type = VectorType::get({kWidth}, contraction.sumType);
       write(wide, column,
             vector::FromElementsOp::create(builder, loc, type, values), true);
     });
@@ -428,43 +529,45 @@ void WarpgroupTile::finish(ArrayRef<Value> sums, Value result,
 //===----------------------------------------------------------------------===//
 
 Value WarpgroupTile::emit(Value result, const Buffer &buffer) {
-  // Of 65536 registers, the consumers get what the producer does not need.
-  constexpr int64_t kManyColumns = 256, kFew = 40, kMany = 232;
-  bool movesRegisters = group.consumers > 1 && group.columns >= kManyColumns;
+  int64_t few = computes() ? 88 : 40, many = computes() ? 208 : 232;
   measure();
-  wide.buffers = emitter.buffers;
-  wide.scalars = emitter.scalars;
-  parameters.setPersistent(group.getThreads());
+  left = makeSide(contraction.rowSide, contraction.rows, shape.rows);
+  right = makeSide(contraction.laneSide, columnLoops, shape.columns);
+  for (ElementEmitter *own : {&wide, &reader, &fours}) {
+    own->buffers = emitter.buffers;
+    own->scalars = emitter.scalars;
+  }
+  parameters.setPersistent((group.consumers + countProducers()) * kWarpgroup);
   entry.setResident(1);
-  leftParameter = parameters.addTensorMap(leftMap, getBox(leftMap, shape.rows));
-  rightParameter =
-      parameters.addTensorMap(rightMap, getBox(rightMap, shape.columns));
+  leftBoxes.declare(parameters);
+  rightBoxes.declare(parameters);
   invocation = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
   Value warp = arith::IndexCastOp::create(
       builder, loc, builder.getIndexType(),
       ops.makeUniform(ops.toInt(index.div(invocation, constant(kWarp)))));
   warpgroup = index.div(warp, constant(kWarpgroup / kWarp));
   placeBarriers();
-  Value isProducer =
-      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, warpgroup,
-                            constant(group.consumers));
+  Value isProducer = countProducers() == 1
+                         ? isEqual(warpgroup, group.consumers)
+                         : index.less(constant(group.consumers - 1), warpgroup);
   auto branch =
       scf::IfOp::create(builder, loc, isProducer, /*withElseRegion=*/true);
   {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(branch.thenYield());
-    if (movesRegisters)
-      ops.setRegisters(kFew, /*increase=*/false);
-    Value isFirst =
-        arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, warp,
-                              constant(group.consumers * (kWarpgroup / kWarp)));
-    emitIf(isFirst, [&] { emitIf(ops.elect(), [&] { produce(); }); });
+    if (movesRegisters())
+      ops.setRegisters(few, /*increase=*/false);
+    if (computes())
+      produce(index.rem(invocation, constant(kWarpgroup)));
+    else
+      emitIf(isEqual(warp, group.consumers * (kWarpgroup / kWarp)),
+             [&] { emitIf(ops.elect(), [&] { produce(Value()); }); });
     builder.setInsertionPoint(branch.elseYield());
-    if (movesRegisters)
-      ops.setRegisters(kMany, /*increase=*/true);
+    if (movesRegisters())
+      ops.setRegisters(many, /*increase=*/true);
     consume(result, buffer);
   }
-  if (wide.failed())
+  if (wide.failed() || reader.failed() || fours.failed())
     emitter.fail(op, "what follows a product has no form for eight columns");
   return tiles;
 }

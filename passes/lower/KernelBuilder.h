@@ -46,6 +46,9 @@ public:
   /// Operands of the dispatch, and the sizes that it passes.
   SmallVector<Value> inputs;
   SmallVector<AffineExpr> sizes;
+  /// Whether the target multiplies 8-bit floats: they are extended by an
+  /// operation, which it recognizes.
+  bool keepsFloat8 = false;
 
   //===--------------------------------------------------------------------===//
   // For the rules

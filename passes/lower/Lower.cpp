@@ -82,6 +82,7 @@ class Lower : public ::dl::impl::LowerBase<Lower> {
 
   LogicalResult lowerToKernel(FusedOp group) {
     KernelBuilder kernel(group);
+    kernel.keepsFloat8 = keepFloat8;
     LogicalResult built = kernel.run();
     OwningOpRef<func::FuncOp> function(kernel.function);
     if (failed(built))

@@ -49,10 +49,18 @@ static void createSumOfProducts(KernelBuilder &kernel, Operation *op,
                      : kernel.createEmpty(loc, dims, sumType);
   Value init =
       kernel.createFill(loc, getNeutral(ReduceKind::Sum, sumType), target);
+  bool keepsTypes = kernel.keepsFloat8 && lhsType == rhsType &&
+                    isa<Float8E4M3FNType, Float8E5M2Type>(lhsType) &&
+                    sumType.isF32();
+  auto extend = [&](OpBuilder &b, Location at, Value factor,
+                    Type from) -> Value {
+    return keepsTypes ? Value(arith::ExtFOp::create(b, at, sumType, factor))
+                      : createScalarCast(b, at, factor, from, sumType, true);
+  };
   auto body = [&](OpBuilder &b, Location at, ValueRange inputs,
                   ValueRange accumulators) -> SmallVector<Value> {
-    Value x = createScalarCast(b, at, inputs[0], lhsType, sumType, true);
-    Value y = createScalarCast(b, at, inputs[1], rhsType, sumType, true);
+    Value x = extend(b, at, inputs[0], lhsType);
+    Value y = extend(b, at, inputs[1], rhsType);
     Value product = createCombine(b, at, ReduceKind::Prod, sumType, x, y);
     return {createCombine(b, at, ReduceKind::Sum, sumType, accumulators[0],
                           product)};

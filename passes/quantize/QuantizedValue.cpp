@@ -173,30 +173,10 @@ Value QuantizedValue::move(OpBuilder &builder, Value value) const {
   return value;
 }
 
-std::optional<QuantizedValue> mlir::dl::matchQuantized(Value value) {
-  SmallVector<Operation *> movement;
-  while (isa_and_nonnull<TransposeOp, ReshapeOp>(value.getDefiningOp())) {
-    movement.push_back(value.getDefiningOp());
-    value = movement.back()->getOperand(0);
-  }
-  std::optional<QuantizedValue> result;
-  Type element = typeOf(value).getElementType();
-  if (element.isSignlessInteger(32)) {
-    result = matchCentered(value);
-  } else if (element.isF32()) {
-    auto product = value.getDefiningOp<MulOp>();
-    if (!product || product.getLhs().getType() != value.getType())
-      return std::nullopt;
-    auto scale = getParameter(product.getRhs(), typeOf(value).getRank());
-    result = matchCentered(product.getLhs());
-    if (!scale || !result)
-      return std::nullopt;
-    // A scale of zero, or below, keeps no order and has no inverse.
-    if (!llvm::all_of(scale->numbers,
-                      [](double v) { return v > 0 && std::isfinite(v); }))
-      return std::nullopt;
-    result->scale = *scale;
-  }
+/// Lets the parameters follow the movement, the last one first.
+static std::optional<QuantizedValue>
+moveParameters(std::optional<QuantizedValue> result,
+               ArrayRef<Operation *> movement) {
   if (!result)
     return std::nullopt;
   for (Parameter *parameter : {&result->scale, &result->zeroPoint})
@@ -206,6 +186,70 @@ std::optional<QuantizedValue> mlir::dl::matchQuantized(Value value) {
         if (parameter->axis < 0)
           return std::nullopt;
       }
-  result->movement = movement;
+  result->movement.assign(movement.begin(), movement.end());
   return result;
+}
+
+/// What is moved to become `value`.
+static Value skipMovement(Value value, SmallVectorImpl<Operation *> &movement) {
+  while (isa_and_nonnull<TransposeOp, ReshapeOp>(value.getDefiningOp())) {
+    movement.push_back(value.getDefiningOp());
+    value = movement.back()->getOperand(0);
+  }
+  return value;
+}
+
+/// The scale of a product; nothing for one that keeps no order or has no
+/// inverse, as zero and what is below.
+static std::optional<Parameter> getScale(MulOp product) {
+  auto scale = getParameter(product.getRhs(), product.getType().getRank());
+  if (!scale || !llvm::all_of(scale->numbers, [](double v) {
+        return v > 0 && std::isfinite(v);
+      }))
+    return std::nullopt;
+  return scale;
+}
+
+std::optional<QuantizedValue> mlir::dl::matchQuantized(Value value) {
+  SmallVector<Operation *> movement;
+  value = skipMovement(value, movement);
+  std::optional<QuantizedValue> result;
+  Type element = typeOf(value).getElementType();
+  if (element.isSignlessInteger(32)) {
+    result = matchCentered(value);
+  } else if (element.isF32()) {
+    auto product = value.getDefiningOp<MulOp>();
+    if (!product || product.getLhs().getType() != value.getType())
+      return std::nullopt;
+    auto scale = getScale(product);
+    result = matchCentered(product.getLhs());
+    if (!scale || !result)
+      return std::nullopt;
+    result->scale = *scale;
+  }
+  return moveParameters(result, movement);
+}
+
+std::optional<QuantizedValue> mlir::dl::matchFloat8(Value value) {
+  SmallVector<Operation *> movement;
+  value = skipMovement(value, movement);
+  QuantizedValue result;
+  result.zeroPoint.numbers = {0};
+  result.scale.numbers = {1};
+  if (auto product = value.getDefiningOp<MulOp>();
+      product && product.getLhs().getType() == value.getType()) {
+    auto scale = getScale(product);
+    if (!scale)
+      return std::nullopt;
+    result.scale = *scale;
+    value = product.getLhs();
+  }
+  auto conversion = value.getDefiningOp<CastOp>();
+  if (!conversion || !typeOf(value).getElementType().isF32())
+    return std::nullopt;
+  result.integers = conversion.getOperand();
+  if (!isa<Float8E4M3FNType, Float8E5M2Type>(
+          typeOf(result.integers).getElementType()))
+    return std::nullopt;
+  return moveParameters(result, movement);
 }

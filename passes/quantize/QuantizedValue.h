@@ -44,6 +44,10 @@ struct QuantizedValue {
 /// (1). Scales are positive.
 std::optional<QuantizedValue> matchQuantized(Value value);
 
+/// Likewise a value `floats * scale` of f32, of 8-bit floats that tensor cores
+/// multiply (e4m3, e5m2): `integers` are these.
+std::optional<QuantizedValue> matchFloat8(Value value);
+
 /// The elements of a constant, be it reshaped; nothing for others, and for
 /// more than `most`.
 std::optional<SmallVector<double>> readNumbers(Value value, int64_t most);

@@ -55,15 +55,17 @@ static bool isWorthFolding(Operation *op) {
   return true;
 }
 
-/// Whether an op makes a large constant of 8-bit integers wider, as
+/// Whether an op makes a large constant of 8-bit integers (or floats) wider, as
 /// dequantization does.
-static bool widensQuantized(Operation *op) {
+static bool widensBytes(Operation *op, bool ofFloats) {
   constexpr int64_t kLarge = 64;
   auto conversion = dyn_cast<CastOp>(op);
   if (!conversion)
     return false;
   Type from = getElementTypeOrSelf(conversion.getOperand());
-  return isa<IntegerType>(from) && from.getIntOrFloatBitWidth() == 8 &&
+  return (ofFloats ? isa<Float8E4M3FNType, Float8E5M2Type>(from)
+                   : isa<IntegerType>(from)) &&
+         from.getIntOrFloatBitWidth() == 8 &&
          getElementTypeOrSelf(conversion.getType()).getIntOrFloatBitWidth() >
              8 &&
          getCount(conversion.getType()) > kLarge;
@@ -182,7 +184,9 @@ class FoldConstants : public ::dl::impl::FoldConstantsBase<FoldConstants> {
           slice.erase();
           continue;
         }
-      if (isWorthFolding(op) && !(keepQuantized && widensQuantized(op)))
+      if (isWorthFolding(op) &&
+          !(keepQuantized && widensBytes(op, /*ofFloats=*/false)) &&
+          !(keepFloat8 && widensBytes(op, /*ofFloats=*/true)))
         fold(op);
     }
   }

@@ -61,6 +61,8 @@ void store(Warp &warp, const Instruction &in, uint32_t mask) {
       T value = T(warp.at<R>(in.list[n])[i]);
       memcpy(to + n * sizeof(T), &value, sizeof(T));
     }
+    if constexpr (space == Shared)
+      noteStore(warp, addressOf(warp, in, i), uint32_t(sizeof(T)) * count, i);
   }
 }
 
@@ -234,6 +236,12 @@ bool decodeAccess(const Statement &statement, Places &places, Instruction &in) {
     return decodeLoadStore(statement, places, in);
   if (name == "atom" || name == "red")
     return decodeAtomic(statement, places, in);
+  if (name == "fence" && statement.has("proxy") && statement.has("async")) {
+    in.run = [](Warp &warp, const Instruction &, uint32_t mask) {
+      publishStores(warp, mask);
+    };
+    return true;
+  }
   // One thread of the host runs all: memory is in order.
   if (name == "fence" || name == "membar" || name == "prefetch") {
     in.run = [](Warp &, const Instruction &, uint32_t) {};

@@ -160,6 +160,18 @@ struct First {
   static uint32_t run(uint32_t a, uint32_t) { return a; }
 };
 
+/// `relu`: not below zero.
+struct MinimumFromZero {
+  static int32_t run(int32_t a, int32_t b) {
+    return std::max(std::min(a, b), 0);
+  }
+};
+struct MaximumFromZero {
+  static int32_t run(int32_t a, int32_t b) {
+    return std::max(std::max(a, b), 0);
+  }
+};
+
 /// Operations of integers wrap around: those of unsigned ones do.
 template <typename Wide> struct MultiplyWide {
   template <typename T> static Wide run(T a, T b) { return Wide(a) * Wide(b); }
@@ -472,6 +484,8 @@ Table makeTable() {
   add3<uint32_t, ShiftLeftDouble>(table, "shf.l.wrap.b32");
   add3<uint32_t, ShiftRightDouble>(table, "shf.r.wrap.b32");
   add3<uint32_t, PermuteBytes>(table, "prmt.b32");
+  add2<int32_t, MinimumFromZero>(table, "min.relu.s32");
+  add2<int32_t, MaximumFromZero>(table, "max.relu.s32");
   add3<uint32_t, DotBytes<int8_t>>(table, "dp4a.s32.s32");
   add3<uint32_t, DotBytes<uint8_t>>(table, "dp4a.u32.u32");
   table["bfe.u32"] = {ternary<uint32_t, uint32_t, uint32_t, uint32_t, BitField>,

@@ -89,6 +89,24 @@ uint8_t *reachShared(Warp &warp, const Instruction &in, uint64_t address,
   return block.shared.data() + at;
 }
 
+void noteStore(Warp &warp, uint64_t address, uint32_t bytes, unsigned lane) {
+  if (!warp.block->kernel->hasProducts)
+    return;
+  uint64_t at = toSharedAddress(address);
+  memset(warp.block->written.data() + at, kUnpublished, bytes);
+  warp.unpublished.push_back({at, bytes, lane});
+}
+
+void publishStores(Warp &warp, uint32_t mask) {
+  std::vector<Warp::Store> rest;
+  for (const Warp::Store &store : warp.unpublished)
+    if (mask >> store.lane & 1)
+      memset(warp.block->written.data() + store.at, kPublished, store.bytes);
+    else
+      rest.push_back(store);
+  warp.unpublished = std::move(rest);
+}
+
 uint8_t *reachGeneric(Warp &warp, const Instruction &in, uint64_t address,
                       uint32_t bytes, unsigned lane, bool writes) {
   if (address >= kSharedBase)
@@ -108,7 +126,7 @@ uint8_t *reachGeneric(Warp &warp, const Instruction &in, uint64_t address,
 void Block::touch(const Warp &warp, const Instruction &in, uint64_t at,
                   uint32_t bytes, bool writes) {
   if (writes)
-    memset(written.data() + at, 1, bytes);
+    memset(written.data() + at, kPublished, bytes);
   else if (!written[at] || !written[at + bytes - 1])
     fail(warp, in, kLaunchFailed,
          "shared memory is read at " + std::to_string(at) +
@@ -116,8 +134,8 @@ void Block::touch(const Warp &warp, const Instruction &in, uint64_t at,
   if (!kernel->hasEpochs)
     return;
   uint32_t own = uint32_t(1) << warp.number;
-  for (uint64_t word = at / 4; word <= (at + bytes - 1) / 4; ++word) {
-    Access &access = accesses[word];
+  for (uint64_t byte = at; byte < at + bytes; ++byte) {
+    Access &access = accesses[byte];
     if (access.epoch != epoch)
       access = {epoch, 0, 0};
     uint32_t others = writes ? access.readers | access.writers : access.writers;
@@ -401,8 +419,8 @@ void launch(const Kernel &kernel, GlobalMemory &memory, uint32_t groups,
   for (uint32_t g = 0; g < groups; ++g) {
     block.group = g;
     block.shared.assign(shared, 0xff);
-    block.written.assign(shared, 0);
-    block.accesses.assign(shared / 4 + 4, {});
+    block.written.assign(shared, kUnwritten);
+    block.accesses.assign(kernel.hasEpochs ? shared : 0, {});
     block.epoch = 1;
     block.phaseBarriers.clear();
     block.barriers.clear();
@@ -413,6 +431,7 @@ void launch(const Kernel &kernel, GlobalMemory &memory, uint32_t groups,
       uint32_t own = std::min(kLanes, threads - w * kLanes);
       warp.live = own == kLanes ? kAllLanes : (uint32_t(1) << own) - 1;
       warp.groups.assign(1, {0, warp.live, false, -1});
+      warp.unpublished.clear();
       warp.copies.clear();
       warp.products.clear();
       warp.copyGroups.clear();

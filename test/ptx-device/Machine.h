@@ -62,6 +62,13 @@ struct Warp {
   /// does not wait gets what was there before.
   std::vector<Action> copies, products;
   std::deque<std::vector<Action>> copyGroups, productGroups;
+  /// What lanes have stored in shared memory since their last fence, of kernels
+  /// with wgmma.
+  struct Store {
+    uint64_t at;
+    uint32_t bytes, lane;
+  };
+  std::vector<Store> unpublished;
 
   template <typename T> T *at(uint32_t slot) const {
     return reinterpret_cast<T *>(registers + slot);
@@ -80,6 +87,8 @@ struct PhaseBarrier {
 struct Block {
   const Kernel *kernel = nullptr;
   GlobalMemory *memory = nullptr;
+  /// `written`: of each byte, whether it was, and whether only by a thread that
+  /// has not told the copy engine and wgmma of it.
   std::vector<uint8_t> shared, written;
   const uint8_t *parameters = nullptr;
   uint32_t group = 0, groupCount = 0, threads = 0;
@@ -88,7 +97,7 @@ struct Block {
   std::map<int, std::pair<uint32_t, uint32_t>> barriers; ///< arrived, expected
   std::deque<Warp::Action> engine;                       ///< copies under way
   uint32_t epoch = 1;                                    ///< barriers so far
-  /// Of each four bytes of shared memory: who touched them since the barrier.
+  /// Of each byte of shared memory: who touched it since the barrier.
   struct Access {
     uint32_t epoch = 0;
     uint32_t readers = 0, writers = 0; ///< warps
@@ -101,6 +110,14 @@ struct Block {
              uint32_t bytes, bool writes);
   PhaseBarrier &phaseBarrier(uint64_t address);
 };
+
+/// Values of Block::written.
+constexpr uint8_t kUnwritten = 0, kPublished = 1, kUnpublished = 2;
+
+/// Says of bytes that a lane has just stored that no fence followed.
+void noteStore(Warp &warp, uint64_t address, uint32_t bytes, unsigned lane);
+/// A fence of these lanes.
+void publishStores(Warp &warp, uint32_t mask);
 
 /// Where bytes of a space lie, which are checked. `lane` is for the message.
 uint8_t *reachGlobal(Warp &warp, const Instruction &in, uint64_t address,

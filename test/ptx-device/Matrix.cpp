@@ -221,6 +221,7 @@ struct WarpgroupProduct {
 /// `mode`: columns, then from bit 12 on the depth, from bit 20 on how operands
 /// lie. `list`: sums, then registers of the left operand, if it lies there. c:
 /// whether sums are added to.
+template <typename Sum>
 void runProduct(Warp &warp, const Instruction &in, uint64_t left,
                 uint64_t right, bool adds) {
   unsigned columns = in.mode & 0xfff, depth = in.mode >> 12 & 0xff;
@@ -230,10 +231,11 @@ void runProduct(Warp &warp, const Instruction &in, uint64_t left,
   auto read = [&](const Descriptor &from, Type type, unsigned line,
                   unsigned k) {
     uint32_t value = 0;
-    memcpy(
-        &value,
-        reachShared(warp, in, from.addressOf(line, k, bytes), bytes, 0, false),
-        bytes);
+    uint64_t at = from.addressOf(line, k, bytes);
+    memcpy(&value, reachShared(warp, in, at, bytes, 0, false), bytes);
+    if (warp.block->written[toSharedAddress(at)] == kUnpublished)
+      fail(warp, in, kLaunchFailed,
+           "wgmma reads what was stored without fence.proxy.async");
     return toFloat(type, value);
   };
   float a[kRows][kMostDepth];
@@ -266,12 +268,13 @@ void runProduct(Warp &warp, const Instruction &in, uint64_t left,
         sums[j] += a[i][k] * b[k][j];
     for (unsigned j = 0; j < columns; ++j) {
       unsigned lane = i % 8 * 4 + j % 8 / 2, r = j / 8 * 4 + i / 8 * 2 + j % 2;
-      float &d = warp.at<float>(in.list[r])[lane];
-      d = adds ? d + sums[j] : sums[j];
+      Sum &d = warp.at<Sum>(in.list[r])[lane];
+      d = adds ? d + Sum(sums[j]) : Sum(sums[j]);
     }
   }
 }
 
+template <typename Sum>
 void beginProduct(Warp &warp, const Instruction &in, uint32_t mask) {
   if (mask != kAllLanes)
     fail(warp, in, kLaunchFailed, "wgmma without all lanes");
@@ -279,7 +282,7 @@ void beginProduct(Warp &warp, const Instruction &in, uint32_t mask) {
            right = warp.at<uint64_t>(in.b)[0];
   bool adds = warp.predicate(in.c) & 1;
   warp.products.emplace_back([&warp, &in, left, right, adds] {
-    runProduct(warp, in, left, right, adds);
+    runProduct<Sum>(warp, in, left, right, adds);
   });
 }
 
@@ -317,11 +320,12 @@ bool decodeWgmma(const Statement &statement, Places &places, Instruction &in) {
   unsigned rows = 0, columns = 0, depth = 0;
   if (sscanf(words[4].c_str(), "m%un%uk%u", &rows, &columns, &depth) != 3 ||
       rows != 64 || columns > 256 || depth > kMostDepth || !typeA || !typeB ||
-      words[5] != "f32")
+      (words[5] != "f32" && words[5] != "s32"))
     return false;
+  bool isInteger = words[5] == "s32"; // without factors of the operands
   const std::vector<Operand> &operands = statement.operands;
-  if (operands.at(0).of.size() != columns / 2 || operands.at(4).value != 1 ||
-      operands.at(5).value != 1)
+  if (operands.at(0).of.size() != columns / 2 ||
+      (!isInteger && (operands.at(4).value != 1 || operands.at(5).value != 1)))
     return false;
   for (const Operand &sum : operands[0].of)
     in.list.push_back(places.place(sum, 4));
@@ -345,7 +349,7 @@ bool decodeWgmma(const Statement &statement, Places &places, Instruction &in) {
             uint32_t(!isRightTransposed) << 22;
   in.typeA = *typeA;
   in.typeD = *typeB;
-  in.run = beginProduct;
+  in.run = isInteger ? beginProduct<int32_t> : beginProduct<float>;
   return true;
 }
 

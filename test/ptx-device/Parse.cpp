@@ -408,6 +408,8 @@ void KernelParser::decode(const Statement &statement, Instruction &in) {
   }
   if (name == "mbarrier")
     kernel.hasEpochs = false;
+  if (name == "wgmma")
+    kernel.hasProducts = true;
   bool isKnown = false;
   try {
     isKnown = decodeArithmetic(statement, *this, in) ||

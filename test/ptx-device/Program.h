@@ -83,6 +83,7 @@ struct Kernel {
   /// Barriers are of the whole workgroup alone: accesses between two of them
   /// must not touch each other's memory.
   bool hasEpochs = true;
+  bool hasProducts = false; ///< by wgmma
   struct Constant {
     uint32_t slot, width;
     uint64_t value;

@@ -114,6 +114,12 @@ TEST(PtxDevice, FindsMistakes) {
   EXPECT_THAT(errorOf("st.shared.b32 [memory], %r0;\n", 64),
               HasSubstr("a race: no barrier"));
   EXPECT_THAT(errorOf("st.shared.b32 [memory], %r0;\n", 32), "");
+  // Warps may have neighbouring bytes.
+  EXPECT_THAT(errorOf("shr.u32 %r2, %r0, 5;\ncvt.u64.u32 %rd3, %r2;\n"
+                      "mov.b64 %rd4, memory;\nadd.s64 %rd3, %rd4, %rd3;\n"
+                      "st.shared.b8 [%rd3], %r0;\n",
+                      64),
+              "");
   EXPECT_THAT(errorOf("setp.eq.b32 %p1, %r0, 3;\n@%p1 bra A;\n"
                       "shfl.sync.bfly.b32 %r1, %r0, 1, 31, -1;\nA:\nbar.sync "
                       "0;\n",
@@ -138,6 +144,27 @@ TEST(PtxDevice, CopiesComeWhenTheyAreWaitedFor) {
   EXPECT_THAT(errorOf(copy + load, 4), HasSubstr("ends before its copies"));
 }
 
+TEST(PtxDevice, ProductsReadWhatWasPublished) {
+  // 64 x 8 x 16: ones in registers by ones that the threads store.
+  std::string store = "shl.b32 %r2, %r0, 3;\ncvt.u64.u32 %rd3, %r2;\n"
+                      "mov.b64 %rd4, memory;\nadd.s64 %rd3, %rd4, %rd3;\n"
+                      "mov.b32 %r3, 0x3C003C00;\n"
+                      "st.shared.v2.b32 [%rd3], {%r3, %r3};\n";
+  std::string product =
+      "bar.sync 0;\nshr.u64 %rd5, %rd4, 4;\n"
+      "and.b64 %rd5, %rd5, 16383;\nadd.s64 %rd5, %rd5, 4611686293305294848;\n"
+      "setp.ne.b32 %p1, %r0, %r0;\nwgmma.fence.sync.aligned;\n"
+      "wgmma.mma_async.sync.aligned.m64n8k16.f32.f16.f16 "
+      "{%r4, %r5, %r6, %r7}, {%r3, %r3, %r3, %r3}, %rd5, %p1, 1, 1, 0;\n"
+      "wgmma.commit_group.sync.aligned;\nwgmma.wait_group.sync.aligned 0;\n"
+      "cvt.rzi.u32.f32 %r1, %r7;\n" +
+      std::string(kStore);
+  EXPECT_THAT(run(store + "fence.proxy.async.shared::cta;\n" + product, 128),
+              testing::Each(16u));
+  EXPECT_THAT(errorOf(store + product, 128),
+              HasSubstr("stored without fence.proxy.async"));
+}
+
 TEST(PtxDevice, RoundsSmallFloats) {
   // Every value of a type is the float that it came from.
   for (uint32_t bits = 0; bits < 256; ++bits) {
@@ -154,6 +181,13 @@ TEST(PtxDevice, RoundsSmallFloats) {
   EXPECT_EQ(F16::fromFloat(65520), 0x7c00u);        // infinity
   EXPECT_EQ(F16::fromFloat(1 + 0x1p-11f), 0x3c00u); // a tie, to even
   EXPECT_EQ(BF16::fromFloat(1 + 0x1p-8f), 0x3f80u);
+}
+
+TEST(PtxDevice, TakesNumbersFromZero) {
+  EXPECT_THAT(run("sub.s32 %r2, %r0, 2;\nmin.relu.s32 %r1, %r2, 1;\n" +
+                      std::string(kStore),
+                  5),
+              testing::ElementsAre(0, 0, 0, 1, 1));
 }
 
 TEST(PtxDevice, TakesBitsWithTheirSign) {

@@ -7,8 +7,9 @@
 
 | part | what |
 | --- | --- |
-| `products` | products of bf16, f16, float32, tf32 and 8-bit floats, beside PyTorch's |
+| `products` | products of bf16, f16, float32, tf32, 8-bit floats and integers, beside PyTorch's |
 | `split` | products of few results and long sums, beside torch.matmul |
+| `convolutions` | layers of ResNet-50 in bf16 with channels last, and a converted operand, beside PyTorch's |
 | `rows` | softmax, layer norm and root-mean-square norm: bytes a second, beside PyTorch's |
 | `attention` | of bf16, full and causal, beside scaled_dot_product_attention's fastest backend |
 | `decode` | products of one row with a matrix: bytes a second |
@@ -162,6 +163,9 @@ def make_product_peers(torch, size, kind):
             return torch._scaled_mm(a, b.t(), scale_a=one, scale_b=one, out_dtype=torch.bfloat16)
 
         return [lambda: time_torch(torch, multiply)]
+    if kind == "i8":
+        a, b = (torch.randint(-128, 128, (size, size), device="cuda", dtype=torch.int8) for _ in range(2))
+        return [lambda: time_torch(torch, lambda: torch._int_mm(a, b))]
     types = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32, "tf32": torch.float32}
     a, b = (torch.randn(size, size, device="cuda", dtype=types[kind]) for _ in range(2))
 
@@ -178,6 +182,8 @@ def make_product_peers(torch, size, kind):
 def compile_product(tools, size, kind):
     if kind == "f8E4M3FN":
         return tools.compile(programs.make_float8_product(size))
+    if kind == "i8":
+        return tools.compile(programs.make_byte_product(size))
     if kind == "tf32":
         return tools.compile(programs.make_product(size, size, size, "f32"), "--precision=tf32")
     return tools.compile(programs.make_product(size, size, size, kind))
@@ -185,7 +191,7 @@ def compile_product(tools, size, kind):
 
 def products(tools, quick):
     torch, rows = tools.find_torch(), []
-    for kind in ("bf16", "f16", "f32", "tf32", "f8E4M3FN"):
+    for kind in ("bf16", "f16", "f32", "tf32", "f8E4M3FN", "i8"):
         for size in (128,) if quick else (1024, 2048, 4096, 8192):
             module = compile_product(tools, size, kind)
             peers = make_product_peers(torch, size, kind) if torch else []
@@ -203,6 +209,46 @@ def split(tools, quick):
             peers = [lambda: time_torch(torch, lambda: a @ b)]
         rows.append(measure(tools, {"split": f"{m} x {depth} x {n}"}, module, peers, flops=2 * m * depth * n))
     return rows
+
+
+def make_layers(torch, quick):
+    """Names, programs, multiplications and PyTorch's functions."""
+    shapes = [(2, 9, 64, 72, 3, 1)]
+    if not quick:
+        layers = ((56, 64, 64, 3, 1), (56, 256, 128, 1, 1), (28, 128, 128, 3, 1), (28, 512, 1024, 1, 2))
+        layers += ((14, 256, 256, 3, 1), (7, 512, 512, 3, 1))
+        shapes = [(batch, *layer) for batch in (1, 64) for layer in layers]
+    for batch, size, channels, filters, window, stride in shapes:
+        name = f"{batch} x {size}^2 x {channels} to {filters}, {window}^2"
+        out = -(-size // stride)
+        count = batch * out**2 * filters * channels * window**2
+        run = None
+        if torch:
+            kind = {"device": "cuda", "dtype": torch.bfloat16}
+            x = torch.randn(batch, channels, size, size, **kind).to(memory_format=torch.channels_last)
+            w = torch.randn(filters, channels, window, window, **kind).to(memory_format=torch.channels_last)
+
+            def run(x=x, w=w, stride=stride, pad=window // 2):
+                return torch.nn.functional.conv2d(x, w, stride=stride, padding=pad)
+
+        yield name, programs.make_convolution(batch, size, channels, filters, window, stride), count, run
+    size, run = 136 if quick else 4096, None
+    if torch:
+        a = torch.randn(size, size, device="cuda")
+        b = torch.randn(size, size, device="cuda", dtype=torch.bfloat16)
+
+        def run():
+            return a.to(torch.bfloat16) @ b
+
+    yield f"{size}^3, converted", programs.make_converted_product(size), size**3, run
+
+
+def convolutions(tools, quick):
+    torch, found = tools.find_torch(), []
+    for name, program, count, run in make_layers(torch, quick):
+        peers = [lambda run=run: time_torch(torch, run)] if torch else []
+        found.append(measure(tools, {"convolution": name}, tools.compile(program), peers, flops=2 * count))
+    return found
 
 
 def make_row_kernels(torch, count, columns):
@@ -421,6 +467,7 @@ def main():
     parts = {
         "products": lambda tools, args: products(tools, args.quick),
         "split": lambda tools, args: split(tools, args.quick),
+        "convolutions": lambda tools, args: convolutions(tools, args.quick),
         "rows": lambda tools, args: rows(tools, args.quick),
         "attention": lambda tools, args: attention(tools, args.quick),
         "decode": lambda tools, args: decode(tools, args.quick),

@@ -27,6 +27,41 @@ def make_float8_product(size):
 """
 
 
+def make_byte_product(size):
+    """A product of signed bytes with sums of 32 bits; both operands lie in memory by rows."""
+    t, c = f"tensor<{size}x{size}xi8>", f"tensor<{size}x{size}xi32>"
+    return f"""func.func @main(%a: {t}, %b: {t}) -> {c} {{
+  %0 = dl.matmul %a, %b {{wide}} : ({t}, {t}) -> {c}
+  return %0 : {c}
+}}
+"""
+
+
+def make_converted_product(size):
+    """A product of bf16 whose left operand is converted from float32."""
+    a, t = f"tensor<{size}x{size}xf32>", f"tensor<{size}x{size}xbf16>"
+    return f"""func.func @main(%x: {a}, %b: {t}) -> {t} {{
+  %a = dl.cast %x : ({a}) -> {t}
+  %0 = dl.matmul %a, %b : ({t}, {t}) -> {t}
+  return %0 : {t}
+}}
+"""
+
+
+def make_convolution(batch, size, channels, filters, window, stride):
+    """A convolution of square images of bf16 with their channels last, and as large a result but for the stride."""
+    pad, out = window // 2, -(-size // stride)
+    x, w = f"tensor<{batch}x{size}x{size}x{channels}xbf16>", f"tensor<{window}x{window}x{channels}x{filters}xbf16>"
+    y = f"tensor<{batch}x{out}x{out}x{filters}xbf16>"
+    pairs = (("strides", stride), ("pads_low", pad), ("pads_high", pad), ("dilations", 1))
+    about = ", ".join(f"{name} = array<i64: {value}, {value}>" for name, value in pairs)
+    return f"""func.func @main(%x: {x}, %w: {w}) -> {y} {{
+  %0 = dl.conv %x, %w {{channels_last = true, {about}, groups = 1 : i64}} : ({x}, {w}) -> {y}
+  return %0 : {y}
+}}
+"""
+
+
 def make_softmax(rows, columns, kind):
     t = f"tensor<{rows}x{columns}x{kind}>"
     return f"""func.func @main(%x: {t}) -> {t} {{
@@ -92,6 +127,9 @@ def make_small():
         yield f"product {kind}", make_product(200, 136, 200, kind)
         yield f"matrix-vector {kind}", make_product(1, 136, 200, kind)
         yield f"matrix-vector by columns {kind}", make_product(1, 136, 200, kind, by_rows=False)
+    yield "product of bytes", make_byte_product(144)
+    yield "converted product", make_converted_product(136)
+    yield "convolution", make_convolution(2, 9, 64, 72, 3, 1)
     yield "product of few results", make_product(40, 2048, 72, "bf16")
     for columns in (24, 1000, 33000):
         yield f"softmax of {columns}", make_softmax(5, columns, "f32")

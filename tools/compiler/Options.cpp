@@ -65,6 +65,9 @@ Error setTarget(StringRef text, CompileOptions &options) {
   // What other targets compute whole, they would not find.
   options.pipeline.skipZeroRows = options.pipeline.compressWeights =
       options.isFor(Target::Cpu);
+  constexpr unsigned kFirstFloat8 = 89;
+  options.pipeline.multipliesFloat8 =
+      options.isFor(Target::Cuda) && options.cuda.capability >= kFirstFloat8;
   return Error::success();
 }
 

@@ -1,5 +1,4 @@
-// Products of bytes and of 8-bit floats by tensor cores; those of floats on Hopper by
-// warpgroups.
+// Products of bytes and of 8-bit floats by tensor cores, on Hopper by warpgroups.
 
 // REQUIRES: ptxas
 // RUN: dl-compile %s --target=cuda:sm_89 --emit=ptx -o %t.ptx
@@ -18,7 +17,8 @@
 // CHECK: cp.async.cg.shared.global
 // CHECK: mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32
 // HOPPER-LABEL: .entry k0_
-// HOPPER: mma.sync.aligned.m16n8k32.row.col.s32.{{[su]}}8.{{[su]}}8.s32
+// HOPPER: cp.async.bulk.tensor.2d
+// HOPPER-DAG: wgmma.mma_async.sync.aligned.m64n64k32.s32.{{[su]}}8.{{[su]}}8
 // HOPPER-LABEL: .entry k1_
 // HOPPER: cp.async.bulk.tensor.2d
 // HOPPER-DAG: wgmma.mma_async.sync.aligned.m64n64k32.f32.e4m3.e4m3
