@@ -464,7 +464,6 @@ private:
           return failure();
         continue;
       }
-      joinReductions(plan);
       if (failed(placeOnHost(
               plan, findHostKernels(plan, target, options),
               options.targets.size() > 1 ? "." + getName(target).str() : "",

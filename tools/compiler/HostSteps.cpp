@@ -42,17 +42,6 @@ HostKernels findHostKernels(ModuleOp module, Target target,
   return result;
 }
 
-void joinReductions(ModuleOp plan) {
-  plan.walk([](mlir::dl::HostCallOp op) {
-    if (op.getFunction() == mlir::dl::fuse::kAllReduceStart) {
-      op->getResult(0).replaceAllUsesWith(op->getOperand(0));
-      op.erase();
-    } else if (op.getFunction() == mlir::dl::fuse::kAllReduceWait) {
-      op.setFunction(mlir::dl::fuse::kAllReduce);
-    }
-  });
-}
-
 /// The steps that run on the host where these kernels do, each with the reason.
 static std::vector<std::string> listHostSteps(ModuleOp module,
                                               const HostKernels &kernels) {
@@ -92,10 +81,24 @@ LogicalResult checkStrict(ModuleOp module, const CompileOptions &options) {
   return success();
 }
 
+/// Lets a device's plan reduce over ranks in one step each, where a result is
+/// needed: what has begun would go on in a copy that the device does not see.
+static void joinReductions(ModuleOp plan) {
+  plan.walk([](mlir::dl::HostCallOp op) {
+    if (op.getFunction() == mlir::dl::fuse::kAllReduceStart) {
+      op->getResult(0).replaceAllUsesWith(op->getOperand(0));
+      op.erase();
+    } else if (op.getFunction() == mlir::dl::fuse::kAllReduceWait) {
+      op.setFunction(mlir::dl::fuse::kAllReduce);
+    }
+  });
+}
+
 LogicalResult placeOnHost(ModuleOp plan, const HostKernels &kernels,
                           StringRef suffix, ModuleOp code,
                           std::vector<std::string> &names,
                           function_ref<LogicalResult(ModuleOp)> generate) {
+  joinReductions(plan);
   if (kernels.empty())
     return success();
   OpBuilder builder(plan.getContext());

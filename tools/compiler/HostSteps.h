@@ -23,10 +23,6 @@ using HostKernels = llvm::StringMap<std::string>;
 HostKernels findHostKernels(mlir::ModuleOp module, Target target,
                             const CompileOptions &options);
 
-/// Lets a device's plan reduce over ranks in one step each, where a result is
-/// needed: what has begun would go on in a copy that the device does not see.
-void joinReductions(mlir::ModuleOp plan);
-
 /// Fails, with a diagnostic that names them all, where a plan of `module` for
 /// one of the targets would have steps on the host: kernels, calls of the
 /// runtime, and what works on sequences.
@@ -36,7 +32,8 @@ mlir::LogicalResult checkStrict(mlir::ModuleOp module,
 /// Makes these kernels of `plan` functions of the CPU: `generate` is given
 /// `plan` with them alone marked as kernels. Clones go into `code`, and their
 /// symbols, which get `suffix`, to `names`; what is left in `plan` is no kernel
-/// of its target any more. Failure has been reported.
+/// of its target any more. Reductions over ranks, which begin and end apart,
+/// are joined. Failure has been reported.
 mlir::LogicalResult
 placeOnHost(mlir::ModuleOp plan, const HostKernels &kernels,
             llvm::StringRef suffix, mlir::ModuleOp code,
