@@ -372,7 +372,8 @@ void SparseMatmulEmitter::runNarrow() {
   if (match.width % lanes == 0)
     together = std::min(match.width, accumulators / 2);
   vectors = std::clamp<int64_t>(accumulators / together, 1, kMostVectors);
-  if (auto chosen = getChosenBlock(kernel)) {
+  auto chosen = getChosenBlock(kernel);
+  if (chosen && match.width % chosen->rows == 0) {
     together = chosen->rows;
     vectors = chosen->vectors;
   }

@@ -149,12 +149,12 @@ AttentionRows::Values AttentionRows::weigh(State &state, Values &weights,
     // A row that has seen no key yet that counts.
     Value isNone = arith::CmpFOp::create(
         builder, loc, arith::CmpFPredicate::OEQ, most, lowest);
-    Value base = arith::MulFOp::create(
-        builder, loc, arith::SelectOp::create(builder, loc, isNone, zero, most),
-        log2e);
-    Value minusBase = arith::NegFOp::create(builder, loc, base);
+    // The difference first: of a mask's lowest finite number, the product with
+    // log2(e) alone would be infinite.
+    Value base = arith::SelectOp::create(builder, loc, isNone, zero, most);
     auto power = [&](Value logit) {
-      return exp2(math::FmaOp::create(builder, loc, logit, log2e, minusBase));
+      Value above = arith::SubFOp::create(builder, loc, logit, base);
+      return exp2(arith::MulFOp::create(builder, loc, above, log2e));
     };
     Value factor = power(state.maxima[half]);
     Value sum = arith::MulFOp::create(builder, loc, state.sums[half], factor);
@@ -183,6 +183,11 @@ void AttentionRows::finish(const State &state, ArrayRef<Value> mixed,
     Value inverse = arith::DivFOp::create(
         builder, loc, constantFloat(1),
         combineRow(state.sums[static_cast<size_t>(half)], add));
+    // Without keys, the sums are empty.
+    if (!index.getConstant(keyCount))
+      inverse = arith::SelectOp::create(builder, loc,
+                                        index.less(constant(0), keyCount),
+                                        inverse, constantFloat(0));
     Value row = getRow(half);
     auto branch = scf::IfOp::create(builder, loc, index.less(row, rowCount),
                                     /*withElseRegion=*/false);

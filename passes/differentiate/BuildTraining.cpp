@@ -410,6 +410,11 @@ private:
           llvm::to_vector(llvm::seq<int64_t>(0, Calculus::rank(size)));
       if (!axes.empty())
         size = math.create<ReduceOp>(ReduceKind::Max, size, axes, false);
+      if (Calculus::element(size).isF64()) {
+        // What float32 has no number for is a number all the same.
+        size = math.select(math.compare(Predicate::Lt, size, HUGE_VAL),
+                           math.number(0, size), size);
+      }
       size = math.cast(size, math.builder.getF32Type());
       largest = largest ? math.max(largest, size) : size;
     }
@@ -422,6 +427,7 @@ private:
   void updateScale(StateFunction &step, const Calculus &math, Value areFinite,
                    function_ref<void(int64_t, Value)> update) {
     constexpr int64_t kGrowthInterval = 2000;
+    constexpr double kLeast = 0x1p-24, kMost = 0x1p24;
     Type i64 = math.builder.getI64Type();
     auto scalar = RankedTensorType::get({}, i64);
     int64_t state = addState("loss_scale.steps", "setting", -1,
@@ -430,8 +436,10 @@ private:
         math.add(step.addArgument(state, scalar, getUpdateLoc(step)), 1);
     Value grows = math.compare(Predicate::Ge, steps, kGrowthInterval);
     Value none = math.number(0, i64);
-    Value grown = math.select(grows, math.mul(scale, 2), scale);
-    update(scaleState, math.select(areFinite, grown, math.mul(scale, 0.5)));
+    Value twice = math.min(math.mul(scale, 2), math.number(kMost, scale));
+    Value half = math.max(math.mul(scale, 0.5), math.number(kLeast, scale));
+    update(scaleState,
+           math.select(areFinite, math.select(grows, twice, scale), half));
     update(state,
            math.select(areFinite, math.select(grows, none, steps), none));
   }

@@ -90,9 +90,9 @@ public:
 
 private:
   std::string getName(const CachedInput &cache) const {
-    return cast<StringAttr>(function->getAttrOfType<ArrayAttr>(
-                                kInputNamesAttr)[cache.argument])
-        .str();
+    auto names = function->getAttrOfType<ArrayAttr>(kInputNamesAttr);
+    return names ? cast<StringAttr>(names[cache.argument]).str()
+                 : "cache" + std::to_string(cache.argument);
   }
 
   /// A state with zeros at first, and the argument that it is.
@@ -204,7 +204,10 @@ private:
           kept;
     Type element = Calculus::element(rows);
     Calculus math{builder, part.concat.getLoc()};
-    if (quantizes && isa<FloatType>(element)) {
+    // Of fewer dimensions, they are no keys or values of heads.
+    constexpr int64_t kLeastRank = 3;
+    if (quantizes && isa<FloatType>(element) &&
+        Calculus::rank(rows) >= kLeastRank) {
       // The rows' own dimension has a scale for each, the last one of others
       // has one in common.
       int64_t last = Calculus::rank(rows) - 1,

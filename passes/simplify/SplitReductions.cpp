@@ -27,6 +27,11 @@ public:
                                 PatternRewriter &rewriter) const override {
     RankedTensorType type = op.getOperand().getType();
     ArrayRef<int64_t> axes = op.getAxes();
+    // Partial sums of narrow floats would be rounded once more.
+    constexpr unsigned kWide = 32;
+    if (isa<FloatType>(type.getElementType()) &&
+        type.getElementTypeBitWidth() < kWide)
+      return failure();
     if (!type.hasStaticShape() || axes.size() < 2 ||
         type.getNumElements() < minElements ||
         cast<RankedTensorType>(op.getType()).getNumElements() > maxColumns)

@@ -419,8 +419,10 @@ typedef enum dlrt_state_role {
   DLRT_STATE_STATISTIC = 2, /* is kept by "step"'s forward pass: the running
                                mean and variance of batch normalization */
   DLRT_STATE_COUNTER = 3,   /* int64 scalar "step": updates made so far */
-  DLRT_STATE_SETTING = 4,   /* float32 scalar that "step" reads and that a
-                               schedule may set before each: "learning_rate" */
+  DLRT_STATE_SETTING = 4,   /* scalar that "step" reads: "learning_rate"
+                               (float32), which a schedule may set before each;
+                               "loss_scale" (float32) and "loss_scale.steps"
+                               (int64), which steps set themselves */
   DLRT_STATE_CACHE = 5,     /* rows that runs add: keys or values of attention,
                                or their scales */
   DLRT_STATE_POSITION = 6   /* int64 scalar: how many rows of caches count */
@@ -537,7 +539,7 @@ typedef struct dlrt_executor {
  * they begin with, and what else they are to have in common, such as the
  * learning rate, is the caller's affair. */
 typedef struct dlrt_communicator {
-  void *context; /* handed to both functions */
+  void *context; /* handed to the functions */
   int32_t rank;  /* the number of this process, from 0 to count - 1 */
   int32_t count; /* of processes, at least 1 */
   /* Begins to replace `elements` numbers at `data`, of DLRT_FLOAT32 or

@@ -50,7 +50,8 @@
 // SCALE: %[[FINITE:.*]] = dl.compare lt
 // SCALE: dl.constant dense<5.000000e-01>
 // SCALE: %[[HALF:.*]] = dl.mul %[[FACTOR]],
-// SCALE: dl.select %[[FINITE]], %{{.*}}, %[[HALF]]
+// SCALE: %[[LEAST:.*]] = dl.max %[[HALF]],
+// SCALE: dl.select %[[FINITE]], %{{.*}}, %[[LEAST]]
 // SCALE: return %[[L]],
 // SCALE: func.func private @states
 // SCALE-SAME: {name = "loss_scale", role = "setting"}

@@ -6,6 +6,7 @@
 // their order. The driver's own functions copy, so that the numbers may lie on
 // any device.
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdio>

@@ -150,7 +150,8 @@ static Error takeScale(const cl::opt<std::string> &flag, bool isNarrow,
   options.dynamicLossScale = !isGiven || text == "dynamic";
   if (options.dynamicLossScale)
     return Error::success();
-  if (text.getAsDouble(options.lossScale) || !(options.lossScale > 0) ||
+  if (text.getAsDouble(options.lossScale) ||
+      !(options.lossScale >= std::numeric_limits<float>::min()) ||
       options.lossScale > std::numeric_limits<float>::max())
     return fail(
         "--loss-scale: expected a number above 0 or 'dynamic', found '" + text +

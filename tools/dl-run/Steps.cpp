@@ -13,9 +13,14 @@ using values::Value;
 
 namespace {
 
+/// Packed elements have no bytes of their own in each step.
+bool isPacked(dlrt_type type) { return dlrt_type_bits(type) < 8; }
+
 void checkInput(const Value &value, const std::string &file, int64_t steps) {
-  if (value.kind != Value::Kind::Tensor || value.type == DLRT_STRING)
-    throw Failure(file, "--steps takes tensors of numbers alone");
+  if (value.kind != Value::Kind::Tensor || value.type == DLRT_STRING ||
+      isPacked(value.type))
+    throw Failure(file,
+                  "--steps takes tensors of numbers of whole bytes alone");
   if (value.dims.empty() || value.dims[0] != steps)
     throw Failure(file, "expected a first dimension of " +
                             std::to_string(steps) +
@@ -63,9 +68,10 @@ std::vector<Value> runSteps(runtime::Session &session,
   for (size_t i = 0; i < inputs.size(); ++i)
     checkInput(inputs[i], files[i], steps);
   for (const runtime::Value &output : outputs)
-    if (output.kind != DLRT_TENSOR || output.type == DLRT_STRING)
+    if (output.kind != DLRT_TENSOR || output.type == DLRT_STRING ||
+        isPacked(output.type))
       throw Failure("output '" + output.name + "'",
-                    "--steps gives tensors of numbers alone");
+                    "--steps gives tensors of numbers of whole bytes alone");
   std::vector<Value> results(outputs.size());
   for (int64_t step = 0; step < steps; ++step) {
     std::vector<Value> own;

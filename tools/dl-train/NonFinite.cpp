@@ -142,7 +142,8 @@ public:
 private:
   void observe(const dlrt_step &step) {
     // From there on, what is not finite may be another rank's.
-    isShared |= std::strcmp(step.kernel, "all_reduce_wait") == 0;
+    isShared |= std::strcmp(step.kernel, "all_reduce_wait") == 0 ||
+                std::strcmp(step.kernel, "all_reduce") == 0;
     auto kernel = kernels.find(step.kernel);
     if (isShared || !nan.empty() || kernel == kernels.end() ||
         !kernel->second.contains("results"))

@@ -27,8 +27,11 @@ static runtime::Module openTraining(const std::string &path) {
   return module;
 }
 
-static bool isCuda(const std::string &target) {
-  return target.compare(0, 4, "cuda") == 0;
+/// The CUDA device that a target is; empty for others.
+static std::string getCudaDevice(const std::string &target) {
+  if (target.compare(0, 4, "cuda") != 0)
+    return {};
+  return target == "cuda" ? "cuda:0" : target;
 }
 
 /// A kind of device, such as "cuda", as one device: where there are several,
@@ -59,7 +62,7 @@ runtime::Session Trainer::openSession(const char *entry) {
     target = divideDevices(target);
   runtime::SessionOptions options;
   options.target = target.c_str();
-  options.communicator = ranks.communicator(isCuda(target));
+  options.communicator = ranks.communicator(getCudaDevice(target));
   options.entry = entry;
   options.threads = threads;
   options.state = states.get();

@@ -20,6 +20,7 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <thread>
+#include <unistd.h>
 
 using Clock = std::chrono::steady_clock;
 
@@ -46,7 +47,7 @@ public:
 
   int rank() const override { return ownRank; }
   int count() const override { return ranks; }
-  dlrt_communicator communicator(bool onCuda) override;
+  dlrt_communicator communicator(const std::string &cudaDevice) override;
   std::string whyNoNccl() const override { return reasonAgainst; }
   Traffic traffic() const override;
   void broadcast(void *data, size_t bytes) override;
@@ -80,6 +81,7 @@ private:
   std::string complete(MpiLibrary::Handle request);
   void abortIfAsked();
 
+  void openNccl(const std::string &device);
   /// The failure's text.
   std::string reduceOnDevice(void *data, uint64_t elements, bool isDouble,
                              void *stream);
@@ -166,7 +168,7 @@ static void check(const std::string &failure) {
 
 void Mpi::perform(const Task &task) { check(await(push(task))); }
 
-dlrt_communicator Mpi::communicator(bool onCuda) {
+dlrt_communicator Mpi::communicator(const std::string &cudaDevice) {
   dlrt_communicator result = {};
   result.context = this;
   result.rank = ownRank;
@@ -186,15 +188,22 @@ dlrt_communicator Mpi::communicator(bool onCuda) {
                   text.c_str());
     return DLRT_INTERNAL;
   };
-  if (onCuda && !nccl && reasonAgainst.empty())
-    nccl = Nccl::open(reasonAgainst);
-  if (!onCuda || !nccl)
+  if (cudaDevice.empty())
+    return result;
+  if (!nccl && reasonAgainst.empty())
+    openNccl(cudaDevice);
+  if (!nccl)
     return result;
   result.reduce_on_device = [](void *context, void *data, uint64_t elements,
                                dlrt_type type, void *stream,
                                dlrt_error *error) {
-    std::string text = static_cast<Mpi *>(context)->reduceOnDevice(
-        data, elements, type == DLRT_FLOAT64, stream);
+    std::string text;
+    try {
+      text = static_cast<Mpi *>(context)->reduceOnDevice(
+          data, elements, type == DLRT_FLOAT64, stream);
+    } catch (const std::exception &failure) {
+      text = failure.what();
+    }
     if (text.empty())
       return DLRT_OK;
     error->status = DLRT_INTERNAL;
@@ -203,6 +212,35 @@ dlrt_communicator Mpi::communicator(bool onCuda) {
     return DLRT_INTERNAL;
   };
   return result;
+}
+
+/// All ranks decide alike: NCCL takes each device once.
+void Mpi::openNccl(const std::string &device) {
+  std::string reason;
+  std::unique_ptr<Nccl> opened = Nccl::open(reason);
+  char host[256] = {};
+  gethostname(host, sizeof host - 1);
+  // Exact as a double, and never 0.
+  constexpr unsigned kBits = 20;
+  auto number = static_cast<double>(
+      (std::hash<std::string>()(host + ("/" + device)) >> kBits) + 1);
+  auto count = static_cast<size_t>(ranks);
+  std::vector<double> found(2 * count);
+  found[static_cast<size_t>(ownRank)] = opened ? 1 : 0;
+  found[count + static_cast<size_t>(ownRank)] = number;
+  sum(found);
+  if (!opened)
+    reasonAgainst = reason;
+  for (size_t i = 0; i < count && reasonAgainst.empty(); ++i)
+    if (found[i] == 0)
+      reasonAgainst = "rank " + std::to_string(i) + " cannot open NCCL";
+  std::vector<double> devices(found.begin() + ranks, found.end());
+  std::sort(devices.begin(), devices.end());
+  if (reasonAgainst.empty() &&
+      std::adjacent_find(devices.begin(), devices.end()) != devices.end())
+    reasonAgainst = "NCCL needs a device for each rank, two have the same";
+  if (reasonAgainst.empty())
+    nccl = std::move(opened);
 }
 
 std::string Mpi::reduceOnDevice(void *data, uint64_t elements, bool isDouble,

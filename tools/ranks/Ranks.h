@@ -36,10 +36,13 @@ public:
   bool isFirst() const { return rank() == 0; }
 
   /// For the options of sessions, of which one runs at a time; start is null
-  /// where there is one rank. Valid as long as this. With `onCuda`, for
-  /// sessions on CUDA devices: what lies there is reduced by NCCL, if it can be
-  /// opened, or else passes through the host.
-  virtual dlrt_communicator communicator(bool /*onCuda*/) { return {}; }
+  /// where there is one rank. Valid as long as this. For sessions on a CUDA
+  /// device, it is named ("cuda:1"): what lies there is reduced by NCCL, if all
+  /// ranks can open it and each has a device of its own, or else passes through
+  /// the host.
+  virtual dlrt_communicator communicator(const std::string & /*cudaDevice*/) {
+    return {};
+  }
   /// Why NCCL does not reduce what is on CUDA devices; empty where it does, or
   /// none was asked for.
   virtual std::string whyNoNccl() const { return {}; }

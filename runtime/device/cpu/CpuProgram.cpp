@@ -227,19 +227,23 @@ Status CpuProgram::executeOnDevice(const Step &step, void *const *arguments,
     return context.queue->copy(
         arguments[1], arguments[0],
         static_cast<size_t>(hostArgs[step.firstArg].bytes));
-  if (step.function == &kAllReduceFunction && context.reductions &&
-      context.reductions->workOnDevices() && context.queue->sharesAddresses())
+  bool reduces = step.function == &kAllReduceFunction;
+  if (reduces && (!context.reductions || (context.reductions->workOnDevices() &&
+                                          context.queue->sharesAddresses())))
     return reduceOnDevice(step, arguments, context);
   return runOnHost(step, arguments, context);
 }
 
-/// A reduction over processes, of what lies on the device.
+/// A reduction over processes, of what lies on the device; with one process
+/// alone, nothing but a move.
 Status CpuProgram::reduceOnDevice(const Step &step, void *const *arguments,
                                   const CpuRun &context) {
   const HostArgument &to = hostArgs[step.firstArg + 1];
   if (arguments[0] != arguments[1])
     DLRT_RETURN_IF_ERROR(context.queue->copy(arguments[1], arguments[0],
                                              static_cast<size_t>(to.bytes)));
+  if (!context.reductions)
+    return {};
   return context.queue->enqueue([&](void *stream) {
     return context.reductions->reduceOnDevice(arguments[1], to.elements,
                                               to.type, stream);

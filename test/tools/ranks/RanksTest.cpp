@@ -38,7 +38,7 @@ TEST(Ranks, AloneAreOne) {
   std::unique_ptr<Ranks> ranks = join();
   EXPECT_EQ(ranks->count(), 1);
   EXPECT_TRUE(ranks->isFirst());
-  EXPECT_EQ(ranks->communicator(/*onCuda=*/false).start, nullptr);
+  EXPECT_EQ(ranks->communicator("").start, nullptr);
   std::vector<double> numbers{1, 2};
   ranks->sum(numbers);
   EXPECT_EQ(numbers, (std::vector<double>{1, 2}));
@@ -52,7 +52,7 @@ TEST(Ranks, ReduceByMpi) {
   EXPECT_EQ(ranks->rank(), 1);
   EXPECT_EQ(ranks->count(), 3);
   EXPECT_FALSE(ranks->isFirst());
-  dlrt_communicator communicator = ranks->communicator(/*onCuda=*/false);
+  dlrt_communicator communicator = ranks->communicator("");
   EXPECT_EQ(communicator.rank, 1);
   EXPECT_EQ(communicator.count, 3);
   // Two means under way at once. Of three equal numbers, each is the mean.
@@ -121,7 +121,7 @@ TEST(Ranks, ThatCannotBeJoined) {
 /// What a reduction that fails says; then the program goes.
 void reduceAndLeave(const char *failing) {
   std::unique_ptr<Ranks> ranks = joinFake(DL_FAKE_MPI, failing);
-  dlrt_communicator communicator = ranks->communicator(/*onCuda=*/false);
+  dlrt_communicator communicator = ranks->communicator("");
   float number = 1;
   uint64_t request = 0;
   dlrt_error error = {};
