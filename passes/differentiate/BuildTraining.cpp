@@ -3,6 +3,7 @@
 
 #include "passes/Passes.h"
 #include "passes/differentiate/Gradients.h"
+#include "passes/differentiate/LossScale.h"
 #include "passes/differentiate/Losses.h"
 #include "passes/differentiate/LowRank.h"
 #include "passes/differentiate/MicroBatches.h"
@@ -401,47 +402,17 @@ private:
     return math.mul(math.cast(value, element), math.cast(inverse, element));
   }
 
-  /// Whether each gradient is a finite number.
-  static Value areNumbers(const Calculus &math, ValueRange gradients) {
-    Value largest;
-    for (Value gradient : gradients) {
-      Value size = math.abs(gradient);
-      SmallVector<int64_t> axes =
-          llvm::to_vector(llvm::seq<int64_t>(0, Calculus::rank(size)));
-      if (!axes.empty())
-        size = math.create<ReduceOp>(ReduceKind::Max, size, axes, false);
-      if (Calculus::element(size).isF64()) {
-        // What float32 has no number for is a number all the same.
-        size = math.select(math.compare(Predicate::Lt, size, HUGE_VAL),
-                           math.number(0, size), size);
-      }
-      size = math.cast(size, math.builder.getF32Type());
-      largest = largest ? math.max(largest, size) : size;
-    }
-    return math.compare(Predicate::Lt, largest, HUGE_VAL);
-  }
-
-  /// The scale after a step: half of it where a gradient was not finite, twice
-  /// as much after kGrowthInterval steps in which all were (the numbers of
-  /// PyTorch's GradScaler).
+  /// Adds what the scale is after a step.
   void updateScale(StateFunction &step, const Calculus &math, Value areFinite,
                    function_ref<void(int64_t, Value)> update) {
-    constexpr int64_t kGrowthInterval = 2000;
-    constexpr double kLeast = 0x1p-24, kMost = 0x1p24;
     Type i64 = math.builder.getI64Type();
     auto scalar = RankedTensorType::get({}, i64);
     int64_t state = addState("loss_scale.steps", "setting", -1,
                              math.builder.getI64IntegerAttr(0), scalar);
-    Value steps =
-        math.add(step.addArgument(state, scalar, getUpdateLoc(step)), 1);
-    Value grows = math.compare(Predicate::Ge, steps, kGrowthInterval);
-    Value none = math.number(0, i64);
-    Value twice = math.min(math.mul(scale, 2), math.number(kMost, scale));
-    Value half = math.max(math.mul(scale, 0.5), math.number(kLeast, scale));
-    update(scaleState,
-           math.select(areFinite, math.select(grows, twice, scale), half));
-    update(state,
-           math.select(areFinite, math.select(grows, none, steps), none));
+    Value steps = step.addArgument(state, scalar, getUpdateLoc(step));
+    LossScale next = buildNextScale(math, {scale, steps}, areFinite);
+    update(scaleState, next.scale);
+    update(state, next.steps);
   }
 
   void reduceStatistics(StateFunction &step, SmallVector<Value> &statistics) {
@@ -486,7 +457,7 @@ private:
     if (failed(found))
       return failure();
     SmallVector<Value> gradients = found->gradients;
-    Value areFinite = scale ? areNumbers(math, gradients) : Value();
+    Value areFinite = scale ? buildAreFinite(math, gradients) : Value();
     if (plan.clipValue > 0 || plan.clipNorm > 0)
       gradients = clip(math, gradients);
     Value loss = found->loss;
