@@ -131,7 +131,7 @@ Element ElementEmitter::readReduction(linalg::GenericOp op, unsigned result,
 /// Whether an operation is a sum of floats of so many elements that rounding in
 /// order would be felt: that grows with the root of their number.
 static bool isLongSum(linalg::GenericOp op, ArrayRef<unsigned> reduced) {
-  constexpr int64_t kLong = 4096;
+  constexpr int64_t kLong = 256;
   Operation *combiner = getCombiner(op);
   int64_t count = 1;
   for (unsigned d : reduced) {
