@@ -11,20 +11,20 @@
 
 namespace dl::ranks {
 
-/// The number that an environment variable has; 1 where there is none.
-static int readCount(const char *variable) {
+/// The number that an environment variable has, `least` at least; that where
+/// there is none.
+static int readNumber(const char *variable, int least) {
   const char *text = std::getenv(variable);
-  return text ? std::max(static_cast<int>(std::strtol(text, nullptr, 10)), 1)
-              : 1;
+  return text
+             ? std::max(static_cast<int>(std::strtol(text, nullptr, 10)), least)
+             : least;
 }
+
+static int readCount(const char *variable) { return readNumber(variable, 1); }
 
 int countOnMachine() { return readCount("OMPI_COMM_WORLD_LOCAL_SIZE"); }
 
-int rankOnMachine() {
-  const char *text = std::getenv("OMPI_COMM_WORLD_LOCAL_RANK");
-  return text ? std::max(static_cast<int>(std::strtol(text, nullptr, 10)), 0)
-              : 0;
-}
+int rankOnMachine() { return readNumber("OMPI_COMM_WORLD_LOCAL_RANK", 0); }
 
 std::unique_ptr<Ranks> join() {
   if (readCount("OMPI_COMM_WORLD_SIZE") > 1)
