@@ -987,7 +987,8 @@ def KeepCaches : Pass<"dl-keep-caches", "::mlir::ModuleOp"> {
     with the reason.
 
     With `quantizes`, rows of floats are kept as int8, with a scale for each: the largest
-    number, along the last dimension that is not the rows', is 127.
+    number, along the last dimension that is not the rows', is 127. Scatters have to replace
+    whole rows then.
 
     Example: of
     ```mlir

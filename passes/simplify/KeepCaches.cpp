@@ -10,6 +10,7 @@
 #include "passes/Passes.h"
 #include "passes/differentiate/Calculus.h"
 #include "passes/differentiate/States.h"
+#include "passes/simplify/CacheBytes.h"
 #include "passes/simplify/CacheRows.h"
 #include "passes/simplify/CacheScales.h"
 #include "llvm/ADT/MapVector.h"
@@ -183,17 +184,66 @@ private:
     function->setAttr(kChecksAttr, builder.getArrayAttr(checks));
   }
 
+  /// Of fewer dimensions, numbers are no keys or values of heads.
+  bool keepsBytes(RankedTensorType type) const {
+    constexpr int64_t kLeastRank = 3;
+    return quantizes && isa<FloatType>(type.getElementType()) &&
+           type.getRank() >= kLeastRank;
+  }
+
   /// The state is what the output was in the last run.
   LogicalResult keepWhole(const CachedInput &cache) {
-    if (quantizes)
+    Value argument = function.getArgument(cache.argument),
+          output = function.front().getTerminator()->getOperand(cache.output);
+    auto type = cast<RankedTensorType>(argument.getType());
+    if (keepsBytes(type))
+      return keepWholeBytes(cache, argument, output);
+    argument.replaceAllUsesWith(addState(getName(cache), "cache", type));
+    setResult(output);
+    return success();
+  }
+
+  /// The same as bytes: scatters replace these and their scales.
+  LogicalResult keepWholeBytes(const CachedInput &cache, Value argument,
+                               Value output) {
+    SmallVector<Operation *> scatters;
+    for (Value value = output; value != argument;
+         value = value.getDefiningOp()->getOperand(0))
+      scatters.push_back(value.getDefiningOp());
+    std::optional<int64_t> dimension =
+        scatters.empty() ? std::nullopt : findScaledDimension(scatters[0]);
+    for (Operation *scatter : scatters)
+      if (findScaledDimension(scatter) != dimension)
+        dimension.reset();
+    if (!dimension)
       return function.emitError("--quantize-kv-cache: input '")
              << getName(cache)
-             << "' has no rows that a run adds: the model replaces elements of "
-                "it";
-    Value argument = function.getArgument(cache.argument);
-    argument.replaceAllUsesWith(addState(
-        getName(cache), "cache", cast<RankedTensorType>(argument.getType())));
-    setResult(function.front().getTerminator()->getOperand(cache.output));
+             << "': what the model replaces is not known to be whole rows, "
+                "which have a scale each";
+
+    RankedTensorType type = Calculus::type(argument);
+    SmallVector<int64_t> shape(type.getShape());
+    ByteRows rows;
+    rows.bytes = addState(getName(cache), "cache",
+                          RankedTensorType::get(shape, builder.getI8Type()));
+    unsigned bytes = arguments.back();
+    shape[*dimension] = 1;
+    rows.scales = addState(getName(cache) + ".scale", "cache",
+                           RankedTensorType::get(shape, builder.getF32Type()));
+    unsigned scales = arguments.back();
+    builder.setInsertionPointToStart(&function.front());
+    Value before =
+        readBytes({builder, function.getLoc()}, rows, type.getElementType());
+    argument.replaceAllUsesWith(before);
+    for (Operation *scatter : llvm::reverse(scatters)) {
+      builder.setInsertionPoint(scatter);
+      Calculus math{builder, scatter->getLoc()};
+      rows = scatterBytes(math, scatter, rows, *dimension);
+      scatter->getResult(0).replaceAllUsesWith(
+          readBytes(math, rows, type.getElementType()));
+    }
+    results.append({bytes, scales});
+    values.append({rows.bytes, rows.scales});
     return success();
   }
 
@@ -202,32 +252,16 @@ private:
     builder.setInsertionPoint(part.concat);
     Value rows = part.concat.getInputs()[1], whole = part.concat.getResult(),
           kept;
-    Type element = Calculus::element(rows);
     Calculus math{builder, part.concat.getLoc()};
-    // Of fewer dimensions, they are no keys or values of heads.
-    constexpr int64_t kLeastRank = 3;
-    if (quantizes && isa<FloatType>(element) &&
-        Calculus::rank(rows) >= kLeastRank) {
+    if (keepsBytes(Calculus::type(rows))) {
       // The rows' own dimension has a scale for each, the last one of others
       // has one in common.
-      int64_t last = Calculus::rank(rows) - 1,
-              shared = last == part.axis ? last - 1 : last;
-      Value wide = math.cast(rows, builder.getF32Type());
-      Value largest = math.create<ReduceOp>(ReduceKind::Max, math.abs(wide),
-                                            ArrayRef<int64_t>{shared},
-                                            /*keepdims=*/true);
-      // Rows of zeros are zero with any scale.
-      constexpr double kLargest = 127, kSmallest = 1e-30;
-      Value scale = math.mul(math.max(largest, math.number(kSmallest, largest)),
-                             1 / kLargest);
-      Value whole8 = math.create<RoundOp>(math.div(wide, scale));
-      whole8 = math.max(math.min(whole8, math.number(kLargest, whole8)),
-                        math.number(-kLargest, whole8));
-      Value bytes = math.cast(whole8, builder.getI8Type());
-      Value values =
-          math.cast(store(cache, part, name, bytes), builder.getF32Type());
-      Value scales = store(cache, part, name + ".scale", scale);
-      kept = math.cast(math.mul(values, scales), element);
+      int64_t last = Calculus::rank(rows) - 1;
+      ByteRows made =
+          makeBytes(math, rows, last == part.axis ? last - 1 : last);
+      Value bytes = store(cache, part, name, made.bytes),
+            scales = store(cache, part, name + ".scale", made.scales);
+      kept = readBytes(math, {bytes, scales}, Calculus::element(rows));
     } else {
       kept = store(cache, part, name, rows);
     }

@@ -43,3 +43,38 @@ func.func @main(%q: tensor<1x2x1x4xf32>, %k: tensor<1x2x?x4xf32, #dl.dims<()[s0]
   %5 = dl.matmul %4, %1 : (tensor<1x2x1x?xf32, #dl.dims<()[s0] -> (1, 2, 1, s0 + 1)>>, tensor<1x2x?x4xf32, #dl.dims<()[s0] -> (1, 2, s0 + 1, 4)>>) -> tensor<1x2x1x4xf32>
   return %5, %0, %1 : tensor<1x2x1x4xf32>, tensor<1x2x?x4xf32, #dl.dims<()[s0] -> (1, 2, s0 + 1, 4)>>, tensor<1x2x?x4xf32, #dl.dims<()[s0] -> (1, 2, s0 + 1, 4)>>
 }
+
+// -----
+
+// Rows that a model replaces: bytes and scales are replaced at the same positions.
+
+// BYTES-LABEL: func.func @main(
+// BYTES-SAME: %[[ROW:.*]]: tensor<1x2x1x4xf32>, %[[AT:.*]]: tensor<1xi64>, %[[C:.*]]: tensor<1x2x8x4xi8>, %[[S:.*]]: tensor<1x2x8x1xf32>)
+// BYTES: %[[INDICES:.*]] = dl.broadcast
+// BYTES: %[[SCALE:.*]] = dl.mul {{.*}} -> tensor<1x2x1x1xf32>
+// BYTES: %[[B:.*]] = dl.scatter_elements set, %[[C]], %[[INDICES]], %{{.*}} {axis = 2 : i64} : (tensor<1x2x8x4xi8>
+// BYTES: %[[FIRST:.*]] = dl.slice %[[INDICES]]
+// BYTES: %[[N:.*]] = dl.scatter_elements set, %[[S]], %[[FIRST]], %[[SCALE]] {axis = 2 : i64} : (tensor<1x2x8x1xf32>
+// BYTES: return %{{.*}}, %[[B]], %[[N]]
+
+func.func @main(%k: tensor<1x2x1x4xf32>, %at: tensor<1xi64>, %c: tensor<1x2x8x4xf32>) -> (tensor<1x2x4xf32>, tensor<1x2x8x4xf32>) attributes {dl.input_names = ["k", "at", "c"], dl.output_names = ["y", "c2"]} {
+  %i = dl.broadcast %at : (tensor<1xi64>) -> tensor<1x2x1x4xi64>
+  %0 = dl.scatter_elements set, %c, %i, %k {axis = 2 : i64} : (tensor<1x2x8x4xf32>, tensor<1x2x1x4xi64>, tensor<1x2x1x4xf32>) -> tensor<1x2x8x4xf32>
+  %1 = dl.reduce sum, %0 {axes = array<i64: 2>} : (tensor<1x2x8x4xf32>) -> tensor<1x2x4xf32>
+  return %1, %0 : tensor<1x2x4xf32>, tensor<1x2x8x4xf32>
+}
+
+// -----
+
+// Slices of a tensor, by their numbers.
+
+// BYTES-LABEL: func.func @main(
+// BYTES-SAME: %[[ROW:.*]]: tensor<3x2x4xf32>, %[[AT:.*]]: tensor<3x1xi64>, %[[C:.*]]: tensor<8x2x4xi8>, %[[S:.*]]: tensor<8x2x1xf32>)
+// BYTES: dl.scatter_nd set, %[[C]], %[[AT]], %{{.*}} : (tensor<8x2x4xi8>, tensor<3x1xi64>, tensor<3x2x4xi8>)
+// BYTES: dl.scatter_nd set, %[[S]], %[[AT]], %{{.*}} : (tensor<8x2x1xf32>, tensor<3x1xi64>, tensor<3x2x1xf32>)
+
+func.func @main(%k: tensor<3x2x4xf32>, %at: tensor<3x1xi64>, %c: tensor<8x2x4xf32>) -> (tensor<2x4xf32>, tensor<8x2x4xf32>) attributes {dl.input_names = ["k", "at", "c"], dl.output_names = ["y", "c2"]} {
+  %0 = dl.scatter_nd set, %c, %at, %k : (tensor<8x2x4xf32>, tensor<3x1xi64>, tensor<3x2x4xf32>) -> tensor<8x2x4xf32>
+  %1 = dl.reduce sum, %0 {axes = array<i64: 0>} : (tensor<8x2x4xf32>) -> tensor<2x4xf32>
+  return %1, %0 : tensor<2x4xf32>, tensor<8x2x4xf32>
+}

@@ -100,9 +100,8 @@ Error QuantizationFlags::read(CompileOptions &compile) const {
     return createStringError("--kv-cache-length: expected a number from 1 on");
   if (compile.pipeline.training)
     return createStringError("--kv-cache: a training has none");
-  for (Target target : compile.targets)
-    if (target != Target::Cpu)
-      return createStringError("--kv-cache: goes with --target=cpu");
+  if (llvm::is_contained(compile.targets, Target::Reference))
+    return createStringError("--kv-cache: the reference keeps no state");
   compile.pipeline.caches = {kvCacheLength, quantizes};
   return Error::success();
 }

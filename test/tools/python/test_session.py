@@ -79,6 +79,12 @@ class SessionTest(unittest.TestCase):
         with self.assertRaises(dl.Error):
             dl.Session(self.digits, memory_limit=-1)
 
+    def test_device(self):
+        dl.Session(self.sums, device="cpu")
+        with self.assertRaisesRegex(dl.Error, "cuda") as caught:
+            dl.Session(self.sums, device="cuda")
+        self.assertEqual(caught.exception.status, "unsupported")
+
     def test_outputs_are_written_in_place(self):
         session = dl.Session(self.sums)
         a = np.ones((4, 8), np.float32)

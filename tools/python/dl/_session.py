@@ -171,11 +171,13 @@ class Session:
         module: Module | str | os.PathLike[str] | bytes,
         *,
         entry: str | None = None,
+        device: str | None = None,
         threads: int = 0,
         memory_limit: int = 0,
     ):
         """`module` is a Module, or what one is opened from; `entry` the name of what to
-        run, by default the first; `threads` those that a run uses, by default the CPUs
+        run, by default the first; `device` where, "cpu", "vulkan" or "cuda:1", by default
+        the CPU; `threads` those that a run uses, by default the CPUs
         that this process may use; `memory_limit` the most bytes that intermediate
         results, scratch and outputs whose size the run finds may take, 0 for any: a run
         that needs more fails before it starts, with `out_of_memory`."""
@@ -184,7 +186,7 @@ class Session:
         if threads < 0:
             raise Error(f"threads: {threads}, expected 0 or more", "invalid_argument")
         self._module = module if isinstance(module, Module) else Module(module)
-        self._native = _runtime.Session(self._module._native, entry, threads, memory_limit)
+        self._native = _runtime.Session(self._module._native, entry, device, threads, memory_limit)
         self._inputs = _values(self._native.inputs())
         self._outputs = _values(self._native.outputs())
 

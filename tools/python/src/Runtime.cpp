@@ -91,8 +91,10 @@ std::string text(const std::vector<int64_t> &dims) {
 class Session {
 public:
   Session(const Module &module, const std::optional<std::string> &entry,
-          int threads, uint64_t memoryLimit)
-      : session(module.module, makeOptions(entry, threads, memoryLimit)) {
+          const std::optional<std::string> &device, int threads,
+          uint64_t memoryLimit)
+      : session(module.module,
+                makeOptions(entry, device, threads, memoryLimit)) {
     index = dlrt_session_entry(session.get());
     inputs = module.module.inputs(index);
     outputs = module.module.outputs(index);
@@ -148,10 +150,12 @@ public:
 
 private:
   static runtime::SessionOptions
-  makeOptions(const std::optional<std::string> &entry, int threads,
+  makeOptions(const std::optional<std::string> &entry,
+              const std::optional<std::string> &device, int threads,
               uint64_t memoryLimit) {
     runtime::SessionOptions options;
     options.entry = entry ? entry->c_str() : nullptr;
+    options.target = device ? device->c_str() : nullptr;
     options.threads = threads;
     options.memory_limit = memoryLimit;
     return options;
@@ -325,10 +329,10 @@ NB_MODULE(_runtime, m) {
       });
 
   nb::class_<Session>(m, "Session")
-      .def(nb::init<const Module &, const std::optional<std::string> &, int,
-                    uint64_t>(),
-           nb::keep_alive<1, 2>(), "module"_a, "entry"_a.none(), "threads"_a,
-           "memory_limit"_a)
+      .def(nb::init<const Module &, const std::optional<std::string> &,
+                    const std::optional<std::string> &, int, uint64_t>(),
+           nb::keep_alive<1, 2>(), "module"_a, "entry"_a.none(),
+           "device"_a.none(), "threads"_a, "memory_limit"_a)
       .def("inputs", &Session::describeInputs)
       .def("outputs", &Session::describeOutputs)
       .def("threads", &Session::threads)
