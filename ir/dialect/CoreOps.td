@@ -116,6 +116,7 @@ def Dl_ScanOp : Dl_Op<"scan", [SingleBlockImplicitTerminator<"YieldOp">,
     functional-type(operands, results)
   }];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Dl_FusedOp : Dl_Op<"fused", [SingleBlockImplicitTerminator<"YieldOp">,

@@ -104,6 +104,75 @@ LogicalResult ScanOp::verify() {
   return success();
 }
 
+namespace {
+
+/// A scan takes no input and stacks no result that nothing reads, and no input
+/// twice.
+struct TrimScan : OpRewritePattern<ScanOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ScanOp scan,
+                                PatternRewriter &rewriter) const override {
+    Block &body = scan.getBody().front();
+    size_t states = scan.getStates().size();
+    SmallVector<Value> inputs;
+    llvm::SmallDenseMap<Value, BlockArgument> known;
+    llvm::BitVector droppedArguments(body.getNumArguments());
+    for (auto [i, input] : llvm::enumerate(scan.getInputs())) {
+      BlockArgument argument = body.getArgument(states + i);
+      auto [entry, isNew] = known.insert({input, argument});
+      // The count of iterations is that of an input.
+      bool isLast = inputs.empty() && i + 1 == scan.getInputs().size();
+      if (!isNew || (argument.use_empty() && !isLast)) {
+        if (isNew)
+          known.erase(input);
+        else if (!argument.use_empty())
+          rewriter.replaceAllUsesWith(argument, entry->second);
+        droppedArguments.set(states + i);
+        continue;
+      }
+      inputs.push_back(input);
+    }
+    llvm::BitVector droppedResults(scan.getNumResults());
+    SmallVector<Type> types;
+    for (OpResult result : scan.getResults()) {
+      bool isState = result.getResultNumber() < states;
+      if (!isState && result.use_empty())
+        droppedResults.set(result.getResultNumber());
+      else
+        types.push_back(result.getType());
+    }
+    if (droppedArguments.none() && droppedResults.none())
+      return failure();
+
+    auto trimmed = ScanOp::create(rewriter, scan.getLoc(), types,
+                                  scan.getStates(), inputs, scan.getReverse());
+    while (!trimmed.getBody().empty())
+      rewriter.eraseBlock(&trimmed.getBody().front());
+    rewriter.inlineRegionBefore(scan.getBody(), trimmed.getBody(),
+                                trimmed.getBody().end());
+    Block &inside = trimmed.getBody().front();
+    rewriter.modifyOpInPlace(trimmed, [&] {
+      inside.eraseArguments(droppedArguments);
+      inside.getTerminator()->eraseOperands(droppedResults);
+    });
+    size_t next = 0;
+    SmallVector<Value> results;
+    for (size_t i = 0; i < scan.getNumResults(); ++i)
+      results.push_back(droppedResults[i] ? Value()
+                                          : trimmed.getResult(next++));
+    rewriter.replaceOp(scan, results);
+    return success();
+  }
+};
+
+} // namespace
+
+void ScanOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                         MLIRContext *context) {
+  patterns.add<TrimScan>(context);
+}
+
 LogicalResult FusedOp::verify() {
   TypeRange yielded = getBody().front().getTerminator()->getOperandTypes();
   if (areCompatible(yielded, getResultTypes()))

@@ -2,13 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 // Gradients of control flow: the regions run again, with what follows from them
-// backwards. Of a scan, the states before each iteration are stored, all else
-// is computed again.
+// backwards. Of a scan, the states before each iteration and the results of
+// products are stored, all else is computed again.
 
 #include "ir/dialect/Dims.h"
 #include "mlir/IR/IRMapping.h"
 #include "passes/differentiate/Gradients.h"
 #include "passes/differentiate/Rules.h"
+#include "passes/differentiate/ScanSums.h"
 
 using namespace mlir;
 using namespace mlir::dl;
@@ -45,11 +46,29 @@ public:
   }
 
   LogicalResult run() {
+    findProducts();
     storeStates();
     return build();
   }
 
 private:
+  /// Products are slow to compute again. Where a sum takes one alone, as with
+  /// a bias, the sum is stored, whose gradient needs nothing else.
+  void findProducts() {
+    for (Operation &op : scan.getBody().front()) {
+      if (!op.hasTrait<OpTrait::FusionContraction>())
+        continue;
+      Value value = op.getResult(0);
+      while (value.hasOneUse())
+        if (auto sum = dyn_cast<AddOp>(*value.getUsers().begin());
+            sum && sum.getType() == value.getType())
+          value = sum;
+        else
+          break;
+      products.push_back(value);
+    }
+  }
+
   AffineExpr getCount() {
     return getDim(Calculus::type(scan.getInputs().front()), 0);
   }
@@ -62,12 +81,14 @@ private:
   }
 
   /// Another scan takes this one's place, which also stacks the states that its
-  /// iterations begin with.
+  /// iterations begin with, and results of products.
   void storeStates() {
     OpBuilder builder(scan);
     SmallVector<Type> types(scan->getResultTypes());
     for (Value state : scan.getStates())
       types.push_back(getStacked(state.getType()));
+    for (Value product : products)
+      types.push_back(getStacked(product.getType()));
     auto wider = ScanOp::create(builder, loc, types, scan.getStates(),
                                 scan.getInputs(), scan.getReverse());
     IRMapping mapping;
@@ -78,6 +99,8 @@ private:
     Operation *end = body.getTerminator();
     end->insertOperands(end->getNumOperands(),
                         body.getArguments().take_front(numStates));
+    for (Value product : products)
+      end->insertOperands(end->getNumOperands(), mapping.lookup(product));
     size_t count = scan->getNumResults();
     scan->replaceAllUsesWith(wider.getResults().take_front(count));
     stored = llvm::to_vector_of<Value>(wider.getResults().drop_front(count));
@@ -87,7 +110,7 @@ private:
   /// gradients of states and sums of those of captured values.
   LogicalResult build() {
     OpBuilder &builder = context.builder;
-    SmallVector<Value> states, slices(stored);
+    SmallVector<Value> states, slices(ArrayRef(stored).take_front(numStates));
     for (size_t i = 0; i < numStates; ++i) {
       if (!isFloatState(i))
         continue;
@@ -105,6 +128,7 @@ private:
         stacked.push_back(i);
         slices.push_back(gradient);
       }
+    llvm::append_range(slices, ArrayRef(stored).drop_front(numStates));
     SmallVector<Type> types(ValueRange(states).getTypes());
     for (auto [i, input] : llvm::enumerate(scan.getInputs()))
       if (context.wants(input)) {
@@ -115,7 +139,7 @@ private:
         ScanOp::create(builder, loc, types, states, slices, !scan.getReverse());
     if (failed(fill(backward, states, slices)))
       return failure();
-    ValueRange results(backward.getResults());
+    SmallVector<Value> results = moveProductsOutOfScan(backward, floats.size());
     for (auto [i, state] : llvm::enumerate(floats))
       context.addTo(scan.getStates()[state], results[i]);
     for (auto [i, value] : llvm::enumerate(captured))
@@ -168,6 +192,9 @@ private:
       context.hasReported = true;
       return failure();
     }
+    for (auto [product, slice] :
+         llvm::zip(products, own.take_back(products.size())))
+      mapping.lookup(product).replaceAllUsesWith(slice);
     OpBuilder last(yield);
     Calculus math(last, loc);
     for (auto [i, gradient] : llvm::enumerate(*found)) {
@@ -186,7 +213,8 @@ private:
   const GradientContext &context;
   Location loc;
   size_t numStates;
-  SmallVector<Value> captured, stored;
+  /// What is stored is states, then products.
+  SmallVector<Value> captured, products, stored;
   /// States of floats, inputs that want gradients, stacked results with some.
   SmallVector<size_t> floats, wanted, stacked;
 };
