@@ -228,6 +228,12 @@ static std::vector<T> expand(std::vector<T> elements, int64_t count) {
   return elements;
 }
 
+/// Whether elements have the same bytes in an attribute as in a tensor.
+static bool hasSameBytes(Type type) {
+  return Tensor::isOpaque(type) ||
+         llvm::is_contained({8, 16, 32, 64}, type.getIntOrFloatBitWidth());
+}
+
 static Tensor fromDense(DenseElementsAttr dense) {
   Type type = dense.getElementType();
   ArrayRef<int64_t> shape = dense.getType().getShape();
@@ -239,20 +245,21 @@ static Tensor fromDense(DenseElementsAttr dense) {
     return Tensor::storeStrings(type, shape,
                                 expand(elements, dense.getNumElements()));
   }
+  if (hasSameBytes(type)) {
+    ArrayRef<char> raw = dense.getRawData();
+    if (!dense.isSplat()) // it lives as long as the context
+      return Tensor::view(type, shape, raw.data());
+    Tensor tensor(type, shape);
+    for (int64_t i = 0; i < dense.getNumElements(); ++i)
+      std::memcpy(tensor.getMutableData() + i * raw.size(), raw.data(),
+                  raw.size());
+    return tensor;
+  }
   // Of a splat, one element is read.
   DenseElementsAttr read =
       dense.isSplat()
           ? dense.resizeSplat(RankedTensorType::get(/*shape=*/{}, type))
           : dense;
-  if (Tensor::isOpaque(type)) {
-    Tensor tensor(type, shape);
-    ArrayRef<char> raw = dense.getRawData();
-    int64_t bytes = tensor.getElementBytes();
-    for (int64_t i = 0; i < dense.getNumElements(); ++i)
-      std::memcpy(tensor.getMutableData() + i * bytes,
-                  raw.data() + (dense.isSplat() ? 0 : i * bytes), bytes);
-    return tensor;
-  }
   if (isa<FloatType>(type)) {
     std::vector<double> elements;
     for (const APFloat &value : read.getValues<APFloat>())
@@ -287,7 +294,7 @@ DenseElementsAttr Tensor::toAttribute() const {
   auto type = RankedTensorType::get(shape, elementType);
   if (isa<StringType>(elementType))
     return DenseElementsAttr::get(type, ArrayRef(loadStrings()));
-  if (isOpaque(elementType))
+  if (hasSameBytes(elementType))
     return DenseElementsAttr::getFromRawBuffer(
         type, ArrayRef(data, getNumElements() * elementBytes));
   if (auto floatType = dyn_cast<FloatType>(elementType)) {
