@@ -530,7 +530,8 @@ def ReducePrecision : Pass<"dl-reduce-precision"> {
     one sum adds cancel (`dl.round_balanced`). A computed value is rounded once, where it is
     made, for all that read it, so that it is stored as bf16; inputs of the model
     and results stay as they are. So do products of few multiplications, which take no
-    time that bf16 could save: a classifier's last one decides over its error. What a normalization makes is rounded for products
+    time that bf16 could save: a classifier's last one decides over its error. With `most-uses`, only products
+    are rounded that take the time of reading an operand, for CPUs that multiply bf16 no faster than f32. What a normalization makes is rounded for products
     alone: a residual connection adds it on, layer after layer. Convolutions in groups
     compute in f32 with what is stored as bf16.
 
@@ -555,6 +556,9 @@ def ReducePrecision : Pass<"dl-reduce-precision"> {
            "values become infinite">,
     Option<"minMultiplications", "min-multiplications", "int64_t", /*default=*/"0",
            "products of fewer multiplications stay as they are">,
+    Option<"mostUses", "most-uses", "int64_t", /*default=*/"-1",
+           "products that use each element of the larger operand more often, on "
+           "average, or an unknown number of times, stay as they are; -1: none do">,
   ];
 }
 

@@ -157,6 +157,7 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
     ReducePrecisionOptions rounding;
     rounding.type = options.precision == Precision::F16 ? "f16" : "bf16";
     rounding.minMultiplications = options.minMultiplications;
+    rounding.mostUses = options.mostUses;
     manager.addPass(createReducePrecision(rounding));
   }
   manager.addPass(createCanonicalizerPass());

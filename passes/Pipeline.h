@@ -75,6 +75,9 @@ struct PipelineOptions {
   Precision precision = Precision::F32;
   /// Products of fewer multiplications stay in f32.
   int64_t minMultiplications = kSmallProduct;
+  /// So do products that use the larger operand's elements more often than
+  /// that, on average, or an unknown number of times; -1: none do for that.
+  int64_t mostUses = -1;
   /// Take values of the model for finite: a product with zero is zero, and what
   /// only feeds such products is not computed.
   bool assumeFinite = true;

@@ -31,6 +31,8 @@ struct CpuTarget {
   /// Leaves out the features of tile registers, which a process must ask the
   /// operating system for: code that does not use them shall run without.
   void dropTiles();
+  /// Whether it makes more products of bf16 than of float32 in the same time.
+  bool hasFastBf16() const;
   /// Width of the widest vector registers in bits: 512, 256 or 128.
   unsigned vectorBits() const;
   /// The features as LLVM takes them: "+avx,+avx2".

@@ -55,19 +55,35 @@ static Value getRoot(Value value) {
   return value;
 }
 
-/// Whether a product has fewer multiplications than that, whatever the sizes.
-static bool isSmall(Operation *op, int64_t multiplications) {
+/// The multiplications of a product of known sizes.
+static std::optional<int64_t> countMultiplications(Operation *op) {
   RankedTensorType result = typeOf(op->getResult(0)),
                    factor = typeOf(op->getOperand(1));
   if (!result.hasStaticShape() || !factor.hasStaticShape())
-    return false;
+    return std::nullopt;
   int64_t summed = 1;
   if (auto conv = dyn_cast<ConvOp>(op))
     summed = factor.getNumElements() /
              std::max<int64_t>(factor.getDimSize(conv.getFilterCountDim()), 1);
   else
     summed = factor.getDimSize(std::max<int64_t>(factor.getRank() - 2, 0));
-  return result.getNumElements() * summed < multiplications;
+  return result.getNumElements() * summed;
+}
+
+/// Whether a product has fewer multiplications than that, whatever the sizes.
+static bool isSmall(Operation *op, int64_t multiplications) {
+  std::optional<int64_t> count = countMultiplications(op);
+  return count && *count < multiplications;
+}
+
+/// Whether a product multiplies each element of its larger operand more often,
+/// on average, as far as is known.
+static bool isUsedMore(Operation *op, int64_t times) {
+  std::optional<int64_t> count = countMultiplications(op);
+  if (!count || !typeOf(op->getOperand(0)).hasStaticShape())
+    return true;
+  return *count > times * std::max(typeOf(op->getOperand(0)).getNumElements(),
+                                   typeOf(op->getOperand(1)).getNumElements());
 }
 
 namespace {
@@ -82,15 +98,17 @@ struct Weights {
 
 class Rounder {
 public:
-  Rounder(func::FuncOp function, Type narrow, int64_t minMultiplications)
+  Rounder(func::FuncOp function, Type narrow, int64_t minMultiplications,
+          int64_t mostUses)
       : function(function), builder(function.getContext()), narrow(narrow),
-        minMultiplications(minMultiplications) {}
+        minMultiplications(minMultiplications), mostUses(mostUses) {}
 
   void run() {
     SmallVector<Operation *> contractions;
     function.walk([&](Operation *op) {
       if (isa<MatmulOp, ConvOp>(op) && isF32(op->getOperand(0)) &&
-          !isSmall(op, minMultiplications))
+          !isSmall(op, minMultiplications) &&
+          !(mostUses >= 0 && isUsedMore(op, mostUses)))
         contractions.push_back(op);
     });
     // Float16 is near enough as it is.
@@ -253,7 +271,7 @@ private:
   func::FuncOp function;
   OpBuilder builder;
   Type narrow;
-  int64_t minMultiplications;
+  int64_t minMultiplications, mostUses;
   DenseMap<Value, Value> rounded;
   DenseMap<Operation *, SmallVector<int64_t>> balanced; // their axes
 };
@@ -271,7 +289,7 @@ class ReducePrecision
     Type narrow = type == "f16" ? Type(builder.getF16Type())
                                 : Type(builder.getBF16Type());
     forEachModelFunction(getOperation(), [&](func::FuncOp function) {
-      Rounder(function, narrow, minMultiplications).run();
+      Rounder(function, narrow, minMultiplications, mostUses).run();
     });
   }
 };

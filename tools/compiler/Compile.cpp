@@ -76,13 +76,14 @@ public:
 
   /// What was done, in lines.
   std::string describe() const {
-    return summary + memory + "kernels: " + std::to_string(statistics.kernels) +
-           ", " + std::to_string(statistics.distinct) + " different, " +
+    return summary + kept + memory +
+           "kernels: " + std::to_string(statistics.kernels) + ", " +
+           std::to_string(statistics.distinct) + " different, " +
            std::to_string(statistics.compiled) + " compiled now\n";
   }
 
   /// What a budget has led to, and what coding; empty without one.
-  const std::string &describeMemory() const { return memory; }
+  std::string describeChoices() const { return kept + memory; }
 
 private:
   InFlightDiagnostic fail(StringRef where) {
@@ -204,6 +205,8 @@ private:
         trace->watch(manager);
       if (failed(manager.run(module)))
         return failure();
+      if (phase == Phase::Simplify && pipeline.mostUses >= 0)
+        kept = describeKept(module, pipeline.precision);
       if (trace)
         trace->endPhase(phase, module);
     }
@@ -556,7 +559,7 @@ private:
   Variants variants;
   cpu::EmitStatistics statistics;
   PipelineOptions pipeline;
-  std::string summary, memory;
+  std::string summary, memory, kept;
 };
 
 } // namespace
@@ -582,7 +585,7 @@ LogicalResult compile(const CompileOptions &options, raw_ostream &errors) {
   if (options.verbose)
     errors << compilation.describe();
   else
-    errors << compilation.describeMemory();
+    errors << compilation.describeChoices();
   return success();
 }
 

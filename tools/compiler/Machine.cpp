@@ -3,7 +3,9 @@
 
 #include "tools/compiler/Machine.h"
 
+#include "ir/dialect/Dialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 
@@ -38,6 +40,23 @@ mlir::dl::cpu::MachineModel getMachine(ArrayRef<cpu::CpuTarget> cpus) {
     machine.byteProducts = NarrowProducts::Pairs;
   machine.permutesBytes = isWide && allHave("avx512vbmi");
   return machine;
+}
+
+std::string describeKept(ModuleOp simplified, Precision precision) {
+  int64_t kept = 0, all = 0;
+  simplified.walk([&](Operation *op) {
+    if (!isa<mlir::dl::MatmulOp, mlir::dl::ConvOp>(op))
+      return;
+    ++all;
+    kept += getElementTypeOrSelf(op->getOperand(1)).isF32();
+  });
+  if (kept == 0)
+    return "";
+  StringRef name = precision == Precision::F16 ? "f16" : "bf16";
+  return ("precision: " + Twine(kept) + " of " + Twine(all) +
+          " products stay in float32, which this CPU multiplies as fast as " +
+          name + " or faster (--precision-guard=false: as few as can be)\n")
+      .str();
 }
 
 bool usesTiles(ModuleOp generated) {

@@ -9,6 +9,7 @@
 #include "codegen/cpu/GenerateKernels.h"
 #include "codegen/cpu/Target.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "passes/Pipeline.h"
 #include "llvm/ADT/ArrayRef.h"
 
 namespace dl::tools {
@@ -17,6 +18,10 @@ namespace dl::tools {
 /// module, and with it one division into tiles and one layout of packed
 /// weights: those of the level with the widest vectors.
 mlir::dl::cpu::MachineModel getMachine(llvm::ArrayRef<cpu::CpuTarget> cpus);
+
+/// A line about the products that have stayed in float32, where some have,
+/// though another precision was asked for (see guardPrecision).
+std::string describeKept(mlir::ModuleOp simplified, Precision precision);
 
 /// Whether any kernel computes in tile registers.
 bool usesTiles(mlir::ModuleOp generated);

@@ -98,6 +98,18 @@ Error setPrecision(StringRef text, CompileOptions &options) {
   return Error::success();
 }
 
+void guardPrecision(CompileOptions &options) {
+  // Half as many bytes are read in the time that twice as many products take.
+  constexpr int64_t kMostUses = 8;
+  bool isFast = options.pipeline.precision == Precision::BF16 &&
+                llvm::all_of(options.cpus, [](const cpu::CpuTarget &cpu) {
+                  return cpu.hasFastBf16();
+                });
+  if (options.pipeline.precision != Precision::F32 &&
+      options.isFor(Target::Cpu) && !options.optimizesSize && !isFast)
+    options.pipeline.mostUses = kMostUses;
+}
+
 Error setOptimize(StringRef text, CompileOptions &options) {
   if (text != "speed" && text != "size")
     return fail("--optimize: unknown aim '" + text + "'; known: speed, size");

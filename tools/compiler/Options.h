@@ -17,6 +17,9 @@ llvm::Error setEmit(llvm::StringRef text, CompileOptions &options);
 llvm::Error setTarget(llvm::StringRef text, CompileOptions &options);
 llvm::Error setStopAfter(llvm::StringRef text, CompileOptions &options);
 llvm::Error setPrecision(llvm::StringRef text, CompileOptions &options);
+/// Lets products stay in float32 that the CPU would not multiply faster in the
+/// precision. After all other options.
+void guardPrecision(CompileOptions &options);
 llvm::Error setOptimize(llvm::StringRef text, CompileOptions &options);
 llvm::Error setCpu(llvm::StringRef text, CompileOptions &options);
 llvm::Error setChoice(llvm::StringRef text, CompileOptions &options);

@@ -31,6 +31,7 @@ static Error readOptions(const dlc_options &given, CompileOptions &options) {
   if (given.precision)
     if (Error error = setPrecision(given.precision, options))
       return error;
+  guardPrecision(options);
   for (size_t i = 0; i < given.num_dims; ++i)
     if (Error error = addDim(given.dims[i], options))
       return error;

@@ -81,6 +81,14 @@ struct CommandLine {
                "multiplications in f32, which would gain nothing (default: "
                "65536)"),
       cl::value_desc("N"), cl::cat(category)};
+  cl::opt<bool> precisionGuard{
+      "precision-guard", cl::init(true),
+      cl::desc("With --precision=bf16 or f16, leave products in f32 that the "
+               "CPU multiplies no faster in the other type: all but those that "
+               "take the time of reading weights, where it has neither tile "
+               "registers nor a fast AVX512-BF16. Not with --optimize=size "
+               "(default: true)"),
+      cl::cat(category)};
   cl::opt<bool> assumeFinite{
       "assume-finite", cl::init(true),
       cl::desc("Take zero times any value for zero, so that experts of a "
@@ -315,6 +323,8 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
   options.pipeline.training = *training;
   if (Error error = line.quantization.read(options))
     return error;
+  if (line.precisionGuard)
+    guardPrecision(options);
   if (line.verify.getNumOccurrences() && options.pipeline.caches)
     return failed("--verify: goes with --kv-cache=outside");
   auto budget = line.training.readMemoryBudget();
