@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/gpu/Strategy.h"
+#include "codegen/gpu/CompressWeights.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -91,6 +92,9 @@ int64_t Planner::computeCost(Operation *op) const {
 
 bool Planner::isKept(Value value) const {
   int64_t cost = getCost(value);
+  // Weights are compressed in order not to be read from memory as a whole.
+  if (Operation *op = value.getDefiningOp(); op && hasPairsForm(op))
+    return false;
   if (cost <= kCheap)
     return false;
   auto reduction = value.getDefiningOp<linalg::GenericOp>();

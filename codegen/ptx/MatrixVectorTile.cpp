@@ -220,14 +220,6 @@ MatrixVectorTile::Values MatrixVectorTile::addDepth(Value firstColumn) {
 // The function
 //===----------------------------------------------------------------------===//
 
-void MatrixVectorTile::emitIf(Value condition, function_ref<void()> body) {
-  auto branch =
-      scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/false);
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPoint(branch.thenYield());
-  body();
-}
-
 /// Computes and stores what follows from one sum.
 void MatrixVectorTile::write(Value row, Value column, Value sum, Value result,
                              const Buffer &buffer) {

@@ -47,7 +47,6 @@ private:
                  const mlir::dl::cpu::Buffer &buffer);
   void write(mlir::Value row, mlir::Value column, mlir::Value sum,
              mlir::Value result, const mlir::dl::cpu::Buffer &buffer);
-  void emitIf(mlir::Value condition, llvm::function_ref<void()> body);
 
   int64_t width; ///< elements of 16 bytes
   int64_t rowTotal;

@@ -148,9 +148,9 @@ void multiply(Warp &warp, const Instruction &in, uint32_t mask) {
 
 bool decodeMma(const Statement &statement, Places &places, Instruction &in) {
   const std::vector<std::string> &words = statement.words;
-  // mma[.sp].sync.aligned.m16n8k16.row.col[.satfinite].f32.bf16.bf16.f32
+  // mma[.sp[::ordered_metadata]].sync.aligned.m16n8k16.row.col[.satfinite].f32.bf16.bf16.f32
   size_t count = words.size();
-  bool isSparse = words[1] == "sp";
+  bool isSparse = words[1] == "sp" || words[1] == "sp::ordered_metadata";
   if (count < 8 || !statement.has("row") || !statement.has("col"))
     return false;
   auto typeA = findType(words[count - 3]), typeB = findType(words[count - 2]);
