@@ -4,6 +4,7 @@
 #include "codegen/gpu/CompressWeights.h"
 #include "codegen/gpu/ContractionTile.h"
 #include "codegen/gpu/PanelTile.h"
+#include "codegen/gpu/WeightFloats.h"
 #include "codegen/gpu/WeightPairs.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -17,12 +18,6 @@ using mlir::dl::DispatchOp;
 using mlir::dl::WeightMatrix;
 using mlir::dl::WeightPanels;
 using mlir::dl::cpu::Contraction;
-
-constexpr llvm::StringLiteral kPairsAttr = "dl.pairs";
-
-bool ::dl::gpucode::hasPairsForm(Operation *op) {
-  return op->hasAttr(kPairsAttr);
-}
 
 namespace {
 
@@ -53,11 +48,14 @@ private:
   SmallVector<Use> findUses(func::FuncOp kernel, const Product &product);
   bool tryPairs(func::FuncOp kernel, const Product &product);
   bool tryPanels(func::FuncOp kernel, const Product &product);
+  bool tryFloats(func::FuncOp kernel, const Product &product);
   func::FuncOp separate(func::FuncOp kernel, ArrayRef<Use> uses);
   void addPairs(func::FuncOp kernel, const Product &product, ArrayRef<Use> uses,
                 ArrayRef<WeightPairs> pairs);
   void addPanels(func::FuncOp kernel, const Product &product,
                  ArrayRef<Use> uses, ArrayRef<WeightPanels> panels);
+  void addFloats(func::FuncOp kernel, const Product &product,
+                 ArrayRef<Use> uses, ArrayRef<WeightFloats> floats);
   void replaceArgument(func::FuncOp kernel, unsigned number,
                        ArrayRef<RankedTensorType> types);
   static void replaceOperand(DispatchOp op, unsigned number, ValueRange values);
@@ -188,52 +186,6 @@ bool Compressor::tryPairs(func::FuncOp kernel, const Product &product) {
   return true;
 }
 
-/// The matrix of pairs as an operation at the start of a kernel.
-static Value createMatrix(OpBuilder &builder, Location loc, Value kept,
-                          Value places) {
-  auto type = cast<RankedTensorType>(kept.getType());
-  Type element = type.getElementType();
-  int64_t columns = type.getDimSize(0), depth = 2 * type.getDimSize(1);
-  AffineExpr n = builder.getAffineDimExpr(0), k = builder.getAffineDimExpr(1);
-  auto getMap = [&](AffineExpr at) {
-    return AffineMap::get(2, 0, {n, at}, builder.getContext());
-  };
-  AffineExpr first = k.floorDiv(WeightPairs::kGroup) * WeightPairs::kKept;
-  Value init = tensor::EmptyOp::create(builder, loc, {columns, depth}, element);
-  auto matrix = linalg::GenericOp::create(
-      builder, loc, init.getType(), ValueRange{kept, kept, places},
-      ValueRange{init},
-      {getMap(first), getMap(first + 1),
-       getMap(k.floorDiv(WeightPairs::kOfWord)), getMap(k)},
-      SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
-      [&](OpBuilder &b, Location at, ValueRange inputs) {
-        Type i16 = b.getI16Type();
-        auto number = [&](int16_t value) -> Value {
-          return arith::ConstantOp::create(b, at, b.getI16IntegerAttr(value));
-        };
-        Value column = arith::IndexCastOp::create(
-            b, at, i16, linalg::IndexOp::create(b, at, 1));
-        // Four bits for each four columns.
-        Value shift = arith::AndIOp::create(b, at, column, number(12));
-        Value pair = arith::ShRUIOp::create(b, at, inputs[2], shift);
-        Value place = arith::AndIOp::create(b, at, column, number(3));
-        auto isAt = [&](Value bits) -> Value {
-          return arith::CmpIOp::create(
-              b, at, arith::CmpIPredicate::eq, place,
-              arith::AndIOp::create(b, at, bits, number(3)));
-        };
-        Value zero = arith::ConstantOp::create(b, at, b.getZeroAttr(element));
-        Value second = arith::SelectOp::create(
-            b, at, isAt(arith::ShRUIOp::create(b, at, pair, number(2))),
-            inputs[1], zero);
-        Value both =
-            arith::SelectOp::create(b, at, isAt(pair), inputs[0], second);
-        linalg::YieldOp::create(b, at, both);
-      });
-  matrix->setAttr(kPairsAttr, builder.getUnitAttr());
-  return matrix.getResult(0);
-}
-
 /// The operation of a clone that stands where `op` does in `kernel`.
 static linalg::GenericOp findIn(func::FuncOp kernel, linalg::GenericOp op) {
   auto position = std::distance(op->getBlock()->begin(), op->getIterator());
@@ -262,8 +214,8 @@ void Compressor::addPairs(func::FuncOp kernel, const Product &product,
                              builder.getI16Type())});
   builder.setInsertionPointToStart(&kernel.getBody().front());
   op->setOperand(side,
-                 createMatrix(builder, op.getLoc(), kernel.getArgument(number),
-                              kernel.getArgument(number + 1)));
+                 createPairs(builder, op.getLoc(), kernel.getArgument(number),
+                             kernel.getArgument(number + 1)));
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   maps[side] = AffineMap::get(op.getNumLoops(), 0,
                               {builder.getAffineDimExpr(product.column),
@@ -421,6 +373,89 @@ void Compressor::addPanels(func::FuncOp kernel, const Product &product,
   op->erase();
 }
 
+//===----------------------------------------------------------------------===//
+// Floats
+//===----------------------------------------------------------------------===//
+
+bool Compressor::tryFloats(func::FuncOp kernel, const Product &product) {
+  Type type = product.contraction.factorType;
+  linalg::GenericOp op = product.contraction.op;
+  auto fill = op.getDpsInits().front().getDefiningOp<linalg::FillOp>();
+  if (!forms.floats || (!type.isF32() && !type.isF16() && !type.isBF16()) ||
+      !fill || !fill->hasOneUse())
+    return false;
+  SmallVector<Use> uses;
+  std::vector<WeightFloats> floats;
+  for (Use &use : findUses(kernel, product))
+    if (auto found = WeightFloats::find(use.matrix)) {
+      uses.push_back(use);
+      floats.push_back(std::move(*found));
+    }
+  if (uses.empty())
+    return false;
+  addFloats(separate(kernel, uses), product, uses, floats);
+  return true;
+}
+
+/// Scales what a product has added up: it goes where the sums went.
+static void scaleSums(OpBuilder &builder, linalg::GenericOp op,
+                      const Product &product, Value scales) {
+  Location loc = op.getLoc();
+  auto fill = op.getDpsInits().front().getDefiningOp<linalg::FillOp>();
+  Value whole = fill.getDpsInits().front();
+  auto type = cast<RankedTensorType>(whole.getType());
+  builder.setInsertionPoint(fill);
+  Value sums = tensor::EmptyOp::create(
+      builder, loc, tensor::getMixedSizes(builder, loc, whole),
+      type.getElementType());
+  fill.getDpsInitsMutable()[0].set(sums);
+  AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0)),
+            identity = builder.getMultiDimIdentityMap(type.getRank());
+  // The dimension of the result that the product's columns are.
+  unsigned column = 0;
+  for (auto [d, expr] : llvm::enumerate(out.getResults()))
+    if (expr == builder.getAffineDimExpr(product.column))
+      column = d;
+  builder.setInsertionPointAfter(op);
+  auto scaled = linalg::GenericOp::create(
+      builder, loc, type, ValueRange{op.getResult(0), scales},
+      ValueRange{whole},
+      {identity,
+       AffineMap::get(type.getRank(), 0, builder.getAffineDimExpr(column)),
+       identity},
+      SmallVector<utils::IteratorType>(type.getRank(),
+                                       utils::IteratorType::parallel),
+      [&](OpBuilder &b, Location at, ValueRange inputs) {
+        Value product = arith::MulFOp::create(b, at, inputs[0], inputs[1]);
+        linalg::YieldOp::create(b, at, product);
+      });
+  op.getResult(0).replaceAllUsesExcept(scaled.getResult(0), scaled);
+}
+
+void Compressor::addFloats(func::FuncOp kernel, const Product &product,
+                           ArrayRef<Use> uses, ArrayRef<WeightFloats> floats) {
+  linalg::GenericOp op = findIn(kernel, product.contraction.op);
+  unsigned number = product.weight.getArgNumber(),
+           side = product.contraction.laneSide->getOperandNumber();
+  for (auto [use, kept] : llvm::zip(uses, floats)) {
+    builder.setInsertionPoint(use.op);
+    auto [bytes, scales] =
+        kept.create(builder, use.op->getOperand(number).getLoc(), use.matrix,
+                    product.isTransposed);
+    replaceOperand(use.op, number, {bytes, scales});
+  }
+  auto type = cast<RankedTensorType>(product.weight.getType());
+  replaceArgument(kernel, number,
+                  {RankedTensorType::get(type.getShape(), builder.getI8Type()),
+                   RankedTensorType::get({uses.front().matrix.columns},
+                                         builder.getF32Type())});
+  builder.setInsertionPointToStart(&kernel.getBody().front());
+  op->setOperand(side,
+                 createFloats(builder, op.getLoc(), kernel.getArgument(number),
+                              product.contraction.factorType));
+  scaleSums(builder, op, product, kernel.getArgument(number + 1));
+}
+
 LogicalResult Compressor::run() {
   module.walk([&](DispatchOp op) { dispatches[op.getKernel()].push_back(op); });
   SmallVector<func::FuncOp> kernels;
@@ -433,7 +468,8 @@ LogicalResult Compressor::run() {
     for (const Contraction &contraction :
          mlir::dl::cpu::findContractions(kernel))
       if (std::optional<Product> product = findProduct(contraction))
-        if (tryPairs(kernel, *product) || tryPanels(kernel, *product))
+        if (tryPairs(kernel, *product) || tryPanels(kernel, *product) ||
+            tryFloats(kernel, *product))
           break; // other products have moved
   }
   return success();

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/gpu/SplitContraction.h"
-#include "codegen/gpu/CompressWeights.h"
 #include "codegen/gpu/ContractionTile.h"
+#include "codegen/gpu/WeightPairs.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"

@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/gpu/WeightPairs.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 using namespace ::dl::gpucode;
@@ -91,3 +94,57 @@ std::pair<Value, Value> WeightPairs::create(OpBuilder &builder, Location loc,
       places);
   return {values, words};
 }
+
+//===----------------------------------------------------------------------===//
+// In a kernel
+//===----------------------------------------------------------------------===//
+
+constexpr llvm::StringLiteral kPairsAttr = "dl.pairs";
+
+namespace dl::gpucode {
+bool hasPairsForm(Operation *op) { return op->hasAttr(kPairsAttr); }
+
+Value createPairs(OpBuilder &builder, Location loc, Value kept, Value places) {
+  auto type = cast<RankedTensorType>(kept.getType());
+  Type element = type.getElementType();
+  int64_t columns = type.getDimSize(0), depth = 2 * type.getDimSize(1);
+  AffineExpr n = builder.getAffineDimExpr(0), k = builder.getAffineDimExpr(1);
+  auto getMap = [&](AffineExpr at) {
+    return AffineMap::get(2, 0, {n, at}, builder.getContext());
+  };
+  AffineExpr first = k.floorDiv(WeightPairs::kGroup) * WeightPairs::kKept;
+  Value init = tensor::EmptyOp::create(builder, loc, {columns, depth}, element);
+  auto matrix = linalg::GenericOp::create(
+      builder, loc, init.getType(), ValueRange{kept, kept, places},
+      ValueRange{init},
+      {getMap(first), getMap(first + 1),
+       getMap(k.floorDiv(WeightPairs::kOfWord)), getMap(k)},
+      SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
+      [&](OpBuilder &b, Location at, ValueRange inputs) {
+        Type i16 = b.getI16Type();
+        auto number = [&](int16_t value) -> Value {
+          return arith::ConstantOp::create(b, at, b.getI16IntegerAttr(value));
+        };
+        Value column = arith::IndexCastOp::create(
+            b, at, i16, linalg::IndexOp::create(b, at, 1));
+        // Four bits for each four columns.
+        Value shift = arith::AndIOp::create(b, at, column, number(12));
+        Value pair = arith::ShRUIOp::create(b, at, inputs[2], shift);
+        Value place = arith::AndIOp::create(b, at, column, number(3));
+        auto isAt = [&](Value bits) -> Value {
+          return arith::CmpIOp::create(
+              b, at, arith::CmpIPredicate::eq, place,
+              arith::AndIOp::create(b, at, bits, number(3)));
+        };
+        Value zero = arith::ConstantOp::create(b, at, b.getZeroAttr(element));
+        Value second = arith::SelectOp::create(
+            b, at, isAt(arith::ShRUIOp::create(b, at, pair, number(2))),
+            inputs[1], zero);
+        Value both =
+            arith::SelectOp::create(b, at, isAt(pair), inputs[0], second);
+        linalg::YieldOp::create(b, at, both);
+      });
+  matrix->setAttr(kPairsAttr, builder.getUnitAttr());
+  return matrix.getResult(0);
+}
+} // namespace dl::gpucode

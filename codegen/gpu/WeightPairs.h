@@ -29,6 +29,15 @@ struct WeightPairs {
          const mlir::dl::WeightMatrix &matrix) const;
 };
 
+/// The matrix of kept elements and places, as a linalg.generic (see
+/// CompressWeights.h).
+mlir::Value createPairs(mlir::OpBuilder &builder, mlir::Location loc,
+                        mlir::Value kept, mlir::Value places);
+
+/// Whether an operation is such a matrix. Its operands are the kept elements,
+/// as the first and the second one of each four neighbours, and the places.
+bool hasPairsForm(mlir::Operation *op);
+
 } // namespace dl::gpucode
 
 #endif // DL_CODEGEN_GPU_WEIGHTPAIRS_H

@@ -401,7 +401,8 @@ FailureOr<OwningOpRef<ModuleOp>> generateKernels(ModuleOp module,
   if (target.compressesWeights &&
       failed(
           gpucode::compressWeights(module, {/*pairs=*/target.multipliesPairs(),
-                                            /*panels=*/!target.usesTf32})))
+                                            /*panels=*/!target.usesTf32,
+                                            /*floats=*/true})))
     return failure();
   SmallVector<func::FuncOp> kernels;
   for (auto function : module.getOps<func::FuncOp>())

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/ptx/SparseTile.h"
-#include "codegen/gpu/CompressWeights.h"
+#include "codegen/gpu/WeightPairs.h"
 #include "codegen/ptx/GenerateKernels.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
