@@ -176,6 +176,29 @@ struct SinkThroughScale : OpRewritePattern<MulOp> {
   }
 };
 
+/// repeat(x) * scale -> repeat(x * scale), as grouped heads' keys are scaled:
+/// what is repeated need not be stored (see getRepeatedDim).
+struct ScaleBeforeRepetition : OpRewritePattern<MulOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(MulOp op,
+                                PatternRewriter &rewriter) const override {
+    auto reshape = op.getOperand(0).getDefiningOp<ReshapeOp>();
+    RankedTensorType scale = typeOf(op.getOperand(1));
+    if (!reshape || !getRepeatedDim(reshape) || !scale.hasStaticShape() ||
+        scale.getNumElements() != 1 ||
+        scale.getRank() > typeOf(op.getResult()).getRank())
+      return rewriter.notifyMatchFailure(op, "nothing repeated is scaled");
+    auto broadcast = reshape.getOperand().getDefiningOp<BroadcastOp>();
+    Value scaled = MulOp::create(rewriter, op.getLoc(), broadcast.getOperand(),
+                                 op.getOperand(1));
+    Value repeated = BroadcastOp::create(rewriter, broadcast.getLoc(),
+                                         broadcast.getType(), scaled);
+    rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), repeated);
+    return success();
+  }
+};
+
 /// concat(transpose(x), ..) -> transpose(concat(x, ..))
 struct SinkThroughConcat : OpRewritePattern<ConcatOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -432,11 +455,12 @@ class SinkTransposes : public ::dl::impl::SinkTransposesBase<SinkTransposes> {
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<SinkThroughElementwise, SinkThroughConcat,
-                 SinkThroughBroadcast, SinkThroughSlice, SinkThroughPad,
-                 SinkThroughReduce, SinkThroughScale, SinkThroughSoftmax,
-                 SinkThroughWindow, SinkThroughGather, SinkThroughReshape>(
-        &getContext());
+    patterns
+        .add<SinkThroughElementwise, SinkThroughConcat, SinkThroughBroadcast,
+             SinkThroughSlice, SinkThroughPad, SinkThroughReduce,
+             SinkThroughScale, ScaleBeforeRepetition, SinkThroughSoftmax,
+             SinkThroughWindow, SinkThroughGather, SinkThroughReshape>(
+            &getContext());
     populateSinkGroupsPatterns(patterns);
     populateBroadcastOperandPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))

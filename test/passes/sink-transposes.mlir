@@ -225,3 +225,17 @@ func.func @scaled_values(%q: tensor<2x8x16x64xf16>, %v: tensor<2x64x8x32xf16>, %
   %p = dl.matmul %q, %n : (tensor<2x8x16x64xf16>, tensor<2x8x64x32xf16>) -> tensor<2x8x16x32xf16>
   return %r, %p, %n : tensor<2x8x16x32xf16>, tensor<2x8x16x32xf16>, tensor<2x8x64x32xf16>
 }
+
+// Heads that are repeated and scaled are scaled first.
+
+// CHECK-LABEL: func.func @scaled_heads
+// CHECK: %[[S:.*]] = dl.mul %arg0, %{{.*}} : (tensor<2x2x1x24x8xf16>, tensor<1xf16>) -> tensor<2x2x1x24x8xf16>
+// CHECK: %[[B:.*]] = dl.broadcast %[[S]]
+// CHECK: dl.reshape %[[B]] : (tensor<2x2x4x24x8xf16>) -> tensor<2x8x24x8xf16>
+func.func @scaled_heads(%k: tensor<2x2x1x24x8xf16>) -> tensor<2x8x24x8xf16> {
+  %s = dl.constant dense<0.25> : tensor<1xf16>
+  %b = dl.broadcast %k : (tensor<2x2x1x24x8xf16>) -> tensor<2x2x4x24x8xf16>
+  %r = dl.reshape %b : (tensor<2x2x4x24x8xf16>) -> tensor<2x8x24x8xf16>
+  %m = dl.mul %r, %s : (tensor<2x8x24x8xf16>, tensor<1xf16>) -> tensor<2x8x24x8xf16>
+  return %m : tensor<2x8x24x8xf16>
+}
