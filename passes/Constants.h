@@ -10,13 +10,16 @@
 
 namespace mlir::dl {
 
-/// Whether an op rounds elements to a narrower type of floats, f32 to bf16.
+/// Whether an op rounds elements to a narrower type of floats, f32 to bf16 or
+/// f16.
 inline bool isRounding(Operation *op) {
   if (isa_and_nonnull<RoundBalancedOp>(op))
     return true;
   auto cast = dyn_cast_or_null<CastOp>(op);
-  return cast && getElementTypeOrSelf(cast.getOperand()).isF32() &&
-         getElementTypeOrSelf(cast.getType()).isBF16();
+  if (!cast || !getElementTypeOrSelf(cast.getOperand()).isF32())
+    return false;
+  Type to = getElementTypeOrSelf(cast.getType());
+  return to.isBF16() || to.isF16();
 }
 
 /// Whether a value is a constant, or one that is only reshaped, transposed and

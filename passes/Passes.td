@@ -389,7 +389,10 @@ def SimplifyArithmetic : Pass<"dl-simplify-arithmetic"> {
     - `(x * c) * d -> x * (c * d)` for numbers c and d;
     - `transpose(matmul(transpose(a), b)) -> matmul(transpose(b), a)`;
     - `matmul(v, transpose(p)) -> transpose(matmul(p, transpose(v)))` where p is
-      the result of a normalization, so that attention is found in one form.
+      the result of a normalization, so that attention is found in one form;
+    - `select(max(mask) == -inf, a, b) -> b`, where each row of the mask lets something
+      through, and `matmul(select(row, 0, p), v) -> select(row, 0, matmul(p, v))` for the
+      result p of a normalization, values taken for finite (`simplify/UnmaskedRows`).
 
     Example:
     ```mlir
@@ -656,7 +659,9 @@ def SinkTransposes : Pass<"dl-sink-transposes"> {
   let description = [{
     From operands to the result of elementwise ops, concatenations, broadcasts,
     slices, borders, reductions, windows, gathers and reshapes. Other operands are permuted the other
-    way, where they are constants, or fewer than those that no longer are.
+    way, where they are constants, or fewer than those that no longer are. Keys of attention
+    that are scaled by a number on their way to a product keep their order in memory, and
+    are scaled before they are repeated for heads of queries.
 
     Normalization of groups of channels reshapes to `[N, groups, rest]`. There, sums
     are taken channel by channel, and of the channels of a group after that; what

@@ -63,6 +63,36 @@ bool mlir::dl::isExpansion(ReshapeOp op) {
   return getKeptDims(from, to) || getSplitDims(dropUnitDims(from), to);
 }
 
+std::optional<int64_t> mlir::dl::getRepeatedDim(ReshapeOp op) {
+  auto broadcast = op.getOperand().getDefiningOp<BroadcastOp>();
+  RankedTensorType from = op.getOperand().getType();
+  auto to = cast<RankedTensorType>(op.getType());
+  if (!broadcast || from.getRank() != to.getRank() + 1 ||
+      broadcast.getOperand().getType().getRank() != from.getRank())
+    return std::nullopt;
+  ArrayRef<int64_t> one = broadcast.getOperand().getType().getShape();
+  SmallVector<AffineExpr> before = getDims(from), after = getDims(to);
+  for (int64_t d = 0; d < to.getRank(); ++d) {
+    bool isJoined =
+        !from.isDynamicDim(d) && !from.isDynamicDim(d + 1) &&
+        to.getDimSize(d) == from.getDimSize(d) * from.getDimSize(d + 1) &&
+        one[d] == from.getDimSize(d) && one[d + 1] == 1 &&
+        from.getDimSize(d + 1) > 1;
+    auto areEqual = [](ArrayRef<AffineExpr> a, ArrayRef<AffineExpr> b) {
+      return llvm::all_of(llvm::zip_equal(a, b), [](auto pair) {
+        return provablyEqual(std::get<0>(pair), std::get<1>(pair));
+      });
+    };
+    if (isJoined &&
+        areEqual(ArrayRef(before).take_front(d),
+                 ArrayRef(after).take_front(d)) &&
+        areEqual(ArrayRef(before).drop_front(d + 2),
+                 ArrayRef(after).drop_front(d + 1)))
+      return d;
+  }
+  return std::nullopt;
+}
+
 RankedTensorType mlir::dl::dropUnitDims(RankedTensorType type) {
   SmallVector<AffineExpr> dims = getDims(type);
   llvm::erase_if(dims, [](AffineExpr dim) { return dim == 1; });

@@ -30,6 +30,12 @@ RankedTensorType dropUnitDims(RankedTensorType type);
 /// in the operand follow without division.
 bool isExpansion(ReshapeOp op);
 
+/// The dimension of a reshape's result that joins one of its operand with
+/// repetitions of it, as heads of keys that several heads of queries share:
+/// [a, r] becomes [a r], where a broadcast has made r of 1. It is read as what
+/// is repeated, by a division. Nothing for other reshapes.
+std::optional<int64_t> getRepeatedDim(ReshapeOp op);
+
 } // namespace mlir::dl
 
 #endif // DL_PASSES_RESHAPES_H

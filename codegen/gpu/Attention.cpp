@@ -121,13 +121,15 @@ private:
     if (!select)
       return std::nullopt;
     if (matchPattern(select.getFalseValue(), m_NegInfFloat()))
-      return compare(op, select.getCondition(), at);
+      return compare(op, select.getCondition(), at, /*isMasked=*/false);
+    if (matchPattern(select.getTrueValue(), m_NegInfFloat()))
+      return compare(op, select.getCondition(), at, /*isMasked=*/true);
     return std::nullopt;
   }
 
-  /// A condition that says `column <= row + reach`.
-  Result compare(linalg::GenericOp op, Value condition,
-                 ArrayRef<AffineExpr> at) {
+  /// A condition that says `column <= row + reach`, or `isMasked` the contrary.
+  Result compare(linalg::GenericOp op, Value condition, ArrayRef<AffineExpr> at,
+                 bool isMasked) {
     if (auto argument = dyn_cast<BlockArgument>(condition)) {
       unsigned number = argument.getArgNumber();
       if (argument.getOwner() != op.getBody() || number >= op.getNumDpsInputs())
@@ -138,7 +140,7 @@ private:
           source.getNumParallelLoops() != source.getNumLoops())
         return std::nullopt;
       return compare(source, source.getBody()->getTerminator()->getOperand(0),
-                     getPlace(op, number, at));
+                     getPlace(op, number, at), isMasked);
     }
     auto compared = condition.getDefiningOp<arith::CmpIOp>();
     if (!compared)
@@ -147,7 +149,9 @@ private:
                more = number(op, compared.getRhs(), at);
     if (!less || !more)
       return std::nullopt;
-    arith::CmpIPredicate predicate = compared.getPredicate();
+    arith::CmpIPredicate predicate =
+        isMasked ? arith::invertPredicate(compared.getPredicate())
+                 : compared.getPredicate();
     if (predicate == arith::CmpIPredicate::sge ||
         predicate == arith::CmpIPredicate::sgt) {
       std::swap(less, more);

@@ -3,6 +3,7 @@
 
 #include "codegen/gpu/ContractionTile.h"
 #include "codegen/gpu/Lanes.h"
+#include "codegen/gpu/PanelTile.h"
 #include "codegen/gpu/StageFunction.h"
 #include "codegen/gpu/TileEmitter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -11,6 +12,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
+#include "passes/lower/SparseMatmulForm.h"
 
 using namespace mlir;
 using namespace ::dl::gpucode;
@@ -40,6 +42,8 @@ std::optional<Contraction> findContraction(Value value, IsStored isStored) {
                   !matchPattern(fill.getInputs()[0], m_Zero())))
       continue;
     if (auto contraction = Contraction::match(generic))
+      return contraction;
+    if (auto contraction = matchPanels(generic))
       return contraction;
   }
   return std::nullopt;
@@ -95,6 +99,8 @@ int64_t getStaticSize(linalg::GenericOp op, ArrayRef<unsigned> loops) {
 
 bool isByTiles(const Contraction &contraction) {
   constexpr int64_t kFew = 4;
+  if (mlir::dl::hasSparseMatmulForm(contraction.op))
+    return true;
   SmallVector<unsigned> columns = getColumnLoops(contraction);
   for (ArrayRef<unsigned> loops :
        {ArrayRef<unsigned>(contraction.rows), ArrayRef<unsigned>(columns)}) {
@@ -110,7 +116,10 @@ AffineMap StageFunction::emitContraction(const Stage &stage,
                                          const Contraction &contraction) {
   Value whole = stage.result ? stage.result : stage.value;
   Buffer buffer = makeBuffer(whole, stage.buffer);
-  std::unique_ptr<TileEmitter> tile = entry.makeTile(*this, contraction);
+  std::unique_ptr<TileEmitter> tile =
+      mlir::dl::hasSparseMatmulForm(contraction.op)
+          ? std::make_unique<PanelTile>(*this, contraction)
+          : entry.makeTile(*this, contraction);
   Value tiles = tile->emit(stage.value, buffer);
   if (storesVectors && (emitter.failed() || failed(splitLanes(function))))
     return {};

@@ -3,6 +3,7 @@
 
 #include "codegen/gpu/SplitContraction.h"
 #include "codegen/gpu/ContractionTile.h"
+#include "codegen/gpu/WeightPairs.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
@@ -37,6 +38,9 @@ static std::optional<Split> chooseSplit(const Contraction &contraction,
   constexpr int64_t kLong = 1024, kLeast = 256, kMostWays = 16, kWhole = 32;
   constexpr int64_t kFewRows = 4, kLowRows = 16, kTile = 64, kNarrowTile = 32;
   linalg::GenericOp op = contraction.op;
+  if (Operation *matrix = contraction.laneSide->get().getDefiningOp();
+      matrix && hasPairsForm(matrix))
+    return std::nullopt; // it is read by whole rows
   SmallVector<int64_t> ranges = op.getStaticLoopRanges();
   if (ShapedType::isDynamicShape(ranges))
     return std::nullopt;

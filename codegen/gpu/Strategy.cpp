@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/gpu/Strategy.h"
+#include "codegen/gpu/WeightFloats.h"
+#include "codegen/gpu/WeightPairs.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -91,6 +93,10 @@ int64_t Planner::computeCost(Operation *op) const {
 
 bool Planner::isKept(Value value) const {
   int64_t cost = getCost(value);
+  // Weights are compressed in order not to be read from memory as a whole.
+  if (Operation *op = value.getDefiningOp();
+      op && (hasPairsForm(op) || hasFloatsForm(op)))
+    return false;
   if (cost <= kCheap)
     return false;
   auto reduction = value.getDefiningOp<linalg::GenericOp>();

@@ -25,6 +25,14 @@ Value TileEmitter::loadShared(Value memory, Value at) {
   return memref::LoadOp::create(builder, loc, memory, ValueRange{at});
 }
 
+void TileEmitter::emitIf(Value condition, function_ref<void()> body) {
+  auto branch =
+      scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(branch.thenYield());
+  body();
+}
+
 Value TileEmitter::extentOf(ArrayRef<unsigned> loops) {
   Value size = constant(1);
   for (unsigned d : loops)
@@ -101,16 +109,24 @@ static std::pair<Value, Value> getShare(mlir::dl::cpu::IndexBuilder &index,
   return side.alongDepth ? std::pair(outer, inner) : std::pair(inner, outer);
 }
 
-SmallVector<Value> TileEmitter::fetch(const Side &side, Value start) {
+SmallVector<Value>
+TileEmitter::fetchEach(const Side &side, Value start,
+                       function_ref<Value(Value line, Value k)> read) {
   SmallVector<Value> values;
-  Type f32 = builder.getF32Type();
-  Value zero =
-      arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
   for (int64_t i = 0; i < countShare(side); ++i) {
     Value number = index.add(invocation, constant(i * shape.getInvocations()));
     auto [line, at] = getShare(index, side, number, shape.depth);
+    values.push_back(read(line, index.add(start, at)));
+  }
+  return values;
+}
+
+SmallVector<Value> TileEmitter::fetch(const Side &side, Value start) {
+  Type f32 = builder.getF32Type();
+  Value zero =
+      arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
+  return fetchEach(side, start, [&](Value line, Value k) -> Value {
     ElementEmitter::Scope scope(emitter);
-    Value k = index.add(start, at);
     Position dims = getOperandDims(side, line, k);
     Value value = emitter
                       .read(side.operand->get(),
@@ -119,10 +135,9 @@ SmallVector<Value> TileEmitter::fetch(const Side &side, Value start) {
                       .value;
     if (value.getType() != f32)
       value = arith::ExtFOp::create(builder, loc, f32, value);
-    values.push_back(arith::SelectOp::create(builder, loc, index.less(k, depth),
-                                             value, zero));
-  }
-  return values;
+    return arith::SelectOp::create(builder, loc, index.less(k, depth), value,
+                                   zero);
+  });
 }
 
 void TileEmitter::store(const Side &side, ArrayRef<Value> values, Value half) {
@@ -214,19 +229,17 @@ void TileEmitter::finishTile(ArrayRef<Value> values, Value result,
                                    index.rem(number, constant(shape.columns)));
           Value isInside = arith::AndIOp::create(
               builder, loc, index.less(row, rows), index.less(column, columns));
-          auto branch = scf::IfOp::create(builder, loc, isInside,
-                                          /*withElseRegion=*/false);
-          OpBuilder::InsertionGuard guard(builder);
-          builder.setInsertionPoint(branch.thenYield());
-          ElementEmitter::Scope inner(emitter);
-          Position dims = tileDims;
-          setPositions(dims, contraction.rows, row);
-          setPositions(dims, columnLoops, column);
-          Position at = emitter.mapPosition(
-              op.getMatchingIndexingMap(op.getDpsInitOperand(0)), dims);
-          emitter.remember(op->getResult(0), at,
-                           {loadShared(sums, number), false});
-          emitter.write(buffer, at, emitter.read(result, at));
+          emitIf(isInside, [&] {
+            ElementEmitter::Scope inner(emitter);
+            Position dims = tileDims;
+            setPositions(dims, contraction.rows, row);
+            setPositions(dims, columnLoops, column);
+            Position at = emitter.mapPosition(
+                op.getMatchingIndexingMap(op.getDpsInitOperand(0)), dims);
+            emitter.remember(op->getResult(0), at,
+                             {loadShared(sums, number), false});
+            emitter.write(buffer, at, emitter.read(result, at));
+          });
           return {};
         });
   }

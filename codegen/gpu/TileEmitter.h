@@ -49,6 +49,11 @@ protected:
   /// from where the operand lies; what lies outside is zero.
   virtual llvm::SmallVector<mlir::Value> fetch(const Side &side,
                                                mlir::Value start);
+  /// The same by `read`, which is given lines of the tile and contracted
+  /// positions.
+  llvm::SmallVector<mlir::Value> fetchEach(
+      const Side &side, mlir::Value start,
+      llvm::function_ref<mlir::Value(mlir::Value line, mlir::Value k)> read);
   /// Puts it into the shared memory, as piece `half`.
   virtual void store(const Side &side, llvm::ArrayRef<mlir::Value> values,
                      mlir::Value half);
@@ -64,6 +69,8 @@ protected:
   virtual void storeSums(llvm::ArrayRef<mlir::Value> values, int64_t pass);
 
   mlir::Value constant(int64_t value) { return index.constant(value); }
+  /// Emits `body` for the invocations of which `condition` holds.
+  void emitIf(mlir::Value condition, llvm::function_ref<void()> body);
   mlir::Value extentOf(llvm::ArrayRef<unsigned> loops);
   void setPositions(mlir::dl::cpu::Position &dims,
                     llvm::ArrayRef<unsigned> loops, mlir::Value linear);

@@ -35,7 +35,7 @@ void dl::package::forEachInParallel(size_t count, unsigned threads,
 bool ConstantData::produce(
     size_t maxBytes,
     llvm::function_ref<bool(llvm::ArrayRef<char>)> consume) const {
-  if (!rounds)
+  if (rounding == Rounding::None)
     return produceSource(maxBytes, consume);
   std::vector<uint16_t> narrow;
   return produceSource(2 * maxBytes, [&](llvm::ArrayRef<char> piece) {
@@ -43,7 +43,8 @@ bool ConstantData::produce(
     for (size_t i = 0; i < narrow.size(); ++i) {
       uint32_t bits;
       memcpy(&bits, piece.data() + i * sizeof(bits), sizeof(bits));
-      narrow[i] = mlir::dl::roundToBFloat16(bits);
+      narrow[i] = rounding == Rounding::ToF16 ? mlir::dl::roundToFloat16(bits)
+                                              : mlir::dl::roundToBFloat16(bits);
     }
     return consume({reinterpret_cast<const char *>(narrow.data()),
                     narrow.size() * sizeof(uint16_t)});
@@ -266,9 +267,11 @@ FailureOr<ConstantData> Constants::read(mlir::Value value) {
     return failure();
   // Moving elements and rounding them commute: rounding comes last.
   if (rounds) {
-    data->rounds = true;
-    data->element = getElementNumber(
-        mlir::cast<mlir::RankedTensorType>(value.getType()).getElementType());
+    mlir::Type element =
+        mlir::cast<mlir::RankedTensorType>(value.getType()).getElementType();
+    data->rounding = element.isF16() ? ConstantData::Rounding::ToF16
+                                     : ConstantData::Rounding::ToBF16;
+    data->element = getElementNumber(element);
     return data;
   }
   auto from = mlir::cast<mlir::RankedTensorType>(op->getOperand(0).getType());
@@ -309,7 +312,7 @@ FailureOr<int32_t> Constants::add(mlir::Value value) {
                 layouts[0].bounds.empty() &&
                 data->source.size() == data->elementBytes;
   if (data->splat) {
-    data->bytes = data->elementBytes / (data->rounds ? 2 : 1);
+    data->bytes = data->getStoredWidth();
     data->layouts.clear();
   }
   int32_t number = static_cast<int32_t>(constants.size());
@@ -357,8 +360,8 @@ std::vector<int32_t> Constants::deduplicate(unsigned threads) {
         form += " " + std::to_string(size);
     } else if (data.bytes >= kLargeConstant) {
       form += " " + std::to_string(data.source.size());
-      if (data.rounds)
-        form += " rounded";
+      if (data.rounding != ConstantData::Rounding::None)
+        form += " rounded " + std::to_string(static_cast<int>(data.rounding));
       if (data.balance)
         form += " balanced" + getKey(*data.balance);
       for (const Layout &layout : data.layouts)
@@ -408,9 +411,10 @@ std::vector<int32_t> Constants::deduplicate(unsigned threads) {
 
 /// Whether a constant is its source's elements, moved alone.
 static bool isMoved(const ConstantData &data) {
-  return data.bytes >= kLargeConstant && !data.splat && !data.rounds &&
-         !data.balance && !data.owned && data.layouts.size() == 1 &&
-         data.elementBytes <= 8 && data.source.size() > data.elementBytes;
+  return data.bytes >= kLargeConstant && !data.splat &&
+         data.rounding == ConstantData::Rounding::None && !data.balance &&
+         !data.owned && data.layouts.size() == 1 && data.elementBytes <= 8 &&
+         data.source.size() > data.elementBytes;
 }
 
 void Constants::shareBytes(const llvm::DenseSet<int32_t> &kept) {

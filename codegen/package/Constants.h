@@ -20,6 +20,8 @@ namespace dl::package {
 /// tensor for the next. Sources are memory of the context (the mapped model),
 /// or `owned` where MLIR keeps them in another form.
 struct ConstantData {
+  enum class Rounding { None, ToBF16, ToF16 };
+
   /// Rounds what layout `before` reads, channels by themselves (see
   /// roundBalanced). Layouts from there on move elements of bf16.
   struct Balance {
@@ -30,9 +32,9 @@ struct ConstantData {
   llvm::ArrayRef<char> source;
   std::shared_ptr<std::vector<char>> owned;
   std::vector<Layout> layouts;
-  unsigned elementBytes = 1;      // of the source
-  bool rounds = false;            // from f32 to bf16, on the way out
-  std::optional<Balance> balance; // rounds from f32 to bf16 in between
+  unsigned elementBytes = 1;          // of the source
+  Rounding rounding = Rounding::None; // of f32, on the way out
+  std::optional<Balance> balance;     // rounds from f32 to bf16 in between
   uint64_t bytes = 0; // that the module holds: of one element for a splat
   bool splat = false; // the module holds one element, the runtime repeats it
   /// The constant whose bytes these are, in another order, and where in this
@@ -45,7 +47,8 @@ struct ConstantData {
 
   /// Bytes of an element as the module has it.
   unsigned getStoredWidth() const {
-    return rounds || balance ? sizeof(uint16_t) : elementBytes;
+    return rounding != Rounding::None || balance ? sizeof(uint16_t)
+                                                 : elementBytes;
   }
 
   /// Makes the bytes in pieces of at most `maxBytes` (see relayout).

@@ -29,15 +29,24 @@ namespace dl::ptx {
 
 /// The version of PTX that functions need beyond the least of a target:
 /// products of 8-bit floats, and those of warpgroups of signed by unsigned
-/// integers, came to sm_89 and sm_90 later than these.
-static StringRef getFeatures(ModuleOp functions, const PtxTarget &target) {
+/// integers, came to sm_89 and sm_90 later than these, sparse products to
+/// sm_80, and their ordered metadata to all.
+static std::string getFeatures(ModuleOp functions, const PtxTarget &target) {
   constexpr unsigned kAlwaysNewer = 100;
-  bool hasNewer = false;
-  functions.walk([&](LLVM::InlineAsmOp op) {
-    for (StringRef types : {".e4m3.", ".e5m2.", ".u8.s8 ", ".s8.u8 "})
-      hasNewer |= op.getAsmString().contains(types);
+  constexpr unsigned kSparse = 71, kMixed = 84, kOrdered = 85;
+  unsigned version = 0;
+  functions.walk([&](Operation *op) {
+    if (auto assembly = dyn_cast<LLVM::InlineAsmOp>(op))
+      for (StringRef types : {".e4m3.", ".e5m2.", ".u8.s8 ", ".s8.u8 "})
+        if (assembly.getAsmString().contains(types))
+          version = std::max(version, kMixed);
+    if (auto sparse = dyn_cast<NVVM::MmaSpOp>(op))
+      version =
+          std::max(version, sparse.getOrderedMetadata() ? kOrdered : kSparse);
   });
-  return hasNewer && target.capability < kAlwaysNewer ? "+ptx84" : "";
+  return version && target.capability < kAlwaysNewer
+             ? "+ptx" + std::to_string(version)
+             : "";
 }
 
 static std::unique_ptr<llvm::TargetMachine>

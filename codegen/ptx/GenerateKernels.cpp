@@ -4,11 +4,13 @@
 #include "codegen/ptx/GenerateKernels.h"
 #include "codegen/cpu/KernelFunction.h"
 #include "codegen/cpu/KernelWork.h"
+#include "codegen/gpu/CompressWeights.h"
 #include "codegen/gpu/GenerateStages.h"
 #include "codegen/gpu/SplitContraction.h"
 #include "codegen/gpu/StageFunction.h"
 #include "codegen/ptx/AttentionTile.h"
 #include "codegen/ptx/MatrixVectorTile.h"
+#include "codegen/ptx/SparseTile.h"
 #include "codegen/ptx/TensorTile.h"
 #include "codegen/ptx/WarpgroupAttention.h"
 #include "codegen/ptx/WarpgroupTile.h"
@@ -285,6 +287,8 @@ CudaEntry::makeTile(StageFunction &stage,
                     const mlir::dl::cpu::Contraction &contraction) {
   if (MatrixVectorTile::fits(contraction))
     return std::make_unique<MatrixVectorTile>(stage, contraction);
+  if (SparseTile::fits(contraction, target))
+    return std::make_unique<SparseTile>(stage, contraction, *this, target);
   if (isHopper())
     if (auto tile =
             WarpgroupTile::make(stage, contraction, *this, target.usesTf32))
@@ -394,6 +398,12 @@ FailureOr<OwningOpRef<ModuleOp>> generateKernels(ModuleOp module,
                     vector::VectorDialect>();
   OwningOpRef<ModuleOp> functions = ModuleOp::create(module.getLoc());
   SymbolTable table(*functions);
+  if (target.compressesWeights &&
+      failed(
+          gpucode::compressWeights(module, {/*pairs=*/target.multipliesPairs(),
+                                            /*panels=*/!target.usesTf32,
+                                            /*floats=*/true})))
+    return failure();
   SmallVector<func::FuncOp> kernels;
   for (auto function : module.getOps<func::FuncOp>())
     if (function->hasAttr("dl.kernel") && !function.isExternal())

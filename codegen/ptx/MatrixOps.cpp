@@ -61,41 +61,63 @@ Value MatrixOps::multiplyFloat8(ArrayRef<Value> a, ArrayRef<Value> b,
       .getResult(0);
 }
 
-SmallVector<Value> MatrixOps::multiplyAdd(ArrayRef<Value> a, ArrayRef<Value> b,
-                                          ArrayRef<Value> c) {
-  bool isInteger = factorType.isInteger();
-  Type sum = isInteger ? Type(builder.getI32Type()) : builder.getF32Type();
-  Type result = LLVM::LLVMStructType::getLiteral(builder.getContext(),
-                                                 {sum, sum, sum, sum});
-  Value sums;
-  if (isFloat8(factorType)) {
-    sums = multiplyFloat8(a, b, c, result);
-  } else {
-    auto byteType = [](bool isUnsigned) {
-      return isUnsigned ? NVVM::MMATypes::u8 : NVVM::MMATypes::s8;
-    };
-    NVVM::MMATypes type = factorType.isF16()   ? NVVM::MMATypes::f16
-                          : factorType.isF32() ? NVVM::MMATypes::tf32
-                                               : NVVM::MMATypes::bf16;
-    int64_t depth = isInteger            ? 2 * kDepth
-                    : factorType.isF32() ? kDepth / 2
-                                         : kDepth;
-    std::array<NVVM::MMATypes, 2> types{type, type};
-    std::optional<NVVM::MMAIntOverflow> overflow;
-    if (isInteger) {
-      types = {byteType(isUnsignedLeft), byteType(isUnsignedRight)};
-      overflow = NVVM::MMAIntOverflow::wrapped;
-    }
-    sums = NVVM::MmaOp::create(builder, loc, result, a, b, c,
-                               ArrayRef<int64_t>{kRows, kColumns, depth},
-                               std::nullopt, overflow, types,
-                               std::array<NVVM::MMALayout, 2>{
-                                   NVVM::MMALayout::row, NVVM::MMALayout::col});
-  }
+NVVM::MMATypes MatrixOps::getType(bool isUnsigned) const {
+  if (factorType.isInteger())
+    return isUnsigned ? NVVM::MMATypes::u8 : NVVM::MMATypes::s8;
+  return factorType.isF16()   ? NVVM::MMATypes::f16
+         : factorType.isF32() ? NVVM::MMATypes::tf32
+                              : NVVM::MMATypes::bf16;
+}
+
+Type MatrixOps::getSumsType() const {
+  Type sum = factorType.isInteger() ? Type(builder.getI32Type())
+                                    : builder.getF32Type();
+  return LLVM::LLVMStructType::getLiteral(builder.getContext(),
+                                          {sum, sum, sum, sum});
+}
+
+SmallVector<Value> MatrixOps::getSums(Value structure) {
   SmallVector<Value> values;
   for (int64_t i = 0; i < 4; ++i)
-    values.push_back(LLVM::ExtractValueOp::create(builder, loc, sums, i));
+    values.push_back(LLVM::ExtractValueOp::create(builder, loc, structure, i));
   return values;
+}
+
+/// What the operations say of integers alone.
+static std::optional<NVVM::MMAIntOverflow> getOverflow(Type factorType) {
+  if (factorType.isInteger())
+    return NVVM::MMAIntOverflow::wrapped;
+  return std::nullopt;
+}
+
+SmallVector<Value> MatrixOps::multiplyAdd(ArrayRef<Value> a, ArrayRef<Value> b,
+                                          ArrayRef<Value> c) {
+  if (isFloat8(factorType))
+    return getSums(multiplyFloat8(a, b, c, getSumsType()));
+  int64_t depth = factorType.isInteger() ? 2 * kDepth
+                  : factorType.isF32()   ? kDepth / 2
+                                         : kDepth;
+  return getSums(NVVM::MmaOp::create(
+      builder, loc, getSumsType(), a, b, c,
+      ArrayRef<int64_t>{kRows, kColumns, depth}, std::nullopt,
+      getOverflow(factorType),
+      std::array{getType(isUnsignedLeft), getType(isUnsignedRight)},
+      std::array{NVVM::MMALayout::row, NVVM::MMALayout::col}));
+}
+
+SmallVector<Value>
+MatrixOps::multiplyAddSparse(ArrayRef<Value> a, ArrayRef<Value> b,
+                             ArrayRef<Value> c, Value metadata,
+                             int64_t selector, bool isOrdered) {
+  int64_t depth = factorType.isInteger() ? 4 * kDepth : 2 * kDepth;
+  Value chosen = arith::ConstantOp::create(
+      builder, loc, builder.getI32IntegerAttr(static_cast<int32_t>(selector)));
+  auto sums = NVVM::MmaSpOp::create(
+      builder, loc, getSumsType(), a, b, c, metadata, chosen,
+      ArrayRef<int64_t>{kRows, kColumns, depth}, getOverflow(factorType),
+      std::array{getType(isUnsignedRight), getType(isUnsignedLeft)});
+  sums.setOrderedMetadata(isOrdered);
+  return getSums(sums);
 }
 
 /// To nearest; what the tensor cores do by themselves is to cut bits off.

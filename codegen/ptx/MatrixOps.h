@@ -11,6 +11,7 @@
 #define DL_CODEGEN_PTX_MATRIXOPS_H
 
 #include "codegen/cpu/Contraction.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 namespace dl::ptx {
 
@@ -41,6 +42,18 @@ public:
                                              llvm::ArrayRef<mlir::Value> b,
                                              llvm::ArrayRef<mlir::Value> c);
 
+  /// The same with an `a` of which two of four neighbours are kept, twice as
+  /// many contracted positions and four registers of `b`: `metadata` has the
+  /// places (see "Sparse matrix storage"), of 16-bit elements in two lanes of
+  /// four, which `selector` (0 or 1) names. Integers are signed as the right
+  /// operand of the contraction in `a`, as its left one in `b`. `isOrdered`: as
+  /// devices from sm_90 on want it, places are told to ascend.
+  llvm::SmallVector<mlir::Value>
+  multiplyAddSparse(llvm::ArrayRef<mlir::Value> a,
+                    llvm::ArrayRef<mlir::Value> b,
+                    llvm::ArrayRef<mlir::Value> c, mlir::Value metadata,
+                    int64_t selector, bool isOrdered);
+
   /// A float32 as a register of a fragment, rounded to tf32.
   mlir::Value roundTf32(mlir::Value value);
 
@@ -53,6 +66,9 @@ public:
 
 private:
   mlir::Value toRegister(mlir::Value bits);
+  mlir::NVVM::MMATypes getType(bool isUnsigned) const;
+  mlir::Type getSumsType() const;
+  llvm::SmallVector<mlir::Value> getSums(mlir::Value structure);
   mlir::Value multiplyFloat8(llvm::ArrayRef<mlir::Value> a,
                              llvm::ArrayRef<mlir::Value> b,
                              llvm::ArrayRef<mlir::Value> c, mlir::Type result);

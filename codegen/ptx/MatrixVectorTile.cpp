@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/ptx/MatrixVectorTile.h"
+#include "codegen/gpu/WeightFloats.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -52,10 +53,30 @@ bool MatrixVectorTile::fits(const Contraction &contraction) {
           hasVectors(contraction, getColumnLoops(contraction)));
 }
 
+/// Elements that are read together: of 16 bytes, as the matrix lies in memory,
+/// but of bytes half as many where several rows' sums take registers.
+static int64_t chooseWidth(const Contraction &contraction) {
+  constexpr int64_t kFewRows = 2;
+  int64_t width = kAccessBytes / contraction.factorBytes();
+  Operation *matrix = contraction.laneSide->get().getDefiningOp();
+  if (!matrix || !::dl::gpucode::hasFloatsForm(matrix))
+    return width;
+  linalg::GenericOp op = contraction.op;
+  int64_t rows = ::dl::gpucode::getStaticSize(op, contraction.rows);
+  unsigned loop = hasVectors(contraction, contraction.reduced)
+                      ? contraction.reduced.back()
+                      : getColumnLoops(contraction).back();
+  int64_t range = op.getStaticLoopRanges()[loop],
+          wide = rows <= kFewRows ? kAccessBytes : kAccessBytes / 2;
+  while (wide > width && range % wide != 0)
+    wide /= 2;
+  return std::max(wide, width);
+}
+
 MatrixVectorTile::MatrixVectorTile(::dl::gpucode::StageFunction &stage,
                                    const Contraction &contraction)
     : TileEmitter(stage, contraction, {1, 1, 1, 1, 1, 1}),
-      width(kAccessBytes / contraction.factorBytes()),
+      width(chooseWidth(contraction)),
       rowTotal(::dl::gpucode::getStaticSize(contraction.op, contraction.rows)),
       wide(builder, loc, width) {}
 
@@ -219,14 +240,6 @@ MatrixVectorTile::Values MatrixVectorTile::addDepth(Value firstColumn) {
 //===----------------------------------------------------------------------===//
 // The function
 //===----------------------------------------------------------------------===//
-
-void MatrixVectorTile::emitIf(Value condition, function_ref<void()> body) {
-  auto branch =
-      scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/false);
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPoint(branch.thenYield());
-  body();
-}
 
 /// Computes and stores what follows from one sum.
 void MatrixVectorTile::write(Value row, Value column, Value sum, Value result,

@@ -47,9 +47,8 @@ private:
                  const mlir::dl::cpu::Buffer &buffer);
   void write(mlir::Value row, mlir::Value column, mlir::Value sum,
              mlir::Value result, const mlir::dl::cpu::Buffer &buffer);
-  void emitIf(mlir::Value condition, llvm::function_ref<void()> body);
 
-  int64_t width; ///< elements of 16 bytes
+  int64_t width; ///< elements that are read together
   int64_t rowTotal;
   mlir::dl::cpu::ElementEmitter wide;
   mlir::Value lane, warp;

@@ -19,9 +19,17 @@ struct PtxTarget {
   bool isSpecial = false;   ///< as sm_90a: wgmma and the like
   /// Whether products of float32 may round their factors to 11 bits (tf32).
   bool usesTf32 = false;
+  /// Whether zeros of weights are left out.
+  bool compressesWeights = true;
 
   std::string getArch() const {
     return "sm_" + std::to_string(capability) + (isSpecial ? "a" : "");
+  }
+  /// Whether mma.sp is there, and faster than dense products: the warpgroups of
+  /// sm_90a multiply these at twice the speed.
+  bool multipliesPairs() const {
+    constexpr unsigned kFirst = 80, kHopper = 90;
+    return capability >= kFirst && !(capability == kHopper && isSpecial);
   }
   /// Processors of the largest device of the architecture, or of one near it.
   int64_t countProcessors() const;

@@ -27,12 +27,8 @@ static constexpr int64_t kRows = MatrixOps::kRows,
 /// Bytes where neighbours are lines go by blocks of so many lines and
 /// contracted positions.
 static constexpr int64_t kBlock = 4;
-/// Pieces of the operands in shared memory.
-static constexpr int64_t kStages = 4;
-/// The address space of shared memory.
-static constexpr unsigned kSharedSpace = 3;
-/// Warps of a workgroup, across rows and columns.
-static constexpr int64_t kWarpsDown = 2, kWarpsAcross = 4, kWarp = 32;
+/// Pieces of the operands in shared memory, and bytes of a row of each.
+static constexpr int64_t kStages = 4, kPieceBytes = 64;
 
 /// Whether the last of the loops has whole eights of steps.
 static bool isWhole(linalg::GenericOp op, ArrayRef<unsigned> loops,
@@ -77,9 +73,9 @@ bool TensorTile::fits(const Contraction &contraction, const PtxTarget &target) {
 }
 
 /// Large tiles where there are enough to keep the processors busy.
-static TileShape chooseShape(const Contraction &contraction) {
-  constexpr int64_t kPieceBytes = 64;
-  int64_t depth = kPieceBytes / contraction.factorBytes();
+static TileShape chooseShape(const Contraction &contraction,
+                             int64_t pieceBytes) {
+  int64_t depth = pieceBytes / contraction.factorBytes();
   TileShape large{128, 128, 8, 8, depth, 1}, small{64, 64, 4, 4, depth, 2};
   constexpr int64_t kBusy = 128, kUnknown = 512;
   SmallVector<unsigned> columns = ::dl::gpucode::getColumnLoops(contraction);
@@ -100,10 +96,16 @@ static TileShape chooseShape(const Contraction &contraction) {
 TensorTile::TensorTile(::dl::gpucode::StageFunction &stage,
                        const Contraction &contraction,
                        CudaParameters &parameters)
-    : TileEmitter(stage, contraction, chooseShape(contraction)),
-      parameters(parameters), width(kAccessBytes / contraction.factorBytes()),
-      wide(builder, loc, width), fours(builder, loc, kBlock),
-      matrices(builder, loc, contraction) {}
+    : TensorTile(stage, contraction, parameters, kPieceBytes, kStages) {}
+
+TensorTile::TensorTile(::dl::gpucode::StageFunction &stage,
+                       const Contraction &contraction,
+                       CudaParameters &parameters, int64_t pieceBytes,
+                       int64_t stages)
+    : TileEmitter(stage, contraction, chooseShape(contraction, pieceBytes)),
+      width(kAccessBytes / contraction.factorBytes()),
+      wide(builder, loc, width), matrices(builder, loc, contraction),
+      parameters(parameters), stages(stages), fours(builder, loc, kBlock) {}
 
 //===----------------------------------------------------------------------===//
 // Shared memory
@@ -112,26 +114,29 @@ TensorTile::TensorTile(::dl::gpucode::StageFunction &stage,
 /// A piece's rows are lines where neighbours are contracted positions, and the
 /// other way round; eight elements more keep eight of them in different banks,
 /// and where lanes read four of them, of 32 bits, these.
-void TensorTile::layOut() {
+Value TensorTile::layOutOperands(int64_t more) {
   int64_t bytes[2];
   Side *sides[] = {&left, &right};
   // Bytes are no rows that could be transposed on the way to the registers.
   if (contraction.factorBytes() == 1)
     left.alongDepth = right.alongDepth = true;
   for (auto [side, size] : llvm::zip(sides, bytes)) {
-    int64_t length = side->alongDepth ? shape.depth : side->lines;
-    int64_t count = side->alongDepth ? side->lines : shape.depth;
+    int64_t length = side->alongDepth ? getDepth(*side) : side->lines;
+    int64_t count = side->alongDepth ? side->lines : getDepth(*side);
     constexpr int64_t kBanks = 8;
     side->pitch = length + (side->alongDepth ? width : kBanks);
-    size = kStages * count * side->pitch * contraction.factorBytes();
+    size = stages * count * side->pitch * contraction.factorBytes();
   }
   constexpr int64_t kSumBytes = 4;
-  int64_t total = std::max(bytes[0] + bytes[1],
+  int64_t total = std::max(bytes[0] + bytes[1] + more,
                            kSumBytes * shape.rows / kWarpsDown * shape.columns);
   leftPointer = parameters.getDynamicShared(total);
-  rightPointer = LLVM::GEPOp::create(
-      builder, loc, leftPointer.getType(), builder.getI8Type(), leftPointer,
-      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(bytes[0])});
+  auto getPointer = [&](int64_t offset) {
+    return LLVM::GEPOp::create(
+        builder, loc, leftPointer.getType(), builder.getI8Type(), leftPointer,
+        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)});
+  };
+  rightPointer = getPointer(bytes[0]);
   auto toMemory = [&](Value pointer, Type type) {
     return mlir::dl::cpu::makeMemory(builder, loc, pointer, type, kIndexBits,
                                      kSharedSpace);
@@ -144,7 +149,10 @@ void TensorTile::layOut() {
     own->buffers = emitter.buffers;
     own->scalars = emitter.scalars;
   }
+  return more ? getPointer(bytes[0] + bytes[1]).getResult() : Value();
 }
+
+void TensorTile::layOut() { layOutOperands(0); }
 
 void TensorTile::findPlace() {
   lane = index.rem(invocation, constant(kWarp));
@@ -154,7 +162,7 @@ void TensorTile::findPlace() {
 }
 
 int64_t TensorTile::countShare(const Side &side) const {
-  return side.lines * shape.depth / width / shape.getInvocations();
+  return side.lines * getDepth(side) / width / shape.getInvocations();
 }
 
 /// Line and contracted position of the first of eight elements, or of a block:
@@ -166,14 +174,15 @@ std::pair<Value, Value> TensorTile::getShare(const Side &side, int64_t number) {
   if (isByBlocks(side)) {
     constexpr int64_t kTogether = 8;
     Value rest = index.div(eight, constant(kTogether)),
-          down = constant(shape.depth / kBlock);
+          down = constant(getDepth(side) / kBlock);
     Value line =
         index.add(index.mul(index.div(rest, down), constant(kTogether)),
                   index.rem(eight, constant(kTogether)));
     return {index.mul(line, constant(kBlock)),
             index.mul(index.rem(rest, down), constant(kBlock))};
   }
-  Value across = constant((side.alongDepth ? shape.depth : side.lines) / width);
+  Value across =
+      constant((side.alongDepth ? getDepth(side) : side.lines) / width);
   Value inner = index.mul(index.rem(eight, across), constant(width));
   Value outer = index.div(eight, across);
   return side.alongDepth ? std::pair(outer, inner) : std::pair(inner, outer);
@@ -258,7 +267,7 @@ Value TensorTile::readShare(const Side &side, Value line, Value k) {
 
 /// The element of a side's memory where a share of a stage begins.
 Value TensorTile::getOffset(const Side &side, int64_t number, Value stage) {
-  int64_t rowCount = side.alongDepth ? side.lines : shape.depth;
+  int64_t rowCount = side.alongDepth ? side.lines : getDepth(side);
   auto [line, at] = getShare(side, number);
   auto [row, column] =
       side.alongDepth ? std::pair(line, at) : std::pair(at, line);
@@ -267,10 +276,11 @@ Value TensorTile::getOffset(const Side &side, int64_t number, Value stage) {
 }
 
 /// Of a share beyond the contracted positions nothing is read: zeros are.
-SmallVector<Value> TensorTile::copy(const Side &side, Value start,
+SmallVector<Value> TensorTile::copy(const Side &side, Value piece,
                                     Value stage) {
   constexpr int32_t kBytes = 16;
   SmallVector<Value> rest;
+  Value start = index.mul(piece, constant(getDepth(side)));
   Type type = VectorType::get(
       {width}, mlir::dl::cpu::getStoredType(contraction.factorType));
   Type i32 = builder.getI32Type();
@@ -280,7 +290,10 @@ SmallVector<Value> TensorTile::copy(const Side &side, Value start,
     ElementEmitter::Scope wideScope(wide);
     Value k = index.add(start, at);
     Value value = readShare(side, line, k);
-    Value isInside = index.less(k, depth);
+    Value isInside = index.less(
+        k, getDepth(side) == shape.depth
+               ? depth
+               : index.div(depth, constant(shape.depth / getDepth(side))));
     Value source = parameters.takeSource(value);
     if (!source) {
       Value zero =
@@ -337,12 +350,12 @@ void TensorTile::store(const Side &side, ArrayRef<Value> values, Value stage) {
 /// have multiplied the one whose place the next copies take. What cannot be
 /// copied is read before a piece is multiplied and stored after it.
 SmallVector<Value> TensorTile::addPieces(ArrayRef<Value> start) {
-  Value zero = constant(0), one = constant(1), ring = constant(kStages);
+  Value zero = constant(0), one = constant(1), ring = constant(stages);
   gpu::BarrierOp::create(builder, loc); // the last tile is stored
-  for (int64_t i = 0; i < kStages - 1; ++i) {
-    Value at = constant(i * shape.depth), stage = constant(i);
+  for (int64_t i = 0; i < stages - 1; ++i) {
+    Value stage = constant(i);
     for (Side *side : {&left, &right})
-      store(*side, copy(*side, at, stage), stage);
+      store(*side, copy(*side, stage, stage), stage);
     NVVM::CpAsyncCommitGroupOp::create(builder, loc);
   }
   Value pieces = index.ceilDiv(depth, constant(shape.depth));
@@ -350,13 +363,13 @@ SmallVector<Value> TensorTile::addPieces(ArrayRef<Value> start) {
       builder, loc, zero, pieces, one, start,
       [&](Value piece, ValueRange carried) {
         ElementEmitter::Scope scope(emitter);
-        NVVM::CpAsyncWaitGroupOp::create(builder, loc, kStages - 2);
+        NVVM::CpAsyncWaitGroupOp::create(builder, loc,
+                                         static_cast<int32_t>(stages - 2));
         gpu::BarrierOp::create(builder, loc);
-        Value next = index.add(piece, constant(kStages - 1));
+        Value next = index.add(piece, constant(stages - 1));
         Value stage = index.rem(next, ring);
-        Value at = index.mul(next, constant(shape.depth));
-        SmallVector<Value> a = copy(left, at, stage),
-                           b = copy(right, at, stage);
+        SmallVector<Value> a = copy(left, next, stage),
+                           b = copy(right, next, stage);
         NVVM::CpAsyncCommitGroupOp::create(builder, loc);
         SmallVector<Value> added =
             multiply(llvm::to_vector(carried), index.rem(piece, ring));
@@ -467,25 +480,23 @@ int64_t TensorTile::countPasses() const { return kWarpsDown; }
 void TensorTile::storeSums(ArrayRef<Value> values, int64_t pass) {
   Value isOwn = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
                                       warpRow, constant(pass));
-  auto branch =
-      scf::IfOp::create(builder, loc, isOwn, /*withElseRegion=*/false);
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPoint(branch.thenYield());
-  int64_t down = shape.rows / kWarpsDown / kRows,
-          across = shape.columns / kWarpsAcross / kColumns;
-  Value firstColumn =
-      index.mul(warpColumn, constant(shape.columns / kWarpsAcross));
-  Value group = index.div(lane, constant(4)),
-        pair = index.mul(index.rem(lane, constant(4)), constant(2));
-  for (int64_t i = 0; i < down; ++i)
-    for (int64_t j = 0; j < across; ++j)
-      for (int64_t c = 0; c < 4; ++c) {
-        Value row = index.add(group, constant(i * kRows + c / 2 * 8));
-        Value column = index.add(index.add(firstColumn, pair),
-                                 constant(j * kColumns + c % 2));
-        memref::StoreOp::create(
-            builder, loc, values[(i * across + j) * 4 + c], sums,
-            ValueRange{
-                index.add(index.mul(row, constant(shape.columns)), column)});
-      }
+  emitIf(isOwn, [&] {
+    int64_t down = shape.rows / kWarpsDown / kRows,
+            across = shape.columns / kWarpsAcross / kColumns;
+    Value firstColumn =
+        index.mul(warpColumn, constant(shape.columns / kWarpsAcross));
+    Value group = index.div(lane, constant(4)),
+          pair = index.mul(index.rem(lane, constant(4)), constant(2));
+    for (int64_t i = 0; i < down; ++i)
+      for (int64_t j = 0; j < across; ++j)
+        for (int64_t c = 0; c < 4; ++c) {
+          Value row = index.add(group, constant(i * kRows + c / 2 * 8));
+          Value column = index.add(index.add(firstColumn, pair),
+                                   constant(j * kColumns + c % 2));
+          memref::StoreOp::create(
+              builder, loc, values[(i * across + j) * 4 + c], sums,
+              ValueRange{
+                  index.add(index.mul(row, constant(shape.columns)), column)});
+        }
+  });
 }

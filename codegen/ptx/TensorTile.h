@@ -49,38 +49,59 @@ protected:
   int64_t countPasses() const override;
   void storeSums(llvm::ArrayRef<mlir::Value> values, int64_t pass) override;
 
-private:
-  std::pair<mlir::Value, mlir::Value> getShare(const gpucode::Side &side,
-                                               int64_t number);
-  int64_t countShare(const gpucode::Side &side) const;
+  /// Tiles with so many bytes of a row of each piece, of which `stages` lie in
+  /// shared memory.
+  TensorTile(gpucode::StageFunction &stage,
+             const mlir::dl::cpu::Contraction &contraction,
+             CudaParameters &parameters, int64_t pieceBytes, int64_t stages);
+
+  /// Warps of a workgroup, across rows and columns.
+  static constexpr int64_t kWarpsDown = 2, kWarpsAcross = 4, kWarp = 32;
+  /// The address space of shared memory.
+  static constexpr unsigned kSharedSpace = 3;
+
+  /// Contracted positions of a piece, as an operand lies in memory.
+  virtual int64_t getDepth(const gpucode::Side &) const { return shape.depth; }
+  /// Places the operands' pieces, with so many bytes behind them, whose address
+  /// is returned.
+  mlir::Value layOutOperands(int64_t more);
+  /// Copies this invocation's share of a piece into a stage, as far as it can
+  /// be copied; returns the rest, null where there is none.
+  virtual llvm::SmallVector<mlir::Value>
+  copy(const gpucode::Side &side, mlir::Value piece, mlir::Value stage);
+  /// Elements of 16 bytes, from where the operand lies.
+  virtual mlir::Value readShare(const gpucode::Side &side, mlir::Value line,
+                                mlir::Value k);
   llvm::SmallVector<mlir::Value> loadMatrices(const gpucode::Side &side,
                                               mlir::Value half,
                                               mlir::Value line, int64_t k,
                                               bool linesFirst);
+
+  int64_t width; ///< elements of 16 bytes
+  mlir::dl::cpu::ElementEmitter wide;
+  MatrixOps matrices;
+  mlir::Value warpRow, warpColumn, lane;
+
+private:
+  std::pair<mlir::Value, mlir::Value> getShare(const gpucode::Side &side,
+                                               int64_t number);
+  int64_t countShare(const gpucode::Side &side) const;
   llvm::SmallVector<mlir::Value> loadTransposed(const gpucode::Side &side,
                                                 mlir::Value half,
                                                 mlir::Value line, int64_t k,
                                                 bool linesFirst);
 
-  /// Copies this invocation's share of a piece into a stage, as far as it can
-  /// be copied; returns the rest, null where there is none.
-  llvm::SmallVector<mlir::Value> copy(const gpucode::Side &side,
-                                      mlir::Value start, mlir::Value stage);
   bool isByBlocks(const gpucode::Side &side) const;
   mlir::Value readBlock(const gpucode::Side &side, mlir::Value line,
                         mlir::Value k);
   mlir::Value gatherShare(const gpucode::Side &side, mlir::Value line,
                           mlir::Value k);
-  mlir::Value readShare(const gpucode::Side &side, mlir::Value line,
-                        mlir::Value k);
   mlir::Value getOffset(const gpucode::Side &side, int64_t number,
                         mlir::Value stage);
 
   CudaParameters &parameters;
-  int64_t width; ///< elements of 16 bytes
-  mlir::dl::cpu::ElementEmitter wide, fours;
-  MatrixOps matrices;
-  mlir::Value warpRow, warpColumn, lane;
+  int64_t stages; ///< of the ring
+  mlir::dl::cpu::ElementEmitter fours;
   mlir::Value leftPointer, rightPointer;
 };
 

@@ -29,6 +29,28 @@ inline uint16_t roundToBFloat16(uint32_t bits) {
   return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+/// The same in f16: what is too large becomes an infinity.
+inline uint16_t roundToFloat16(uint32_t bits) {
+  uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
+  constexpr uint32_t kInfinity = 0x7f800000, kLeastNormal = 0x38800000,
+                     kLeast = 0x33000000, kBelow = 0x47800000, kBits = 13;
+  constexpr uint32_t kImplicit = 1u << 23, kRebias = 112u << 10;
+  if (magnitude > kInfinity)
+    return static_cast<uint16_t>(sign | 0x7e00 | (magnitude >> kBits & 0x3ff));
+  if (magnitude >= kBelow)
+    return static_cast<uint16_t>(sign | 0x7c00);
+  auto shift = [](uint32_t value, uint32_t count) {
+    uint32_t half = (1u << (count - 1)) - 1 + (value >> count & 1);
+    return (value + half) >> count;
+  };
+  if (magnitude >= kLeastNormal) // a carry reaches the exponent
+    return static_cast<uint16_t>(sign | (shift(magnitude, kBits) - kRebias));
+  if (magnitude < kLeast)
+    return static_cast<uint16_t>(sign);
+  uint32_t fraction = (magnitude & (kImplicit - 1)) | kImplicit;
+  return static_cast<uint16_t>(sign | shift(fraction, 126 - (magnitude >> 23)));
+}
+
 /// One dimension of a tensor: its size, and how many elements lie between
 /// neighbours in memory.
 struct StridedDim {

@@ -179,9 +179,12 @@ private:
       addPreceding(group, last->getResult(0).getType());
   }
 
-  /// Whether elements follow from their positions alone.
+  /// Whether elements follow from their positions alone, perhaps with more
+  /// dimensions of size 1.
   bool isOfPositions(Operation *op) {
-    return graph.isFree(op) && getKind(op) == FusionKind::Elementwise &&
+    bool isPlaced = getKind(op) == FusionKind::Elementwise ||
+                    (isa<ReshapeOp>(op) && isCheapMovement(op));
+    return graph.isFree(op) && isPlaced &&
            llvm::all_of(op->getOperands(), [&](Value operand) {
              Operation *producer = operand.getDefiningOp();
              return producer &&

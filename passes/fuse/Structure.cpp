@@ -148,7 +148,7 @@ bool mlir::dl::fuse::isCheapMovement(Operation *op) {
   if (isFloatExtension(op) || isDequantization(op))
     return true;
   if (auto reshape = dyn_cast<ReshapeOp>(op))
-    return isExpansion(reshape);
+    return isExpansion(reshape) || getRepeatedDim(reshape);
   if (auto pad = dyn_cast<PadOp>(op))
     return pad.getMode() == PadMode::Constant;
   // Numbers that follow from the position alone move nothing.

@@ -50,6 +50,22 @@ static LogicalResult create(KernelBuilder &kernel, ReshapeOp op) {
   RankedTensorType from = op.getOperand().getType();
   RankedTensorType to = getType(op.getResult());
   OpBuilder &builder = kernel.builder;
+  if (auto repeated = getRepeatedDim(op)) {
+    int64_t times = from.getDimSize(*repeated + 1);
+    SmallVector<AffineExpr> exprs;
+    for (int64_t d = 0; d < to.getRank(); ++d) {
+      AffineExpr at = builder.getAffineDimExpr(d);
+      if (d != *repeated) {
+        exprs.push_back(at);
+        continue;
+      }
+      exprs.push_back(at.floorDiv(times));
+      exprs.push_back(at % times);
+    }
+    setComposed(kernel, op.getResult(), op.getOperand(),
+                AffineMap::get(to.getRank(), 0, exprs, op.getContext()));
+    return success();
+  }
   if (auto kept = getKeptDims(from, to)) {
     SmallVector<AffineExpr> exprs;
     for (int64_t d : *kept)

@@ -37,7 +37,9 @@ static bool isWorthFolding(Operation *op) {
       op->getNumOperands() == 0 || !isPure(op))
     return false;
   // Reshaped and transposed constants are put in order while they are written.
-  if (isStoredConstant(op->getResult(0)))
+  // Those that a model rounds to f16 are no weights alone: patterns read them.
+  if (isStoredConstant(op->getResult(0)) &&
+      !(isRounding(op) && getElementTypeOrSelf(op->getResult(0)).isF16()))
     return false;
   int64_t read = 0;
   for (Value operand : op->getOperands()) {

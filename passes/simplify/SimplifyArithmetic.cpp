@@ -3,6 +3,7 @@
 
 #include "ir/dialect/Dims.h"
 #include "passes/Passes.h"
+#include "passes/simplify/UnmaskedRows.h"
 
 #include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -234,6 +235,7 @@ class SimplifyArithmetic
     RewritePatternSet patterns(&getContext());
     patterns.add<DivisionByPowerOfTwo, ScaleAfterProduct, MergeScales,
                  TurnedProduct, WeightsToTheLeft>(&getContext());
+    populateUnmaskedRowsPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

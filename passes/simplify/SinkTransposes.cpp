@@ -149,6 +149,56 @@ struct SinkThroughElementwise : RewritePattern {
   }
 };
 
+/// matmul(a, transpose(x) * scale) -> matmul(a, transpose(x * scale)), as
+/// exporters scale the keys of attention: the product reads what is stored
+/// through the permutation, and it lies as x does.
+struct SinkThroughScale : OpRewritePattern<MulOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(MulOp op,
+                                PatternRewriter &rewriter) const override {
+    auto transpose = op.getOperand(0).getDefiningOp<TransposeOp>();
+    RankedTensorType scale = typeOf(op.getOperand(1)),
+                     type = typeOf(op.getResult());
+    if (!transpose || isStoredConstant(transpose.getResult()) ||
+        !scale.hasStaticShape() || scale.getNumElements() != 1 ||
+        scale.getRank() > type.getRank() || !op->hasOneUse() ||
+        transpose.getPermutation().back() == type.getRank() - 1)
+      return rewriter.notifyMatchFailure(op, "no permuted value is scaled");
+    auto product = dyn_cast<MatmulOp>(*op->user_begin());
+    if (!product || product.getRhs() != op.getResult())
+      return rewriter.notifyMatchFailure(op, "no product reads it");
+    Value moved = MulOp::create(rewriter, op.getLoc(), transpose.getOperand(),
+                                op.getOperand(1));
+    replaceWithTranspose(rewriter, op, transpose, moved,
+                         SmallVector<int64_t>(transpose.getPermutation()));
+    return success();
+  }
+};
+
+/// repeat(x) * scale -> repeat(x * scale), as grouped heads' keys are scaled:
+/// what is repeated need not be stored (see getRepeatedDim).
+struct ScaleBeforeRepetition : OpRewritePattern<MulOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(MulOp op,
+                                PatternRewriter &rewriter) const override {
+    auto reshape = op.getOperand(0).getDefiningOp<ReshapeOp>();
+    RankedTensorType scale = typeOf(op.getOperand(1));
+    if (!reshape || !getRepeatedDim(reshape) || !scale.hasStaticShape() ||
+        scale.getNumElements() != 1 ||
+        scale.getRank() > typeOf(op.getResult()).getRank())
+      return rewriter.notifyMatchFailure(op, "nothing repeated is scaled");
+    auto broadcast = reshape.getOperand().getDefiningOp<BroadcastOp>();
+    Value scaled = MulOp::create(rewriter, op.getLoc(), broadcast.getOperand(),
+                                 op.getOperand(1));
+    Value repeated = BroadcastOp::create(rewriter, broadcast.getLoc(),
+                                         broadcast.getType(), scaled);
+    rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), repeated);
+    return success();
+  }
+};
+
 /// concat(transpose(x), ..) -> transpose(concat(x, ..))
 struct SinkThroughConcat : OpRewritePattern<ConcatOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -405,10 +455,12 @@ class SinkTransposes : public ::dl::impl::SinkTransposesBase<SinkTransposes> {
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<SinkThroughElementwise, SinkThroughConcat,
-                 SinkThroughBroadcast, SinkThroughSlice, SinkThroughPad,
-                 SinkThroughReduce, SinkThroughSoftmax, SinkThroughWindow,
-                 SinkThroughGather, SinkThroughReshape>(&getContext());
+    patterns
+        .add<SinkThroughElementwise, SinkThroughConcat, SinkThroughBroadcast,
+             SinkThroughSlice, SinkThroughPad, SinkThroughReduce,
+             SinkThroughScale, ScaleBeforeRepetition, SinkThroughSoftmax,
+             SinkThroughWindow, SinkThroughGather, SinkThroughReshape>(
+            &getContext());
     populateSinkGroupsPatterns(patterns);
     populateBroadcastOperandPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))

@@ -111,3 +111,20 @@ func.func @backward(%x: tensor<1x5x5x4xf32>, %w: tensor<2x2x1x4xf32>) -> tensor<
   } : tensor<1x4x5x4xf32>
   return %0 : tensor<1x4x5x4xf32>
 }
+
+// -----
+
+// What is repeated is read by a division.
+
+// CHECK: affine_map<(d0, d1, d2) -> (d0 floordiv 4, 0, d1, d2)>
+// CHECK-LABEL: func.func @repeated
+// CHECK-NOT: tensor.collapse_shape
+func.func @repeated(%k: tensor<2x1x6x5xf32>, %x: tensor<8x6x5xf32>) -> tensor<8x6x5xf32> {
+  %0 = dl.fused {
+    %b = dl.broadcast %k : (tensor<2x1x6x5xf32>) -> tensor<2x4x6x5xf32>
+    %r = dl.reshape %b : (tensor<2x4x6x5xf32>) -> tensor<8x6x5xf32>
+    %m = dl.add %r, %x : (tensor<8x6x5xf32>, tensor<8x6x5xf32>) -> tensor<8x6x5xf32>
+    dl.yield %m : tensor<8x6x5xf32>
+  } : tensor<8x6x5xf32>
+  return %0 : tensor<8x6x5xf32>
+}

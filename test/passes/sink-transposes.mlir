@@ -194,3 +194,48 @@ func.func @broadcast_operand(%x: tensor<2x8x8x4xf32>, %scale: tensor<1x4x1x1xf32
   %2 = dl.mul %0, %1 : (tensor<2x4x8x8xf32>, tensor<2x4x8x8xf32>) -> tensor<2x4x8x8xf32>
   return %2 : tensor<2x4x8x8xf32>
 }
+
+// Keys that are scaled on their way to a product: what is stored lies as they did. Columns
+// that stay in place, and what else reads the scaled keys, are left.
+
+// CHECK-LABEL: func.func @scaled_keys
+// CHECK: %[[K:.*]] = dl.mul %arg1, %{{.*}} : (tensor<2x64x8x32xf16>, tensor<1xf16>) -> tensor<2x64x8x32xf16>
+// CHECK: %[[T:.*]] = dl.transpose %[[K]] {permutation = array<i64: 0, 2, 3, 1>}
+// CHECK: dl.matmul %arg0, %[[T]]
+func.func @scaled_keys(%q: tensor<2x8x16x32xf16>, %k: tensor<2x64x8x32xf16>) -> tensor<2x8x16x64xf16> {
+  %s = dl.constant dense<0.25> : tensor<1xf16>
+  %t = dl.transpose %k {permutation = array<i64: 0, 2, 3, 1>} : (tensor<2x64x8x32xf16>) -> tensor<2x8x32x64xf16>
+  %m = dl.mul %t, %s : (tensor<2x8x32x64xf16>, tensor<1xf16>) -> tensor<2x8x32x64xf16>
+  %r = dl.matmul %q, %m : (tensor<2x8x16x32xf16>, tensor<2x8x32x64xf16>) -> tensor<2x8x16x64xf16>
+  return %r : tensor<2x8x16x64xf16>
+}
+
+// CHECK-LABEL: func.func @scaled_values
+// CHECK: dl.transpose %arg1
+// CHECK: dl.mul
+// CHECK: dl.transpose %arg2
+// CHECK: dl.mul
+func.func @scaled_values(%q: tensor<2x8x16x64xf16>, %v: tensor<2x64x8x32xf16>, %k: tensor<2x32x8x64xf16>) -> (tensor<2x8x16x32xf16>, tensor<2x8x16x32xf16>, tensor<2x8x64x32xf16>) {
+  %s = dl.constant dense<0.25> : tensor<1xf16>
+  %t = dl.transpose %v {permutation = array<i64: 0, 2, 1, 3>} : (tensor<2x64x8x32xf16>) -> tensor<2x8x64x32xf16>
+  %m = dl.mul %t, %s : (tensor<2x8x64x32xf16>, tensor<1xf16>) -> tensor<2x8x64x32xf16>
+  %r = dl.matmul %q, %m : (tensor<2x8x16x64xf16>, tensor<2x8x64x32xf16>) -> tensor<2x8x16x32xf16>
+  %u = dl.transpose %k {permutation = array<i64: 0, 2, 3, 1>} : (tensor<2x32x8x64xf16>) -> tensor<2x8x64x32xf16>
+  %n = dl.mul %u, %s : (tensor<2x8x64x32xf16>, tensor<1xf16>) -> tensor<2x8x64x32xf16>
+  %p = dl.matmul %q, %n : (tensor<2x8x16x64xf16>, tensor<2x8x64x32xf16>) -> tensor<2x8x16x32xf16>
+  return %r, %p, %n : tensor<2x8x16x32xf16>, tensor<2x8x16x32xf16>, tensor<2x8x64x32xf16>
+}
+
+// Heads that are repeated and scaled are scaled first.
+
+// CHECK-LABEL: func.func @scaled_heads
+// CHECK: %[[S:.*]] = dl.mul %arg0, %{{.*}} : (tensor<2x2x1x24x8xf16>, tensor<1xf16>) -> tensor<2x2x1x24x8xf16>
+// CHECK: %[[B:.*]] = dl.broadcast %[[S]]
+// CHECK: dl.reshape %[[B]] : (tensor<2x2x4x24x8xf16>) -> tensor<2x8x24x8xf16>
+func.func @scaled_heads(%k: tensor<2x2x1x24x8xf16>) -> tensor<2x8x24x8xf16> {
+  %s = dl.constant dense<0.25> : tensor<1xf16>
+  %b = dl.broadcast %k : (tensor<2x2x1x24x8xf16>) -> tensor<2x2x4x24x8xf16>
+  %r = dl.reshape %b : (tensor<2x2x4x24x8xf16>) -> tensor<2x8x24x8xf16>
+  %m = dl.mul %r, %s : (tensor<2x8x24x8xf16>, tensor<1xf16>) -> tensor<2x8x24x8xf16>
+  return %m : tensor<2x8x24x8xf16>
+}

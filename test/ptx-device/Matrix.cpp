@@ -64,18 +64,58 @@ float toFloat(Type type, uint32_t bits) {
 // mma.sync
 //===----------------------------------------------------------------------===//
 
-constexpr unsigned kRows = 16, kColumns = 8, kMostDepth = 32;
+constexpr unsigned kRows = 16, kColumns = 8, kMostDepth = 64;
 
-/// Sums of at most 32 products of bytes are exact in float. `mode` has the
-/// depth; `list` the registers of d, a, b and c.
+/// Where two of four elements of a row are that a sparse operand keeps, four
+/// bits a group. `e` has the metadata of all lanes: of 16 bits, lanes 0 and 1
+/// (2 and 3) of each four have 16 contracted positions each, in the lower half
+/// of rows 0 to 7, in the upper one of the others; of 8 bits, lanes 0 and 1
+/// have 32 positions of these rows and the others, lanes 2 and 3 the next ones.
+unsigned getKept(const uint32_t *e, unsigned bits, unsigned selector,
+                 unsigned row, unsigned group) {
+  unsigned quad = row % 8 * 4, high = row / 8;
+  if (bits == 16)
+    return e[quad + 2 * selector + group / 4] >> (16 * high + group % 4 * 4) &
+           15;
+  return e[quad + group / 8 * 2 + high] >> group % 8 * 4 & 15;
+}
+
+/// `mode`, above the depth: whether a is sparse, and the selector of lanes that
+/// have metadata.
+constexpr unsigned kDepthBits = 12, kSparseBit = 12, kSelectorBit = 13;
+
+/// Moves the kept elements of a sparse operand to where they belong.
+void spread(Warp &warp, const Instruction &in, unsigned bits,
+            float (&a)[kRows][kMostDepth], unsigned depth) {
+  const auto *e = warp.at<uint32_t>(in.a);
+  for (unsigned i = 0; i < kRows; ++i) {
+    float row[kMostDepth] = {};
+    for (unsigned group = 0; group < depth / 4; ++group) {
+      unsigned kept = getKept(e, bits, in.mode >> kSelectorBit, i, group);
+      unsigned first = kept & 3, second = kept >> 2;
+      if (first >= second)
+        fail(warp, in, kLaunchFailed,
+             "metadata of mma.sp that is not in ascending order");
+      row[4 * group + first] = a[i][2 * group];
+      row[4 * group + second] = a[i][2 * group + 1];
+    }
+    std::copy(row, row + depth, a[i]);
+  }
+}
+
+/// Sums of at most 64 products of bytes are exact in float. `list` has the
+/// registers of d, a, b and c.
 template <typename Sum>
 void multiply(Warp &warp, const Instruction &in, uint32_t mask) {
   if (mask != kAllLanes)
     fail(warp, in, kLaunchFailed, "mma without all lanes");
   auto typeA = Type(in.typeA), typeB = Type(in.typeD);
-  unsigned depth = in.mode, bits = bitsOf(typeA), each = 32 / bits;
+  unsigned depth = in.mode & ((1 << kDepthBits) - 1), bits = bitsOf(typeA),
+           each = 32 / bits;
+  bool isSparse = in.mode >> kSparseBit & 1;
   float a[kRows][kMostDepth], b[kMostDepth][kColumns];
-  unsigned countA = kRows * depth * bits / 1024, countB = countA / 2;
+  unsigned countB = kRows * depth * bits / 2048,
+           countA = isSparse ? countB : 2 * countB;
   const uint32_t *slots = in.list.data() + 4;
   for (unsigned r = 0; r < countA; ++r) {
     const auto *words = warp.at<uint32_t>(slots[r]);
@@ -91,6 +131,8 @@ void multiply(Warp &warp, const Instruction &in, uint32_t mask) {
         b[r * each * 4 + lane % 4 * each + e][lane / 4] =
             toFloat(typeB, words[lane] >> (bits & 31) * e);
   }
+  if (isSparse)
+    spread(warp, in, bits, a, depth);
   float sums[kRows][kColumns] = {};
   for (unsigned i = 0; i < kRows; ++i)
     for (unsigned k = 0; k < depth; ++k)
@@ -106,21 +148,28 @@ void multiply(Warp &warp, const Instruction &in, uint32_t mask) {
 
 bool decodeMma(const Statement &statement, Places &places, Instruction &in) {
   const std::vector<std::string> &words = statement.words;
-  // mma.sync.aligned.m16n8k16.row.col[.satfinite].f32.bf16.bf16.f32
+  // mma[.sp[::ordered_metadata]].sync.aligned.m16n8k16.row.col[.satfinite].f32.bf16.bf16.f32
   size_t count = words.size();
+  bool isSparse = words[1] == "sp" || words[1] == "sp::ordered_metadata";
   if (count < 8 || !statement.has("row") || !statement.has("col"))
     return false;
   auto typeA = findType(words[count - 3]), typeB = findType(words[count - 2]);
   unsigned rows = 0, columns = 0, depth = 0;
-  if (sscanf(words[3].c_str(), "m%un%uk%u", &rows, &columns, &depth) != 3 ||
-      rows != kRows || columns != kColumns || depth > kMostDepth || !typeA ||
-      !typeB || bitsOf(*typeA) != bitsOf(*typeB))
+  if (sscanf(words[isSparse ? 4 : 3].c_str(), "m%un%uk%u", &rows, &columns,
+             &depth) != 3 ||
+      rows != kRows || columns != kColumns || !typeA || !typeB ||
+      bitsOf(*typeA) != bitsOf(*typeB))
+    return false;
+  // A sparse operand has the registers of a dense one of half the depth.
+  unsigned rowBits = depth * bitsOf(*typeA);
+  if (isSparse ? rowBits != 512 || *typeA == TF32Type : rowBits > 256)
     return false;
   const std::string &sum = words.back();
   if (sum != words[count - 4] || (sum != "f32" && sum != "s32"))
     return false;
-  unsigned countA = kRows * depth * bitsOf(*typeA) / 1024;
-  size_t expected[] = {4, countA, countA / 2, 4};
+  unsigned countB = kRows * rowBits / 2048,
+           countA = isSparse ? countB : 2 * countB;
+  size_t expected[] = {4, countA, countB, 4};
   for (size_t i = 0; i < 4; ++i) {
     const Operand &operand = statement.operands.at(i);
     std::vector<Operand> all =
@@ -134,6 +183,13 @@ bool decodeMma(const Statement &statement, Places &places, Instruction &in) {
   in.typeA = *typeA;
   in.typeD = *typeB;
   in.mode = depth;
+  if (isSparse) {
+    in.a = places.place(statement.operands.at(4), 4);
+    auto selector = uint32_t(statement.operands.at(5).value);
+    if (selector > (bitsOf(*typeA) == 16 ? 1 : 0))
+      return false;
+    in.mode |= 1u << kSparseBit | selector << kSelectorBit;
+  }
   in.run = sum == "s32" ? multiply<int32_t> : multiply<float>;
   return true;
 }

@@ -24,11 +24,15 @@ std::string makeKernel(const std::string &body) {
          body + "ret;\n}\n";
 }
 
-/// The integers that a kernel leaves, one for each thread.
-std::vector<uint32_t> run(const std::string &body, uint32_t threads) {
+/// The integers that a kernel leaves, one for each thread; `given` lies behind
+/// them.
+std::vector<uint32_t> run(const std::string &body, uint32_t threads,
+                          const std::vector<uint32_t> &given = {}) {
   auto kernels = parseModule(makeKernel(body));
   GlobalMemory memory;
-  uint64_t address = memory.allocate(threads * 4);
+  uint64_t address = memory.allocate((threads + given.size()) * 4);
+  memcpy(GlobalMemory::toHost(address + threads * 4), given.data(),
+         given.size() * 4);
   std::vector<uint32_t> result(threads);
   std::string wrong;
   try {
@@ -163,6 +167,152 @@ TEST(PtxDevice, ProductsReadWhatWasPublished) {
               testing::Each(16u));
   EXPECT_THAT(errorOf(store + product, 128),
               HasSubstr("stored without fence.proxy.async"));
+}
+
+namespace {
+
+/// Two operands of whole numbers, [16, depth] and [depth, 8], of which the left
+/// one has two of four neighbours that are not zero, and the words of their
+/// fragments: of the left one all elements, then those that are kept, of the
+/// right one, and the metadata; 32 lanes each.
+struct SparseOperands {
+  unsigned depth, bits;
+  std::vector<std::vector<int>> left, right;
+
+  SparseOperands(unsigned depth, unsigned bits)
+      : depth(depth), bits(bits), left(16, std::vector<int>(depth)),
+        right(depth, std::vector<int>(8)) {
+    for (unsigned i = 0; i < 16; ++i)
+      for (unsigned k = 0; k < depth; ++k)
+        if (isKept(i, k))
+          left[i][k] = 1 + int(i * 5 + k * 3) % 11;
+    for (unsigned k = 0; k < depth; ++k)
+      for (unsigned j = 0; j < 8; ++j)
+        right[k][j] = int(k * 7 + j * 5) % 9 - 4;
+  }
+  /// Which of the six pairs depends on the row and the group.
+  static std::pair<unsigned, unsigned> getPair(unsigned row, unsigned group) {
+    const std::pair<unsigned, unsigned> pairs[] = {{0, 1}, {0, 2}, {0, 3},
+                                                   {1, 2}, {1, 3}, {2, 3}};
+    return pairs[(row * 7 + group * 5 + row * group) % 6];
+  }
+  static bool isKept(unsigned row, unsigned k) {
+    auto [a, b] = getPair(row, k / 4);
+    return k % 4 == a || k % 4 == b;
+  }
+  uint32_t encode(int value) const {
+    return bits == 16 ? F16::fromFloat(float(value)) : uint8_t(value);
+  }
+  /// Kept element number `at` of a row.
+  int getKept(unsigned row, unsigned at) const {
+    auto [a, b] = getPair(row, at / 2);
+    return left[row][at / 2 * 4 + (at % 2 ? b : a)];
+  }
+  uint32_t getNibbles(unsigned row, unsigned group, unsigned count) const {
+    uint32_t word = 0;
+    for (unsigned g = 0; g < count; ++g) {
+      auto [a, b] = getPair(row, group + g);
+      word |= (a | b << 2) << 4 * g;
+    }
+    return word;
+  }
+  std::vector<uint32_t> makeWords(bool unusedLanes) const;
+};
+
+std::vector<uint32_t> SparseOperands::makeWords(bool unusedLanes) const {
+  unsigned each = 32 / bits, chunk = each * 8; // of a dense instruction
+  std::vector<uint32_t> words;
+  auto add = [&](auto &&read) {
+    for (unsigned lane = 0; lane < 32; ++lane) {
+      uint32_t word = 0;
+      for (unsigned e = 0; e < each; ++e)
+        word |= encode(read(lane, e)) << bits * e;
+      words.push_back(word);
+    }
+  };
+  auto addLeft = [&](auto &&element) {
+    for (unsigned r = 0; r < 4; ++r)
+      add([&](unsigned lane, unsigned e) {
+        return element(lane / 4 + r % 2 * 8,
+                       r / 2 * each * 4 + lane % 4 * each + e);
+      });
+  };
+  for (unsigned half = 0; half < 2; ++half)
+    addLeft([&](unsigned i, unsigned k) { return left[i][half * chunk + k]; });
+  addLeft([&](unsigned i, unsigned k) { return getKept(i, k); });
+  for (unsigned r = 0; r < 4; ++r)
+    add([&](unsigned lane, unsigned e) {
+      return right[r * each * 4 + lane % 4 * each + e][lane / 4];
+    });
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    unsigned row = lane / 4, in = lane % 4;
+    if (bits == 8) {
+      words.push_back(getNibbles(row + in % 2 * 8, in / 2 * 8, 8));
+      continue;
+    }
+    bool isUsed = unusedLanes ? in >= 2 : in < 2;
+    words.push_back(isUsed ? getNibbles(row, in % 2 * 4, 4) |
+                                 getNibbles(row + 8, in % 2 * 4, 4) << 16
+                           : 0xffffffff);
+  }
+  return words;
+}
+
+/// Sum number `number` of each lane, of mma.sp and of two dense mma.
+std::vector<uint32_t> multiply(const SparseOperands &operands, unsigned number,
+                               bool isSparse, unsigned selector) {
+  bool isFloat = operands.bits == 16;
+  std::string types = isFloat ? ".row.col.f32.f16.f16.f32 "
+                              : ".row.col.s32.u8.s8.s32 ",
+              zero = isFloat ? "0f00000000" : "0",
+              zeros =
+                  "{" + zero + ", " + zero + ", " + zero + ", " + zero + "}",
+              sums = "{%r4, %r5, %r6, %r7}", body;
+  for (unsigned r = 0; r < 17; ++r)
+    body += "ld.global.b32 %r" + std::to_string(10 + r) + ", [%rd2+" +
+            std::to_string(128 * (r + 1)) + "];\n";
+  auto name = [&](const char *start, unsigned depth) {
+    return start + std::to_string(depth) + types + sums + ", ";
+  };
+  if (isSparse)
+    body += name("mma.sp.sync.aligned.m16n8k", operands.depth) +
+            "{%r18, %r19, %r20, %r21}, {%r22, %r23, %r24, %r25}, " + zeros +
+            ", %r26, " + std::to_string(selector) + ";\n";
+  else
+    body += name("mma.sync.aligned.m16n8k", operands.depth / 2) +
+            "{%r10, %r11, %r12, %r13}, {%r22, %r23}, " + zeros + ";\n" +
+            name("mma.sync.aligned.m16n8k", operands.depth / 2) +
+            "{%r14, %r15, %r16, %r17}, {%r24, %r25}, " + sums + ";\n";
+  body += "mov.b32 %r1, %r" + std::to_string(4 + number) + ";\n" + kStore;
+  return run(body, 32, operands.makeWords(selector != 0));
+}
+
+} // namespace
+
+TEST(PtxDevice, SparseProductsAreThoseOfAllElements) {
+  for (auto [depth, bits] : {std::pair(32u, 16u), {64u, 8u}})
+    for (unsigned selector = 0; selector < (bits == 16 ? 2u : 1u); ++selector)
+      for (unsigned number = 0; number < 4; ++number) {
+        SparseOperands operands(depth, bits);
+        std::vector<uint32_t> sums = multiply(operands, number, true, selector);
+        EXPECT_EQ(sums, multiply(operands, number, false, selector));
+        for (unsigned lane = 0; lane < 32; ++lane) {
+          int expected = 0;
+          for (unsigned k = 0; k < depth; ++k)
+            expected += operands.left[lane / 4 + number / 2 * 8][k] *
+                        operands.right[k][lane % 4 * 2 + number % 2];
+          EXPECT_EQ(bits == 16 ? int(bitCast<float>(sums[lane]))
+                               : int(sums[lane]),
+                    expected);
+        }
+      }
+  // Both kept elements of a group in one place.
+  EXPECT_THAT(errorOf("mov.b32 %r2, 0;\nmov.b32 %r3, 0xffffffff;\n"
+                      "mma.sp.sync.aligned.m16n8k32.row.col.f32.f16.f16.f32 "
+                      "{%r4, %r5, %r6, %r7}, {%r2, %r2, %r2, %r2}, "
+                      "{%r2, %r2, %r2, %r2}, {%r2, %r2, %r2, %r2}, %r3, 0;\n",
+                      32),
+              HasSubstr("metadata of mma.sp that is not in ascending order"));
 }
 
 TEST(PtxDevice, RoundsSmallFloats) {

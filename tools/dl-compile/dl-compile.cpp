@@ -316,7 +316,7 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
   options.pipeline.minMultiplications = line.narrowFrom;
   options.pipeline.assumeFinite = line.assumeFinite;
   if (!line.quantization.compressWeights)
-    options.pipeline.compressWeights = false;
+    options.pipeline.compressWeights = options.cuda.compressesWeights = false;
   auto training = line.training.read(options.pipeline.precision);
   if (!training)
     return training.takeError();

@@ -10,17 +10,15 @@ using dl::package::ConstantData;
 using dl::package::Layout;
 using dltest::TextModule;
 
-TEST(Constants, RoundToNearestEven) {
-  // One, the ties to both sides of an odd last bit, just above a tie, the
-  // largest number, a denormal, infinity, and two that are not numbers.
-  std::vector<uint32_t> floats{0x3f800000, 0x3f808000, 0x3f818000,
-                               0x3f808001, 0x7f7fffff, 0x00018001,
-                               0xff800000, 0x7f800001, 0xffc00000};
+/// Floats on their way out, in pieces of several sizes.
+static void expectRounded(std::vector<uint32_t> floats,
+                          ConstantData::Rounding rounding,
+                          const std::vector<uint16_t> &expected) {
   ConstantData data;
   data.source = {reinterpret_cast<const char *>(floats.data()),
                  floats.size() * sizeof(uint32_t)};
   data.elementBytes = sizeof(uint32_t);
-  data.rounds = true;
+  data.rounding = rounding;
   data.layouts = {Layout::identity({static_cast<int64_t>(floats.size())})};
   for (size_t maxBytes : {2, 6, 100}) {
     std::vector<uint16_t> rounded;
@@ -31,10 +29,32 @@ TEST(Constants, RoundToNearestEven) {
       memcpy(rounded.data() + old, piece.data(), piece.size());
       return true;
     }));
-    EXPECT_EQ(rounded,
-              (std::vector<uint16_t>{0x3f80, 0x3f80, 0x3f82, 0x3f81, 0x7f80,
-                                     0x0002, 0xff80, 0x7fc0, 0xffc0}));
+    EXPECT_EQ(rounded, expected);
   }
+}
+
+TEST(Constants, RoundToNearestEven) {
+  // One, the ties to both sides of an odd last bit, just above a tie, the
+  // largest number, a denormal, infinity, and two that are not numbers.
+  expectRounded(
+      {0x3f800000, 0x3f808000, 0x3f818000, 0x3f808001, 0x7f7fffff, 0x00018001,
+       0xff800000, 0x7f800001, 0xffc00000},
+      ConstantData::Rounding::ToBF16,
+      {0x3f80, 0x3f80, 0x3f82, 0x3f81, 0x7f80, 0x0002, 0xff80, 0x7fc0, 0xffc0});
+}
+
+TEST(Constants, RoundToFloat16) {
+  // One, ties to both sides, just above one; the largest number and what is
+  // beyond it, by a tie; normals that a carry makes; denormals: the largest, a
+  // tie between two, the least and its half, which is a tie, and just above
+  // it; infinity, and what is not a number.
+  expectRounded(
+      {0x3f800000, 0x3f801000, 0x3f803000, 0x3f801001, 0x477fe000, 0x477fefff,
+       0x477ff000, 0x7f7fffff, 0xbffff000, 0x387fffff, 0x387fc000, 0xb4200000,
+       0x33800000, 0x33000000, 0x33000001, 0x32ffffff, 0xff800000, 0x7f800001},
+      ConstantData::Rounding::ToF16,
+      {0x3c00, 0x3c00, 0x3c02, 0x3c01, 0x7bff, 0x7bff, 0x7c00, 0x7c00, 0xc000,
+       0x0400, 0x03ff, 0x8002, 0x0001, 0x0000, 0x0001, 0x0000, 0xfc00, 0x7e00});
 }
 
 /// The bytes of the first constant, as elements of bf16.
