@@ -47,6 +47,10 @@ def BuildTraining : Pass<"dl-build-training", "::mlir::ModuleOp"> {
     differentiable path to it; parameters that are on none become constants. The states
     get what the optimizer keeps, the number of updates and the learning rate.
 
+    The loss is made of the first output and a `label`, which becomes the last input. With
+    `loss=output:NAME` that output, or the mean of its elements, is the loss; `@predict` has
+    the other outputs, and the inputs that these follow from.
+
     A label that is no class ends a run. A step whose loss is not finite gives the
     states back as they were. With `micro-batches`, `@main` is of one of so many parts of
     a batch: the step is a `dl.scan` over them, which adds their gradients up. With
@@ -82,7 +86,9 @@ def BuildTraining : Pass<"dl-build-training", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"loss", "loss", "std::string", /*default=*/"\"cross_entropy\"",
-           "cross_entropy, nll, mse, l1, huber, bce, bce_logits or kl">,
+           "cross_entropy, nll, mse, l1, huber, bce, bce_logits or kl of the first "
+           "output; output: the first output is the loss itself, output:NAME: that of "
+           "this name is">,
     Option<"smoothing", "label-smoothing", "double", /*default=*/"0",
            "share of the target that all classes get alike">,
     Option<"optimizer", "optimizer", "std::string", /*default=*/"\"sgd\"",

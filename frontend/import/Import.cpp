@@ -4,6 +4,7 @@
 #include "frontend/import/Import.h"
 #include "frontend/import/GraphImporter.h"
 #include "frontend/import/ImportedStates.h"
+#include "frontend/onnx/AppendLoss.h"
 #include "frontend/onnx/MappedFile.h"
 #include "frontend/onnx/MicroBatch.h"
 #include "ir/dialect/Locations.h"
@@ -74,6 +75,20 @@ struct Source {
 };
 } // namespace
 
+/// Fails with a diagnostic that is located at the loss.
+static LogicalResult addLoss(StringRef path, HasRule hasRule,
+                             MLIRContext &context, Model &model) {
+  auto loss = loadModel(path);
+  llvm::Error error = loss ? prepareModel(**loss, hasRule) : loss.takeError();
+  if (!error)
+    error = appendLoss(model, **loss);
+  if (!error)
+    return success();
+  emitError(mlir::dl::getFileLoc(path, &context))
+      << llvm::toString(std::move(error));
+  return failure();
+}
+
 /// Fails with a diagnostic.
 static LogicalResult load(StringRef path, const ImportOptions &options,
                           MLIRContext &context, Source &source,
@@ -94,14 +109,17 @@ static LogicalResult load(StringRef path, const ImportOptions &options,
     emitError(loc) << llvm::toString(std::move(error));
     return failure();
   }
+  if (llvm::Error error = prepareModel(**model, hasRule)) {
+    emitError(loc) << llvm::toString(std::move(error));
+    return failure();
+  }
+  if (!options.loss.empty() &&
+      failed(addLoss(options.loss, hasRule, context, **model)))
+    return failure();
   llvm::Error divided = microBatches > 1 ? divideBatch(**model, microBatches)
                                          : llvm::Error::success();
   if (divided) {
     emitError(loc) << llvm::toString(std::move(divided));
-    return failure();
-  }
-  if (llvm::Error error = prepareModel(**model, hasRule)) {
-    emitError(loc) << llvm::toString(std::move(error));
     return failure();
   }
   source.model = *model;

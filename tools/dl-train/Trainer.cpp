@@ -69,6 +69,13 @@ runtime::Session Trainer::openSession(const char *entry) {
   return runtime::Session(trained, options);
 }
 
+/// Whether the last input of a step is the labels that the compiler has added
+/// to a model, and no input of the model itself.
+static bool endsWithLabel(const runtime::Module &module) {
+  std::string name = module.inputs(module.findEntry(kStep)).back().name;
+  return name.substr(0, name.find_last_not_of('_') + 1) == "label";
+}
+
 /// The threads of a rank: those given, or its part of what there is.
 static int divideThreads(int threads) {
   return threads ? threads
@@ -78,8 +85,8 @@ static int divideThreads(int threads) {
 Trainer::Trainer(const std::string &path, const std::string &device,
                  int threads, ranks::Ranks &ranks)
     : path(path), device(device), threads(divideThreads(threads)), ranks(ranks),
-      trained(openTraining(path)), states(trained),
-      stepSession(openSession(kStep)) {}
+      trained(openTraining(path)), hasLabel(endsWithLabel(trained)),
+      states(trained), stepSession(openSession(kStep)) {}
 
 bool isArchive(const std::vector<std::string> &inputs,
                const std::string &label) {
@@ -128,11 +135,14 @@ Data Trainer::read(const std::vector<std::string> &inputs,
       places.push_back(inputs[0] + ": " + input.name);
     return Data(readArchive(inputs[0], declared), places);
   }
+  std::vector<runtime::Value> declared =
+      trained.inputs(trained.findEntry(kStep));
   std::vector<std::string> files = inputs;
-  files.push_back(label);
-  return Data(values::readInputs(
-                  path, kStep, trained.inputs(trained.findEntry(kStep)), files),
-              files);
+  if (!label.empty())
+    files.push_back(label);
+  else if (hasLabel && files.size() + 1 == declared.size())
+    throw Failure("--label", "is needed, but for data in one .npz");
+  return Data(values::readInputs(path, kStep, declared, files), files);
 }
 
 std::optional<int64_t> Trainer::fixedBatch() const {
@@ -187,7 +197,9 @@ Evaluation Trainer::evaluate(const Data &data, int64_t batch) {
   std::iota(numbers.begin(), numbers.end(), 0);
   bool isFixed = fixedBatch().has_value();
   std::vector<Value> part;
-  double loss = 0, examples = 0, labels = 0, right = 0, hasClasses = 1;
+  bool hasScores =
+      hasLabel && trained.outputs(trained.findEntry(kEvaluate)).size() > 1;
+  double loss = 0, examples = 0, labels = 0, right = 0, hasClasses = hasScores;
   for (int64_t at = ranks.rank() * batch; at < data.size();
        at += ranks.count() * batch) {
     int64_t amount = std::min(batch, data.size() - at);
@@ -200,6 +212,8 @@ Evaluation Trainer::evaluate(const Data &data, int64_t batch) {
         double(*static_cast<const float *>(evaluateSession->output(0).data)) *
         double(amount);
     examples += double(amount);
+    if (!hasScores)
+      continue;
     runtime::Tensor scores = evaluateSession->output(1);
     const Value &label = part.back();
     if (!areClasses(scores, label))

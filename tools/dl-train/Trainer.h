@@ -20,7 +20,7 @@ namespace dl::train {
 struct Evaluation {
   double loss = 0;
   /// The share of labels that the first output is largest at; nothing where the
-  /// labels are no classes.
+  /// labels are no classes, or are inputs of the model itself.
   std::optional<double> accuracy;
 };
 
@@ -39,7 +39,8 @@ public:
 
   /// Reads the data of the step's inputs and of the label, one file each, or,
   /// without a label, all from one .npz: arrays with the inputs' names, or in
-  /// their order.
+  /// their order. A module whose loss is an output of the model has inputs
+  /// alone.
   Data read(const std::vector<std::string> &inputs,
             const std::string &label) const;
 
@@ -70,6 +71,7 @@ private:
   int threads;
   ranks::Ranks &ranks;
   runtime::Module trained;
+  bool hasLabel; ///< the last input is labels that the model does not take
   runtime::State states;
   runtime::Session stepSession;
   std::optional<runtime::Session> evaluateSession;

@@ -96,10 +96,11 @@ private:
       if (!holds)
         throw Failure(option, what);
     };
-    need(!options.label.empty() || isArchive(options.inputs, options.label),
-         "--label", "is needed, but for data in one .npz");
-    auto fits = [](const auto &inputs, const std::string &label) {
-      return inputs.empty() == label.empty() || isArchive(inputs, label);
+    // Without labels of its own, a training is evaluated without any, too.
+    auto fits = [&](const auto &inputs, const std::string &label) {
+      return inputs.empty() ? label.empty()
+                            : label.empty() == options.label.empty() ||
+                                  isArchive(inputs, label);
     };
     need(fits(options.validationInputs, options.validationLabel),
          "--validation-input", "needs --validation-label, and the other way");
