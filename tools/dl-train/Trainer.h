@@ -49,8 +49,10 @@ public:
 
   /// Computes the loss of a batch, which must stay until the next call, then
   /// updates the state. Throws a Failure for a loss that is not finite, which
-  /// says where that came from; the state is as before then.
-  float step(const std::vector<values::Value> &batch);
+  /// says where that came from, and for a label that is no class; the state is
+  /// as before then. `numbers`: of the batch's examples in the data.
+  float step(const std::vector<values::Value> &batch,
+             const std::vector<int64_t> &numbers);
 
   /// Computes loss and accuracy of all data, in batches of `batch`, of which
   /// each rank takes its own; where the module fixes the batch, examples that
@@ -59,18 +61,26 @@ public:
 
   const runtime::Module &module() const { return trained; }
   runtime::State &state() { return states; }
-  /// Steps of the whole training, those before a checkpoint among them.
+  /// Updates of the whole training, those before a checkpoint among them: steps
+  /// that a loss scale was too large for are none.
   int64_t countSteps() const;
+  /// What losses are multiplied with before they are differentiated; nothing
+  /// in a module without a loss scale.
+  std::optional<double> lossScale() const;
   double learningRate() const;
   void setLearningRate(double rate);
 
 private:
   runtime::Session openSession(const char *entry);
+  /// Runs a session on a batch; an error about labels tells which one.
+  void run(runtime::Session &session, const std::vector<values::Value> &batch,
+           const std::vector<int64_t> &numbers) const;
 
   std::string path, device;
   int threads;
   ranks::Ranks &ranks;
   runtime::Module trained;
+  bool hasScale; ///< of losses, which are not finite now and then
   bool hasLabel; ///< the last input is labels that the model does not take
   runtime::State states;
   runtime::Session stepSession;
