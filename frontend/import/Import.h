@@ -61,6 +61,13 @@ struct ImportOptions {
   /// model's outputs, which becomes the first output (see appendLoss in
   /// frontend/onnx/AppendLoss.h); empty for none.
   std::string loss;
+  /// Likewise: an ONNX file with functions that are gradients (see
+  /// frontend/onnx/GivenGradients.h); empty for none.
+  std::string gradients;
+  /// Likewise: a regular expression of names of nodes and of their outputs,
+  /// which are constants to training; empty for none. Importing fails where
+  /// none has such a name.
+  std::string stopGradient;
 };
 
 /// Whether the file's name or first bytes say that it is an ONNX model, binary

@@ -146,11 +146,9 @@ private:
       if (llvm::none_of(op->getResults(),
                         [&](Value v) { return needed.contains(v); }))
         continue;
-      op->walk([&](Operation *inner) {
-        for (Value operand : inner->getOperands())
-          if (dependents.contains(operand))
-            needed.insert(operand);
-      });
+      for (Value operand : getDerivedFrom(op))
+        if (dependents.contains(operand))
+          needed.insert(operand);
     }
     return needed;
   }

@@ -23,6 +23,8 @@ static OwningOpRef<ModuleOp> importSource(const CompileOptions &options,
   if (training) {
     import.microBatches = training->microBatches;
     import.loss = training->lossModel;
+    import.gradients = training->gradients;
+    import.stopGradient = training->stopGradient;
   }
   auto importFile =
       training ? frontend::importTrainingModel : frontend::importModel;
@@ -36,6 +38,7 @@ OwningOpRef<ModuleOp> loadSource(const CompileOptions &options,
                                  SourceTrace &trace, MLIRContext &context) {
   if (frontend::isModelFile(options.input))
     return importSource(options, trace, context);
+  const auto &training = options.pipeline.training;
   auto fail = [&](StringRef where) {
     return emitError(FileLineColLoc::get(&context, where, 0, 0));
   };
@@ -43,9 +46,12 @@ OwningOpRef<ModuleOp> loadSource(const CompileOptions &options,
     fail("--explain") << "only an ONNX model has nodes to explain";
   else if (!options.dims.empty())
     fail("--dim") << "only the dimensions of an ONNX model have names";
-  else if (options.pipeline.training &&
-           !options.pipeline.training->lossModel.empty())
+  else if (training && !training->lossModel.empty())
     fail("--loss") << "only an ONNX model can have its loss in a file";
+  else if (training && !training->gradients.empty())
+    fail("--gradient") << "only an ONNX model has operators of that file";
+  else if (training && !training->stopGradient.empty())
+    fail("--stop-gradient") << "only an ONNX model has nodes with names";
   else if (auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.input))
     return parseSourceString<ModuleOp>((*buffer)->getBuffer(),
                                        ParserConfig(&context), options.input);

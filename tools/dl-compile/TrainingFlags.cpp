@@ -90,7 +90,12 @@ static Error takeNames(const TrainingFlags &flags, TrainingOptions &options) {
     return fail("--optimizer: unknown optimizer '" + options.optimizer +
                 "'; known: sgd, adam, adamw, adagrad, rmsprop, lamb, lion");
   options.noDecay = flags.noDecay;
-  for (const cl::opt<std::string> *flag : {&flags.trainOnly, &flags.noDecay}) {
+  options.stopGradient = flags.stopGradient;
+  if (!flags.gradients.empty() && !frontend::isModelFile(flags.gradients))
+    return fail("--gradient: '" + flags.gradients + "' is no ONNX file");
+  options.gradients = flags.gradients;
+  for (const cl::opt<std::string> *flag :
+       {&flags.trainOnly, &flags.noDecay, &flags.stopGradient}) {
     std::string reason;
     if (!flag->empty() && !Regex(*flag).isValid(reason))
       return fail("--" + flag->ArgStr + ": '" + *flag +
@@ -188,6 +193,8 @@ TrainingFlags::read(Precision precision) const {
   if (!train) {
     for (const cl::Option *flag :
          {static_cast<const cl::Option *>(&loss),
+          static_cast<const cl::Option *>(&gradients),
+          static_cast<const cl::Option *>(&stopGradient),
           static_cast<const cl::Option *>(&optimizer),
           static_cast<const cl::Option *>(&smoothing),
           static_cast<const cl::Option *>(&rate),

@@ -35,6 +35,20 @@ struct TrainingFlags {
           "computes the loss of the model's outputs, which its inputs match by "
           "name, or else in order, and of labels, its other inputs"),
       llvm::cl::value_desc("NAME|output[:NAME]|FILE"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> gradients{
+      "gradient",
+      llvm::cl::desc(
+          "An ONNX file with functions that are gradients: Op_grad is that of "
+          "the operator or function Op of its domain. It takes Op's inputs, "
+          "its outputs and their gradients, and gives the gradients of its "
+          "inputs. So does such a function of the model beside a function Op"),
+      llvm::cl::value_desc("FILE"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> stopGradient{
+      "stop-gradient",
+      llvm::cl::desc("What nodes compute whose names, or whose outputs' names, "
+                     "have a match of this regular expression are constants "
+                     "to gradients, for example 'StopGradient|detach'"),
+      llvm::cl::value_desc("REGEX"), llvm::cl::cat(category)};
   llvm::cl::opt<double> smoothing{
       "label-smoothing",
       llvm::cl::desc("Of cross_entropy and nll: the share of the target that "
