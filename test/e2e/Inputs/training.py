@@ -259,6 +259,45 @@ def networks():
          node("CastLike", ["limit_", "h"], "limit"), node("Constant", [], "most", value=numpy_helper.from_array(np.array(9))),
          node("ReduceMax", ["h"], "top", keepdims=0), node("Less", ["top", "limit"], "first"), node("Loop", ["most", "first", "h"], "out", body=turn)],
         real(4, 2), r.integers(0, 3, 4), {"w": small(2, 3), "grow": 1.5 + small(3)})
+    scalar = lambda name, type: helper.make_tensor_value_info(name, type, [])
+    rows = lambda name, size: helper.make_tensor_value_info(name, FLOAT, [size, 3])
+    one = node("Constant", [], "axes", value=numpy_helper.from_array(np.array([0])))
+    limit_ = lambda value: [node("Constant", [], "limit_", value=numpy_helper.from_array(np.array(value, np.float32))),
+                            node("CastLike", ["limit_", "h"], "limit"), node("Constant", [], "most", value=numpy_helper.from_array(np.array(7))),
+                            node("ReduceMax", ["h"], "top", keepdims=0), node("Less", ["top", "limit"], "first")]
+    # A state gets four rows more each time, and the data says how often.
+    grow = helper.make_graph(
+        [helper.make_node("Mul", ["s", "d"], ["m"]), helper.make_node("Tanh", ["m"], ["t"]), helper.make_node("Concat", ["t", "h"], ["next"], axis=0),
+         helper.make_node("ReduceSum", ["next"], ["total"], keepdims=0), helper.make_node("Less", ["total", "limit"], ["small"])],
+        "grow", [scalar("i", INT64), scalar("c", onnx.TensorProto.BOOL), rows("s", "M")], [scalar("small", onnx.TensorProto.BOOL), rows("next", "K")])
+    result["growing"] = Network(
+        "growing",
+        [node("MatMul", ["x", "w"], "h_"), node("Exp", ["h_"], "h"), *limit_(60), node("Loop", ["most", "first", "h"], "all", body=grow), one,
+         node("Mul", ["all", "all"], "squares"), node("ReduceSum", ["squares", "axes"], "sum"), node("Mul", ["sum", "h"], "out")],
+        real(4, 2), r.integers(0, 3, 4), {"w": small(2, 3), "d": small(3)})
+    # What the iterations give is stacked, as often as the data says; a state grows beside it.
+    stack = helper.make_graph(
+        [helper.make_node("Mul", ["s", "d"], ["next"]), helper.make_node("Tanh", ["next"], ["y"]), helper.make_node("Mul", ["h", "next"], ["z_"]),
+         helper.make_node("Concat", ["z_", "e"], ["e_"], axis=0), helper.make_node("ReduceMax", ["next"], ["total"], keepdims=0),
+         helper.make_node("Less", ["total", "limit"], ["small"])],
+        "stack", [scalar("i", INT64), scalar("c", onnx.TensorProto.BOOL), rows("s", 4), rows("e", "M")],
+        [scalar("small", onnx.TensorProto.BOOL), rows("next", 4), rows("e_", "K"), rows("y", 4)])
+    result["stacked"] = Network(
+        "stacked",
+        [node("MatMul", ["x", "w"], "h_"), node("Exp", ["h_"], "h"), *limit_(20), node("Loop", ["most", "first", "h", "h"], ["last", "e_", "y"], body=stack), one,
+         # ONNX's evaluator puts what is stacked one behind the other.
+         node("Constant", [], "rows", value=numpy_helper.from_array(np.array([-1, 3]))), node("Reshape", ["y", "rows"], "r"),
+         node("Mul", ["r", "r"], "squares"), node("ReduceSum", ["squares", "axes"], "sum"), node("ReduceSum", ["e_", "axes"], "f"), node("Add", ["sum", "f"], "g"), node("Add", ["g", "last"], "out")],
+        real(4, 2), r.integers(0, 3, 4), {"w": small(2, 3), "d": 1.7 + small(3)})
+    # A branch that gives twice as many rows as the other.
+    twice = helper.make_graph([helper.make_node("Mul", ["h", "s"], ["m"]), helper.make_node("Concat", ["m", "h"], ["a"], axis=0)], "twice", [], [rows("a", "K")])
+    once = helper.make_graph([helper.make_node("Sub", ["h", "s"], ["b"])], "once", [], [rows("b", "M")])
+    for name, bound in (("longer", 100), ("shorter", -100)):
+        result[name] = Network(
+            name,
+            [node("MatMul", ["x", "w"], "h"), *limit_(bound), node("If", ["first"], "all", then_branch=twice, else_branch=once), one,
+             node("Mul", ["all", "all"], "squares"), node("ReduceSum", ["squares", "axes"], "sum"), node("Add", ["sum", "h"], "out")],
+            real(4, 2), r.integers(0, 3, 4), {"w": small(2, 3), "s": small(3)})
     result["text"] = Network(
         "text",
         [node("Constant", [], "mask_", value=numpy_helper.from_array(np.triu(np.full((4, 4), -30, np.float32), 1))),
@@ -286,7 +325,8 @@ CASES = [("perceptron", "sgd", {"lr": 0.5}), ("perceptron", "sgd", {"lr": 0.2, "
          ("shaped", "sgd", {"lr": 0.5, "accumulate": 2}),
          ("mse", "adam", {"lr": 0.1, "accumulate": 6, "ema": 0.7, "clip-norm": 0.2}), ("mse", "sgd", {"lr": 0.2}), ("l1", "sgd", {"lr": 0.2}), ("huber", "sgd", {"lr": 0.2}),
          ("lstm", "sgd", {"lr": 0.5}), ("gru", "adam", {"lr": 0.05, "accumulate": 3}), ("branches", "sgd", {"lr": 2}), ("sums", "sgd", {"lr": 0.5}),
-         ("turns", "sgd", {"lr": 0.002}),
+         ("turns", "sgd", {"lr": 0.002}), ("growing", "sgd", {"lr": 0.02}), ("stacked", "sgd", {"lr": 0.001}),
+         ("longer", "sgd", {"lr": 0.01}), ("shorter", "sgd", {"lr": 0.5}),
          ("image", "sgd", {"lr": 0.5}), ("image", "sgd", {"lr": 0.3, "momentum": 0.9, "accumulate": 3}), ("text", "sgd", {"lr": 0.5}),
          ("text", "adam", {"lr": 0.05, "accumulate": 2})]
 
