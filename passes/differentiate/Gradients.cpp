@@ -22,6 +22,7 @@ static const GradientRules &getRules() {
     addIndexingGradients(table);
     addMovementGradients(table);
     addReductionGradients(table);
+    addSignalGradients(table);
     return table;
   }();
   return rules;
@@ -52,6 +53,8 @@ SmallVector<Value> getDerivedFrom(Operation *op) {
     });
   return values;
 }
+
+bool hasGradientRule(StringRef op) { return getRules().contains(op); }
 
 DenseSet<Value> findDependents(Operation *end, ValueRange variables) {
   DenseSet<Value> dependents(variables.begin(), variables.end());

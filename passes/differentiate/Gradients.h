@@ -19,6 +19,9 @@ namespace dl {
 llvm::DenseSet<mlir::Value> findDependents(mlir::Operation *end,
                                            mlir::ValueRange variables);
 
+/// Whether there is a rule for ops of this name, such as "dl.add".
+bool hasGradientRule(llvm::StringRef op);
+
 /// A value and the gradient that comes to it from what follows.
 struct Seed {
   mlir::Value value, gradient;

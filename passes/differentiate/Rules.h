@@ -100,6 +100,8 @@ public:
     return it == rules.end() ? nullptr : &it->second;
   }
 
+  bool contains(llvm::StringRef op) const { return rules.contains(op); }
+
 private:
   llvm::StringMap<GradientRule> rules;
 };
@@ -111,6 +113,7 @@ void addGivenGradients(GradientRules &rules);
 void addIndexingGradients(GradientRules &rules);
 void addMovementGradients(GradientRules &rules);
 void addReductionGradients(GradientRules &rules);
+void addSignalGradients(GradientRules &rules);
 
 } // namespace dl
 
