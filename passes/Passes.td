@@ -829,7 +829,8 @@ def Rematerialize : Pass<"dl-rematerialize", "::mlir::func::FuncOp"> {
     results are kept over that place is run again before the next that reads them, with
     the kernels before it whose results are not there any more: of all such kernels, the one
     that frees most bytes for the time that it takes. `dl.recomputed` of the function tells
-    how many run again.
+    how many run again. Without a budget, this goes on for as long as these kernels take at
+    most `slack` of the step's time.
 
     Example, with a budget of 1000000, where the ops between %0 and the last use of it need
     more than that:
@@ -844,6 +845,9 @@ def Rematerialize : Pass<"dl-rematerialize", "::mlir::func::FuncOp"> {
   let options = [
     Option<"budget", "budget", "int64_t", /*default=*/"0",
            "bytes that intermediate results may take; 0 for any">,
+    Option<"slack", "slack", "double", /*default=*/"0",
+           "without a budget: share of a step's time, as it is estimated, that running "
+           "kernels again may take">,
   ];
 }
 
