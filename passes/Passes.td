@@ -47,6 +47,10 @@ def BuildTraining : Pass<"dl-build-training", "::mlir::ModuleOp"> {
     differentiable path to it; parameters that are on none become constants. The states
     get what the optimizer keeps, the number of updates and the learning rate.
 
+    The loss is made of the first output and a `label`, which becomes the last input. With
+    `loss=output:NAME` that output, or the mean of its elements, is the loss; `@predict` has
+    the other outputs, and the inputs that these follow from.
+
     A label that is no class ends a run. A step whose loss is not finite gives the
     states back as they were. With `micro-batches`, `@main` is of one of so many parts of
     a batch: the step is a `dl.scan` over them, which adds their gradients up. With
@@ -82,7 +86,9 @@ def BuildTraining : Pass<"dl-build-training", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"loss", "loss", "std::string", /*default=*/"\"cross_entropy\"",
-           "cross_entropy, nll, mse, l1, huber, bce, bce_logits or kl">,
+           "cross_entropy, nll, mse, l1, huber, bce, bce_logits or kl of the first "
+           "output; output: the first output is the loss itself, output:NAME: that of "
+           "this name is">,
     Option<"smoothing", "label-smoothing", "double", /*default=*/"0",
            "share of the target that all classes get alike">,
     Option<"optimizer", "optimizer", "std::string", /*default=*/"\"sgd\"",
@@ -832,7 +838,8 @@ def Rematerialize : Pass<"dl-rematerialize", "::mlir::func::FuncOp"> {
     results are kept over that place is run again before the next that reads them, with
     the kernels before it whose results are not there any more: of all such kernels, the one
     that frees most bytes for the time that it takes. `dl.recomputed` of the function tells
-    how many run again.
+    how many run again. Without a budget, this goes on for as long as these kernels take at
+    most `slack` of the step's time.
 
     Example, with a budget of 1000000, where the ops between %0 and the last use of it need
     more than that:
@@ -847,6 +854,9 @@ def Rematerialize : Pass<"dl-rematerialize", "::mlir::func::FuncOp"> {
   let options = [
     Option<"budget", "budget", "int64_t", /*default=*/"0",
            "bytes that intermediate results may take; 0 for any">,
+    Option<"slack", "slack", "double", /*default=*/"0",
+           "without a budget: share of a step's time, as it is estimated, that running "
+           "kernels again may take">,
   ];
 }
 

@@ -172,9 +172,12 @@ void addFusePhase(OpPassManager &manager, const PipelineOptions &options) {
   if (options.training)
     buckets.bytes = options.training->bucketBytes;
   manager.addNestedPass<func::FuncOp>(createBucketReductions(buckets));
-  if (options.memoryBudget > 0) {
+  if (options.training) {
+    // What costs next to nothing frees memory without being asked to.
+    constexpr double kSlack = 0.015;
     RematerializeOptions limit;
     limit.budget = options.memoryBudget;
+    limit.slack = kSlack;
     manager.addNestedPass<func::FuncOp>(createRematerialize(limit));
   }
   addCheck(Phase::Fuse, manager, options);

@@ -58,6 +58,12 @@ struct TrainingOptions {
   int64_t microBatches = 1, loraRank = 0, loraSeed = 0;
   int64_t bucketBytes = kDefaultBucket; ///< with dataParallel
   std::string lora;
+  /// An ONNX file that computes the loss, which importing makes the model's
+  /// first output; empty for none. `loss` is then "output".
+  std::string lossModel;
+  /// An ONNX file with functions that are gradients, and a regular expression
+  /// of what gradients end at: for importing; empty for none.
+  std::string gradients, stopGradient;
 };
 
 /// How caches of attention are kept in states: the options of dl-keep-caches.

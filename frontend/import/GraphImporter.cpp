@@ -28,6 +28,8 @@ GraphImporter::GraphImporter(std::shared_ptr<Model> model,
     : model(std::move(model)), graph(this->model->proto->graph()), rules(rules),
       module(module), context(module.getContext()), builder(context),
       symbols(options.dims, context), nodes(options.nodes), mode(options.mode) {
+  if (!options.stopGradient.empty() && mode == ImportMode::Training)
+    stops.emplace(options.stopGradient);
   for (const onnx::TensorProto &tensor : graph.initializer())
     scope.initializers[tensor.name()] = &tensor;
   for (const onnx::ValueInfoProto &info : graph.value_info())

@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/Support/Regex.h"
 
 namespace onnx {
 class FunctionProto;
@@ -56,6 +57,13 @@ public:
   /// Makes a state a statistic, with this value after a step; null where it
   /// stays as it is. Does nothing for another value.
   void setStatistic(mlir::Value state, mlir::Value updated);
+  /// A value whose gradient goes to `input` as `build` says, whatever it was
+  /// computed by.
+  mlir::Value withGradient(
+      mlir::Location loc, mlir::Value value, mlir::Value input,
+      llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Value)> build);
+  /// Values that ImportOptions::stopGradient has stopped.
+  unsigned countStopped() const { return stopped; }
 
   /// The value of a name; null for one that a failed node defines.
   mlir::Value getValue(llvm::StringRef name);
@@ -115,6 +123,12 @@ private:
   /// Imports a node and reports what it cannot import. `owner` is the graph
   /// that the node stands in.
   void importNode(const onnx::NodeProto &node, const onnx::GraphProto &owner);
+  /// Gives what a node has computed the derivatives that others say, in
+  /// training.
+  void setGradients(const onnx::NodeProto &node, mlir::Location loc);
+  mlir::LogicalResult setGradient(const GivenGradient &gradient,
+                                  mlir::Location loc);
+  void stopGradients(const onnx::NodeProto &node, mlir::Location loc);
   /// Tells who asked for the nodes what became of one.
   void noteOutcome(const onnx::NodeProto &node, const onnx::GraphProto &owner);
   /// Imports a node whose inputs are there; on failure, `outcome` tells why.
@@ -240,6 +254,8 @@ private:
     /// The function whose body it is; null in the graph.
     const onnx::FunctionProto *body = nullptr;
     bool isLegacy = false;
+    /// Its nodes are of the operator sets that it names.
+    bool hasOwnOpsets = false;
     unsigned depth = 0;
   };
   Scope scope;
@@ -258,6 +274,9 @@ private:
     mlir::Value updated;
   };
   std::vector<StateValue> states;
+
+  std::optional<llvm::Regex> stops; ///< names of what gradients end at
+  unsigned stopped = 0;
 
   std::optional<Failure> outcome;
   bool hasErrors = false;

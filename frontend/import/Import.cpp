@@ -4,6 +4,8 @@
 #include "frontend/import/Import.h"
 #include "frontend/import/GraphImporter.h"
 #include "frontend/import/ImportedStates.h"
+#include "frontend/onnx/AppendLoss.h"
+#include "frontend/onnx/GivenGradients.h"
 #include "frontend/onnx/MappedFile.h"
 #include "frontend/onnx/MicroBatch.h"
 #include "ir/dialect/Locations.h"
@@ -74,10 +76,38 @@ struct Source {
 };
 } // namespace
 
+/// Fails with a diagnostic that is located at the loss.
+static LogicalResult addLoss(StringRef path, HasRule hasRule,
+                             MLIRContext &context, Model &model) {
+  auto loss = loadModel(path);
+  llvm::Error error = loss ? prepareModel(**loss, hasRule) : loss.takeError();
+  if (!error)
+    error = appendLoss(model, **loss);
+  if (!error)
+    return success();
+  emitError(mlir::dl::getFileLoc(path, &context))
+      << llvm::toString(std::move(error));
+  return failure();
+}
+
+/// Likewise for a file of gradients, whose functions ONNX's checker looks at.
+static LogicalResult addGradients(StringRef path, HasRule hasRule,
+                                  MLIRContext &context, Model &model) {
+  auto file = loadModel(path);
+  llvm::Error error = file ? takeGradients(model, **file) : file.takeError();
+  if (!error)
+    error = prepareModel(**file, hasRule);
+  if (!error)
+    return success();
+  emitError(mlir::dl::getFileLoc(path, &context))
+      << llvm::toString(std::move(error));
+  return failure();
+}
+
 /// Fails with a diagnostic.
 static LogicalResult load(StringRef path, const ImportOptions &options,
                           MLIRContext &context, Source &source,
-                          int64_t microBatches = 1) {
+                          bool trains = false, int64_t microBatches = 1) {
   context.loadDialect<mlir::dl::DlDialect, func::FuncDialect>();
   Location loc = mlir::dl::getFileLoc(path, &context);
   auto model = loadModel(path);
@@ -94,14 +124,27 @@ static LogicalResult load(StringRef path, const ImportOptions &options,
     emitError(loc) << llvm::toString(std::move(error));
     return failure();
   }
+  if (trains)
+    findGradients(**model);
+  if (!options.gradients.empty() &&
+      failed(addGradients(options.gradients, hasRule, context, **model)))
+    return failure();
+  if (llvm::Error error = prepareModel(**model, hasRule)) {
+    emitError(loc) << llvm::toString(std::move(error));
+    return failure();
+  }
+  if (!options.loss.empty() &&
+      failed(addLoss(options.loss, hasRule, context, **model)))
+    return failure();
+  if (llvm::Error error = llvm::joinErrors(bindGradients(**model),
+                                           checkGradientsUsed(**model))) {
+    emitError(loc) << llvm::toString(std::move(error));
+    return failure();
+  }
   llvm::Error divided = microBatches > 1 ? divideBatch(**model, microBatches)
                                          : llvm::Error::success();
   if (divided) {
     emitError(loc) << llvm::toString(std::move(divided));
-    return failure();
-  }
-  if (llvm::Error error = prepareModel(**model, hasRule)) {
-    emitError(loc) << llvm::toString(std::move(error));
     return failure();
   }
   source.model = *model;
@@ -125,12 +168,13 @@ OwningOpRef<ModuleOp>
 frontend::importTrainingModel(StringRef path, const ImportOptions &options,
                               MLIRContext &context) {
   Source source, divided;
-  if (failed(load(path, options, context, source)))
+  if (failed(load(path, options, context, source, /*trains=*/true)))
     return nullptr;
   ImportOptions silent = options;
   silent.nodes = nullptr;
   if (options.microBatches > 1 &&
-      failed(load(path, silent, context, divided, options.microBatches)))
+      failed(load(path, silent, context, divided, /*trains=*/true,
+                  options.microBatches)))
     return nullptr;
   ImportedStates states;
   for (auto [mode, name] : {std::pair(ImportMode::Training, "main"),
@@ -144,6 +188,13 @@ frontend::importTrainingModel(StringRef path, const ImportOptions &options,
                            source.rules, own, *source.module);
     if (failed(importer.run()))
       return nullptr;
+    if (mode == ImportMode::Training && !options.stopGradient.empty() &&
+        importer.countStopped() == 0) {
+      emitError(mlir::dl::getFileLoc("--stop-gradient", &context))
+          << "no node or value that is computed has a name that '"
+          << options.stopGradient << "' matches";
+      return nullptr;
+    }
     importer.takeStates(name, states);
   }
   states.declare(*source.module);

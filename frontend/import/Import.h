@@ -57,6 +57,17 @@ struct ImportOptions {
   /// Of importTrainingModel: `@main` is of the batch divided by this, where the
   /// batch (the first dimension of the first input) is a number.
   int64_t microBatches = 1;
+  /// Of importTrainingModel: an ONNX file whose graph computes the loss of the
+  /// model's outputs, which becomes the first output (see appendLoss in
+  /// frontend/onnx/AppendLoss.h); empty for none.
+  std::string loss;
+  /// Likewise: an ONNX file with functions that are gradients (see
+  /// frontend/onnx/GivenGradients.h); empty for none.
+  std::string gradients;
+  /// Likewise: a regular expression of names of nodes and of their outputs,
+  /// which are constants to training; empty for none. Importing fails where
+  /// none has such a name.
+  std::string stopGradient;
 };
 
 /// Whether the file's name or first bytes say that it is an ONNX model, binary

@@ -292,6 +292,17 @@ bool NodeContext::isEvaluation() const {
   return importer.getMode() == ImportMode::Evaluation;
 }
 
+bool NodeContext::isTraining() const {
+  return importer.getMode() == ImportMode::Training;
+}
+
+Value NodeContext::withGradient(
+    Value value, Value input,
+    llvm::function_ref<Value(OpBuilder &, Value)> build) {
+  return value && isTraining() ? importer.withGradient(loc, value, input, build)
+                               : value;
+}
+
 Value NodeContext::getCounter() const { return importer.getCounter(); }
 
 void NodeContext::setStatistic(Value state, Value updated) {

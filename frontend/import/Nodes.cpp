@@ -29,7 +29,7 @@ int64_t GraphImporter::getOpsetOf(const onnx::NodeProto &node) const {
   if (scope.isLegacy)
     return kRuleOpset;
   int64_t opset = getOpset(*model->proto, node.domain());
-  if (opset || !scope.body)
+  if (!scope.body || (opset && !scope.hasOwnOpsets))
     return opset;
   for (const onnx::OperatorSetIdProto &import : scope.body->opset_import())
     if (import.domain() == node.domain())
@@ -67,8 +67,14 @@ void GraphImporter::importNode(const onnx::NodeProto &node,
   outcome.reset();
   bool poisoned = isPoisoned(node);
   if (!poisoned) {
-    if (succeeded(tryNode(node, loc)))
-      return noteOutcome(node, owner);
+    if (succeeded(tryNode(node, loc))) {
+      noteOutcome(node, owner);
+      if (mode == ImportMode::Training)
+        setGradients(node, loc);
+      if (stops)
+        stopGradients(node, loc);
+      return;
+    }
   } else if (!rules.find(node.domain(), node.op_type(), opset)) {
     // The types of its inputs are not known; that there is no rule is.
     bool isControlFlow = node.op_type() == "If" || node.op_type() == "Loop" ||

@@ -146,6 +146,64 @@ Value frontend::dequantize(NodeContext &context, Value value, Value scale,
       context.cast(scale, f32));
 }
 
+/// What a cast or reshape was made of.
+static Value skipForms(Value value) {
+  while (value && (isa_and_nonnull<CastOp, ReshapeOp>(value.getDefiningOp())))
+    value = value.getDefiningOp()->getOperand(0);
+  return value;
+}
+
+/// In training, what was quantized just before has a straight-through gradient
+/// (Y. Bengio et al., "Estimating or Propagating Gradients Through Stochastic
+/// Neurons", 2013): that of the value itself, and none where it was clipped.
+static Value passStraight(NodeContext &context, Value quantized, Value scale,
+                          Value result) {
+  auto rounded = quantized.getDefiningOp<CastOp>();
+  if (!context.isTraining() || !rounded || !result)
+    return result;
+  Value kept = rounded.getOperand(), whole = kept;
+  if (auto low = whole.getDefiningOp<MinOp>())
+    if (auto high = low.getLhs().getDefiningOp<MaxOp>())
+      whole = high.getLhs();
+  Value value = whole;
+  if (auto add = value.getDefiningOp<AddOp>())
+    value = add.getLhs();
+  if (auto round = value.getDefiningOp<RoundOp>())
+    value = round.getOperand();
+  while (auto cast = value.getDefiningOp<CastOp>())
+    value = cast.getOperand();
+  auto quotient = value.getDefiningOp<DivOp>();
+  if (!quotient)
+    return result;
+  Value source = quotient.getLhs();
+  if (auto cast = source.getDefiningOp<CastOp>())
+    source = cast.getOperand();
+  Value divisor = quotient.getRhs();
+  return context.withGradient(
+      result, source, [&](OpBuilder &builder, Value gradient) {
+        Location loc = context.loc;
+        Type element = NodeContext::elementType(source);
+        auto toSource = [&](Value v) {
+          return builder.createOrFold<CastOp>(
+              loc, mlir::dl::withElementType(NodeContext::type(v), element), v);
+        };
+        Value passed = toSource(gradient);
+        if (skipForms(divisor) != skipForms(scale))
+          passed = builder.createOrFold<MulOp>(
+              loc, passed,
+              toSource(builder.createOrFold<DivOp>(loc, scale, divisor)));
+        if (kept == whole)
+          return passed;
+        Value isInside =
+            builder.createOrFold<CompareOp>(loc, Predicate::Eq, kept, whole);
+        Value zero = ConstantOp::create(
+            builder, loc,
+            DenseElementsAttr::get(RankedTensorType::get({}, element),
+                                   builder.getFloatAttr(element, 0)));
+        return builder.createOrFold<SelectOp>(loc, isInside, passed, zero);
+      });
+}
+
 LogicalResult frontend::importDequantizeLinear(NodeContext &context) {
   Arithmetic math(context);
   Value x = context.input(0), zeroPoint = context.input(2);
@@ -167,7 +225,8 @@ LogicalResult frontend::importDequantizeLinear(NodeContext &context) {
   } else {
     centered = context.cast(center(context, x, zeroPoint), f32);
   }
-  return context.setResults(context.cast(math.mul(centered, scale), type));
+  return context.setResults(passStraight(
+      context, x, scale, context.cast(math.mul(centered, scale), type)));
 }
 
 //===----------------------------------------------------------------------===//

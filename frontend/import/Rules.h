@@ -229,6 +229,13 @@ public:
   /// Whether a node that does something else when a model trains is to do what
   /// it does at inference, whatever its attributes say.
   bool isEvaluation() const;
+  /// Whether what is imported is a step of training.
+  bool isTraining() const;
+  /// In training, a value whose gradient goes to `input` as `build` makes it;
+  /// otherwise the value.
+  mlir::Value withGradient(
+      mlir::Value value, mlir::Value input,
+      llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Value)> build);
   /// In training, the number of steps before this one, an i64 scalar; null
   /// otherwise.
   mlir::Value getCounter() const;

@@ -10,12 +10,14 @@
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace onnx {
+class FunctionProto;
 class GraphProto;
 class ModelProto;
 class NodeProto;
@@ -25,6 +27,23 @@ class TensorProto;
 namespace dl::frontend {
 
 class MappedFile;
+
+/// A function that gives the gradient of an operator or of another function.
+struct GradientFunction {
+  std::shared_ptr<const onnx::FunctionProto> function;
+  bool isFromFile = false; ///< of its own, and so meant for this model
+  bool isUsed = false;
+};
+
+/// The gradient of what one node computes, or one call of a function.
+struct GivenGradient {
+  std::string node; ///< for messages
+  /// Names of values; empty for what is left out.
+  std::vector<std::string> inputs, outputs;
+  bool isCall = false;
+  /// With the node's attributes.
+  std::shared_ptr<const onnx::FunctionProto> function;
+};
 
 class Model {
 public:
@@ -40,6 +59,10 @@ public:
   std::vector<std::shared_ptr<const MappedFile>> files;
   /// Data of the tensors whose `external_data` has a kReferenceKey entry.
   std::vector<llvm::StringRef> references;
+
+  /// By domain, a colon and the operator's name; see GivenGradients.h.
+  std::map<std::string, GradientFunction> gradientFunctions;
+  std::vector<GivenGradient> gradients;
 
   /// The referenced data of a tensor; nothing where the tensor holds its data.
   std::optional<llvm::StringRef>

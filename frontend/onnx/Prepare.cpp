@@ -1,6 +1,7 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "frontend/onnx/GivenGradients.h"
 #include "frontend/onnx/Model.h"
 #include "frontend/onnx/TensorData.h"
 #include "onnx/checker.h"
@@ -279,16 +280,42 @@ static void addDefaults(Nodes &nodes, const onnx::ModelProto &model) {
   }
 }
 
+/// Notes which calls have a gradient of their own, after all others have been
+/// replaced.
+static Error bindCalls(Model &model) {
+  onnx::ModelProto &proto = *model.proto;
+  onnx::inliner::FunctionIdVector kept;
+  for (const onnx::FunctionProto &function : proto.functions())
+    if (model.gradientFunctions.count(
+            getGradientKey(function.domain(), function.name())))
+      kept.emplace_back(function.domain(), function.name());
+  if (kept.empty())
+    return Error::success();
+  auto others = onnx::inliner::FunctionIdSet::Create(std::move(kept),
+                                                     /*invert=*/true);
+  onnx::inliner::InlineSelectedLocalFunctions(proto, *others);
+  for (const onnx::FunctionProto &function : proto.functions())
+    if (others->Contains(function.domain(), function.name()))
+      return modelError("function '" + function.name() +
+                        "' is of other operator sets than the model, which "
+                        "does not go with gradients that functions give");
+  return bindGradients(model);
+}
+
 /// Replaces calls by bodies, whose nodes get the name of the node that called
 /// the function.
-static void inlineFunctions(onnx::ModelProto &model) {
+static Error inlineFunctions(Model &owner) {
+  onnx::ModelProto &model = *owner.proto;
   onnx::GraphProto &graph = *model.mutable_graph();
   llvm::StringMap<std::string> owners = getOwners(graph);
   addDefaults(*graph.mutable_node(), model);
   for (onnx::FunctionProto &function : *model.mutable_functions())
     addDefaults(*function.mutable_node(), model);
+  if (Error error = bindCalls(owner))
+    return error;
   onnx::inliner::InlineLocalFunctions(model, /*convert_version=*/true);
   restoreNames(graph, owners);
+  return Error::success();
 }
 
 //===----------------------------------------------------------------------===//
@@ -308,7 +335,8 @@ Error dl::frontend::prepareModel(Model &model, HasRule hasRule) {
       return error;
 
     if (proto.functions_size()) {
-      inlineFunctions(proto);
+      if (Error error = inlineFunctions(model))
+        return error;
       normalizeDomains(proto);
       UnknownOperators(proto, hasRule).move();
     }

@@ -95,9 +95,11 @@ bool dl::frontend::isDefinedByFunction(const onnx::NodeProto &node,
          (schema->HasFunction() || schema->HasContextDependentFunction());
 }
 
-/// Bodies refer to the attributes that a node leaves at ONNX's defaults.
-static void addDefaults(onnx::NodeProto &node, const onnx::OpSchema &schema) {
-  for (auto &[name, attribute] : schema.attributes()) {
+onnx::NodeProto dl::frontend::addDefaults(onnx::NodeProto node, int64_t opset) {
+  const onnx::OpSchema *schema = getSchema(node, opset);
+  if (!schema)
+    return node;
+  for (auto &[name, attribute] : schema->attributes()) {
     bool isGiven = llvm::any_of(node.attribute(), [&name = name](auto &given) {
       return given.name() == name;
     });
@@ -105,6 +107,7 @@ static void addDefaults(onnx::NodeProto &node, const onnx::OpSchema &schema) {
         attribute.default_value.type() != onnx::AttributeProto::UNDEFINED)
       *node.add_attribute() = attribute.default_value;
   }
+  return node;
 }
 
 template <class Nodes>
@@ -126,8 +129,7 @@ dl::frontend::buildBody(const onnx::NodeProto &node, int64_t opset,
   if (!schema)
     return nullptr;
   try {
-    onnx::NodeProto call = node;
-    addDefaults(call, *schema);
+    onnx::NodeProto call = addDefaults(node, opset);
     auto body = std::make_unique<onnx::FunctionProto>();
     int version = static_cast<int>(opset);
     if (const onnx::FunctionProto *fixed = schema->GetFunction(version, false))

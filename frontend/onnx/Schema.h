@@ -29,6 +29,9 @@ std::string findMissingInput(const onnx::NodeProto &node, int64_t opset);
 std::string findWrongType(const onnx::NodeProto &node, int64_t opset,
                           const std::vector<onnx::TypeProto> &inputs);
 
+/// The node with the attributes that it leaves at ONNX's defaults.
+onnx::NodeProto addDefaults(onnx::NodeProto node, int64_t opset);
+
 /// Whether ONNX defines the operator by a function, for some types at least.
 bool isDefinedByFunction(const onnx::NodeProto &node, int64_t opset);
 

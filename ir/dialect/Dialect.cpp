@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "ir/dialect/Dialect.h"
+#include "ir/dialect/DerivativeOps.h"
 #include "ir/dialect/Dims.h"
 #include "ir/dialect/DimsCache.h"
 #include "ir/dialect/StateOps.h"
@@ -80,6 +81,10 @@ void DlDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "ir/dialect/StateOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "ir/dialect/DerivativeOps.cpp.inc"
       >();
   addOperations<
 #define GET_OP_LIST

@@ -4,6 +4,7 @@
 // What gradients need beyond the ops of inference. dl.gradient itself has no
 // function: dl-differentiate replaces it.
 
+#include "ir/dialect/DerivativeOps.h"
 #include "ir/reference/Rules.h"
 #include <cmath>
 
@@ -99,7 +100,13 @@ static FailureOr<Tensor> windowScatter(WindowScatterOp op,
                                results);
 }
 
+static FailureOr<Tensors> withGradient(WithGradientOp op,
+                                       const Arguments &arguments) {
+  return Tensors(arguments.operands.take_front(op.getValues().size()));
+}
+
 void mlir::dl::reference::addGradientRules(RuleTable &table) {
+  table.addMany(withGradient);
   table.add(convFilterGradient);
   table.add(windowScatter);
 }

@@ -4,11 +4,11 @@
 #include "passes/Passes.h"
 #include "passes/differentiate/Gradients.h"
 #include "passes/differentiate/LossScale.h"
-#include "passes/differentiate/Losses.h"
 #include "passes/differentiate/LowRank.h"
 #include "passes/differentiate/MicroBatches.h"
 #include "passes/differentiate/Optimizers.h"
 #include "passes/differentiate/States.h"
+#include "passes/differentiate/TrainingLoss.h"
 #include "llvm/Support/Regex.h"
 
 namespace dl {
@@ -24,7 +24,7 @@ namespace {
 
 /// What the pass's options say, read.
 struct Plan {
-  ::dl::Loss loss = ::dl::Loss::CrossEntropy;
+  Objective objective;
   OptimizerOptions optimizer;
   double rate = 0, smoothing = 0, clipNorm = 0, clipValue = 0, average = 0;
   double lossScale = 0; ///< 0: none
@@ -38,7 +38,8 @@ struct Plan {
 class TrainingBuilder {
 public:
   TrainingBuilder(ModuleOp module, const Plan &plan)
-      : module(module), plan(plan), states(readStates(module)) {}
+      : module(module), plan(plan), states(readStates(module)),
+        objective(plan.objective, plan.smoothing, plan.microBatches > 1) {}
 
   LogicalResult run() {
     auto main = module.lookupSymbol<func::FuncOp>("main");
@@ -48,7 +49,7 @@ public:
     if (!inference)
       inference = cloneForInference(main);
     StateFunction step(main), predict(inference);
-    if (failed(buildLoss(step, /*isStep=*/true)))
+    if (failed(objective.addTo(step, /*isStep=*/true)))
       return failure();
     StateFunction *both[] = {&step, &predict};
     if (plan.adapters.rank > 0 &&
@@ -60,7 +61,8 @@ public:
     func::FuncOp copy = inference.clone();
     module.push_back(copy);
     StateFunction evaluate(copy);
-    if (failed(buildLoss(evaluate, /*isStep=*/false)))
+    if (failed(objective.addTo(evaluate, /*isStep=*/false)) ||
+        failed(objective.removeFrom(predict)))
       return failure();
     // The first entry is what a module does where nobody says otherwise.
     inference.setSymName("predict");
@@ -85,91 +87,6 @@ private:
     function.setResults(
         outputs, SmallVector<StringRef>(kept.begin(), kept.end()), {}, {});
     return copy;
-  }
-
-  /// Adds the labels, and the loss of the first output as the first result: the
-  /// only one of a step.
-  LogicalResult buildLoss(StateFunction &function, bool isStep) {
-    if (function.numOutputs() == 0)
-      return function.function.emitError("there is no output to train");
-    Value predictions = function.end()->getOperand(0);
-    auto type = dyn_cast<RankedTensorType>(predictions.getType());
-    RankedTensorType labelType = type ? getLabelType(plan.loss, type) : type;
-    if (!labelType)
-      return function.function.emitError("the loss has no meaning for the "
-                                         "first output, which is ")
-             << predictions.getType();
-    Value label = function.addInput("label", labelType);
-    OpBuilder builder(function.end());
-    Calculus math(builder, NameLoc::get(builder.getStringAttr("loss"),
-                                        function.function.getLoc()));
-    // A step with micro-batches checks the labels of all.
-    if (hasClassLabels(plan.loss) && (!isStep || plan.microBatches == 1))
-      checkLabels(function, label, getDim(type, getClassDim(type)));
-    if (isStep)
-      classes = getDim(type, getClassDim(type));
-    Value loss =
-        ::dl::buildLoss(math, plan.loss, predictions, label, plan.smoothing);
-    loss = math.cast(loss, builder.getF32Type());
-    SmallVector<Value> outputs{loss};
-    SmallVector<std::string> names{"loss"};
-    if (!isStep) {
-      llvm::append_range(outputs, function.end()->getOperands().take_front(
-                                      function.numOutputs()));
-      for (StringRef name : function.getOutputNames())
-        names.push_back(name.str());
-    }
-    if (auto types =
-            function.function->getAttrOfType<ArrayAttr>(kOutputTypesAttr)) {
-      SmallVector<Attribute> all{TypeAttr::get(loss.getType())};
-      if (!isStep)
-        llvm::append_range(all, types);
-      function.function->setAttr(kOutputTypesAttr, builder.getArrayAttr(all));
-    }
-    SmallVector<int64_t> kept = function.results;
-    SmallVector<Value> updates(
-        function.end()->getOperands().take_back(kept.size()));
-    function.setResults(outputs,
-                        SmallVector<StringRef>(names.begin(), names.end()),
-                        kept, updates);
-    return success();
-  }
-
-  /// Ends the run where a label is no class. By how far the labels exceed the
-  /// classes becomes the value of a symbol, which none may be: it is negative.
-  static void checkLabels(StateFunction &function, Value label,
-                          AffineExpr classes) {
-    OpBuilder builder = OpBuilder::atBlockBegin(&function.body());
-    Calculus math(builder, label.getLoc());
-    Type i64 = builder.getI64Type();
-    auto scalar = RankedTensorType::get({}, i64);
-    auto reduce = [&](ReduceKind kind) {
-      SmallVector<int64_t> axes =
-          llvm::to_vector(llvm::seq<int64_t>(0, Calculus::rank(label)));
-      return axes.empty() ? label
-                          : math.create<ReduceOp>(kind, label, axes, false);
-    };
-    Value last = math.create<SizesOp>(
-        scalar, SizeValuesAttr::get(builder.getContext(),
-                                    getSymbolMap({simplify(classes - 1)},
-                                                 builder.getContext())));
-    Value zero = math.number(0, i64);
-    SmallVector<Value> bounds{
-        math.min(zero, reduce(ReduceKind::Min)),
-        math.min(zero, math.sub(last, reduce(ReduceKind::Max)))};
-    for (Value &bound : bounds)
-      bound = math.reshape(bound, {math.constant(1)});
-    std::string message;
-    llvm::raw_string_ostream text(message);
-    text << "a label is no class: expected 0 to ";
-    if (auto constant = dyn_cast<AffineConstantExpr>(classes))
-      text << constant.getValue() - 1;
-    else
-      text << "the number of classes less 1";
-    SmallVector<int64_t> symbols{function.addSymbol("label.below"),
-                                 function.addSymbol("label.above")};
-    BindOp::create(builder, label.getLoc(),
-                   math.create<ConcatOp>(bounds, int64_t(0)), symbols, message);
   }
 
   /// Finds the parameters on a differentiable path to the loss. The others, and
@@ -229,11 +146,9 @@ private:
       if (llvm::none_of(op->getResults(),
                         [&](Value v) { return needed.contains(v); }))
         continue;
-      op->walk([&](Operation *inner) {
-        for (Value operand : inner->getOperands())
-          if (dependents.contains(operand))
-            needed.insert(operand);
-      });
+      for (Value operand : getDerivedFrom(op))
+        if (dependents.contains(operand))
+          needed.insert(operand);
     }
     return needed;
   }
@@ -337,7 +252,8 @@ private:
     if (plan.microBatches > 1 && scale)
       step.end()->setOperand(0, scaleLoss(step, step.end()->getOperand(0)));
     if (plan.microBatches > 1)
-      result = accumulate(step, plan.microBatches, variables, findCounter());
+      result = accumulate(step, plan.microBatches, objective.hasLabel(),
+                          variables, findCounter());
     else
       result->loss = step.end()->getOperand(0);
     if (failed(result))
@@ -350,9 +266,7 @@ private:
     // Before the gradients, so that each update can follow its own at once.
     isFinite = isNumber(step, result->loss);
     if (plan.microBatches > 1) {
-      if (hasClassLabels(plan.loss))
-        checkLabels(step, step.body().getArgument(step.numInputs() - 1),
-                    classes);
+      objective.checkLabels(step);
     } else {
       OpBuilder builder(step.end());
       SmallVector<Type> types(ValueRange(variables).getTypes());
@@ -529,8 +443,8 @@ private:
   const Plan &plan;
   SmallVector<State> states;
   SmallVector<std::pair<int64_t, int64_t>> averages; ///< parameter, average
-  AffineExpr classes; ///< that a label may be, where labels are classes
-  Value scale;        ///< of the loss that is differentiated; null: none
+  TrainingLoss objective;
+  Value scale; ///< of the loss that is differentiated; null: none
   int64_t scaleState = -1;
 };
 
@@ -539,14 +453,14 @@ class BuildTraining : public ::dl::impl::BuildTrainingBase<BuildTraining> {
 
   void runOnOperation() override {
     Plan plan;
-    auto lossKind = parseLoss(loss);
+    auto objective = parseObjective(loss);
     auto kind = parseOptimizer(optimizer);
-    if (!lossKind || !kind) {
+    if (!objective || !kind) {
       getOperation().emitError("unknown ")
-          << (lossKind ? "optimizer '" + optimizer : "loss '" + loss) << "'";
+          << (objective ? "optimizer '" + optimizer : "loss '" + loss) << "'";
       return signalPassFailure();
     }
-    plan.loss = *lossKind;
+    plan.objective = *objective;
     plan.optimizer = {*kind, momentum, nesterov, beta1,
                       beta2, alpha,    epsilon,  weightDecay};
     plan.rate = rate;

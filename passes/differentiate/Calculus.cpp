@@ -147,6 +147,34 @@ Value Calculus::dilate(Value a, int64_t dimension, int64_t stride) const {
   return reshape(apart, dims);
 }
 
+/// Along dimension 0, to which `axis` is moved.
+Value Calculus::addSlices(RankedTensorType to, Value indices, int64_t axis,
+                          Value updates) const {
+  int64_t number = to.getRank(), indexRank = rank(indices);
+  SmallVector<AffineExpr> dims = getDims(to), turned;
+  SmallVector<int64_t> updateOrder, order, inverse(number);
+  for (int64_t i = 0; i < indexRank; ++i)
+    updateOrder.push_back(axis + i);
+  order.push_back(axis);
+  for (int64_t d = 0; d < number; ++d) {
+    if (d == axis)
+      continue;
+    order.push_back(d);
+    updateOrder.push_back(d < axis ? d : d + indexRank - 1);
+  }
+  for (auto [i, d] : llvm::enumerate(order)) {
+    turned.push_back(dims[d]);
+    inverse[d] = static_cast<int64_t>(i);
+  }
+  SmallVector<AffineExpr> tuples = getDims(type(indices));
+  tuples.push_back(constant(1));
+  Value sums = create<ScatterNdOp>(
+      ScatterKind::Add, zeros(getTensorType(turned, to.getElementType())),
+      reshape(indices, tuples),
+      axis ? transpose(updates, updateOrder) : updates);
+  return axis ? transpose(sums, inverse) : sums;
+}
+
 Value Calculus::matmul(Value a, Value b) const {
   return create<MatmulOp>(a, b, UnitAttr());
 }

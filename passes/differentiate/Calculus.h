@@ -89,6 +89,10 @@ public:
                   mlir::RankedTensorType to) const;
   /// With `stride - 1` zeros after each element along a dimension.
   mlir::Value dilate(mlir::Value a, int64_t dimension, int64_t stride) const;
+  /// Zeros, to which slices along dimension `axis` are added: in their place,
+  /// `updates` have the dimensions of `indices`, which say where.
+  mlir::Value addSlices(mlir::RankedTensorType type, mlir::Value indices,
+                        int64_t axis, mlir::Value updates) const;
   mlir::Value matmul(mlir::Value a, mlir::Value b) const;
   /// The sum over what broadcasting has repeated, so that the shape is that of
   /// `like` again.

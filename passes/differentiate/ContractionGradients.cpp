@@ -61,6 +61,22 @@ static LogicalResult differentiate(ConvOp op, const GradientContext &context) {
   return success();
 }
 
+/// What the positions of a convolution's result `small` reach of its input, of
+/// type `big`, beyond it or short of it.
+template <typename Op>
+static Value padToReach(const GradientContext &context, Value value,
+                        RankedTensorType big, RankedTensorType small,
+                        RankedTensorType window, Op op) {
+  Exprs low(big.getRank(), context.constant(0)), dims = getDims(big);
+  for (int64_t i = 0; i + 2 < big.getRank(); ++i) {
+    low[i + 2] = context.constant(op.getPadsLow()[i]);
+    dims[i + 2] =
+        simplify((getDim(small, i + 2) - 1) * op.getStrides()[i] +
+                 (getDim(window, i + 2) - 1) * op.getDilations()[i] + 1);
+  }
+  return context.pad(value, low, getTensorType(dims, big.getElementType()));
+}
+
 /// The transposed convolution's input is the result of a convolution of its
 /// result, padded so far that it has just that many positions.
 static LogicalResult differentiate(ConvTransposeOp op,
@@ -78,17 +94,7 @@ static LogicalResult differentiate(ConvTransposeOp op,
                       /*channels_last=*/false));
   if (!context.wants(input))
     return success();
-  // What the positions of the input reach, beyond the result or short of it.
-  Exprs low(big.getRank(), context.constant(0)), dims = getDims(big);
-  for (int64_t i = 0; i + 2 < big.getRank(); ++i) {
-    int64_t before = op.getPadsLow()[i];
-    low[i + 2] = context.constant(before);
-    dims[i + 2] =
-        simplify((getDim(small, i + 2) - 1) * op.getStrides()[i] +
-                 (getDim(window, i + 2) - 1) * op.getDilations()[i] + 1);
-  }
-  Value padded =
-      context.pad(gradient, low, getTensorType(dims, big.getElementType()));
+  Value padded = padToReach(context, gradient, big, small, window, op);
   SmallVector<int64_t> none(big.getRank() - 2, 0);
   context.addTo(input,
                 context.create<ConvOp>(padded, filter, op.getStrides(), none,
@@ -97,8 +103,36 @@ static LogicalResult differentiate(ConvTransposeOp op,
   return success();
 }
 
+/// The op is linear in both operands: one meets, in place of the other, a
+/// filter that is what comes back.
+static LogicalResult differentiate(ConvFilterGradientOp op,
+                                   const GradientContext &context) {
+  if (op.getChannelsLast() || op.getWide())
+    return failure();
+  Value input = op.getInput(), given = op.getGradient(),
+        filter = context.getGradient();
+  RankedTensorType small = Calculus::type(given), big = Calculus::type(input),
+                   window = Calculus::type(filter);
+  if (context.wants(input))
+    context.addTo(input,
+                  context.create<ConvTransposeOp>(
+                      input.getType(), given, filter, op.getStrides(),
+                      op.getPadsLow(), op.getDilations(), op.getGroups()));
+  if (!context.wants(given))
+    return success();
+  context.addTo(given,
+                context.create<ConvOp>(
+                    padToReach(context, input, big, small, window, op), filter,
+                    op.getStrides(), SmallVector<int64_t>(big.getRank() - 2, 0),
+                    SmallVector<int64_t>(big.getRank() - 2, 0),
+                    op.getDilations(), op.getGroups(),
+                    /*channels_last=*/false));
+  return success();
+}
+
 void addContractionGradients(GradientRules &rules) {
   rules.add<MatmulOp>(differentiate);
+  rules.add<ConvFilterGradientOp>(differentiate);
   rules.add<ConvOp>(differentiate);
   rules.add<ConvTransposeOp>(differentiate);
 }

@@ -5,10 +5,9 @@
 // backwards. Of a scan, the states before each iteration and the results of
 // products are stored, all else is computed again.
 
+#include "passes/differentiate/ControlGradients.h"
 #include "ir/dialect/Dims.h"
-#include "mlir/IR/IRMapping.h"
 #include "passes/differentiate/Gradients.h"
-#include "passes/differentiate/Rules.h"
 #include "passes/differentiate/ScanSums.h"
 
 using namespace mlir;
@@ -16,9 +15,7 @@ using namespace mlir::dl;
 
 namespace dl {
 
-/// The values from around an op's regions whose gradients somebody asks for.
-static SmallVector<Value> getWanted(Operation *op,
-                                    const GradientContext &context) {
+SmallVector<Value> getWanted(Operation *op, const GradientContext &context) {
   SmallVector<Value> wanted;
   for (Value value : getCaptured(op))
     if (context.wants(value))
@@ -26,8 +23,7 @@ static SmallVector<Value> getWanted(Operation *op,
   return wanted;
 }
 
-/// Copies the ops of a block, but for the last.
-static void copyOps(Block &from, IRMapping &mapping, OpBuilder &builder) {
+void copyOps(Block &from, IRMapping &mapping, OpBuilder &builder) {
   for (Operation &op : from.without_terminator())
     builder.clone(op, mapping);
 }
@@ -55,8 +51,13 @@ private:
   /// Products are slow to compute again. Where a sum takes one alone, as with
   /// a bias, the sum is stored, whose gradient needs nothing else.
   void findProducts() {
-    for (Operation &op : scan.getBody().front()) {
+    Block &body = scan.getBody().front();
+    bool findsSizes = llvm::any_of(body, llvm::IsaPred<BindingInterface>);
+    for (Operation &op : body) {
       if (!op.hasTrait<OpTrait::FusionContraction>())
+        continue;
+      // Stacks have sizes that are known before the scan.
+      if (findsSizes && !Calculus::type(op.getResult(0)).hasStaticShape())
         continue;
       Value value = op.getResult(0);
       while (value.hasOneUse())
@@ -103,6 +104,7 @@ private:
       end->insertOperands(end->getNumOperands(), mapping.lookup(product));
     size_t count = scan->getNumResults();
     scan->replaceAllUsesWith(wider.getResults().take_front(count));
+    context.isReplaced = true;
     stored = llvm::to_vector_of<Value>(wider.getResults().drop_front(count));
   }
 
@@ -227,167 +229,6 @@ static LogicalResult differentiateScan(ScanOp op,
 }
 
 //===----------------------------------------------------------------------===//
-// Loop
-//===----------------------------------------------------------------------===//
-
-namespace {
-
-/// Of a loop that ends by what it computes: the states before each iteration
-/// are kept in sequences, and their number is counted.
-class LoopGradient {
-public:
-  LoopGradient(LoopOp loop, const GradientContext &context)
-      : loop(loop), context(context), loc(loop.getLoc()),
-        captured(getWanted(loop, context)) {
-    for (auto [i, state] : llvm::enumerate(loop.getStates()))
-      if (Calculus::isFloat(state))
-        floats.push_back(i);
-  }
-
-  /// Whether no state changes its size, and all are tensors.
-  bool isPossible() {
-    return loop.getSymbols().empty() && loop.getBodySymbols().empty() &&
-           llvm::all_of(loop->getResultTypes(),
-                        llvm::IsaPred<RankedTensorType>) &&
-           llvm::equal(loop.getStates().getTypes(), loop->getResultTypes());
-  }
-
-  LogicalResult run() {
-    storeStates();
-    OpBuilder &builder = context.builder;
-    SmallVector<Value> states;
-    for (size_t i : floats) {
-      Value gradient = context.getGradient(i);
-      states.push_back(
-          gradient ? gradient
-                   : context.zeros(Calculus::type(loop.getStates()[i])));
-    }
-    for (Value value : captured)
-      states.push_back(context.zeros(Calculus::type(value)));
-    auto backward = LoopOp::create(builder, loc, ValueRange(states).getTypes(),
-                                   count, makeTrue(builder), states,
-                                   ArrayRef<int64_t>(), ArrayRef<int64_t>());
-    if (failed(fill(backward, states)))
-      return failure();
-    for (auto [i, state] : llvm::enumerate(floats))
-      context.addTo(loop.getStates()[state], backward.getResult(i));
-    for (auto [i, value] : llvm::enumerate(captured))
-      context.addTo(value, backward.getResult(floats.size() + i));
-    return success();
-  }
-
-private:
-  Value makeTrue(OpBuilder &builder) {
-    auto type = RankedTensorType::get({}, builder.getI1Type());
-    return ConstantOp::create(builder, loc, DenseElementsAttr::get(type, true));
-  }
-
-  void storeStates() {
-    OpBuilder builder(loop);
-    Calculus math(builder, loc);
-    SmallVector<Value> states(loop.getStates());
-    states.push_back(math.number(0, builder.getI64Type()));
-    for (Value state : loop.getStates()) {
-      Type type = SequenceType::get(
-          loop.getContext(), getElementTensorType(Calculus::type(state)));
-      states.push_back(
-          SequenceCreateOp::create(builder, loc, type, ValueRange()));
-    }
-    auto wider = LoopOp::create(builder, loc, ValueRange(states).getTypes(),
-                                loop.getLimit(), loop.getCondition(), states,
-                                ArrayRef<int64_t>(), ArrayRef<int64_t>());
-    while (!wider.getBody().empty())
-      wider.getBody().front().erase();
-    IRMapping mapping;
-    loop.getBody().cloneInto(&wider.getBody(), mapping);
-    Block &body = wider.getBody().front();
-    Operation *end = body.getTerminator();
-    OpBuilder inside(end);
-    Calculus own(inside, loc);
-    size_t number = loop.getStates().size();
-    SmallVector<Value> more{
-        own.add(body.addArgument(states[number].getType(), loc), 1)};
-    for (size_t i = 0; i < number; ++i) {
-      Value sequence = body.addArgument(states[number + 1 + i].getType(), loc);
-      more.push_back(SequenceInsertOp::create(inside, loc, sequence.getType(),
-                                              sequence, body.getArgument(1 + i),
-                                              Value()));
-    }
-    end->insertOperands(end->getNumOperands(), more);
-    loop->replaceAllUsesWith(wider.getResults().take_front(number));
-    count = wider.getResult(number);
-    stored =
-        llvm::to_vector_of<Value>(wider.getResults().drop_front(number + 1));
-  }
-
-  LogicalResult fill(LoopOp backward, ValueRange states) {
-    Region &region = backward.getBody();
-    while (!region.empty())
-      region.front().erase();
-    auto *body = new Block;
-    region.push_back(body);
-    body->addArgument(count.getType(), loc);
-    for (Value state : states)
-      body->addArgument(state.getType(), loc);
-    auto carried = body->getArguments().drop_front();
-    OpBuilder builder = OpBuilder::atBlockEnd(body);
-    Calculus math(builder, loc);
-    Value number = math.sub(math.add(count, -1), body->getArgument(0));
-    Block &from = loop.getBody().front();
-    IRMapping mapping;
-    mapping.map(from.getArgument(0), number);
-    for (auto [i, sequence] : llvm::enumerate(stored))
-      mapping.map(from.getArgument(1 + i),
-                  SequenceAtOp::create(builder, loc,
-                                       loop.getStates()[i].getType(), sequence,
-                                       number, ArrayRef<int64_t>()));
-    copyOps(from, mapping, builder);
-    Operation *end = from.getTerminator();
-    SmallVector<Seed> seeds;
-    SmallVector<Value> variables;
-    for (auto [i, state] : llvm::enumerate(floats)) {
-      seeds.push_back(
-          {mapping.lookupOrDefault(end->getOperand(1 + state)), carried[i]});
-      variables.push_back(mapping.lookup(from.getArgument(1 + state)));
-    }
-    llvm::append_range(variables, captured);
-    auto yield = YieldOp::create(builder, loc, ValueRange());
-    auto found = buildGradients(yield, seeds, variables);
-    if (failed(found)) {
-      context.hasReported = true;
-      return failure();
-    }
-    OpBuilder last(yield);
-    Calculus ending(last, loc);
-    SmallVector<Value> next{makeTrue(last)};
-    for (auto [i, gradient] : llvm::enumerate(*found)) {
-      if (i >= floats.size())
-        gradient =
-            gradient ? ending.add(carried[i], gradient) : Value(carried[i]);
-      next.push_back(gradient ? gradient
-                              : ending.zeros(Calculus::type(variables[i])));
-    }
-    yield.getOperation()->setOperands(next);
-    return success();
-  }
-
-  LoopOp loop;
-  const GradientContext &context;
-  Location loc;
-  SmallVector<Value> captured, stored;
-  Value count;
-  SmallVector<size_t> floats; ///< states
-};
-
-} // namespace
-
-static LogicalResult differentiateLoop(LoopOp op,
-                                       const GradientContext &context) {
-  LoopGradient gradient(op, context);
-  return gradient.isPossible() ? gradient.run() : failure();
-}
-
-//===----------------------------------------------------------------------===//
 // If
 //===----------------------------------------------------------------------===//
 
@@ -433,10 +274,36 @@ static LogicalResult differentiateIf(IfOp op, const GradientContext &context) {
   return success();
 }
 
+//===----------------------------------------------------------------------===//
+// Sequences
+//===----------------------------------------------------------------------===//
+
+/// The gradient of a sequence is one of gradients: slices of the tensor's.
+static LogicalResult differentiate(SequenceConcatOp op,
+                                   const GradientContext &context) {
+  auto type = op.getSequence().getType();
+  auto element = dyn_cast<RankedTensorType>(type.getElementType());
+  auto axis = static_cast<int64_t>(op.getAxis());
+  int64_t size = 1;
+  if (!op.getStack())
+    size = element ? element.getDimSize(axis) : ShapedType::kDynamic;
+  if (ShapedType::isDynamic(size))
+    return failure();
+  Value sizes =
+      context.number(static_cast<double>(size), context.builder.getI64Type());
+  context.addToSequence(
+      op.getSequence(),
+      SequenceSplitOp::create(context.builder, context.loc, type,
+                              context.getGradient(), sizes,
+                              static_cast<uint64_t>(axis), op.getStack()));
+  return success();
+}
+
 void addControlGradients(GradientRules &rules) {
   rules.add<IfOp>(differentiateIf);
   rules.add<LoopOp>(differentiateLoop);
   rules.add<ScanOp>(differentiateScan);
+  rules.add<SequenceConcatOp>(differentiate);
 }
 
 } // namespace dl

@@ -1,6 +1,7 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "ir/dialect/DerivativeOps.h"
 #include "passes/Passes.h"
 #include "passes/differentiate/Gradients.h"
 
@@ -24,6 +25,10 @@ class Differentiate : public ::dl::impl::DifferentiateBase<Differentiate> {
     for (mlir::dl::GradientOp op : gradients)
       if (failed(::dl::expandGradient(op)))
         return signalPassFailure();
+    getOperation()->walk([](mlir::dl::WithGradientOp op) {
+      op->replaceAllUsesWith(op.getValues());
+      op->erase();
+    });
   }
 };
 

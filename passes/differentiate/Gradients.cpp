@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "passes/differentiate/Gradients.h"
+#include "ir/dialect/DerivativeOps.h"
 #include "ir/dialect/Locations.h"
 #include "passes/differentiate/Rules.h"
 #include "llvm/ADT/SetVector.h"
@@ -17,9 +18,11 @@ static const GradientRules &getRules() {
     addContractionGradients(table);
     addControlGradients(table);
     addElementwiseGradients(table);
+    addGivenGradients(table);
     addIndexingGradients(table);
     addMovementGradients(table);
     addReductionGradients(table);
+    addSignalGradients(table);
     return table;
   }();
   return rules;
@@ -37,8 +40,11 @@ static bool mayVary(Value value) {
          Calculus::isFloat(value);
 }
 
-/// The values that an op uses, those in its regions included.
-static SmallVector<Value> getUsedValues(Operation *op) {
+SmallVector<Value> getDerivedFrom(Operation *op) {
+  if (isConstantAlmostEverywhere(op))
+    return {};
+  if (auto given = dyn_cast<WithGradientOp>(op))
+    return given.getInputs();
   SmallVector<Value> values(op->getOperands());
   if (op->getNumRegions())
     op->walk([&](Operation *inner) {
@@ -48,13 +54,14 @@ static SmallVector<Value> getUsedValues(Operation *op) {
   return values;
 }
 
+bool hasGradientRule(StringRef op) { return getRules().contains(op); }
+
 DenseSet<Value> findDependents(Operation *end, ValueRange variables) {
   DenseSet<Value> dependents(variables.begin(), variables.end());
   for (Operation &op : *end->getBlock()) {
     if (&op == end)
       break;
-    if (isConstantAlmostEverywhere(&op) ||
-        llvm::none_of(getUsedValues(&op),
+    if (llvm::none_of(getDerivedFrom(&op),
                       [&](Value v) { return dependents.contains(v); }))
       continue;
     for (Value result : op.getResults())
@@ -83,6 +90,9 @@ public:
     for (Operation *at = end->getPrevNode(); at; at = at->getPrevNode())
       if (failed(visit(at)))
         return failure();
+    // Until here, gradients are looked up by what these ops have computed.
+    for (Operation *op : replaced)
+      op->erase();
     return llvm::map_to_vector(
         variables, [&](Value variable) { return gradients.lookup(variable); });
   }
@@ -94,20 +104,28 @@ private:
     for (Value result : at->getResults())
       given.push_back(gradients.lookup(result));
     if (llvm::none_of(given, [](Value v) { return bool(v); }) ||
-        llvm::none_of(getUsedValues(at),
+        llvm::none_of(getDerivedFrom(at),
                       [&](Value v) { return dependents.contains(v); }))
       return success();
     // What it is the gradient of tells where its time goes.
     auto isActive = [&](Value operand) { return dependents.contains(operand); };
+    bool isAmbiguous = false;
     auto receive = [&](Value operand, Value gradient) {
       Value &sum = gradients[operand];
+      if (sum && isa<SequenceType>(operand.getType())) {
+        isAmbiguous = true;
+        return;
+      }
       sum = sum ? Calculus(builder, at->getLoc()).add(sum, gradient) : gradient;
       reachedBy.try_emplace(operand, at);
     };
     GradientContext context(builder, at->getLoc(), given, isActive, receive);
     const GradientRule *rule = getRules().lookup(at);
-    if (rule && succeeded((*rule)(at, context)))
+    if (rule && succeeded((*rule)(at, context)) && !isAmbiguous) {
+      if (context.isReplaced)
+        replaced.push_back(at);
       return success();
+    }
     return context.hasReported ? failure() : report(at);
   }
 
@@ -135,7 +153,7 @@ private:
     for (Operation *next = at; next;) {
       path.push_back(describe(next));
       Value from;
-      for (Value value : getUsedValues(next))
+      for (Value value : getDerivedFrom(next))
         if (dependents.contains(value))
           from = value;
       next = from && !llvm::is_contained(variables, from) ? from.getDefiningOp()
@@ -164,6 +182,7 @@ private:
   OpBuilder builder;
   DenseSet<Value> dependents;
   DenseMap<Value, Value> gradients;
+  SmallVector<Operation *> replaced;      // by ops that also store something
   DenseMap<Value, Operation *> reachedBy; // the op that a gradient came from
 };
 
@@ -195,9 +214,9 @@ LogicalResult expandGradient(GradientOp op) {
       op, {{value, math.splat(1, Calculus::type(value))}}, variables);
   if (failed(found))
     return failure();
-  for (auto [gradient, variable] : llvm::zip(*found, variables))
+  for (auto [gradient, result] : llvm::zip(*found, op.getResults()))
     if (!gradient)
-      gradient = math.zeros(Calculus::type(variable));
+      gradient = math.zeros(Calculus::type(result));
   op->replaceAllUsesWith(*found);
   op->erase();
   return success();

@@ -19,6 +19,9 @@ namespace dl {
 llvm::DenseSet<mlir::Value> findDependents(mlir::Operation *end,
                                            mlir::ValueRange variables);
 
+/// Whether there is a rule for ops of this name, such as "dl.add".
+bool hasGradientRule(llvm::StringRef op);
+
 /// A value and the gradient that comes to it from what follows.
 struct Seed {
   mlir::Value value, gradient;
@@ -30,6 +33,11 @@ struct Seed {
 mlir::FailureOr<llvm::SmallVector<mlir::Value>>
 buildGradients(mlir::Operation *end, llvm::ArrayRef<Seed> seeds,
                mlir::ValueRange variables);
+
+/// The values that an op's results may have a derivative by: what it uses, in
+/// its regions, too, but for ops whose results are constant where they have a
+/// derivative, and for what a dl.with_gradient does not name.
+llvm::SmallVector<mlir::Value> getDerivedFrom(mlir::Operation *op);
 
 /// The values from outside of an op's regions that they use.
 llvm::SmallVector<mlir::Value> getCaptured(mlir::Operation *op);

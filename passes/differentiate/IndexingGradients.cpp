@@ -12,37 +12,30 @@ namespace dl {
 
 using Exprs = SmallVector<AffineExpr>;
 
-/// Slices of the gradient are added where they were taken from: along dimension
-/// 0, to which `axis` is moved.
 static LogicalResult differentiate(GatherOp op,
                                    const GradientContext &context) {
-  Value x = op.getOperand(), indices = op.getIndices();
-  int64_t axis = op.getAxis(), rank = Calculus::rank(x),
-          indexRank = Calculus::rank(indices);
-  Exprs dims = getDims(Calculus::type(x));
-  SmallVector<int64_t> gradientOrder, order, inverse(rank);
-  for (int64_t i = 0; i < indexRank; ++i)
-    gradientOrder.push_back(axis + i);
-  order.push_back(axis);
-  for (int64_t d = 0; d < rank; ++d) {
-    if (d == axis)
-      continue;
-    order.push_back(d);
-    gradientOrder.push_back(d < axis ? d : d + indexRank - 1);
-  }
-  Exprs turned;
-  for (auto [i, d] : llvm::enumerate(order)) {
-    turned.push_back(dims[d]);
-    inverse[d] = static_cast<int64_t>(i);
-  }
-  Exprs tuples = getDims(Calculus::type(indices));
-  tuples.push_back(context.constant(1));
-  Value zeros = context.zeros(getTensorType(turned, Calculus::element(x)));
-  Value updates = axis ? context.transpose(context.getGradient(), gradientOrder)
-                       : context.getGradient();
-  Value result = context.create<ScatterNdOp>(
-      ScatterKind::Add, zeros, context.reshape(indices, tuples), updates);
-  context.addTo(x, axis ? context.transpose(result, inverse) : result);
+  Value x = op.getOperand();
+  context.addTo(x, context.addSlices(Calculus::type(x), op.getIndices(),
+                                     op.getAxis(), context.getGradient()));
+  return success();
+}
+
+/// The elements of windows are gathered, some of them several times.
+static LogicalResult differentiate(UnfoldOp op,
+                                   const GradientContext &context) {
+  int64_t axis = op.getAxis();
+  Type i64 = context.builder.getI64Type();
+  AffineExpr windows = getDim(op.getType(), axis),
+             size = context.constant(static_cast<int64_t>(op.getSize()));
+  Value window = context.create<IotaOp>(
+      getTensorType({windows, context.constant(1)}, i64), int64_t(0));
+  Value element = context.create<IotaOp>(
+      getTensorType({context.constant(1), size}, i64), int64_t(1));
+  Value first = context.mul(window, static_cast<double>(op.getStep()));
+  Value x = op.getOperand();
+  context.addTo(x, context.addSlices(Calculus::type(x),
+                                     context.add(first, element), axis,
+                                     context.getGradient()));
   return success();
 }
 
@@ -83,20 +76,77 @@ static LogicalResult differentiate(GatherNdOp op,
   return success();
 }
 
-/// Of an op that sets or adds elements: `scatter` makes one like it, of other
-/// operands, `gather` what reads the same elements.
+/// What is the extreme of its element, in the operand or in the updates, takes
+/// an equal share.
+template <typename Op, typename Scatter, typename Gather>
+static void shareExtremes(Op op, const GradientContext &context,
+                          Scatter scatter, Gather gather) {
+  Value x = op.getOperand(), updates = op.getUpdates(), y = op.getResult();
+  Type element = Calculus::element(x);
+  auto isExtreme = [&](Value value, Value extreme) {
+    return context.cast(context.compare(Predicate::Eq, value, extreme),
+                        element);
+  };
+  Value own = isExtreme(x, y), others = isExtreme(updates, gather(y));
+  Value count = scatter(ScatterKind::Add, own, others);
+  Value share = context.div(context.getGradient(), count);
+  context.addTo(x, context.mul(own, share));
+  if (context.wants(updates))
+    context.addTo(updates, context.mul(others, gather(share)));
+}
+
+/// Each factor takes the product of the others: where it is 0, that of those
+/// that are not, if there is no other 0.
+template <typename Op, typename Scatter, typename Gather>
+static void shareProducts(Op op, const GradientContext &context,
+                          Scatter scatter, Gather gather) {
+  Value x = op.getOperand(), updates = op.getUpdates();
+  Value one = context.number(1, x), zero = context.number(0, x);
+  auto isZero = [&](Value v) { return context.compare(Predicate::Eq, v, 0.0); };
+  auto withoutZeros = [&](Value v) {
+    return context.select(isZero(v), one, v);
+  };
+  auto countZeros = [&](Value v) {
+    return context.cast(isZero(v), Calculus::element(x));
+  };
+  Value product =
+      scatter(ScatterKind::Mul, withoutZeros(x), withoutZeros(updates));
+  Value zeros = scatter(ScatterKind::Add, countZeros(x), countZeros(updates));
+  auto differentiateBy = [&](Value v, Value whole, Value number,
+                             Value gradient) {
+    Value others = context.div(whole, withoutZeros(v));
+    Value left = context.sub(number, countZeros(v));
+    return context.mul(gradient, context.select(isZero(left), others, zero));
+  };
+  Value gradient = context.getGradient();
+  if (context.wants(x))
+    context.addTo(x, differentiateBy(x, product, zeros, gradient));
+  if (context.wants(updates))
+    context.addTo(updates, differentiateBy(updates, gather(product),
+                                           gather(zeros), gather(gradient)));
+}
+
+/// `scatter` makes an op like this one, of another kind and operands, `gather`
+/// what reads the same elements.
 template <typename Op, typename Scatter, typename Gather>
 static LogicalResult differentiateScatter(Op op, const GradientContext &context,
                                           Scatter scatter, Gather gather) {
   Value gradient = context.getGradient(), updates = op.getUpdates();
-  bool isSet = op.getKind() == ScatterKind::Set;
-  if (!isSet && op.getKind() != ScatterKind::Add)
-    return failure();
+  ScatterKind kind = op.getKind();
+  bool isSet = kind == ScatterKind::Set;
+  if (kind == ScatterKind::Max || kind == ScatterKind::Min) {
+    shareExtremes(op, context, scatter, gather);
+    return success();
+  }
+  if (kind == ScatterKind::Mul) {
+    shareProducts(op, context, scatter, gather);
+    return success();
+  }
   if (context.wants(op.getOperand()))
-    context.addTo(
-        op.getOperand(),
-        isSet ? scatter(gradient, context.zeros(Calculus::type(updates)))
-              : gradient);
+    context.addTo(op.getOperand(),
+                  isSet ? scatter(ScatterKind::Set, gradient,
+                                  context.zeros(Calculus::type(updates)))
+                        : gradient);
   if (context.wants(updates))
     context.addTo(updates, gather(gradient));
   return success();
@@ -106,9 +156,9 @@ static LogicalResult differentiate(ScatterElementsOp op,
                                    const GradientContext &context) {
   return differentiateScatter(
       op, context,
-      [&](Value onto, Value updates) {
-        return context.create<ScatterElementsOp>(
-            ScatterKind::Set, onto, op.getIndices(), updates, op.getAxis());
+      [&](ScatterKind kind, Value onto, Value updates) {
+        return context.create<ScatterElementsOp>(kind, onto, op.getIndices(),
+                                                 updates, op.getAxis());
       },
       [&](Value from) {
         return context.create<GatherElementsOp>(from, op.getIndices(),
@@ -120,9 +170,9 @@ static LogicalResult differentiate(ScatterNdOp op,
                                    const GradientContext &context) {
   return differentiateScatter(
       op, context,
-      [&](Value onto, Value updates) {
-        return context.create<ScatterNdOp>(ScatterKind::Set, onto,
-                                           op.getIndices(), updates);
+      [&](ScatterKind kind, Value onto, Value updates) {
+        return context.create<ScatterNdOp>(kind, onto, op.getIndices(),
+                                           updates);
       },
       [&](Value from) {
         return context.create<GatherNdOp>(from, op.getIndices(), int64_t(0));
@@ -135,6 +185,7 @@ void addIndexingGradients(GradientRules &rules) {
   rules.add<GatherNdOp>(differentiate);
   rules.add<ScatterElementsOp>(differentiate);
   rules.add<ScatterNdOp>(differentiate);
+  rules.add<UnfoldOp>(differentiate);
 }
 
 } // namespace dl

@@ -22,6 +22,15 @@ std::optional<Loss> parseLoss(StringRef name) {
       .Default(std::nullopt);
 }
 
+std::optional<Objective> parseObjective(StringRef text) {
+  auto [kind, output] = text.split(':');
+  if (kind == "output" && (!output.empty() || text == kind))
+    return Objective{std::nullopt, output.str()};
+  if (auto loss = parseLoss(text))
+    return Objective{loss, {}};
+  return std::nullopt;
+}
+
 bool hasClassLabels(Loss loss) {
   return loss == Loss::CrossEntropy || loss == Loss::Nll;
 }

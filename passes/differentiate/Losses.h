@@ -25,6 +25,17 @@ enum class Loss {
 /// kl), or nothing.
 std::optional<Loss> parseLoss(llvm::StringRef name);
 
+/// What a module trains for.
+struct Objective {
+  /// Of the first output and of labels; nothing where an output is the loss.
+  std::optional<Loss> loss;
+  /// The name of that output; empty for the first.
+  std::string output;
+};
+
+/// The objective of a loss's name, "output" or "output:NAME", or nothing.
+std::optional<Objective> parseObjective(llvm::StringRef text);
+
 /// Whether labels are numbers of classes.
 bool hasClassLabels(Loss loss);
 

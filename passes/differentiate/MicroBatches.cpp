@@ -14,10 +14,11 @@ namespace {
 
 class Accumulation {
 public:
-  Accumulation(StateFunction &step, int64_t parts, ValueRange variables,
-               int64_t counter)
-      : step(step), parts(parts), variables(variables), counter(counter),
-        context(step.function.getContext()), loc(step.function.getLoc()) {}
+  Accumulation(StateFunction &step, int64_t parts, bool hasLabel,
+               ValueRange variables, int64_t counter)
+      : step(step), parts(parts), hasLabel(hasLabel), variables(variables),
+        counter(counter), context(step.function.getContext()),
+        loc(step.function.getLoc()) {}
 
   FailureOr<Accumulated> run() {
     if (failed(findInputs()))
@@ -58,7 +59,7 @@ private:
     for (size_t i = 0; i < step.numInputs(); ++i) {
       auto type =
           dyn_cast<RankedTensorType>(step.body().getArgument(i).getType());
-      bool isLabel = i + 1 == step.numInputs();
+      bool isLabel = hasLabel && i + 1 == step.numInputs();
       SmallVector<AffineExpr> dims =
           type ? getDims(type) : SmallVector<AffineExpr>();
       if (dims.empty()) {
@@ -254,6 +255,7 @@ private:
 
   StateFunction &step;
   int64_t parts;
+  bool hasLabel;
   ValueRange variables;
   int64_t counter;
   MLIRContext *context;
@@ -269,8 +271,9 @@ private:
 } // namespace
 
 FailureOr<Accumulated> accumulate(StateFunction &step, int64_t parts,
-                                  ValueRange variables, int64_t counter) {
-  return Accumulation(step, parts, variables, counter).run();
+                                  bool hasLabel, ValueRange variables,
+                                  int64_t counter) {
+  return Accumulation(step, parts, hasLabel, variables, counter).run();
 }
 
 } // namespace dl

@@ -21,12 +21,13 @@ struct Accumulated {
 /// Lets a step of one micro-batch, whose first result is the loss, take `parts`
 /// of them: the ops of the function become the body of a dl.scan, which also
 /// has a dl.gradient of the loss by the `variables`. Inputs whose first
-/// dimension is that of the first input, and the last one, the labels, become
-/// `parts` times as long. State `counter` (-1 for none), which random numbers
-/// follow from, has another value in each micro-batch. The results of the step
-/// are for the caller to replace. Fails with a diagnostic where an input cannot
-/// be divided.
+/// dimension is that of the first input, and with `hasLabel` the last one, the
+/// labels, become `parts` times as long. State `counter` (-1 for none), which
+/// random numbers follow from, has another value in each micro-batch. The
+/// results of the step are for the caller to replace. Fails with a diagnostic
+/// where an input cannot be divided.
 mlir::FailureOr<Accumulated> accumulate(StateFunction &step, int64_t parts,
+                                        bool hasLabel,
                                         mlir::ValueRange variables,
                                         int64_t counter);
 

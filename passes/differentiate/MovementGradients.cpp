@@ -63,9 +63,35 @@ static LogicalResult differentiate(SliceOp op, const GradientContext &context) {
   return success();
 }
 
+/// Elements of the operand that stand for others in the border: padded like
+/// the operand, their numbers along a dimension tell which.
+static Value addBorders(PadOp op, const GradientContext &context) {
+  Value gradient = context.getGradient();
+  Type i64 = context.builder.getI64Type();
+  Exprs dims = getDims(Calculus::type(gradient));
+  for (auto [d, before] : llvm::enumerate(op.getLow().getResults())) {
+    AffineExpr size = getDim(Calculus::type(op.getOperand()), d);
+    if (before == 0 && provablyEqual(size, dims[d]))
+      continue;
+    Value numbers =
+        context.create<IotaOp>(getTensorType({size}, i64), int64_t(0));
+    Value indices = context.create<PadOp>(
+        getTensorType({dims[d]}, i64), op.getMode(), numbers,
+        context.number(0, i64),
+        getSymbolMap({before}, context.builder.getContext()));
+    dims[d] = size;
+    gradient =
+        context.addSlices(getTensorType(dims, Calculus::element(gradient)),
+                          indices, static_cast<int64_t>(d), gradient);
+  }
+  return gradient;
+}
+
 static LogicalResult differentiate(PadOp op, const GradientContext &context) {
-  if (op.getMode() != PadMode::Constant)
-    return failure();
+  if (op.getMode() != PadMode::Constant) {
+    context.addTo(op.getOperand(), addBorders(op, context));
+    return success();
+  }
   Value gradient = context.getGradient();
   RankedTensorType from = Calculus::type(op.getOperand()),
                    to = Calculus::type(gradient);

@@ -37,6 +37,15 @@ public:
       receive(operand, reduceTo(gradient, type(operand)));
   }
 
+  /// Likewise for a sequence, whose gradient is a sequence of those of its
+  /// elements. Only one op may give it.
+  void addToSequence(mlir::Value operand, mlir::Value gradient) const {
+    if (wants(operand))
+      receive(operand, gradient);
+  }
+
+  /// Another op has taken this one's place, which is left without uses.
+  mutable bool isReplaced = false;
   /// A rule that fails has told why.
   mutable bool hasReported = false;
 
@@ -91,6 +100,8 @@ public:
     return it == rules.end() ? nullptr : &it->second;
   }
 
+  bool contains(llvm::StringRef op) const { return rules.contains(op); }
+
 private:
   llvm::StringMap<GradientRule> rules;
 };
@@ -98,9 +109,11 @@ private:
 void addContractionGradients(GradientRules &rules);
 void addControlGradients(GradientRules &rules);
 void addElementwiseGradients(GradientRules &rules);
+void addGivenGradients(GradientRules &rules);
 void addIndexingGradients(GradientRules &rules);
 void addMovementGradients(GradientRules &rules);
 void addReductionGradients(GradientRules &rules);
+void addSignalGradients(GradientRules &rules);
 
 } // namespace dl
 

@@ -5,6 +5,7 @@
 #include "ir/dialect/Dims.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/Matchers.h"
+#include "passes/EntryLists.h"
 
 using namespace mlir;
 using namespace mlir::dl;
@@ -157,6 +158,22 @@ Value StateFunction::addInput(StringRef name, RankedTensorType type) {
   function->setAttr(kInputNamesAttr, ArrayAttr::get(context, names));
   update();
   return argument;
+}
+
+void StateFunction::eraseInputs(const llvm::BitVector &inputs) {
+  dropInputEntries(function, inputs);
+  llvm::BitVector arguments = inputs;
+  arguments.resize(body().getNumArguments());
+  body().eraseArguments(arguments);
+  update();
+}
+
+void StateFunction::eraseOutput(size_t output) {
+  llvm::BitVector dropped(numOutputs());
+  dropped.set(output);
+  dropOutputEntries(function, dropped);
+  end()->eraseOperand(output);
+  update();
 }
 
 void StateFunction::setResults(ValueRange outputs, ArrayRef<StringRef> names,

@@ -8,6 +8,7 @@
 #define DL_PASSES_DIFFERENTIATE_STATES_H
 
 #include "ir/dialect/Dialect.h"
+#include "llvm/ADT/BitVector.h"
 
 namespace dl {
 
@@ -51,6 +52,9 @@ public:
                 llvm::ArrayRef<mlir::ElementsAttr> constants);
   /// Adds an input behind the others, with a name that none of them has.
   mlir::Value addInput(llvm::StringRef name, mlir::RankedTensorType type);
+  /// Removes inputs that nothing reads, and an output.
+  void eraseInputs(const llvm::BitVector &inputs);
+  void eraseOutput(size_t output);
   /// Ends the function with other results.
   void setResults(mlir::ValueRange outputs,
                   llvm::ArrayRef<llvm::StringRef> names,

@@ -25,87 +25,6 @@ using namespace mlir;
 using namespace mlir::dl;
 using namespace mlir::dl::fuse;
 
-namespace {
-
-/// A tensor in the arena: from the op that makes it to the last that reads it,
-/// or a reshape of it.
-struct Life {
-  int64_t first = 0, bytes = 0;
-  SmallVector<int64_t> uses; // in order
-  int64_t last() const { return uses.empty() ? first : uses.back(); }
-  bool isAt(int64_t place) const { return first <= place && place <= last(); }
-};
-
-/// Kernels to run again before the op at a place, in order; the results of the
-/// last one are not kept until then.
-struct Move {
-  llvm::SetVector<Operation *> ops;
-  int64_t place = 0;
-  int64_t saved = 0;   // bytes, where most memory is in use
-  int64_t passing = 0; // bytes while the kernels run
-  double time = 0;     // in bytes that could be moved meanwhile
-};
-
-class Rematerializer {
-public:
-  Rematerializer(Block &block, int64_t budget) : block(block), budget(budget) {}
-
-  /// The kernels that run again.
-  int64_t run() {
-    int64_t limit = 4 * static_cast<int64_t>(block.getOperations().size());
-    while (moves < limit) {
-      measure();
-      if (use[peak] <= budget)
-        break;
-      std::optional<Move> move = choose();
-      if (!move)
-        break;
-      apply(*move);
-    }
-    return recomputed;
-  }
-
-  /// Bytes in use at an op, once the rest is done.
-  int64_t getUseAt(Operation *op) {
-    measure();
-    return use[position.lookup(op)];
-  }
-
-private:
-  void measure();
-  void addLives(Operation &op);
-  void addUses(Operation &op);
-  std::optional<Move> choose();
-  std::optional<Move> consider(FusedOp fused);
-  bool collect(FusedOp fused, Move &move, int64_t &extended);
-  void apply(const Move &move);
-
-  /// The tensor that a value is a reshape of.
-  Value getRoot(Value value) const {
-    while (auto reshape = value.getDefiningOp<ReshapeOp>()) {
-      if (reshape->getBlock() != &block)
-        break;
-      value = reshape.getOperand();
-    }
-    return value;
-  }
-  Life *getLife(Value value) {
-    auto found = lives.find(getRoot(value));
-    return found == lives.end() ? nullptr : &found->second;
-  }
-
-  Block &block;
-  int64_t budget;
-  DenseMap<Operation *, int64_t> position;
-  SmallVector<Operation *> ops;
-  llvm::MapVector<Value, Life> lives;
-  SmallVector<int64_t> use; // bytes at each op
-  int64_t peak = 0;         // where most are in use
-  int64_t moves = 0, recomputed = 0;
-};
-
-} // namespace
-
 /// The values from outside of an op that it or its regions read.
 static llvm::SetVector<Value> getReads(Operation *op) {
   llvm::SetVector<Value> reads;
@@ -153,6 +72,95 @@ static double getTime(FusedOp fused) {
       time += static_cast<double>(estimateBytes(read.getType()));
   return time;
 }
+
+namespace {
+
+/// A tensor in the arena: from the op that makes it to the last that reads it,
+/// or a reshape of it.
+struct Life {
+  int64_t first = 0, bytes = 0;
+  SmallVector<int64_t> uses; // in order
+  int64_t last() const { return uses.empty() ? first : uses.back(); }
+  bool isAt(int64_t place) const { return first <= place && place <= last(); }
+};
+
+/// Kernels to run again before the op at a place, in order; the results of the
+/// last one are not kept until then.
+struct Move {
+  llvm::SetVector<Operation *> ops;
+  int64_t place = 0;
+  int64_t saved = 0;   // bytes, where most memory is in use
+  int64_t passing = 0; // bytes while the kernels run
+  double time = 0;     // in bytes that could be moved meanwhile
+};
+
+class Rematerializer {
+public:
+  /// At most `slack` of the block's time may go into running kernels again.
+  Rematerializer(Block &block, int64_t budget, double slack)
+      : block(block), budget(budget), slack(slack) {}
+
+  /// The kernels that run again.
+  int64_t run() {
+    double whole = 0;
+    for (FusedOp fused : block.getOps<FusedOp>())
+      whole += getTime(fused);
+    timeLeft = slack * whole;
+    int64_t limit = 4 * static_cast<int64_t>(block.getOperations().size());
+    while (moves < limit) {
+      measure();
+      if (use[peak] <= budget)
+        break;
+      std::optional<Move> move = choose();
+      if (!move)
+        break;
+      timeLeft -= move->time;
+      apply(*move);
+    }
+    return recomputed;
+  }
+
+  /// Bytes in use at an op, once the rest is done.
+  int64_t getUseAt(Operation *op) {
+    measure();
+    return use[position.lookup(op)];
+  }
+
+private:
+  void measure();
+  void addLives(Operation &op);
+  void addUses(Operation &op);
+  std::optional<Move> choose();
+  std::optional<Move> consider(FusedOp fused);
+  bool collect(FusedOp fused, Move &move, int64_t &extended);
+  void apply(const Move &move);
+
+  /// The tensor that a value is a reshape of.
+  Value getRoot(Value value) const {
+    while (auto reshape = value.getDefiningOp<ReshapeOp>()) {
+      if (reshape->getBlock() != &block)
+        break;
+      value = reshape.getOperand();
+    }
+    return value;
+  }
+  Life *getLife(Value value) {
+    auto found = lives.find(getRoot(value));
+    return found == lives.end() ? nullptr : &found->second;
+  }
+
+  Block &block;
+  int64_t budget;
+  double slack, timeLeft = 0;
+  DenseMap<Operation *, int64_t> position;
+  SmallVector<Operation *> ops;
+  llvm::MapVector<Value, Life> lives;
+  SmallVector<int64_t> use; // bytes at each op
+  int64_t peak = 0;         // where most are in use
+  int64_t moves = 0, recomputed = 0;
+};
+
+} // namespace
 
 //===----------------------------------------------------------------------===//
 // Lives
@@ -270,6 +278,8 @@ std::optional<Move> Rematerializer::choose() {
     if (!fused)
       continue;
     std::optional<Move> move = consider(fused);
+    if (move && move->time > timeLeft)
+      continue;
     if (move && (!best || static_cast<double>(move->saved) / move->time >
                               static_cast<double>(best->saved) / best->time))
       best = move;
@@ -344,16 +354,18 @@ class Rematerialize : public ::dl::impl::RematerializeBase<Rematerialize> {
 
   void runOnOperation() override {
     func::FuncOp function = getOperation();
-    if (budget <= 0 || !isModelFunction(function) ||
+    if ((budget <= 0 && slack <= 0) || !isModelFunction(function) ||
         !function->hasAttr(kStateResultsAttr))
       return;
     Block &body = function.getBody().front();
-    Rematerializer outer(body, budget);
+    // Within a budget, kernels take the time that they need.
+    double allowed = budget > 0 ? HUGE_VAL : slack;
+    Rematerializer outer(body, budget, allowed);
     int64_t count = outer.run();
     for (ScanOp scan : body.getOps<ScanOp>()) {
       int64_t around = outer.getUseAt(scan);
       count += Rematerializer(scan.getBody().front(),
-                              std::max<int64_t>(budget - around, 0))
+                              std::max<int64_t>(budget - around, 0), allowed)
                    .run();
     }
     Builder builder(function.getContext());

@@ -5,8 +5,8 @@
 // takes them as inputs and gives them, with new rows behind, as outputs.
 
 #include "ir/dialect/Dims.h"
-#include "ir/dialect/Maps.h"
 #include "ir/dialect/StateOps.h"
+#include "passes/EntryLists.h"
 #include "passes/Passes.h"
 #include "passes/differentiate/Calculus.h"
 #include "passes/differentiate/States.h"
@@ -23,36 +23,6 @@ namespace dl {
 using namespace ::dl;
 using namespace mlir;
 using namespace mlir::dl;
-
-/// Removes elements of an array attribute of the function.
-static void dropEntries(func::FuncOp function, StringRef attribute,
-                        const llvm::BitVector &dropped) {
-  auto array = function->getAttrOfType<ArrayAttr>(attribute);
-  if (!array)
-    return;
-  SmallVector<Attribute> kept;
-  for (auto [i, entry] : llvm::enumerate(array))
-    if (i >= dropped.size() || !dropped[i])
-      kept.push_back(entry);
-  function->setAttr(attribute, ArrayAttr::get(function.getContext(), kept));
-}
-
-/// Likewise for numbers of arguments, which become those of what is left.
-static void renumberArguments(func::FuncOp function, StringRef attribute,
-                              const llvm::BitVector &dropped) {
-  auto numbers = function->getAttrOfType<DenseI64ArrayAttr>(attribute);
-  if (!numbers)
-    return;
-  SmallVector<int64_t> kept;
-  for (int64_t number : numbers.asArrayRef()) {
-    int64_t before = 0;
-    for (int64_t i = 0; i < number; ++i)
-      before += dropped[i];
-    kept.push_back(number - before);
-  }
-  function->setAttr(attribute,
-                    DenseI64ArrayAttr::get(function.getContext(), kept));
-}
 
 namespace {
 
@@ -313,12 +283,8 @@ private:
     end->setOperands(kept);
     eraseUnused();
     inputs.resize(function.front().getNumArguments());
-    renumberArguments(function, kInputMapsAttr, inputs);
-    for (StringRef attribute : {kInputNamesAttr, kInputTypesAttr})
-      dropEntries(function, attribute, inputs);
-    for (StringRef attribute :
-         {kOutputNamesAttr, kOutputTypesAttr, kOutputKeysAttr})
-      dropEntries(function, attribute, outputs);
+    dropInputEntries(function, inputs);
+    dropOutputEntries(function, outputs);
     function.front().eraseArguments(inputs);
     function->setAttr(kStateArgumentsAttr,
                       builder.getDenseI64ArrayAttr(arguments));

@@ -5,6 +5,9 @@
 
 #include "test/passes/GradientTest.h"
 
+#include "ir/dialect/DerivativeOps.h"
+#include "ir/dialect/Dims.h"
+
 using namespace ::dl::gradienttest;
 using V = ValueRange;
 using C = const Calculus &;
@@ -162,8 +165,93 @@ static Case iteration(const char *name, double bound) {
           }};
 }
 
-static std::vector<Case> getControlCases() {
-  return {recurrence("scan", false),
+/// States of other sizes each time, and slices that are stacked: s becomes
+/// tanh(s * w) above x, and of each s the sum of its rows is kept. A state that
+/// has as many rows as iterations are left ends nothing.
+static Case growth(const char *name, int64_t limit) {
+  return {
+      name,
+      [](Random &random) -> ::dl::gradienttest::Inputs {
+        return {{{random.integer(1, 2), 2}}, {{2}}, {{3, 2}}};
+      },
+      [=](C math, V x) {
+        auto function =
+            cast<func::FuncOp>(math.builder.getInsertionBlock()->getParentOp());
+        function->setAttr(kSymbolsAttr, math.builder.getStrArrayAttr(
+                                            {"before", "after", "count"}));
+        auto type = Calculus::type(x[0]);
+        auto getType = [&](AffineExpr rows) {
+          return getTensorType({rows, math.constant(2)}, type.getElementType());
+        };
+        AffineExpr before = math.builder.getAffineSymbolExpr(0),
+                   after = math.builder.getAffineSymbolExpr(1),
+                   count = math.builder.getAffineSymbolExpr(2);
+        Type i64 = math.builder.getI64Type();
+        auto row = RankedTensorType::get({2}, type.getElementType());
+        auto sequence = SequenceType::get(math.builder.getContext(), row);
+        Value none = SequenceCreateOp::create(math.builder, math.loc, sequence,
+                                              ValueRange());
+        Value always = math.compare(Predicate::Lt, math.number(0, x[0]), 1);
+        auto op = LoopOp::create(
+            math.builder, math.loc, {getType(after), sequence},
+            math.number(static_cast<double>(limit), i64), always,
+            ValueRange{x[2], none}, ArrayRef<int64_t>{1}, ArrayRef<int64_t>{0});
+        while (!op.getBody().empty())
+          op.getBody().front().erase();
+        auto *block = new Block;
+        op.getBody().push_back(block);
+        block->addArgument(RankedTensorType::get({}, i64), math.loc);
+        block->addArgument(getType(before), math.loc);
+        block->addArgument(sequence, math.loc);
+        OpBuilder builder = OpBuilder::atBlockEnd(block);
+        Calculus inside(builder, math.loc);
+        Value state = block->getArgument(1);
+        Value next = inside.create<ConcatOp>(
+            SmallVector<Value>{inside.create<TanhOp>(inside.mul(state, x[1])),
+                               x[0]},
+            int64_t(0));
+        Value kept = SequenceInsertOp::create(
+            builder, math.loc, sequence, block->getArgument(2),
+            inside.sum(inside.square(state), {0}, false), Value());
+        YieldOp::create(builder, math.loc, ValueRange{always, next, kept});
+        Value stacked = SequenceConcatOp::create(
+            math.builder, math.loc, getType(count), op.getResult(1),
+            uint64_t(0), /*stack=*/true, ArrayRef<int64_t>{2});
+        return math.add(math.sum(math.square(op.getResult(0)), {0}, false),
+                        math.sum(math.mul(stacked, x[1]), {0}, false));
+      }};
+}
+
+/// A product of constant derivative, given by the program: not that of the
+/// value itself where that is constant almost everywhere.
+static Case given() {
+  return {"with_gradient",
+          [](Random &random) -> ::dl::gradienttest::Inputs {
+            return {{{random.integer(1, 3), 2}, 0.6, 1.4}, {{2}}};
+          },
+          [](C math, V x) {
+            Value y = math.mul(math.create<RoundOp>(x[0]), x[1]);
+            auto op = WithGradientOp::create(math.builder, math.loc,
+                                             TypeRange(y.getType()),
+                                             ValueRange(y), ValueRange{x[1]});
+            auto *block = &op.getBody().emplaceBlock();
+            Value gradient = block->addArgument(y.getType(), math.loc);
+            OpBuilder builder = OpBuilder::atBlockEnd(block);
+            Calculus inside(builder, math.loc);
+            YieldGradientOp::create(
+                builder, math.loc,
+                ValueRange{inside.reduceTo(gradient, Calculus::type(x[1]))});
+            return op.getResult(0);
+          }};
+}
+
+namespace dl::gradienttest {
+std::vector<Case> getControlCases() {
+  return {growth("growing_loop", 3),
+          growth("growing_loop_once", 1),
+          growth("growing_loop_never", 0),
+          given(),
+          recurrence("scan", false),
           recurrence("reverse_scan", true),
           counting(),
           nested(),
@@ -173,6 +261,7 @@ static std::vector<Case> getControlCases() {
           branch("if_true", 0.1, 2),
           branch("if_false", -2, -0.1)};
 }
+} // namespace dl::gradienttest
 
 INSTANTIATE_TEST_SUITE_P(Control, GradientTest,
                          ::testing::ValuesIn(getControlCases()), getName);

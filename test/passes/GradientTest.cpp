@@ -114,7 +114,8 @@ static Case binary(const char *name, double low = -2, double high = 2,
           [](C math, V x) { return math.create<Op>(x[0], x[1]); }};
 }
 
-static std::vector<Case> getElementwiseCases() {
+namespace dl::gradienttest {
+std::vector<Case> getElementwiseCases() {
   return {
       unary<AbsOp>("abs"),
       unary<NegOp>("neg"),
@@ -170,17 +171,15 @@ static std::vector<Case> getElementwiseCases() {
        }},
   };
 }
+} // namespace dl::gradienttest
 
 static Value reduce(C math, ReduceKind kind, Value x, ArrayRef<int64_t> axes,
                     bool keepDims) {
   return math.create<ReduceOp>(kind, x, axes, keepDims);
 }
 
-static Inputs cube(Random &random) {
-  return {{{random.integer(1, 3), random.integer(2, 4), random.integer(1, 3)}}};
-}
-
-static std::vector<Case> getReductionCases() {
+namespace dl::gradienttest {
+std::vector<Case> getReductionCases() {
   std::vector<Case> cases;
   for (auto [kind, name] :
        {std::pair(ReduceKind::Sum, "sum"), std::pair(ReduceKind::Prod, "prod"),
@@ -209,9 +208,11 @@ static std::vector<Case> getReductionCases() {
                        }});
   return cases;
 }
+} // namespace dl::gradienttest
 
 /// Windows that overlap, have gaps, leave a rest.
-static std::vector<Case> getWindowCases() {
+namespace dl::gradienttest {
+std::vector<Case> getWindowCases() {
   std::vector<Case> cases;
   auto image = [](Random &random) -> Inputs {
     return {{{random.integer(1, 2), random.integer(1, 2), random.integer(5, 7),
@@ -235,8 +236,10 @@ static std::vector<Case> getWindowCases() {
   }
   return cases;
 }
+} // namespace dl::gradienttest
 
-static std::vector<Case> getContractionCases() {
+namespace dl::gradienttest {
+std::vector<Case> getContractionCases() {
   std::vector<Case> cases{
       {"matmul",
        [](Random &random) -> Inputs {
@@ -297,156 +300,32 @@ static std::vector<Case> getContractionCases() {
                RankedTensorType::get(dims, small.getElementType()), x[0], x[1],
                list(c.stride), list(c.padLow), list(c.dilation), c.groups);
          }});
+    constexpr int64_t kSize = 5, kWindow = 2;
+    auto pair = [=](Random &random) -> Inputs {
+      int64_t n = random.integer(1, 2),
+              positions = (kSize + c.padLow + c.padHigh -
+                           (kWindow - 1) * c.dilation - 1) /
+                              c.stride +
+                          1;
+      return {{{n, 2 * c.groups, kSize, kSize}},
+              {{n, c.groups, positions, positions}}};
+    };
+    cases.push_back(
+        {std::string(c.name) + "_filter_gradient", pair, [=](C math, V x) {
+           auto type = RankedTensorType::get({c.groups, 2, kWindow, kWindow},
+                                             Calculus::element(x[0]));
+           return math.create<ConvFilterGradientOp>(
+               type, x[0], x[1], list(c.stride), list(c.padLow),
+               list(c.dilation), c.groups, /*channels_last=*/false);
+         }});
   }
   return cases;
 }
-
-static std::vector<Case> getMovementCases() {
-  return {
-      {"reshape", cube,
-       [](C math, V x) {
-         auto type = Calculus::type(x[0]);
-         return math.square(math.reshape(
-             x[0], {math.constant(type.getNumElements()), math.constant(1)}));
-       }},
-      {"transpose", cube,
-       [](C math, V x) { return math.transpose(x[0], {2, 0, 1}); }},
-      {"broadcast",
-       [](Random &random) -> Inputs { return {{{random.integer(1, 3), 1}}}; },
-       [](C math, V x) {
-         auto type = Calculus::type(x[0]);
-         return math.broadcast(x[0],
-                               RankedTensorType::get({2, type.getDimSize(0), 3},
-                                                     type.getElementType()));
-       }},
-      {"slice",
-       [](Random &random) -> Inputs {
-         return {{{random.integer(3, 6), random.integer(4, 7)}}};
-       },
-       [](C math, V x) {
-         auto type = Calculus::type(x[0]);
-         return math.slice(
-             x[0], {math.constant(1), math.constant(0)}, {1, 2},
-             RankedTensorType::get({2, 2}, type.getElementType()));
-       }},
-      {"slice_reverse",
-       [](Random &random) -> Inputs { return {{{random.integer(4, 6)}}}; },
-       [](C math, V x) {
-         auto type = Calculus::type(x[0]);
-         return math.slice(x[0], {math.constant(3)}, {-2},
-                           RankedTensorType::get({2}, type.getElementType()));
-       }},
-      {"pad",
-       [](Random &random) -> Inputs {
-         return {{{random.integer(1, 3), random.integer(2, 3)}}, {{}}};
-       },
-       [](C math, V x) {
-         auto type = Calculus::type(x[0]);
-         auto padded = RankedTensorType::get(
-             {type.getDimSize(0) + 3, type.getDimSize(1) + 1},
-             type.getElementType());
-         return math.create<PadOp>(
-             padded, PadMode::Constant, x[0], x[1],
-             getSymbolMap({math.constant(1), math.constant(-1)},
-                          math.builder.getContext()));
-       }},
-      {"concat",
-       [](Random &random) -> Inputs {
-         int64_t a = random.integer(1, 3);
-         return {{{a, random.integer(1, 3)}}, {{a, random.integer(1, 3)}}};
-       },
-       [](C math, V x) {
-         return math.create<ConcatOp>(SmallVector<Value>{x[0], x[1], x[0]},
-                                      int64_t(1));
-       }},
-  };
-}
-
-static std::vector<Case> getIndexingCases() {
-  return {
-      {"gather",
-       [](Random &random) -> Inputs {
-         return {{{3, random.integer(1, 3)}},
-                 {{random.integer(1, 4), 2}, 0, 0, 3}};
-       },
-       [](C math, V x) {
-         return math.create<GatherOp>(x[0], x[1], int64_t(0));
-       }},
-      {"gather_inner",
-       [](Random &random) -> Inputs {
-         return {{{random.integer(1, 2), 4, 2}},
-                 {{random.integer(1, 4)}, 0, 0, 4}};
-       },
-       [](C math, V x) {
-         return math.create<GatherOp>(x[0], x[1], int64_t(1));
-       }},
-      {"gather_elements",
-       [](Random &random) -> Inputs {
-         int64_t a = random.integer(1, 3);
-         return {{{a, 4}}, {{a, random.integer(1, 5)}, 0, 0, 4}};
-       },
-       [](C math, V x) {
-         return math.create<GatherElementsOp>(x[0], x[1], int64_t(1));
-       }},
-      {"gather_nd",
-       [](Random &random) -> Inputs {
-         return {{{3, 3, 2}}, {{random.integer(1, 4), 2}, 0, 0, 3}};
-       },
-       [](C math, V x) {
-         return math.create<GatherNdOp>(x[0], x[1], int64_t(0));
-       }},
-      {"gather_nd_batch",
-       [](Random &random) -> Inputs {
-         return {{{2, 3, 2}}, {{2, random.integer(1, 4), 1}, 0, 0, 3}};
-       },
-       [](C math, V x) {
-         return math.create<GatherNdOp>(x[0], x[1], int64_t(1));
-       }},
-      {"scatter_elements_add",
-       [](Random &random) -> Inputs {
-         int64_t a = random.integer(1, 4);
-         return {{{a, 3}}, {{a, 2}, 0, 0, 3}, {{a, 2}}};
-       },
-       [](C math, V x) {
-         return math.create<ScatterElementsOp>(ScatterKind::Add, x[0], x[1],
-                                               x[2], int64_t(1));
-       }},
-      {"scatter_elements_set",
-       [](Random &random) -> Inputs {
-         int64_t a = random.integer(1, 4);
-         return {{{a, 3}}, {{a, 1}, 0, 0, 3}, {{a, 1}}};
-       },
-       [](C math, V x) {
-         return math.create<ScatterElementsOp>(ScatterKind::Set, x[0], x[1],
-                                               x[2], int64_t(1));
-       }},
-      {"scatter_nd_add",
-       [](Random &random) -> Inputs {
-         int64_t a = random.integer(1, 4);
-         return {{{3, 2}}, {{a, 1}, 0, 0, 3}, {{a, 2}}};
-       },
-       [](C math, V x) {
-         return math.create<ScatterNdOp>(ScatterKind::Add, x[0], x[1], x[2]);
-       }},
-      {"topk",
-       [](Random &random) -> Inputs {
-         return {{{random.integer(1, 3), random.integer(3, 5)}}};
-       },
-       [](C math, V x) {
-         auto type = Calculus::type(x[0]);
-         SmallVector<int64_t> shape{type.getDimSize(0), 2};
-         auto op = TopkOp::create(
-             math.builder, math.loc,
-             TypeRange{RankedTensorType::get(shape, type.getElementType()),
-                       RankedTensorType::get(shape, math.builder.getI64Type())},
-             x[0], int64_t(1), /*largest=*/true);
-         return op.getResult(0);
-       }},
-  };
-}
+} // namespace dl::gradienttest
 
 /// Predictions, then labels of classes, or of the predictions' type.
-static std::vector<Case> getLossCases() {
+namespace dl::gradienttest {
+std::vector<Case> getLossCases() {
   std::vector<Case> cases;
   auto classes = [](Random &random) -> Inputs {
     int64_t n = random.integer(1, 4), d = random.integer(1, 2);
@@ -474,6 +353,7 @@ static std::vector<Case> getLossCases() {
          }});
   return cases;
 }
+} // namespace dl::gradienttest
 
 INSTANTIATE_TEST_SUITE_P(Elementwise, GradientTest,
                          ::testing::ValuesIn(getElementwiseCases()), getName);
@@ -483,9 +363,5 @@ INSTANTIATE_TEST_SUITE_P(Window, GradientTest,
                          ::testing::ValuesIn(getWindowCases()), getName);
 INSTANTIATE_TEST_SUITE_P(Contraction, GradientTest,
                          ::testing::ValuesIn(getContractionCases()), getName);
-INSTANTIATE_TEST_SUITE_P(Movement, GradientTest,
-                         ::testing::ValuesIn(getMovementCases()), getName);
-INSTANTIATE_TEST_SUITE_P(Indexing, GradientTest,
-                         ::testing::ValuesIn(getIndexingCases()), getName);
 INSTANTIATE_TEST_SUITE_P(Loss, GradientTest,
                          ::testing::ValuesIn(getLossCases()), getName);

@@ -52,9 +52,10 @@ inline void PrintTo(const Case &tested, std::ostream *os) {
   *os << tested.name;
 }
 
-class GradientTest : public ::testing::TestWithParam<Case> {
-protected:
-  GradientTest() { context.loadDialect<DlDialect, func::FuncDialect>(); }
+/// Builds the functions of cases, in a context of its own.
+class CaseBuilder {
+public:
+  CaseBuilder() { context.loadDialect<DlDialect, func::FuncDialect>(); }
 
   RankedTensorType getType(const Input &input) {
     Type element = input.below ? Type(IntegerType::get(&context, 64))
@@ -119,6 +120,25 @@ protected:
 
   MLIRContext context;
 };
+
+class GradientTest : public ::testing::TestWithParam<Case>,
+                     protected CaseBuilder {};
+
+/// A tensor of rank 3.
+inline Inputs cube(Random &random) {
+  return {{{random.integer(1, 3), random.integer(2, 4), random.integer(1, 3)}}};
+}
+
+/// The cases of families of ops.
+std::vector<Case> getElementwiseCases();
+std::vector<Case> getReductionCases();
+std::vector<Case> getWindowCases();
+std::vector<Case> getContractionCases();
+std::vector<Case> getMovementCases();
+std::vector<Case> getIndexingCases();
+std::vector<Case> getSignalCases();
+std::vector<Case> getLossCases();
+std::vector<Case> getControlCases();
 
 inline std::string getName(const ::testing::TestParamInfo<Case> &info) {
   return info.param.name;

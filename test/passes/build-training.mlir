@@ -5,6 +5,8 @@
 // RUN: dl-opt %s --dl-build-training="loss=mse optimizer=adamw train-only=^w" | FileCheck %s --check-prefix=ADAMW
 // RUN: dl-opt %s --dl-build-training="loss=mse data-parallel=true clip-norm=1" | FileCheck %s --check-prefix=RANKS
 // RUN: dl-opt %s --dl-build-training="loss=mse loss-scale=1024 dynamic-loss-scale=true" | FileCheck %s --check-prefix=SCALE
+// RUN: dl-opt %s --dl-build-training="loss=output:y" | FileCheck %s --check-prefix=OUTPUT
+// RUN: not dl-opt %s --dl-build-training="loss=output:z" 2>&1 | FileCheck %s --check-prefix=MISSING
 // RUN: not dl-opt %s --dl-build-training="loss=mse train-only=nothing" 2>&1 | FileCheck %s --check-prefix=NONE
 // RUN: not dl-opt %s --dl-build-training="loss=worst" 2>&1 | FileCheck %s --check-prefix=LOSS
 // RUN: not dl-opt %s --dl-build-training="optimizer=best" 2>&1 | FileCheck %s --check-prefix=OPTIMIZER
@@ -70,6 +72,18 @@
 // RANKS: dl.all_reduce %[[G]]#1 : (tensor<3xf32>) -> tensor<3xf32>
 // RANKS: dl.mul %[[W]], %[[W]]
 // RANKS: return %[[MEAN]],
+
+// An output is the loss, here the mean of its elements: there are no labels. A function
+// of no other output keeps it.
+
+// OUTPUT: func.func @predict(%{{.*}}: tensor<2x3xf32>, %{{.*}}: tensor<3xf32>, %{{.*}}: tensor<3xf32>) -> tensor<2x3xf32>
+// OUTPUT: func.func @evaluate(%{{.*}}: tensor<2x3xf32>, %{{.*}}: tensor<3xf32>, %{{.*}}: tensor<3xf32>) -> tensor<f32>
+// OUTPUT-SAME: dl.input_names = ["x"], dl.output_names = ["loss"]
+// OUTPUT: func.func @step(%{{.*}}: tensor<2x3xf32>, %[[W:.*]]: tensor<3xf32>, %[[B:.*]]: tensor<3xf32>, %{{.*}}: tensor<i64>, %{{.*}}: tensor<f32>)
+// OUTPUT: %[[SUM:.*]] = dl.reduce sum,
+// OUTPUT: %[[VALUE:.*]] = dl.div %[[SUM]],
+// OUTPUT: dl.gradient %[[VALUE]] by %[[W]], %[[B]]
+// MISSING: error: there is no output 'z' to train; there is 'y'
 
 // NONE: error: no parameter that is to be trained is on a differentiable path to the loss
 // LOSS: error: unknown loss 'worst'

@@ -3,6 +3,8 @@
 
 // RUN: dl-opt %s --pass-pipeline="builtin.module(func.func(dl-rematerialize{budget=600000}))" | FileCheck %s
 // RUN: dl-opt %s --pass-pipeline="builtin.module(func.func(dl-rematerialize{budget=800000}))" | FileCheck %s --check-prefixes=ENOUGH,SEGMENT
+// RUN: dl-opt %s --pass-pipeline="builtin.module(func.func(dl-rematerialize{slack=0.03}))" | FileCheck %s --check-prefix=SLACK
+// RUN: dl-opt %s --pass-pipeline="builtin.module(func.func(dl-rematerialize{slack=0.01}))" | FileCheck %s --check-prefix=ENOUGH
 
 // Three results of 262144 bytes are there when the third is made: the first is computed
 // again, from an argument, for the last kernel.
@@ -16,6 +18,13 @@
 // CHECK-NEXT: dl.exp %arg0
 // CHECK: %[[TURNED:.*]] = dl.reshape %[[AGAIN]]
 // CHECK: dl.matmul %{{.*}}, %[[TURNED]]
+
+// Without a budget, it is as far as its time, some 2 % of the step's, is allowed.
+
+// SLACK-LABEL: func.func @step
+// SLACK-SAME: dl.recomputed = 1
+// SLACK-COUNT-2: dl.exp
+// SLACK: return
 
 // ENOUGH-LABEL: func.func @step
 // ENOUGH-COUNT-1: dl.exp

@@ -8,6 +8,7 @@
 #include "tools/compiler/Machine.h"
 #include "tools/compiler/MemoryBudget.h"
 #include "tools/compiler/Report.h"
+#include "tools/compiler/Source.h"
 #include "tools/compiler/SourceTrace.h"
 
 #include "codegen/cpu/Emit.h"
@@ -22,7 +23,6 @@
 #include "ir/dialect/Dialect.h"
 #include "ir/reference/Entry.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
 #include "llvm/ADT/ScopeExit.h"
@@ -119,36 +119,12 @@ private:
       module = source.clone();
       return success();
     }
-    if (frontend::isModelFile(options.input)) {
-      frontend::ImportOptions import;
-      import.dims = options.dims;
-      import.shapes = options.shapes;
-      if (options.trace)
-        import.nodes = &trace.imported;
-      if (options.pipeline.training)
-        import.microBatches = options.pipeline.training->microBatches;
-      auto importFile = options.pipeline.training
-                            ? frontend::importTrainingModel
-                            : frontend::importModel;
-      module = importFile(options.input, import, context);
-      if (module && options.trace)
-        trace.begin(*module);
-      return success(bool(module));
-    }
-    if (options.trace)
-      return fail("--explain") << "only an ONNX model has nodes to explain";
-    if (!options.dims.empty())
-      return fail("--dim") << "only the dimensions of an ONNX model have names";
-    auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
-    if (!buffer)
-      return fail(options.input)
-             << "cannot be read: " << buffer.getError().message();
-    ParserConfig config(&context);
-    module = parseSourceString<ModuleOp>((*buffer)->getBuffer(), config,
-                                         options.input);
+    module = loadSource(options, trace, context);
     if (!module)
       return failure();
-    isLibrary = tools::isKernelLibrary(*module);
+    // A model has an entry, even without an op.
+    isLibrary = !frontend::isModelFile(options.input) &&
+                tools::isKernelLibrary(*module);
     return success();
   }
 

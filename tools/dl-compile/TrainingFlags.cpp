@@ -9,6 +9,7 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/Twine.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Regex.h"
 #include <cmath>
@@ -51,22 +52,50 @@ static Error takeBetas(const cl::opt<std::string> &flag,
               flag + "'");
 }
 
-static Error takeNames(const TrainingFlags &flags, TrainingOptions &options) {
+/// A loss's name, an output, or the file of a graph that computes it.
+static Error takeLoss(const TrainingFlags &flags, TrainingOptions &options) {
+  StringRef text = flags.loss;
   if (flags.loss.getNumOccurrences())
-    options.loss = flags.loss;
+    options.loss = text.str();
+  bool isFile =
+      !parseObjective(text) && (text.contains('.') || text.contains('/'));
+  if (isFile) {
+    if (!sys::fs::exists(text))
+      return fail("--loss: there is no file '" + text + "'");
+    if (!frontend::isModelFile(text))
+      return fail("--loss: '" + text + "' is no ONNX model");
+    options.lossModel = text.str();
+    options.loss = "output";
+  }
+  auto objective = parseObjective(options.loss);
+  if (!objective)
+    return fail("--loss: unknown loss '" + options.loss +
+                "'; known: cross_entropy, nll, mse, l1, huber, bce, "
+                "bce_logits, kl, output, output:NAME, and a file");
+  if (!objective->loss && flags.smoothing.getNumOccurrences())
+    return fail("--label-smoothing: expected --loss=cross_entropy or nll, "
+                "found '" +
+                text + "'");
+  return Error::success();
+}
+
+static Error takeNames(const TrainingFlags &flags, TrainingOptions &options) {
+  if (Error error = takeLoss(flags, options))
+    return error;
   if (flags.optimizer.getNumOccurrences())
     options.optimizer = flags.optimizer;
   options.trainOnly = flags.trainOnly;
   options.nesterov = flags.nesterov;
-  if (!parseLoss(options.loss))
-    return fail("--loss: unknown loss '" + options.loss +
-                "'; known: cross_entropy, nll, mse, l1, huber, bce, "
-                "bce_logits, kl");
   if (!parseOptimizer(options.optimizer))
     return fail("--optimizer: unknown optimizer '" + options.optimizer +
                 "'; known: sgd, adam, adamw, adagrad, rmsprop, lamb, lion");
   options.noDecay = flags.noDecay;
-  for (const cl::opt<std::string> *flag : {&flags.trainOnly, &flags.noDecay}) {
+  options.stopGradient = flags.stopGradient;
+  if (!flags.gradients.empty() && !frontend::isModelFile(flags.gradients))
+    return fail("--gradient: '" + flags.gradients + "' is no ONNX file");
+  options.gradients = flags.gradients;
+  for (const cl::opt<std::string> *flag :
+       {&flags.trainOnly, &flags.noDecay, &flags.stopGradient}) {
     std::string reason;
     if (!flag->empty() && !Regex(*flag).isValid(reason))
       return fail("--" + flag->ArgStr + ": '" + *flag +
@@ -164,6 +193,8 @@ TrainingFlags::read(Precision precision) const {
   if (!train) {
     for (const cl::Option *flag :
          {static_cast<const cl::Option *>(&loss),
+          static_cast<const cl::Option *>(&gradients),
+          static_cast<const cl::Option *>(&stopGradient),
           static_cast<const cl::Option *>(&optimizer),
           static_cast<const cl::Option *>(&smoothing),
           static_cast<const cl::Option *>(&rate),

@@ -26,9 +26,29 @@ struct TrainingFlags {
       llvm::cl::cat(category)};
   llvm::cl::opt<std::string> loss{
       "loss",
-      llvm::cl::desc("What the first output is trained for: cross_entropy "
-                     "(default), nll, mse, l1, huber, bce, bce_logits or kl"),
-      llvm::cl::value_desc("NAME"), llvm::cl::cat(category)};
+      llvm::cl::desc(
+          "What the first output is trained for: cross_entropy (default), nll, "
+          "mse, l1, huber, bce, bce_logits or kl, with labels as the last "
+          "input. output: the model's first output is the loss itself, "
+          "output:NAME: that output is, or the mean of its elements; what it "
+          "takes of labels are inputs of the model. FILE.onnx: a graph that "
+          "computes the loss of the model's outputs, which its inputs match by "
+          "name, or else in order, and of labels, its other inputs"),
+      llvm::cl::value_desc("NAME|output[:NAME]|FILE"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> gradients{
+      "gradient",
+      llvm::cl::desc(
+          "An ONNX file with functions that are gradients: Op_grad is that of "
+          "the operator or function Op of its domain. It takes Op's inputs, "
+          "its outputs and their gradients, and gives the gradients of its "
+          "inputs. So does such a function of the model beside a function Op"),
+      llvm::cl::value_desc("FILE"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> stopGradient{
+      "stop-gradient",
+      llvm::cl::desc("What nodes compute whose names, or whose outputs' names, "
+                     "have a match of this regular expression are constants "
+                     "to gradients, for example 'StopGradient|detach'"),
+      llvm::cl::value_desc("REGEX"), llvm::cl::cat(category)};
   llvm::cl::opt<double> smoothing{
       "label-smoothing",
       llvm::cl::desc("Of cross_entropy and nll: the share of the target that "

@@ -325,6 +325,9 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
     return error;
   if (line.precisionGuard)
     guardPrecision(options);
+  if (line.verify.getNumOccurrences() && options.pipeline.training)
+    return failed("--verify: goes without --train: the reference has no states "
+                  "that steps change");
   if (line.verify.getNumOccurrences() && options.pipeline.caches)
     return failed("--verify: goes with --kv-cache=outside");
   auto budget = line.training.readMemoryBudget();

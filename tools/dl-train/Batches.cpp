@@ -37,8 +37,9 @@ void Batches::work() {
       int64_t begin = at * batch;
       Share share = getShare(
           ranks, std::min(batch, static_cast<int64_t>(order.size()) - begin));
-      data.gather(order.data() + begin + share.begin, share.amount,
-                  buffers[at % 2]);
+      const int64_t *first = order.data() + begin + share.begin;
+      examples[at % 2].assign(first, first + share.amount);
+      data.gather(first, share.amount, buffers[at % 2]);
     } catch (const std::bad_alloc &) {
       done = false;
     }

@@ -29,6 +29,11 @@ public:
   /// The next batch, which stays as it is until the next call. Not to be called
   /// after the last one. Throws std::bad_alloc where there was no memory.
   const std::vector<values::Value> &next();
+  /// The numbers, in the data, of the examples of the batch that next() has
+  /// given last.
+  const std::vector<int64_t> &numbers() const {
+    return examples[(taken - 1) % 2];
+  }
 
 private:
   void work();
@@ -38,6 +43,7 @@ private:
   const ranks::Ranks &ranks;
   int64_t batch, at, end; ///< `at`: the next one to be put together
   std::vector<values::Value> buffers[2];
+  std::vector<int64_t> examples[2]; ///< in these
   std::mutex mutex;
   std::condition_variable changed;
   int64_t taken; ///< batches that next() has given

@@ -18,7 +18,8 @@ namespace dl::train {
 
 // "step" is an entry and the counter of its calls.
 static constexpr const char *kStep = "step", *kEvaluate = "evaluate",
-                            *kLearningRate = "learning_rate";
+                            *kLearningRate = "learning_rate",
+                            *kLossScale = "loss_scale";
 
 static runtime::Module openTraining(const std::string &path) {
   runtime::Module module = runtime::Module::open(path);
@@ -69,6 +70,20 @@ runtime::Session Trainer::openSession(const char *entry) {
   return runtime::Session(trained, options);
 }
 
+static bool hasSetting(const runtime::Module &module, const char *name) {
+  std::vector<runtime::StateInfo> states = module.states();
+  return std::any_of(states.begin(), states.end(), [&](const auto &state) {
+    return state.name == name && state.role == DLRT_STATE_SETTING;
+  });
+}
+
+/// Whether the last input of a step is the labels that the compiler has added
+/// to a model, and no input of the model itself.
+static bool endsWithLabel(const runtime::Module &module) {
+  std::string name = module.inputs(module.findEntry(kStep)).back().name;
+  return name.substr(0, name.find_last_not_of('_') + 1) == "label";
+}
+
 /// The threads of a rank: those given, or its part of what there is.
 static int divideThreads(int threads) {
   return threads ? threads
@@ -78,7 +93,8 @@ static int divideThreads(int threads) {
 Trainer::Trainer(const std::string &path, const std::string &device,
                  int threads, ranks::Ranks &ranks)
     : path(path), device(device), threads(divideThreads(threads)), ranks(ranks),
-      trained(openTraining(path)), states(trained),
+      trained(openTraining(path)), hasScale(hasSetting(trained, kLossScale)),
+      hasLabel(endsWithLabel(trained)), states(trained),
       stepSession(openSession(kStep)) {}
 
 bool isArchive(const std::vector<std::string> &inputs,
@@ -128,11 +144,14 @@ Data Trainer::read(const std::vector<std::string> &inputs,
       places.push_back(inputs[0] + ": " + input.name);
     return Data(readArchive(inputs[0], declared), places);
   }
+  std::vector<runtime::Value> declared =
+      trained.inputs(trained.findEntry(kStep));
   std::vector<std::string> files = inputs;
-  files.push_back(label);
-  return Data(values::readInputs(
-                  path, kStep, trained.inputs(trained.findEntry(kStep)), files),
-              files);
+  if (!label.empty())
+    files.push_back(label);
+  else if (hasLabel && files.size() + 1 == declared.size())
+    throw Failure("--label", "is needed, but for data in one .npz");
+  return Data(values::readInputs(path, kStep, declared, files), files);
 }
 
 std::optional<int64_t> Trainer::fixedBatch() const {
@@ -142,9 +161,46 @@ std::optional<int64_t> Trainer::fixedBatch() const {
   return std::nullopt;
 }
 
-float Trainer::step(const std::vector<Value> &batch) {
-  values::bindInputs(stepSession, batch, {});
-  stepSession.run();
+/// Of labels, the first one that is below 0, or else the first of the largest
+/// ones, as "7 in example 12": its number in the data.
+template <typename Label>
+static std::string describeWorst(const Value &labels,
+                                 const std::vector<int64_t> &numbers) {
+  const auto *first = reinterpret_cast<const Label *>(labels.data.data());
+  const Label *last = first + labels.data.size() / sizeof(Label);
+  const Label *worst =
+      std::find_if(first, last, [](Label label) { return label < 0; });
+  if (worst == last)
+    worst = std::max_element(first, last);
+  auto rows = size_t(last - first) / std::max<size_t>(numbers.size(), 1);
+  auto at = size_t(worst - first);
+  std::string text = std::to_string(*worst) + " in example " +
+                     std::to_string(numbers[at / std::max<size_t>(rows, 1)]);
+  return rows > 1 ? text + ", label " + std::to_string(at % rows) : text;
+}
+
+void Trainer::run(runtime::Session &session, const std::vector<Value> &batch,
+                  const std::vector<int64_t> &numbers) const {
+  values::bindInputs(session, batch, {});
+  try {
+    session.run();
+  } catch (const runtime::Error &error) {
+    // A model's own checks have other words.
+    const Value &labels = batch.back();
+    std::string what = error.what();
+    if (!hasLabel || labels.data.empty() || labels.type != DLRT_INT64 ||
+        what.find("a label is no class") == std::string::npos)
+      throw;
+    // The runtime tells by how much.
+    throw Failure(path, what.substr(0, what.find(" (found")) + ", found " +
+                            describeWorst<int64_t>(labels, numbers) +
+                            " (counted from 0)");
+  }
+}
+
+float Trainer::step(const std::vector<Value> &batch,
+                    const std::vector<int64_t> &numbers) {
+  run(stepSession, batch, numbers);
   float loss = *static_cast<const float *>(stepSession.output(0).data);
   if (std::isfinite(loss))
     return loss;
@@ -187,19 +243,23 @@ Evaluation Trainer::evaluate(const Data &data, int64_t batch) {
   std::iota(numbers.begin(), numbers.end(), 0);
   bool isFixed = fixedBatch().has_value();
   std::vector<Value> part;
-  double loss = 0, examples = 0, labels = 0, right = 0, hasClasses = 1;
+  bool hasScores =
+      hasLabel && trained.outputs(trained.findEntry(kEvaluate)).size() > 1;
+  double loss = 0, examples = 0, labels = 0, right = 0, hasClasses = hasScores;
   for (int64_t at = ranks.rank() * batch; at < data.size();
        at += ranks.count() * batch) {
     int64_t amount = std::min(batch, data.size() - at);
     if (isFixed && amount < batch)
       break;
     data.gather(numbers.data() + at, amount, part);
-    values::bindInputs(*evaluateSession, part, {});
-    evaluateSession->run();
+    run(*evaluateSession, part,
+        {numbers.begin() + at, numbers.begin() + at + amount});
     loss +=
         double(*static_cast<const float *>(evaluateSession->output(0).data)) *
         double(amount);
     examples += double(amount);
+    if (!hasScores)
+      continue;
     runtime::Tensor scores = evaluateSession->output(1);
     const Value &label = part.back();
     if (!areClasses(scores, label))
@@ -225,6 +285,12 @@ Evaluation Trainer::evaluate(const Data &data, int64_t batch) {
 
 int64_t Trainer::countSteps() const {
   return *static_cast<const int64_t *>(states.tensor(kStep).data);
+}
+
+std::optional<double> Trainer::lossScale() const {
+  if (!hasScale)
+    return std::nullopt;
+  return *static_cast<const float *>(states.tensor(kLossScale).data);
 }
 
 double Trainer::learningRate() const {

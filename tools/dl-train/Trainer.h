@@ -20,7 +20,7 @@ namespace dl::train {
 struct Evaluation {
   double loss = 0;
   /// The share of labels that the first output is largest at; nothing where the
-  /// labels are no classes.
+  /// labels are no classes, or are inputs of the model itself.
   std::optional<double> accuracy;
 };
 
@@ -39,7 +39,8 @@ public:
 
   /// Reads the data of the step's inputs and of the label, one file each, or,
   /// without a label, all from one .npz: arrays with the inputs' names, or in
-  /// their order.
+  /// their order. A module whose loss is an output of the model has inputs
+  /// alone.
   Data read(const std::vector<std::string> &inputs,
             const std::string &label) const;
 
@@ -48,8 +49,10 @@ public:
 
   /// Computes the loss of a batch, which must stay until the next call, then
   /// updates the state. Throws a Failure for a loss that is not finite, which
-  /// says where that came from; the state is as before then.
-  float step(const std::vector<values::Value> &batch);
+  /// says where that came from, and for a label that is no class; the state is
+  /// as before then. `numbers`: of the batch's examples in the data.
+  float step(const std::vector<values::Value> &batch,
+             const std::vector<int64_t> &numbers);
 
   /// Computes loss and accuracy of all data, in batches of `batch`, of which
   /// each rank takes its own; where the module fixes the batch, examples that
@@ -58,18 +61,27 @@ public:
 
   const runtime::Module &module() const { return trained; }
   runtime::State &state() { return states; }
-  /// Steps of the whole training, those before a checkpoint among them.
+  /// Updates of the whole training, those before a checkpoint among them: steps
+  /// that a loss scale was too large for are none.
   int64_t countSteps() const;
+  /// What losses are multiplied with before they are differentiated; nothing
+  /// in a module without a loss scale.
+  std::optional<double> lossScale() const;
   double learningRate() const;
   void setLearningRate(double rate);
 
 private:
   runtime::Session openSession(const char *entry);
+  /// Runs a session on a batch; an error about labels tells which one.
+  void run(runtime::Session &session, const std::vector<values::Value> &batch,
+           const std::vector<int64_t> &numbers) const;
 
   std::string path, device;
   int threads;
   ranks::Ranks &ranks;
   runtime::Module trained;
+  bool hasScale; ///< of losses, which are not finite now and then
+  bool hasLabel; ///< the last input is labels that the model does not take
   runtime::State states;
   runtime::Session stepSession;
   std::optional<runtime::Session> evaluateSession;

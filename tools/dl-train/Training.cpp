@@ -66,6 +66,8 @@ public:
                   : std::make_unique<Records>("", "", "", false);
     start = Clock::now();
     firstStep = progress.step;
+    if (trainer.lossScale())
+      skipped = progress.step - trainer.countSteps();
     bool isDone = progress.step >= lastStep;
     while (!isDone && !hasStopped())
       isDone = runEpoch();
@@ -73,6 +75,8 @@ public:
     if (ranks.count() > 1 && ranks.isFirst() && progress.step > firstStep)
       fprintf(stderr, "%s\n",
               describeTraffic(ranks, progress.step - firstStep).c_str());
+    if (std::string text = describeSkipped(); ranks.isFirst() && !text.empty())
+      fprintf(stderr, "%s\n", text.c_str());
     if (std::string why = ranks.whyNoNccl(); ranks.isFirst() && !why.empty())
       fprintf(stderr, "note: gradients passed through the host: %s\n",
               why.c_str());
@@ -96,10 +100,11 @@ private:
       if (!holds)
         throw Failure(option, what);
     };
-    need(!options.label.empty() || isArchive(options.inputs, options.label),
-         "--label", "is needed, but for data in one .npz");
-    auto fits = [](const auto &inputs, const std::string &label) {
-      return inputs.empty() == label.empty() || isArchive(inputs, label);
+    // Without labels of its own, a training is evaluated without any, too.
+    auto fits = [&](const auto &inputs, const std::string &label) {
+      return inputs.empty() ? label.empty()
+                            : label.empty() == options.label.empty() ||
+                                  isArchive(inputs, label);
     };
     need(fits(options.validationInputs, options.validationLabel),
          "--validation-input", "needs --validation-label, and the other way");
@@ -184,6 +189,28 @@ private:
     return true;
   }
 
+  /// Adds what has become of the loss scale, if there is one; whether the last
+  /// step was skipped for it.
+  bool noteScale(Metrics &metrics) {
+    auto now = trainer.lossScale();
+    if (!now)
+      return false;
+    int64_t before = skipped;
+    scale = *now;
+    skipped = progress.step - trainer.countSteps();
+    metrics.push_back({"loss_scale", scale});
+    metrics.push_back({"skipped", double(skipped)});
+    return skipped > before;
+  }
+
+  /// Steps that changed nothing but the loss scale; empty where there are none.
+  std::string describeSkipped() const {
+    char text[80];
+    std::snprintf(text, sizeof text, "%lld steps skipped, loss scale %g",
+                  static_cast<long long>(skipped), scale);
+    return skipped > 0 ? text : "";
+  }
+
   /// Whether the training is at its end.
   bool runEpoch() {
     std::vector<int64_t> order;
@@ -206,18 +233,21 @@ private:
       trainer.setLearningRate(rate);
       ranks::Traffic before = ranks.traffic();
       ranks.beginAny(isInterrupted != 0);
-      double loss = static_cast<double>(trainer.step(batches.next()));
+      const std::vector<values::Value> &examples = batches.next();
+      double loss =
+          static_cast<double>(trainer.step(examples, batches.numbers()));
       stops = ranks.endAny();
       sum += loss, ++count;
       ++progress.step, ++progress.nextBatch;
-      records->add(progress.step,
-                   {{"loss", loss},
-                    {"epoch", double(progress.epoch + 1)},
-                    {"learning_rate", rate}},
-                   measureTraffic(ranks, before));
+      Metrics metrics = {{"loss", loss},
+                         {"epoch", double(progress.epoch + 1)},
+                         {"learning_rate", rate}};
+      bool isSkipped = noteScale(metrics);
+      records->add(progress.step, metrics, measureTraffic(ranks, before));
       if (!options.epochs && ranks.isFirst())
-        printf("step %lld: loss %.6g\n", static_cast<long long>(progress.step),
-               loss);
+        printf("step %lld: loss %.6g%s\n",
+               static_cast<long long>(progress.step), loss,
+               isSkipped ? ", skipped" : "");
       showProgress(sum / double(count));
       if (options.checkpointEvery &&
           progress.step % options.checkpointEvery == 0)
@@ -344,12 +374,13 @@ private:
     int full = static_cast<int>(kBar * progress.step / lastStep);
     fprintf(stderr,
             "\r\x1b[K[%s%s] step %lld of %lld, epoch %lld, loss %.4g, %.1f "
-            "steps/s, %.0f s left",
+            "steps/s, %.0f s left%s%s",
             std::string(static_cast<size_t>(full), '#').c_str(),
             std::string(static_cast<size_t>(kBar - full), '.').c_str(),
             static_cast<long long>(progress.step),
             static_cast<long long>(lastStep),
-            static_cast<long long>(progress.epoch) + 1, loss, rate, left);
+            static_cast<long long>(progress.epoch) + 1, loss, rate, left,
+            skipped > 0 ? ", " : "", describeSkipped().c_str());
   }
   void clearProgress() {
     if (showsProgress)
@@ -364,6 +395,8 @@ private:
   Data data, validation, test;
   int64_t batch = 0, stepsInEpoch = 0, lastStep = 0, firstStep = 0;
   Progress progress;
+  double scale = 1;
+  int64_t skipped = 0; ///< of progress.step, those too large for the scale
   std::unique_ptr<Records> records;
   std::vector<values::Bytes> best;
   Clock::time_point start, shown;

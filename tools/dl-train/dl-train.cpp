@@ -31,7 +31,8 @@ static void addDataOptions(CLI::App &app, Options &options) {
   addFile("--label", options.label,
           "a file with the labels; may be left out where the one --input is an "
           ".npz with arrays called as the module's inputs, or in their order, "
-          "the last one of the labels");
+          "the last one of the labels. Where the loss is an output of the "
+          "model (dl-compile --loss=output), labels are inputs like others");
   addFiles("--validation-input", options.validationInputs,
            "the same for validation, after each epoch");
   addFile("--validation-label", options.validationLabel,

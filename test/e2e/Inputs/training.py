@@ -39,7 +39,7 @@ class Network:
                                            [self.batch or len(self.x), *self.x.shape[1:]])],
             [helper.make_tensor_value_info("out", element, None)],
             [numpy_helper.from_array(cast(array), name) for name, array in tensors.items()])
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)], ir_version=8)
 
     def evaluator(self, parts=1):
         """A function of parameters that gives the loss in float64, with the statistics of that many parts of the batch."""
@@ -259,6 +259,53 @@ def networks():
          node("CastLike", ["limit_", "h"], "limit"), node("Constant", [], "most", value=numpy_helper.from_array(np.array(9))),
          node("ReduceMax", ["h"], "top", keepdims=0), node("Less", ["top", "limit"], "first"), node("Loop", ["most", "first", "h"], "out", body=turn)],
         real(4, 2), r.integers(0, 3, 4), {"w": small(2, 3), "grow": 1.5 + small(3)})
+    scalar = lambda name, type: helper.make_tensor_value_info(name, type, [])
+    rows = lambda name, size: helper.make_tensor_value_info(name, FLOAT, [size, 3])
+    one = node("Constant", [], "axes", value=numpy_helper.from_array(np.array([0])))
+    limit_ = lambda value: [node("Constant", [], "limit_", value=numpy_helper.from_array(np.array(value, np.float32))),
+                            node("CastLike", ["limit_", "h"], "limit"), node("Constant", [], "most", value=numpy_helper.from_array(np.array(7))),
+                            node("ReduceMax", ["h"], "top", keepdims=0), node("Less", ["top", "limit"], "first")]
+    # A state gets four rows more each time, and the data says how often.
+    grow = helper.make_graph(
+        [helper.make_node("Mul", ["s", "d"], ["m"]), helper.make_node("Tanh", ["m"], ["t"]), helper.make_node("Concat", ["t", "h"], ["next"], axis=0),
+         helper.make_node("ReduceSum", ["next"], ["total"], keepdims=0), helper.make_node("Less", ["total", "limit"], ["small"])],
+        "grow", [scalar("i", INT64), scalar("c", onnx.TensorProto.BOOL), rows("s", "M")], [scalar("small", onnx.TensorProto.BOOL), rows("next", "K")])
+    result["growing"] = Network(
+        "growing",
+        [node("MatMul", ["x", "w"], "h_"), node("Exp", ["h_"], "h"), *limit_(60), node("Loop", ["most", "first", "h"], "all", body=grow), one,
+         node("Mul", ["all", "all"], "squares"), node("ReduceSum", ["squares", "axes"], "sum"), node("Mul", ["sum", "h"], "out")],
+        real(4, 2), r.integers(0, 3, 4), {"w": small(2, 3), "d": small(3)})
+    # What the iterations give is stacked, as often as the data says; a state grows beside it.
+    stack = helper.make_graph(
+        [helper.make_node("Mul", ["s", "d"], ["next"]), helper.make_node("Tanh", ["next"], ["y"]), helper.make_node("Mul", ["h", "next"], ["z_"]),
+         helper.make_node("Concat", ["z_", "e"], ["e_"], axis=0), helper.make_node("ReduceMax", ["next"], ["total"], keepdims=0),
+         helper.make_node("Less", ["total", "limit"], ["small"])],
+        "stack", [scalar("i", INT64), scalar("c", onnx.TensorProto.BOOL), rows("s", 4), rows("e", "M")],
+        [scalar("small", onnx.TensorProto.BOOL), rows("next", 4), rows("e_", "K"), rows("y", 4)])
+    result["stacked"] = Network(
+        "stacked",
+        [node("MatMul", ["x", "w"], "h_"), node("Exp", ["h_"], "h"), *limit_(20), node("Loop", ["most", "first", "h", "h"], ["last", "e_", "y"], body=stack), one,
+         # ONNX's evaluator puts what is stacked one behind the other.
+         node("Constant", [], "rows", value=numpy_helper.from_array(np.array([-1, 3]))), node("Reshape", ["y", "rows"], "r"),
+         node("Mul", ["r", "r"], "squares"), node("ReduceSum", ["squares", "axes"], "sum"), node("ReduceSum", ["e_", "axes"], "f"), node("Add", ["sum", "f"], "g"), node("Add", ["g", "last"], "out")],
+        real(4, 2), r.integers(0, 3, 4), {"w": small(2, 3), "d": 1.7 + small(3)})
+    # A branch that gives twice as many rows as the other.
+    twice = helper.make_graph([helper.make_node("Mul", ["h", "s"], ["m"]), helper.make_node("Concat", ["m", "h"], ["a"], axis=0)], "twice", [], [rows("a", "K")])
+    once = helper.make_graph([helper.make_node("Sub", ["h", "s"], ["b"])], "once", [], [rows("b", "M")])
+    for name, bound in (("longer", 100), ("shorter", -100)):
+        result[name] = Network(
+            name,
+            [node("MatMul", ["x", "w"], "h"), *limit_(bound), node("If", ["first"], "all", then_branch=twice, else_branch=once), one,
+             node("Mul", ["all", "all"], "squares"), node("ReduceSum", ["squares", "axes"], "sum"), node("Add", ["sum", "h"], "out")],
+            real(4, 2), r.integers(0, 3, 4), {"w": small(2, 3), "s": small(3)})
+    constant = lambda name, value: node("Constant", [], name, value=numpy_helper.from_array(np.array(value)))
+    result["waves"] = Network(
+        "waves",
+        [node("MatMul", ["x", "w"], "h"), constant("border", [0, 2, 0, 1]), node("Pad", ["h", "border"], "p", mode="reflect"), constant("last", [2]),
+         node("Unsqueeze", ["p", "last"], "u"), node("DFT", ["u", ""], "f", axis=1, onesided=1), node("Mul", ["f", "f"], "q"),
+         node("ReduceSum", ["q", "last"], "energy", keepdims=0), constant("where", np.array([[0, 2], [1, 1], [4, 0], [3, 3]])),
+         node("ScatterElements", ["energy", "where", "factor"], "out", axis=1, reduction="mul")],
+        real(4, 3), r.integers(0, 5, 4), {"w": small(3, 6), "factor": real(4, 2)})
     result["text"] = Network(
         "text",
         [node("Constant", [], "mask_", value=numpy_helper.from_array(np.triu(np.full((4, 4), -30, np.float32), 1))),
@@ -286,7 +333,8 @@ CASES = [("perceptron", "sgd", {"lr": 0.5}), ("perceptron", "sgd", {"lr": 0.2, "
          ("shaped", "sgd", {"lr": 0.5, "accumulate": 2}),
          ("mse", "adam", {"lr": 0.1, "accumulate": 6, "ema": 0.7, "clip-norm": 0.2}), ("mse", "sgd", {"lr": 0.2}), ("l1", "sgd", {"lr": 0.2}), ("huber", "sgd", {"lr": 0.2}),
          ("lstm", "sgd", {"lr": 0.5}), ("gru", "adam", {"lr": 0.05, "accumulate": 3}), ("branches", "sgd", {"lr": 2}), ("sums", "sgd", {"lr": 0.5}),
-         ("turns", "sgd", {"lr": 0.002}),
+         ("turns", "sgd", {"lr": 0.002}), ("growing", "sgd", {"lr": 0.02}), ("waves", "sgd", {"lr": 0.01}), ("stacked", "sgd", {"lr": 0.001}),
+         ("longer", "sgd", {"lr": 0.01}), ("shorter", "sgd", {"lr": 0.5}),
          ("image", "sgd", {"lr": 0.5}), ("image", "sgd", {"lr": 0.3, "momentum": 0.9, "accumulate": 3}), ("text", "sgd", {"lr": 0.5}),
          ("text", "adam", {"lr": 0.05, "accumulate": 2})]
 
@@ -314,12 +362,11 @@ def write_bad(bin, scratch):
     x = np.load(f"{scratch}/perceptron_x.npy")
     x[1, 1] = np.nan
     np.save(f"{scratch}/nan.npy", x)
-    indices = numpy_helper.from_array(np.zeros((1, 3), np.int64), "i")
-    updates = numpy_helper.from_array(np.zeros((1, 3), np.float32), "u")
-    onnx.save(Network("refused", [
-        node("Constant", [], "i", value=indices), node("Constant", [], "u", value=updates),
-        helper.make_node("MatMul", ["x", "w"], ["h"], name="mixing"),
-        helper.make_node("ScatterElements", ["h", "i", "u"], ["out"], name="hardest", reduction="max")],
+    stump = helper.make_node(
+        "TreeEnsembleRegressor", ["h"], ["out"], name="hardest", domain="ai.onnx.ml", n_targets=1, nodes_treeids=[0, 0, 0], nodes_nodeids=[0, 1, 2],
+        nodes_featureids=[0, 0, 0], nodes_values=[0.5, 0.0, 0.0], nodes_modes=["BRANCH_LEQ", "LEAF", "LEAF"], nodes_truenodeids=[1, 0, 0],
+        nodes_falsenodeids=[2, 0, 0], target_treeids=[0, 0], target_nodeids=[1, 2], target_ids=[0, 0], target_weights=[1.0, 2.0])
+    onnx.save(Network("refused", [helper.make_node("MatMul", ["x", "w"], ["h"], name="mixing"), stump],
         x, x, {"w": np.ones((4, 3), np.float32)}).model(np.float32), f"{scratch}/refused.onnx")
     call(f"{bin}/dl-compile", f"{scratch}/perceptron.onnx", "-o", f"{scratch}/plain.dlm")
     # One row of x is so large that exp overflows, and one makes the root's argument negative; a mask has infinities.

@@ -11,7 +11,7 @@ import re
 import sys
 
 # Ops whose examples stand inside of others' or name a function.
-INSIDE = {"yield"}
+INSIDE = {"yield", "yield_gradient"}
 KERNEL = """func.func private @kernel_0(tensor<4xf32>, tensor<4xf32>, index, tensor<4xf32>) -> tensor<4xf32>
 """
 
