@@ -7,6 +7,7 @@
 #include "codegen/spirv/CooperativeTile.h"
 #include "codegen/spirv/Expand.h"
 #include "codegen/spirv/RegisterTile.h"
+#include "codegen/spirv/StagedTile.h"
 #include "codegen/spirv/VectorLoads.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -192,8 +193,10 @@ private:
 
 Value VulkanEntry::getShared(OpBuilder &builder, Location loc, Type type,
                              int64_t offset, int64_t bytes) {
-  int64_t count =
-      (bytes - offset) / llvm::divideCeil(type.getIntOrFloatBitWidth(), 8);
+  int64_t width = getElementTypeOrSelf(type).getIntOrFloatBitWidth();
+  if (auto vector = dyn_cast<VectorType>(type))
+    width *= vector.getNumElements();
+  int64_t count = (bytes - offset) / llvm::divideCeil(width, 8);
   auto space = spirv::StorageClassAttr::get(builder.getContext(),
                                             spirv::StorageClass::Workgroup);
   auto memory =
@@ -287,12 +290,16 @@ VulkanEntry::makeTile(StageFunction &stage,
                       const mlir::dl::cpu::Contraction &contraction) {
   bool cooperates =
       CooperativeTile::fits(contraction, stage.emitter.buffers, target);
+  bool isStaged = !cooperates && StagedTile::fits(contraction, target);
   TileShape shape = cooperates
                         ? CooperativeTile::chooseShape(contraction, target)
-                        : RegisterTile::chooseShape(contraction, target);
+                    : isStaged ? StagedTile::chooseShape(contraction, target)
+                               : RegisterTile::chooseShape(contraction, target);
   setWorkgroupSize(shape.getInvocations());
   if (cooperates)
     return std::make_unique<CooperativeTile>(stage, contraction, shape);
+  if (isStaged)
+    return std::make_unique<StagedTile>(stage, contraction, shape);
   return std::make_unique<RegisterTile>(stage, contraction, shape, target);
 }
 

@@ -25,7 +25,7 @@ static SpirvTarget makeDesktop(llvm::StringRef name, int64_t workgroupSize) {
   target.pushConstantBytes = 256;
   target.bufferBytes = int64_t(1) << 30;
   target.tileRows = 16;
-  target.dotProducts = true;
+  target.dotProducts = target.stagesOperands = true;
   return target;
 }
 

@@ -44,6 +44,10 @@ struct SpirvTarget {
   bool cooperativeMatrices = false;
   int64_t byteMatrixDepth = 0;
   int64_t subgroup = 32; ///< invocations that multiply a matrix
+  /// Whether operands of products go through shared memory, of which a
+  /// workgroup of 64 takes 16 KiB and one of 128 takes 24; otherwise they stay
+  /// in registers.
+  bool stagesOperands = false;
   /// Rows and columns of a matrix product that an invocation keeps at most.
   int64_t tileRows = 32, tileColumns = 4;
 };
