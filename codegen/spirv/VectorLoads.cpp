@@ -250,6 +250,16 @@ void ::dl::spirv::lowerVectors(gpu::GPUFuncOp function, GetView getView) {
       accesses.push_back(op);
   });
   lowerShared(function);
+  // An 8-bit float's bits are those of the byte that holds it.
+  function.walk([](arith::BitcastOp op) {
+    auto inner = op.getIn().getDefiningOp<arith::BitcastOp>();
+    if (!inner || inner.getIn().getType() != op.getType())
+      return;
+    op.replaceAllUsesWith(inner.getIn());
+    op.erase();
+    if (inner->use_empty())
+      inner.erase();
+  });
   for (Operation *op : accesses)
     if (auto load = dyn_cast<vector::LoadOp>(op))
       Lowering(load, load.getVectorType(), load.getBase(),

@@ -81,10 +81,10 @@ VulkanTile::Vector VulkanTile::load(OpOperand *operand, Position dims,
       by.read(operand->get(),
               by.mapPosition(op.getMatchingIndexingMap(operand), dims))
           .value;
-  auto select = vector.loaded.getDefiningOp<arith::SelectOp>();
-  if (!select)
-    return vector;
   auto pad = operand->get().getDefiningOp<tensor::PadOp>();
+  auto select = vector.loaded.getDefiningOp<arith::SelectOp>();
+  if (!select || !pad)
+    return vector;
   vector.loaded = select.getTrueValue();
   vector.isInside = select.getCondition();
   vector.border = emitter.scalar(pad.getConstantPaddingValue());
@@ -125,6 +125,36 @@ bool VulkanTile::isInMemory(Value tensor) {
          isZeroInteger(pad.getMixedHighPad().back());
 }
 
+/// Whether each element is computed of the one at its place in a tensor that
+/// lies in memory, and narrower, and perhaps of rows' or columns' numbers, as
+/// what is dequantized.
+bool VulkanTile::isWidened(Value tensor) {
+  auto generic = tensor.getDefiningOp<linalg::GenericOp>();
+  if (!generic || mlir::dl::cpu::isReduction(generic) ||
+      generic.getNumResults() != 1 ||
+      !generic.getBody()->getOps<linalg::IndexOp>().empty() ||
+      !generic.getBody()->getOps<tensor::ExtractOp>().empty())
+    return false;
+  bool isNarrow = false;
+  for (OpOperand *operand : generic.getDpsInputOperands()) {
+    AffineMap map = generic.getMatchingIndexingMap(operand);
+    Value source = operand->get();
+    bool isStored = emitter.buffers.contains(source);
+    if (!map.isIdentity()) {
+      if (!isStored || !map.isProjectedPermutation())
+        return false;
+      continue;
+    }
+    if (isStored && getElementTypeOrSelf(source).getIntOrFloatBitWidth() < 32)
+      isNarrow = true;
+    else if (isStored || !isWidened(source))
+      return false;
+    else
+      isNarrow = true;
+  }
+  return isNarrow;
+}
+
 void VulkanTile::prepareVectors() {
   for (ElementEmitter *vectors : {&deep, &across}) {
     vectors->buffers = emitter.buffers;
@@ -134,7 +164,8 @@ void VulkanTile::prepareVectors() {
   for (auto [operand, neighbours] :
        {std::pair(contraction.rowSide, &rowNeighbours),
         std::pair(contraction.laneSide, &columnNeighbours)})
-    if (!isInMemory(operand->get()))
+    if (!isInMemory(operand->get()) &&
+        !(storesVectors && isWidened(operand->get())))
       *neighbours = Neighbours::None;
 }
 

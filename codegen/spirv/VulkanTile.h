@@ -33,7 +33,8 @@ protected:
                  mlir::OpOperand *operand, llvm::ArrayRef<unsigned> loops,
                  int64_t width);
   /// Lets vectors be read from where the emitter reads, and takes both sides
-  /// for what they are: an operand that is computed has no neighbours.
+  /// for what they are: of operands that are computed, only those that are
+  /// made wider on the way have neighbours, where what has vectors is split.
   void prepareVectors();
 
   mlir::Value read(mlir::OpOperand *operand,
@@ -67,6 +68,7 @@ protected:
 
 private:
   bool isInMemory(mlir::Value tensor);
+  bool isWidened(mlir::Value tensor);
 };
 
 } // namespace dl::spirv

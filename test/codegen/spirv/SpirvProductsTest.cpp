@@ -202,3 +202,45 @@ TEST_P(SpirvProducts, BatchesOfComputedRows) {
   add(x), add(halves), add(b), add(makeResult(expected.size()));
   expectNear(run({}), expected);
 }
+
+// Columns of 8-bit floats, which are widened as they are read, four at a time:
+// of rows enough for tiles, and of one.
+TEST_P(SpirvProducts, Float8Columns) {
+  constexpr int64_t kN = 44, kK = 32;
+  for (int64_t m : {1, 20}) {
+    SCOPED_TRACE(m);
+    std::string x = "tensor<" + std::to_string(m) + "x32xf32>",
+                y = "tensor<" + std::to_string(m) + "x44xf32>";
+    loadProduct("func.func @main(%x: " + x +
+                ", %w: tensor<32x44xf8E4M3FN>) -> " + y + R"( {
+  %scale = dl.constant dense<2.0> : tensor<1x44xf32>
+  %0 = dl.cast %w : (tensor<32x44xf8E4M3FN>) -> tensor<32x44xf32>
+  %1 = dl.mul %0, %scale : (tensor<32x44xf32>, tensor<1x44xf32>) -> tensor<32x44xf32>
+  %2 = dl.matmul %x, %1 : ()" +
+                x + ", tensor<32x44xf32>) -> " + y + "\n  return %2 : " + y +
+                "\n}\n");
+    EXPECT_EQ(compiled->spirv.kernels.front().stages.size(), 1u);
+    std::vector<uint8_t> w;
+    Floats values;
+    for (int64_t i = 0; i < kK * kN; ++i) {
+      // All numbers of magnitudes to 15, with those that have no leading one.
+      int code = int(i * 37 % 88), exponent = code >> 3, fraction = code & 7;
+      bool isNegative = i % 3 == 0;
+      w.push_back(uint8_t(code | isNegative << 7));
+      float value = exponent ? std::ldexp(float(8 + fraction), exponent - 10)
+                             : std::ldexp(float(fraction), -9);
+      values.push_back(isNegative ? -value : value);
+    }
+    Floats a = makeFloats(m * kK, 1), expected(m * kN);
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < kN; ++j)
+        for (int64_t k = 0; k < kK; ++k)
+          expected[i * kN + j] += a[i * kK + k] * values[k * kN + j] * 2;
+    add(w), add(a), add(makeResult(expected.size())); // as they are first used
+    Floats found = run({});
+    ASSERT_EQ(found.size(), expected.size());
+    for (size_t i = 0; i < found.size(); ++i)
+      ASSERT_NEAR(found[i], expected[i], 1e-4 * (1 + std::fabs(expected[i])))
+          << "at " << i;
+  }
+}
