@@ -122,7 +122,7 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createJoinPads());
   FoldConstantsOptions folding;
   folding.keepQuantized = true;
-  folding.keepFloat8 = options.multipliesFloat8;
+  folding.keepFloat8 = options.multipliesFloat8 || options.keepsFloat8;
   manager.addPass(createFoldConstants(folding));
   if (options.skipZeroRows) {
     manager.addNestedPass<func::FuncOp>(createGroupByIndex());
@@ -141,7 +141,9 @@ void addSimplifyPhase(OpPassManager &manager, const PipelineOptions &options) {
   if (options.multipliesFloat8)
     manager.addPass(createFloat8Products());
   manager.addPass(createCanonicalizerPass());
-  manager.addPass(createFoldConstants());
+  FoldConstantsOptions rest; // what no product has taken
+  rest.keepFloat8 = options.keepsFloat8;
+  manager.addPass(createFoldConstants(rest));
   manager.addPass(createSinkTransposes());
   manager.addPass(createPointwiseConvToMatmul());
   // Products of bf16 are faster than what leaving out f32 gains.

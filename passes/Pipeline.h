@@ -95,6 +95,8 @@ struct PipelineOptions {
   /// The target multiplies 8-bit floats (e4m3, e5m2): products of values that
   /// are converted from them are theirs.
   bool multipliesFloat8 = false;
+  /// Weights of 8-bit floats stay such in memory; kernels widen what they read.
+  bool keepsFloat8 = false;
   /// Bytes that a training step's intermediate results may take, as far as the
   /// fuse phase can tell; 0 for any.
   int64_t memoryBudget = 0;

@@ -37,6 +37,22 @@ void EntryBuilder::emitShare(mlir::dl::cpu::IndexBuilder &index,
                           });
 }
 
+namespace dl::gpucode {
+Value widen(OpBuilder &builder, Location loc, Value value) {
+  return value.getType().isInteger()
+             ? Value(arith::ExtUIOp::create(builder, loc, builder.getI32Type(),
+                                            value))
+             : Value(arith::ExtFOp::create(builder, loc, builder.getF32Type(),
+                                           value));
+}
+
+Value narrow(OpBuilder &builder, Location loc, Value value, Type type) {
+  return type.isInteger()
+             ? Value(arith::TruncIOp::create(builder, loc, type, value))
+             : Value(arith::TruncFOp::create(builder, loc, type, value));
+}
+} // namespace dl::gpucode
+
 bool ::dl::gpucode::isMultiple(Value value, int64_t divisor) {
   if (auto constant = mlir::dl::cpu::IndexBuilder::getConstant(value))
     return *constant % divisor == 0;

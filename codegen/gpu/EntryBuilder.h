@@ -18,6 +18,7 @@ struct Contraction;
 namespace dl::gpucode {
 
 struct OnlineAttention;
+struct RowForm;
 class StageFunction;
 class TileEmitter;
 
@@ -73,10 +74,11 @@ public:
   virtual void emitShare(mlir::dl::cpu::IndexBuilder &index, int64_t perGroup,
                          mlir::Value offset, mlir::Value total,
                          llvm::function_ref<void(mlir::Value)> body);
-  /// How many neighbouring invocations exchange values without shared memory; 0
+  /// How many neighbouring invocations exchange values without shared memory: 1
   /// where none do.
-  virtual int64_t getExchangeLanes() const { return 0; }
-  /// Whether they exchange values of this type.
+  virtual int64_t getExchangeLanes() const { return 1; }
+  /// Whether the invocations of a row exchange values of this type, or share
+  /// memory that holds them.
   virtual bool canExchange(mlir::Type) const { return false; }
   /// The value of the invocation whose number differs in the bit `distance`;
   /// all of a workgroup's invocations ask for it.
@@ -84,6 +86,12 @@ public:
                                int64_t) {
     return {};
   }
+  /// Whether rows of this form are computed in one stage.
+  virtual bool takesRows(const RowForm &) const { return true; }
+  /// Invocations that compute a row together at most.
+  virtual int64_t getRowInvocations() const { return getWorkgroupSize(); }
+  /// Columns of a row that an invocation holds in registers at most.
+  virtual int64_t getRowColumns() const { return 32; }
   /// Whether invocations share memory that holds elements of this type.
   virtual bool canShare(mlir::Type) const { return true; }
   /// Whether a long loop may be divided among several dispatches of a stage,
@@ -92,6 +100,9 @@ public:
   /// How many neighbouring elements an invocation may compute at once; they are
   /// read and written as vectors.
   virtual int64_t getVectorWidth() const { return 1; }
+  /// Whether loads and stores alone are vectors, and all else is computed lane
+  /// by lane (see Lanes.h).
+  virtual bool splitsLanes() const { return false; }
   /// Whether what follows a contraction is tried by vectors first.
   virtual bool storesTilesByVectors() const { return false; }
   /// Invocations that keep the device busy.
@@ -114,7 +125,16 @@ public:
 
   /// Invocations in a workgroup.
   virtual int64_t getWorkgroupSize() const = 0;
+  /// Sets those of the function that has begun, where a target chooses them: it
+  /// computes so many rows, or kDynamic, with so many invocations each.
+  virtual void setRows(int64_t, int64_t) {}
 };
+
+/// A value of less than 32 bits as one of 32 bits, and back.
+mlir::Value widen(mlir::OpBuilder &builder, mlir::Location loc,
+                  mlir::Value value);
+mlir::Value narrow(mlir::OpBuilder &builder, mlir::Location loc,
+                   mlir::Value value, mlir::Type type);
 
 /// Whether a position is a multiple of `divisor` for certain.
 bool isMultiple(mlir::Value position, int64_t divisor);

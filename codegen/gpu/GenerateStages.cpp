@@ -132,7 +132,8 @@ void StageMaker::run() {
   else if (form.reduction && !form.rows && !stage.sequential)
     block = chooseBlock(*form.reduction, stage.value, entry);
   bool storesVectors =
-      form.contraction && !form.rows && entry.storesTilesByVectors();
+      form.rows ? entry.splitsLanes()
+                : form.contraction.has_value() && entry.storesTilesByVectors();
   if (block.width > 1 || storesVectors) {
     // What does not go by vectors is made again, and tells then what is wrong.
     ScopedDiagnosticHandler silence(kernel.getContext(),

@@ -39,8 +39,8 @@ private:
   LogicalResult splitIf(scf::IfOp op);
   LogicalResult splitFor(scf::ForOp op);
   void splitConstant(arith::ConstantOp op);
-  void splitLoad(vector::LoadOp op);
-  void splitStore(vector::StoreOp op);
+  void splitLoad(Value loaded);
+  template <typename Store> void splitStore(Store op);
   /// Single lanes: those that the mask lets through, others pass through.
   void readLanes(Value result, Value memory, ArrayRef<Value> places, Value mask,
                  Value passThrough);
@@ -96,18 +96,19 @@ void Splitter::setResults(Operation *before, Operation *made) {
 // Memory
 //===----------------------------------------------------------------------===//
 
-void Splitter::splitLoad(vector::LoadOp op) {
-  builder.setInsertionPointAfter(op);
-  Lanes &lanes = known[op];
-  for (int64_t i = 0; i < countLanes(op); ++i)
+void Splitter::splitLoad(Value loaded) {
+  builder.setInsertionPointAfterValue(loaded);
+  Lanes &lanes = known[loaded];
+  for (int64_t i = 0; i < countLanes(loaded); ++i)
     lanes.push_back(
-        vector::ExtractOp::create(builder, op.getLoc(), op.getResult(), i));
+        vector::ExtractOp::create(builder, loaded.getLoc(), loaded, i));
 }
 
-void Splitter::splitStore(vector::StoreOp op) {
-  op.getValueToStoreMutable().assign(
-      vector::FromElementsOp::create(builder, op.getLoc(), op.getVectorType(),
-                                     getLanes(op.getValueToStore())));
+template <typename Store> void Splitter::splitStore(Store op) {
+  Value value = op.getValueToStore();
+  Value list = vector::FromElementsOp::create(
+      builder, op.getLoc(), cast<VectorType>(value.getType()), getLanes(value));
+  op->replaceUsesOfWith(value, list);
 }
 
 void Splitter::readLanes(Value result, Value memory, ArrayRef<Value> places,
@@ -207,12 +208,20 @@ LogicalResult Splitter::splitFor(scf::ForOp op) {
 LogicalResult Splitter::split(Operation *op) {
   builder.setInsertionPoint(op);
   if (auto load = dyn_cast<vector::LoadOp>(op)) {
-    splitLoad(load); // stays
+    splitLoad(load.getResult()); // stays
     return success();
   }
   if (auto store = dyn_cast<vector::StoreOp>(op)) {
     splitStore(store); // stays
     return success();
+  }
+  if (isa<memref::LoadOp>(op)) { // of memory that holds vectors
+    splitLoad(op->getResult(0));
+    return success(); // stays
+  }
+  if (auto store = dyn_cast<memref::StoreOp>(op)) {
+    splitStore(store);
+    return success(); // stays
   }
   if (isa<scf::YieldOp>(op)) {
     op->setOperands(replaceVectors(op->getOperands()));

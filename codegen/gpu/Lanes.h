@@ -16,9 +16,9 @@ bool readsVectors(mlir::Operation *function);
 
 /// Computes the vectors of a function lane by lane, as a device's invocation
 /// does. Of these are left vector.load, of which lanes are extracted or which
-/// is taken as one word (vector.bitcast), and vector.store of
-/// vector.from_elements. Failure, which is not reported, where one has no such
-/// form; the function is good for nothing then.
+/// is taken as one word (vector.bitcast), vector.store of vector.from_elements,
+/// and the same of memref.load and memref.store. Failure, which is not
+/// reported, where one has no such form; the function is good for nothing then.
 mlir::LogicalResult splitLanes(mlir::Operation *function);
 
 } // namespace dl::gpucode

@@ -4,6 +4,7 @@
 // Rows by neighbouring invocations, which add up by exchanges.
 
 #include "codegen/gpu/Combiner.h"
+#include "codegen/gpu/Lanes.h"
 #include "codegen/gpu/Rows.h"
 #include "codegen/gpu/StageFunction.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -87,34 +88,37 @@ private:
 
 } // namespace
 
-/// Registers of an invocation hold so many columns of a row.
-static constexpr int64_t kMostColumns = 32;
 /// Pieces of a step of rows that do not fit.
 static constexpr int64_t kUnroll = 4;
 /// Bytes of shared memory for a reduction's values, one of each warp.
 static constexpr int64_t kSlotBytes = 8;
 
-static RowShape chooseShape(const RowForm &form, const EntryBuilder &entry) {
-  constexpr int64_t kAccessBytes = 16, kManyRows = 1024;
-  int64_t lanes = entry.getExchangeLanes();
+static RowShape chooseShape(const RowForm &form, const EntryBuilder &entry,
+                            bool byVectors) {
+  constexpr int64_t kAccessBytes = 16, kUnknown = 32;
+  int64_t lanes = entry.getExchangeLanes(), most = entry.getRowInvocations();
   if (ShapedType::isDynamic(form.columns))
-    return {1, lanes, kUnroll, false};
-  RowShape shape{std::max<int64_t>(kAccessBytes / form.mostBytes, 1), 1, 1,
-                 false};
+    return {1, std::min(kUnknown, most), kUnroll, false};
+  int64_t width = kAccessBytes / form.mostBytes;
+  if (entry.splitsLanes())
+    width = byVectors ? std::min(width, entry.getVectorWidth()) : 1;
+  RowShape shape{std::max<int64_t>(width, 1), 1, 1, false};
   while (form.lastColumns % shape.width != 0)
     shape.width /= 2;
   int64_t vectors = form.columns / shape.width;
   // Of few rows each is divided further, so that all processors have some.
-  bool areMany = !ShapedType::isDynamic(form.rows) && form.rows >= kManyRows;
-  int64_t most = entry.getWorkgroupSize();
-  shape.threads =
-      std::min<int64_t>(areMany ? lanes : most, llvm::PowerOf2Ceil(vectors));
-  auto countColumns = [&] {
+  constexpr int64_t kEnough = 2; // where more would hide latencies
+  bool areMany = !ShapedType::isDynamic(form.rows) &&
+                 form.rows * lanes * kEnough >= entry.getBusyInvocations();
+  shape.threads = std::min<int64_t>(areMany ? std::min(lanes, most) : most,
+                                    llvm::PowerOf2Ceil(vectors));
+  auto countColumns = [&]() -> int64_t {
     return llvm::divideCeil(vectors, shape.threads) * shape.width;
   };
-  while (shape.threads < most && countColumns() > kMostColumns)
+  int64_t held = entry.getRowColumns();
+  while (shape.threads < most && countColumns() > held)
     shape.threads *= 2;
-  shape.isWhole = countColumns() <= kMostColumns;
+  shape.isWhole = countColumns() <= held;
   shape.pieces =
       shape.isWhole ? llvm::divideCeil(vectors, shape.threads) : kUnroll;
   return shape;
@@ -231,6 +235,10 @@ Value RowEmitter::addWarps(Value value, size_t number,
   int64_t warps = countWarps();
   if (warps == 1)
     return value;
+  Type type = value.getType();
+  bool isNarrow = !entry.canShare(type);
+  if (isNarrow)
+    value = widen(builder, loc, value);
   int64_t lanes = entry.getExchangeLanes(),
           slots = entry.getWorkgroupSize() / lanes;
   auto count = static_cast<int64_t>(form.reductions.size());
@@ -258,6 +266,8 @@ Value RowEmitter::addWarps(Value value, size_t number,
     Value part = memref::LoadOp::create(
         builder, loc, shared,
         ValueRange{index.add(first, constant(i * pitch))});
+    if (isNarrow)
+      part = narrow(builder, loc, part, type);
     all = all ? combine(all, part) : part;
   }
   return all;
@@ -404,11 +414,15 @@ Value RowEmitter::emit() {
 AffineMap StageFunction::emitRows(const Stage &stage, const RowForm &form) {
   Value whole = stage.result ? stage.result : stage.value;
   Buffer buffer = makeBuffer(whole, stage.buffer);
-  RowShape shape = chooseShape(form, entry);
+  RowShape shape = chooseShape(form, entry, storesVectors);
+  entry.setRows(form.rows, shape.threads);
   RowEmitter rows(*this, form, shape, stage, buffer);
   Value groups = rows.emit();
   AffineMap elements = toMap(emitter.index.mul(
       groups, emitter.index.constant(entry.getWorkgroupSize())));
+  if (rows.failed() || emitter.failed() ||
+      (shape.width > 1 && entry.splitsLanes() && failed(splitLanes(function))))
+    return {};
   taken = entry.end(builder, loc, stage.buffer, /*keeps=*/false);
-  return rows.failed() || emitter.failed() ? AffineMap() : elements;
+  return elements;
 }

@@ -49,7 +49,6 @@ private:
   MLIRContext *context;
   RowForm form;
   SmallVector<bool> isWideRow; ///< which dimensions of rows are no ones
-  unsigned columnRank = 0;
   SmallVector<int64_t> columnSizes;
   SmallVector<std::pair<Value, Place>> visited;
 };
@@ -76,8 +75,8 @@ linalg::GenericOp RowFinder::findReduction() const {
 /// are the rows.
 bool RowFinder::chooseDimensions(linalg::GenericOp reduction) {
   SmallVector<int64_t> ranges = reduction.getStaticLoopRanges();
-  columnRank = reduction.getNumReductionLoops();
-  auto columns = ArrayRef(ranges).take_back(columnRank);
+  form.columnRank = reduction.getNumReductionLoops();
+  auto columns = ArrayRef(ranges).take_back(form.columnRank);
   auto shape = cast<RankedTensorType>(value.getType()).getShape();
   auto multiply = [](ArrayRef<int64_t> sizes) {
     int64_t product = 1;
@@ -88,9 +87,9 @@ bool RowFinder::chooseDimensions(linalg::GenericOp reduction) {
     return product;
   };
   bool isShort = llvm::all_of(columns, [](int64_t size) { return size == 1; });
-  form.hasColumns = !isShort && shape.size() >= columnRank &&
-                    shape.take_back(columnRank) == columns;
-  form.rowRank = shape.size() - (form.hasColumns ? columnRank : 0);
+  form.hasColumns = !isShort && shape.size() >= form.columnRank &&
+                    shape.take_back(form.columnRank) == columns;
+  form.rowRank = shape.size() - (form.hasColumns ? form.columnRank : 0);
   form.rows = multiply(shape.take_front(form.rowRank));
   form.columns = multiply(columns);
   columnSizes.assign(columns.begin(), columns.end());
@@ -110,7 +109,7 @@ std::optional<RowForm> RowFinder::find() {
     at.push_back(type.getDimSize(d) == 1 ? zero()
                                          : dim(static_cast<unsigned>(d)));
   if (form.hasColumns)
-    for (unsigned i = 0; i < columnRank; ++i)
+    for (unsigned i = 0; i < form.columnRank; ++i)
       at[form.rowRank + i] = dim(form.rowRank + i);
   if (!visit(value, at) || form.reductions.empty())
     return std::nullopt;
@@ -135,7 +134,7 @@ AffineExpr RowFinder::substitute(AffineExpr expr,
 
 /// Memory of rows must have their columns side by side.
 bool RowFinder::visitStored(Value tensor, const Place &at) {
-  unsigned last = form.rowRank + columnRank - 1;
+  unsigned last = form.rowRank + form.columnRank - 1;
   auto dependsOn = [](AffineExpr expr, unsigned d) {
     return expr && expr.isFunctionOfDim(d);
   };
@@ -203,7 +202,7 @@ bool RowFinder::visitReduction(linalg::GenericOp op, const Place &at) {
   auto iterators = op.getIteratorTypesArray();
   if (isWindow(op) || !combiner || !linalg::getCombinerOpKind(combiner) ||
       !arith::getNeutralElement(combiner) ||
-      op.getNumReductionLoops() != columnRank ||
+      op.getNumReductionLoops() != form.columnRank ||
       !llvm::all_of(ArrayRef(iterators).take_front(parallel),
                     linalg::isParallelIterator) ||
       !entry.canExchange(getElementTypeOrSelf(op->getResultTypes()[0])) ||
@@ -231,7 +230,7 @@ bool RowFinder::visitReduction(linalg::GenericOp op, const Place &at) {
   if (ArrayRef(ranges).drop_front(parallel) != ArrayRef(columnSizes))
     return false;
   SmallVector<AffineExpr> loops(at);
-  for (unsigned i = 0; i < columnRank; ++i)
+  for (unsigned i = 0; i < form.columnRank; ++i)
     loops.push_back(dim(form.rowRank + i));
   // Its start, and what its columns need, which may be other reductions.
   OpOperand *init = op.getDpsInitOperand(0);
@@ -317,9 +316,10 @@ bool RowFinder::visit(Value tensor, const Place &at) {
 namespace dl::gpucode {
 std::optional<RowForm> findRows(Value value, IsStored isStored,
                                 const EntryBuilder &entry) {
-  if (!entry.getExchangeLanes())
-    return std::nullopt;
-  return RowFinder(value, isStored, entry).find();
+  std::optional<RowForm> form = RowFinder(value, isStored, entry).find();
+  if (form && !entry.takesRows(*form))
+    form.reset();
+  return form;
 }
 } // namespace dl::gpucode
 

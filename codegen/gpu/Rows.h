@@ -26,7 +26,7 @@ struct RowReduction {
 struct RowForm {
   /// Each after those whose results it needs.
   llvm::SmallVector<RowReduction> reductions;
-  unsigned rowRank;
+  unsigned rowRank, columnRank;
   bool hasColumns; ///< of the value; otherwise it has one element for each row
   int64_t rows, columns, lastColumns; ///< their numbers, or kDynamic
   int64_t mostBytes = 1;              ///< of an element in memory of whole rows

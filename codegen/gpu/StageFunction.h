@@ -80,7 +80,8 @@ public:
                                 mlir::linalg::GenericOp reduction);
 
   /// The same for a stage that goes over rows (see findRows): each is read once
-  /// where the registers of its invocations hold it.
+  /// where the registers of its invocations hold it. Null, too, where it
+  /// cannot go by vectors.
   mlir::AffineMap emitRows(const Stage &stage, const RowForm &form);
 
   /// The same for the value of a sequential kernel (see isSequential): one
@@ -108,7 +109,7 @@ public:
   /// it is none.
   mlir::AffineExpr toExpr(mlir::Value value);
 
-  /// Whether tiles are stored as vectors, where they can be.
+  /// Whether tiles and rows go by vectors, where they can.
   bool storesVectors = false;
 
   mlir::Operation *function;

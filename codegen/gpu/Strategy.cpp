@@ -86,7 +86,8 @@ int64_t Planner::computeCost(Operation *op) const {
   for (Operation &inner : generic.getBody()->without_terminator()) {
     if (auto extract = dyn_cast<tensor::ExtractOp>(inner))
       cost += getCost(extract.getTensor());
-    cost += isa<math::MathDialect>(inner.getDialect()) ? kFunction : 1;
+    if (!isa<arith::ConstantOp, arith::BitcastOp>(inner))
+      cost += isa<math::MathDialect>(inner.getDialect()) ? kFunction : 1;
   }
   return generic.getNumReductionLoops() ? cost + kReduction : cost;
 }

@@ -65,6 +65,10 @@ protected:
   addPieces(llvm::ArrayRef<mlir::Value> start);
   /// A tile is stored in so many passes over its rows.
   virtual int64_t countPasses() const;
+  /// Stores what follows the sums of a tile.
+  virtual void finishTile(llvm::ArrayRef<mlir::Value> values,
+                          mlir::Value result,
+                          const mlir::dl::cpu::Buffer &buffer);
   /// Puts a pass's sums into the shared memory, row by row.
   virtual void storeSums(llvm::ArrayRef<mlir::Value> values, int64_t pass);
 
@@ -102,12 +106,10 @@ protected:
     return side.lines * shape.depth / shape.getInvocations();
   }
 
-private:
-  void finishTile(llvm::ArrayRef<mlir::Value> values, mlir::Value result,
-                  const mlir::dl::cpu::Buffer &buffer);
-  mlir::Value loadShared(mlir::Value memory, mlir::Value at);
+  mlir::Value ownRow, ownColumn; ///< this invocation's part of the tile
 
-  mlir::Value ownRow, ownColumn;
+private:
+  mlir::Value loadShared(mlir::Value memory, mlir::Value at);
 };
 
 } // namespace dl::gpucode

@@ -7,6 +7,7 @@
 #include "codegen/spirv/CooperativeTile.h"
 #include "codegen/spirv/Expand.h"
 #include "codegen/spirv/RegisterTile.h"
+#include "codegen/spirv/StagedTile.h"
 #include "codegen/spirv/VectorLoads.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -106,12 +107,8 @@ public:
                                       builder.getFunctionType(types, {}));
     function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(),
                       builder.getUnitAttr());
-    function->setAttr(spirv::getEntryPointABIAttrName(),
-                      spirv::getEntryPointABIAttr(
-                          builder.getContext(),
-                          {static_cast<int32_t>(target.workgroupSize), 1, 1}));
+    setWorkgroupSize(target.workgroupSize);
     builder.setInsertionPointToStart(&function.getBody().front());
-    workgroupSize = target.workgroupSize;
     return function;
   }
   Value getMemory(OpBuilder &, Location, unsigned number) override {
@@ -149,11 +146,26 @@ public:
   makeTile(StageFunction &stage,
            const mlir::dl::cpu::Contraction &contraction) override;
   int64_t getVectorWidth() const override { return 4; }
+  bool splitsLanes() const override { return true; }
   bool storesTilesByVectors() const override { return true; }
+  int64_t getExchangeLanes() const override {
+    return target.shuffles ? kExchanging : 1;
+  }
+  bool canExchange(Type type) const override {
+    unsigned bits = type.isIntOrFloat() ? type.getIntOrFloatBitWidth() : 0;
+    return bits >= 8 && bits <= 64 && llvm::isPowerOf2_32(bits);
+  }
+  Value exchange(OpBuilder &builder, Location loc, Value value,
+                 int64_t distance) override;
+  bool takesRows(const RowForm &form) const override;
+  int64_t getRowInvocations() const override { return target.rowInvocations; }
+  int64_t getRowColumns() const override { return target.rowColumns; }
   int64_t getBusyInvocations() const override { return target.busyInvocations; }
   int64_t getWorkgroupSize() const override { return workgroupSize; }
+  void setRows(int64_t rows, int64_t invocations) override;
 
 private:
+  void setWorkgroupSize(int64_t invocations);
   int64_t countParts(unsigned number) const;
   Value getView(unsigned number, Type type);
   Type getMemoryType(int64_t elements, Type elementType,
@@ -166,6 +178,8 @@ private:
 
   /// Bytes at whose multiples every device of interest lets a binding begin.
   static constexpr int64_t kAlignment = 64;
+  /// Invocations of a subgroup on every device with shuffles.
+  static constexpr int64_t kExchanging = 8;
 
   const SpirvTarget &target;
   gpu::GPUFuncOp function;
@@ -179,13 +193,75 @@ private:
 
 Value VulkanEntry::getShared(OpBuilder &builder, Location loc, Type type,
                              int64_t offset, int64_t bytes) {
-  int64_t count =
-      (bytes - offset) / llvm::divideCeil(type.getIntOrFloatBitWidth(), 8);
+  int64_t width = getElementTypeOrSelf(type).getIntOrFloatBitWidth();
+  if (auto vector = dyn_cast<VectorType>(type))
+    width *= vector.getNumElements();
+  int64_t count = (bytes - offset) / llvm::divideCeil(width, 8);
   auto space = spirv::StorageClassAttr::get(builder.getContext(),
                                             spirv::StorageClass::Workgroup);
   auto memory =
       MemRefType::get({count}, type, MemRefLayoutAttrInterface(), space);
   return memref::AllocOp::create(builder, loc, memory);
+}
+
+void VulkanEntry::setWorkgroupSize(int64_t invocations) {
+  workgroupSize = invocations;
+  function->setAttr(
+      spirv::getEntryPointABIAttrName(),
+      spirv::getEntryPointABIAttr(function.getContext(),
+                                  {static_cast<int32_t>(invocations), 1, 1}));
+}
+
+/// Many small workgroups cost time, few large ones leave processors idle.
+void VulkanEntry::setRows(int64_t rows, int64_t invocations) {
+  constexpr int64_t kWorkgroups = 16;
+  int64_t size = target.workgroupSize,
+          least = std::max(invocations, target.fewestInvocations);
+  if (!ShapedType::isDynamic(rows))
+    while (size > least && rows * invocations < size * kWorkgroups)
+      size /= 2;
+  setWorkgroupSize(size);
+}
+
+/// As words: other integers, and 16-bit floats, take a feature of their own.
+Value VulkanEntry::exchange(OpBuilder &builder, Location loc, Value value,
+                            int64_t distance) {
+  Type type = value.getType();
+  if (!canShare(type))
+    return narrow(builder, loc,
+                  exchange(builder, loc, widen(builder, loc, value), distance),
+                  type);
+  if (type.isInteger(64)) {
+    Type word = builder.getI32Type();
+    Value shift =
+        arith::ConstantOp::create(builder, loc, builder.getI64IntegerAttr(32));
+    Value high = arith::ShRUIOp::create(builder, loc, value, shift);
+    auto move = [&](Value half) -> Value {
+      half = arith::TruncIOp::create(builder, loc, word, half);
+      return arith::ExtUIOp::create(builder, loc, type,
+                                    exchange(builder, loc, half, distance));
+    };
+    Value low = move(value);
+    return arith::OrIOp::create(
+        builder, loc, low,
+        arith::ShLIOp::create(builder, loc, move(high), shift));
+  }
+  Value bit = mlir::spirv::ConstantOp::create(
+      builder, loc, builder.getI32Type(),
+      builder.getI32IntegerAttr(static_cast<int32_t>(distance)));
+  return mlir::spirv::GroupNonUniformShuffleXorOp::create(
+      builder, loc, value.getType(), mlir::spirv::Scope::Subgroup, value, bit);
+}
+
+/// Rows are not divided among dispatches: of one that may be longer than Mesa's
+/// loops for CPUs, the reductions are stages of their own.
+bool VulkanEntry::takesRows(const RowForm &form) const {
+  constexpr int64_t kMostSteps = 1 << 15, kColumns = 4; // in a step
+  if (ShapedType::isDynamic(form.columns))
+    return form.hasColumns && form.columnRank == 1;
+  auto passes = static_cast<int64_t>(form.reductions.size()) + 1;
+  return form.columns / (target.rowInvocations * kColumns) * passes <=
+         kMostSteps;
 }
 
 /// There is a workgroup for each piece of work. Their number may take two
@@ -214,16 +290,16 @@ VulkanEntry::makeTile(StageFunction &stage,
                       const mlir::dl::cpu::Contraction &contraction) {
   bool cooperates =
       CooperativeTile::fits(contraction, stage.emitter.buffers, target);
+  bool isStaged = !cooperates && StagedTile::fits(contraction, target);
   TileShape shape = cooperates
                         ? CooperativeTile::chooseShape(contraction, target)
-                        : RegisterTile::chooseShape(contraction, target);
-  workgroupSize = shape.getInvocations();
-  function->setAttr(
-      spirv::getEntryPointABIAttrName(),
-      spirv::getEntryPointABIAttr(function.getContext(),
-                                  {static_cast<int32_t>(workgroupSize), 1, 1}));
+                    : isStaged ? StagedTile::chooseShape(contraction, target)
+                               : RegisterTile::chooseShape(contraction, target);
+  setWorkgroupSize(shape.getInvocations());
   if (cooperates)
     return std::make_unique<CooperativeTile>(stage, contraction, shape);
+  if (isStaged)
+    return std::make_unique<StagedTile>(stage, contraction, shape);
   return std::make_unique<RegisterTile>(stage, contraction, shape, target);
 }
 

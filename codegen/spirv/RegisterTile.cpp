@@ -23,15 +23,9 @@ using mlir::dl::cpu::Position;
 RegisterTile::RegisterTile(::dl::gpucode::StageFunction &stage,
                            const Contraction &contraction,
                            const TileShape &shape, const SpirvTarget &target)
-    : TileEmitter(stage, contraction, shape), deep(builder, loc, kVector),
-      across(builder, loc, std::min(kVector, shape.ownColumns)),
-      rowNeighbours(findNeighbours(contraction, contraction.rowSide,
-                                   contraction.rows, kVector)),
-      columnNeighbours(findNeighbours(contraction, contraction.laneSide,
-                                      getColumnLoops(contraction),
-                                      across.width())),
+    : VulkanTile(stage, contraction, shape,
+                 std::min(kVector, shape.ownColumns)),
       shuffles(target.shuffles && shape.ownRows > kFewRows),
-      storesVectors(stage.storesVectors),
       multipliesWords(target.dotProducts && contraction.isInteger()) {
   bool isDeep = shape.depth % kVector == 0;
   bool isShared = shuffles && shape.ownRows % kSharing == 0;
@@ -42,27 +36,6 @@ RegisterTile::RegisterTile(::dl::gpucode::StageFunction &stage,
   if (areColumns ? across.width() == 1 || shape.ownColumns % across.width()
                  : !isDeep)
     columnNeighbours = Neighbours::None;
-}
-
-RegisterTile::Neighbours
-RegisterTile::findNeighbours(const Contraction &contraction, OpOperand *operand,
-                             ArrayRef<unsigned> loops, int64_t width) {
-  linalg::GenericOp op = contraction.op;
-  AffineMap map = op.getMatchingIndexingMap(operand);
-  // Other types that have to be converted are not worth the code.
-  bool haveVectors = contraction.factorType.isF32() || contraction.isInteger();
-  if (!haveVectors || map.getNumResults() == 0)
-    return Neighbours::None;
-  auto last = dyn_cast<AffineDimExpr>(map.getResults().back());
-  auto isInner = [&](ArrayRef<unsigned> among, int64_t width) {
-    if (!last || among.empty() || last.getPosition() != among.back())
-      return false;
-    int64_t range = op.getStaticLoopRanges()[among.back()];
-    return !ShapedType::isDynamic(range) && range > 0 && range % width == 0;
-  };
-  if (isInner(contraction.reduced, kVector))
-    return Neighbours::Depth;
-  return isInner(loops, width) ? Neighbours::Lines : Neighbours::None;
 }
 
 bool RegisterTile::fitsFewRows(const Contraction &contraction,
@@ -239,71 +212,6 @@ Position RegisterTile::join(Position dims, const Position &own,
   return dims;
 }
 
-/// An element as a factor, which float32 holds.
-Value RegisterTile::toFactor(OpOperand *operand, Value value) {
-  Type f32 = builder.getF32Type(), i32 = builder.getI32Type();
-  if (value.getType() == f32)
-    return value;
-  if (!value.getType().isInteger())
-    return arith::ExtFOp::create(builder, loc, f32, value);
-  Value wide = isUnsigned(operand)
-                   ? Value(arith::ExtUIOp::create(builder, loc, i32, value))
-                   : Value(arith::ExtSIOp::create(builder, loc, i32, value));
-  return arith::SIToFPOp::create(builder, loc, f32, wide);
-}
-
-Value RegisterTile::read(OpOperand *operand, const Position &dims) {
-  return toFactor(
-      operand,
-      emitter
-          .read(operand->get(),
-                emitter.mapPosition(op.getMatchingIndexingMap(operand), dims))
-          .value);
-}
-
-/// Neighbours along a loop: of a padded tensor, all are inside, or none.
-RegisterTile::Vector RegisterTile::load(OpOperand *operand, Position dims,
-                                        unsigned along, ElementEmitter &by) {
-  dims[along].stride = 1;
-  Vector vector;
-  vector.loaded =
-      by.read(operand->get(),
-              by.mapPosition(op.getMatchingIndexingMap(operand), dims))
-          .value;
-  auto select = vector.loaded.getDefiningOp<arith::SelectOp>();
-  if (!select)
-    return vector;
-  auto pad = operand->get().getDefiningOp<tensor::PadOp>();
-  vector.loaded = select.getTrueValue();
-  vector.isInside = select.getCondition();
-  vector.border = emitter.scalar(pad.getConstantPaddingValue());
-  select.erase();
-  return vector;
-}
-
-Value RegisterTile::orBorder(const Vector &vector, Value inside, Value border) {
-  return vector.isInside ? Value(arith::SelectOp::create(
-                               builder, loc, vector.isInside, inside, border))
-                         : inside;
-}
-
-SmallVector<Value> RegisterTile::readVector(OpOperand *operand,
-                                            const Position &dims,
-                                            unsigned along,
-                                            ElementEmitter &by) {
-  Vector vector = load(operand, dims, along, by);
-  Value border =
-      vector.isInside ? toFactor(operand, vector.border) : vector.border;
-  SmallVector<Value> elements;
-  for (int64_t i = 0; i < by.width(); ++i)
-    elements.push_back(
-        orBorder(vector,
-                 toFactor(operand, vector::ExtractOp::create(builder, loc,
-                                                             vector.loaded, i)),
-                 border));
-  return elements;
-}
-
 Value RegisterTile::handOver(Value value, int64_t from) {
   Value lane = mlir::spirv::ConstantOp::create(
       builder, loc, builder.getI32Type(), builder.getI32IntegerAttr(from));
@@ -460,87 +368,32 @@ SmallVector<Value> RegisterTile::addProducts(unsigned loop, Position dims,
       [&](Value at, ValueRange carried) { return step(at, 1, carried); });
 }
 
-/// What follows the sums of neighbouring columns of a row.
-void RegisterTile::storeElements(size_t row, size_t column,
-                                 ArrayRef<Value> sums, Value result,
-                                 const Buffer &buffer) {
-  OpBuilder::InsertionGuard guard(builder);
-  Value isInside = isRow[row];
-  if (isInside && isColumn[column])
-    isInside = arith::AndIOp::create(builder, loc, isInside, isColumn[column]);
-  else if (!isInside)
-    isInside = isColumn[column];
-  if (isInside) {
-    auto branch = scf::IfOp::create(builder, loc, isInside,
-                                    /*withElseRegion=*/false);
-    builder.setInsertionPoint(branch.thenYield());
-  }
-  bool areVectors = sums.size() > 1;
-  ElementEmitter &by = areVectors ? across : emitter;
-  ElementEmitter::Scope scope(by);
-  Position dims = rowDims[row];
-  for (unsigned d : columnLoops)
-    dims[d] = columnDims[column][d];
-  Value sum = sums.front();
-  if (areVectors) {
-    dims[columnLoops.back()].stride = 1;
-    sum = vector::FromElementsOp::create(
-        builder, loc, across.vectorType(sum.getType()), sums);
-  }
-  Position at =
-      by.mapPosition(op.getMatchingIndexingMap(op.getDpsInitOperand(0)), dims);
-  by.remember(op->getResult(0), at, {sum, areVectors});
-  by.write(buffer, at, by.read(result, at));
-}
-
 void RegisterTile::storeTile(ArrayRef<Value> sums, Value result,
                              const Buffer &buffer) {
   int64_t count = storesVectors ? across.width() : 1;
   for (size_t i = 0; i < rowDims.size(); ++i)
-    for (size_t j = 0; j < columnDims.size(); j += count)
-      storeElements(i, j, sums.slice(i * columnDims.size() + j, count), result,
+    for (size_t j = 0; j < columnDims.size(); j += count) {
+      Position dims = rowDims[i];
+      for (unsigned d : columnLoops)
+        dims[d] = columnDims[j][d];
+      Value isInside = isRow[i];
+      if (isInside && isColumn[j])
+        isInside = arith::AndIOp::create(builder, loc, isInside, isColumn[j]);
+      else if (!isInside)
+        isInside = isColumn[j];
+      storeElements(dims, isInside,
+                    sums.slice(i * columnDims.size() + j, count), result,
                     buffer);
-}
-
-/// Whether vectors of a tensor are loads, or what surrounds it.
-bool RegisterTile::isInMemory(Value tensor) {
-  if (emitter.buffers.contains(tensor))
-    return true;
-  auto pad = tensor.getDefiningOp<tensor::PadOp>();
-  return pad && pad.getConstantPaddingValue() &&
-         emitter.buffers.contains(pad.getSource()) &&
-         isZeroInteger(pad.getMixedLowPad().back()) &&
-         isZeroInteger(pad.getMixedHighPad().back());
-}
-
-/// Whether the columns of an invocation are vectors of the contraction's
-/// result. Columns that are read one by one lie with its neighbours, for the
-/// cache.
-bool RegisterTile::hasVectorsOfColumns() {
-  int64_t width = across.width();
-  if (width == 1 || shape.ownColumns % width != 0 || columnLoops.empty() ||
-      columnNeighbours == Neighbours::None)
-    return false;
-  unsigned last = columnLoops.back();
-  AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-  int64_t range = op.getStaticLoopRanges()[last];
-  return !ShapedType::isDynamic(range) && range % width == 0 &&
-         map.getResults().back() == builder.getAffineDimExpr(last);
+    }
 }
 
 Value RegisterTile::emit(Value result, const Buffer &buffer) {
   columnLoops = getColumnLoops(contraction);
-  for (ElementEmitter *vectors : {&deep, &across}) {
-    vectors->buffers = emitter.buffers;
-    vectors->scalars = emitter.scalars;
-  }
-  // What is computed on the way is not worth the code.
-  for (auto [operand, neighbours] :
-       {std::pair(contraction.rowSide, &rowNeighbours),
-        std::pair(contraction.laneSide, &columnNeighbours)})
-    if (!isInMemory(operand->get()))
-      *neighbours = Neighbours::None;
-  storesVectors &= hasVectorsOfColumns();
+  prepareVectors();
+  // Columns that are read one by one lie with the invocation's neighbours, for
+  // the cache.
+  storesVectors &=
+      columnNeighbours != Neighbours::None && hasVectorsOfColumns();
   multipliesWords &=
       rowNeighbours == Neighbours::Depth &&
       (columnNeighbours == Neighbours::Depth ||

@@ -17,12 +17,12 @@
 #ifndef DL_CODEGEN_SPIRV_REGISTERTILE_H
 #define DL_CODEGEN_SPIRV_REGISTERTILE_H
 
-#include "codegen/gpu/TileEmitter.h"
 #include "codegen/spirv/Target.h"
+#include "codegen/spirv/VulkanTile.h"
 
 namespace dl::spirv {
 
-class RegisterTile : public gpucode::TileEmitter {
+class RegisterTile : public VulkanTile {
 public:
   static gpucode::TileShape
   chooseShape(const mlir::dl::cpu::Contraction &contraction,
@@ -44,48 +44,17 @@ private:
   /// Invocations that read rows for each other: no more than the fewest that
   /// run in lockstep on a device with shuffles.
   static constexpr int64_t kSharing = 8;
-  /// Elements of a vector, and contracted positions that vectors are read for.
-  static constexpr int64_t kVector = 4;
   /// So many rows are read by each invocation for itself.
   static constexpr int64_t kFewRows = 4;
 
-  /// What of an operand lies side by side in memory, in whole vectors.
-  enum class Neighbours { None, Depth, Lines };
   /// Elements of some contracted positions, for each those of all lines.
   using Elements = llvm::SmallVector<llvm::SmallVector<mlir::Value>, 4>;
-  /// Neighbours as they lie in memory; null where there is no border.
-  struct Vector {
-    mlir::Value loaded, isInside, border;
-  };
-
-  static Neighbours
-  findNeighbours(const mlir::dl::cpu::Contraction &contraction,
-                 mlir::OpOperand *operand, llvm::ArrayRef<unsigned> loops,
-                 int64_t width);
   /// Whether the tile covers so many lines without a rest.
   bool isWhole(mlir::Value extent, int64_t lines);
-
-  bool isInMemory(mlir::Value tensor);
-  bool hasVectorsOfColumns();
 
   void findRows(mlir::Value first);
   void findSharedRows(mlir::Value first);
   void findColumns(mlir::Value first);
-  mlir::Value read(mlir::OpOperand *operand,
-                   const mlir::dl::cpu::Position &dims);
-  bool isUnsigned(mlir::OpOperand *operand) const {
-    return operand == contraction.rowSide ? contraction.hasUnsignedRows
-                                          : contraction.hasUnsignedLanes;
-  }
-  mlir::Value toFactor(mlir::OpOperand *operand, mlir::Value value);
-  Vector load(mlir::OpOperand *operand, mlir::dl::cpu::Position dims,
-              unsigned along, mlir::dl::cpu::ElementEmitter &by);
-  mlir::Value orBorder(const Vector &vector, mlir::Value inside,
-                       mlir::Value border);
-  llvm::SmallVector<mlir::Value> readVector(mlir::OpOperand *operand,
-                                            const mlir::dl::cpu::Position &dims,
-                                            unsigned along,
-                                            mlir::dl::cpu::ElementEmitter &by);
   mlir::Value handOver(mlir::Value value, int64_t from);
   Elements readRows(const mlir::dl::cpu::Position &dims, int64_t count);
   Elements readColumns(const mlir::dl::cpu::Position &dims, int64_t count);
@@ -113,9 +82,6 @@ private:
 
   void storeTile(llvm::ArrayRef<mlir::Value> sums, mlir::Value result,
                  const mlir::dl::cpu::Buffer &buffer);
-  void storeElements(size_t row, size_t column,
-                     llvm::ArrayRef<mlir::Value> sums, mlir::Value result,
-                     const mlir::dl::cpu::Buffer &buffer);
   /// Columns that an invocation has side by side.
   int64_t countAdjacent() const {
     return columnNeighbours == Neighbours::Lines || storesVectors
@@ -123,9 +89,6 @@ private:
                : 1;
   }
 
-  /// Read the vectors; those of columns are written, too.
-  mlir::dl::cpu::ElementEmitter deep, across;
-  Neighbours rowNeighbours, columnNeighbours;
   /// Positions of the row and column loops for each of the tile's own, and
   /// whether they lie inside; null where all do.
   llvm::SmallVector<mlir::dl::cpu::Position, 0> rowDims, columnDims;
@@ -135,7 +98,6 @@ private:
   llvm::SmallVector<mlir::dl::cpu::Position, 0> sharedRows;
   llvm::SmallVector<mlir::Value> sharedDepths;
   bool shuffles;
-  bool storesVectors;
   /// Whether four bytes of contracted positions are multiplied at once.
   bool multipliesWords;
 };

@@ -21,11 +21,11 @@ static SpirvTarget makeBasic() {
 static SpirvTarget makeDesktop(llvm::StringRef name, int64_t workgroupSize) {
   SpirvTarget target;
   target.name = name.str();
-  target.workgroupSize = workgroupSize;
+  target.workgroupSize = target.rowInvocations = workgroupSize;
   target.pushConstantBytes = 256;
   target.bufferBytes = int64_t(1) << 30;
   target.tileRows = 16;
-  target.dotProducts = true;
+  target.dotProducts = target.stagesOperands = true;
   return target;
 }
 
@@ -39,6 +39,8 @@ std::optional<SpirvTarget> dl::spirv::parseTarget(llvm::StringRef name) {
     target.name = name.str();
     target.fewestInvocations = 8; // in lockstep
     target.busyInvocations = 256;
+    target.rowInvocations = 8;
+    target.rowColumns = 128; // in memory, which costs less than to compute anew
     target.dotProducts = true;
     return target;
   }

@@ -23,6 +23,9 @@ struct SpirvTarget {
   int64_t fewestInvocations = 32;
   /// Invocations of a stage that keep the device busy.
   int64_t busyInvocations = 16384;
+  /// Invocations that compute a row together at most, and columns that each of
+  /// them holds.
+  int64_t rowInvocations = 64, rowColumns = 32;
   int64_t pushConstantBytes = 128; ///< for the sizes of dynamic dimensions
   int64_t bufferBytes = 1 << 27;   ///< of a binding
   /// Whether invocations of a subgroup, of which there are eight at least, hand
@@ -41,6 +44,10 @@ struct SpirvTarget {
   bool cooperativeMatrices = false;
   int64_t byteMatrixDepth = 0;
   int64_t subgroup = 32; ///< invocations that multiply a matrix
+  /// Whether operands of products go through shared memory, of which a
+  /// workgroup of 64 takes 16 KiB and one of 128 takes 24; otherwise they stay
+  /// in registers.
+  bool stagesOperands = false;
   /// Rows and columns of a matrix product that an invocation keeps at most.
   int64_t tileRows = 32, tileColumns = 4;
 };

@@ -222,11 +222,43 @@ bool ::dl::spirv::isStoredByVectors(Value memory) {
          });
 }
 
+/// Lanes of vectors that lie in shared memory.
+static void lowerShared(gpu::GPUFuncOp function) {
+  function.walk([](Operation *op) {
+    OpBuilder builder(op);
+    auto extract = dyn_cast<vector::ExtractOp>(op);
+    if (extract && extract.getSource().getDefiningOp<memref::LoadOp>()) {
+      op->replaceAllUsesWith(mlir::spirv::CompositeExtractOp::create(
+          builder, op->getLoc(), extract.getSource(),
+          static_cast<int32_t>(extract.getStaticPosition().front())));
+      op->erase();
+    }
+    auto list = dyn_cast<vector::FromElementsOp>(op);
+    if (list &&
+        llvm::any_of(list->getUsers(), llvm::IsaPred<memref::StoreOp>)) {
+      op->replaceAllUsesWith(mlir::spirv::CompositeConstructOp::create(
+          builder, op->getLoc(), list.getType(), list.getElements()));
+      op->erase();
+    }
+  });
+}
+
 void ::dl::spirv::lowerVectors(gpu::GPUFuncOp function, GetView getView) {
   SmallVector<Operation *> accesses;
   function.walk([&](Operation *op) {
     if (isa<vector::LoadOp, vector::StoreOp>(op))
       accesses.push_back(op);
+  });
+  lowerShared(function);
+  // An 8-bit float's bits are those of the byte that holds it.
+  function.walk([](arith::BitcastOp op) {
+    auto inner = op.getIn().getDefiningOp<arith::BitcastOp>();
+    if (!inner || inner.getIn().getType() != op.getType())
+      return;
+    op.replaceAllUsesWith(inner.getIn());
+    op.erase();
+    if (inner->use_empty())
+      inner.erase();
   });
   for (Operation *op : accesses)
     if (auto load = dyn_cast<vector::LoadOp>(op))

@@ -3,6 +3,7 @@
 
 #include "passes/fuse/Structure.h"
 #include "ir/dialect/Dims.h"
+#include "passes/Constants.h"
 #include "passes/Reshapes.h"
 
 using namespace mlir;
@@ -127,15 +128,15 @@ static bool isDequantization(Operation *op, int steps) {
   if (!op || steps == 0)
     return false;
   if (auto conversion = dyn_cast<CastOp>(op)) {
-    auto from =
-        dyn_cast<IntegerType>(getElementTypeOrSelf(conversion.getOperand()));
-    Type to = getElementTypeOrSelf(conversion.getType());
-    return from && from.getWidth() == 8 &&
-           (to.isF32() || to.isSignlessInteger(32));
+    Type from = getElementTypeOrSelf(conversion.getOperand()),
+         to = getElementTypeOrSelf(conversion.getType());
+    if (isa<Float8E4M3FNType, Float8E5M2Type>(from))
+      return to.isF32();
+    return from.isInteger(8) && (to.isF32() || to.isSignlessInteger(32));
   }
   return isa<AddOp, SubOp, MulOp>(op) &&
          op->getOperand(0).getType() == op->getResult(0).getType() &&
-         isa_and_nonnull<ConstantOp>(op->getOperand(1).getDefiningOp()) &&
+         isStoredConstant(op->getOperand(1)) &&
          isDequantization(op->getOperand(0).getDefiningOp(), steps - 1);
 }
 

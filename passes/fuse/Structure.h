@@ -41,8 +41,8 @@ bool isFloatExtension(Operation *op);
 bool isFloatRounding(Operation *op);
 
 /// Whether an op is a step of dequantizing stored bytes, `(q - c) * s` with
-/// constants: that costs less than the memory of a wider type. Kernels store
-/// the bytes.
+/// constants (q may be an 8-bit float): that costs less than the memory of a
+/// wider type. Kernels store the bytes.
 bool isDequantization(Operation *op);
 
 /// Whether a movement op reads positions that other tensors hold.

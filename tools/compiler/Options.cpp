@@ -68,6 +68,7 @@ Error setTarget(StringRef text, CompileOptions &options) {
   constexpr unsigned kFirstFloat8 = 89;
   options.pipeline.multipliesFloat8 =
       options.isFor(Target::Cuda) && options.cuda.capability >= kFirstFloat8;
+  options.pipeline.keepsFloat8 = options.isFor(Target::Vulkan);
   return Error::success();
 }
 

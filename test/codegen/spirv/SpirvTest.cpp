@@ -59,6 +59,10 @@ static std::vector<Case> listCases() {
           "depthwise.mlir"})
       cases.push_back({kernel, target});
   cases.push_back({"cooperative.mlir", "rdna3"});
+  for (const char *kernel : {"matmul.mlir", "conv.mlir", "fused.mlir",
+                             "attention.mlir", "staged.mlir", "bytes.mlir"})
+    for (const char *target : {"pascal", "rdna3"}) // which stage operands
+      cases.push_back({kernel, target});
   for (const char *kernel : {"matmul.mlir", "layernorm.mlir", "conv.mlir"})
     cases.push_back({kernel, "basic"}); // which has no bytes
   return cases;
@@ -107,9 +111,11 @@ static Floats computeDense(const Floats &x, const Floats &w, const Floats &b) {
 }
 
 TEST_F(SpirvOnVulkan, MatmulBiasRelu) {
-  for (const char *file : {"matmul.mlir", "fused.mlir"}) {
-    SCOPED_TRACE(file);
-    load(file);
+  for (auto [file, target] : {Case{"matmul.mlir", "generic"},
+                              {"fused.mlir", "generic"},
+                              {"fused.mlir", "pascal"}}) {
+    SCOPED_TRACE(std::string(file) + ", " + target);
+    load(file, *dl::spirv::parseTarget(target));
     Floats w = makeFloats(64 * 37, 1), b = makeFloats(37, 2);
     for (int64_t m : {0, 1, 2, 7, 64, 301}) {
       Floats x = makeFloats(m * 64, 3);

@@ -226,8 +226,11 @@ static std::string writeSum(int64_t rows, int64_t columns, bool overColumns) {
 }
 
 // Along rows, which one invocation's vectors are parts of; across columns, of
-// which each lane is one; of many steps, which dispatches divide.
+// which each lane is one; of many steps, which dispatches divide, as they do
+// rows that are too long for one stage.
 TEST_F(SpirvOnVulkan, SumsByVectors) {
+  dl::spirv::SpirvTarget target = getTarget();
+  target.rowInvocations = 1;
   struct Shape {
     int64_t rows, columns;
   };
@@ -237,9 +240,12 @@ TEST_F(SpirvOnVulkan, SumsByVectors) {
       SCOPED_TRACE(std::to_string(rows) + " x " + std::to_string(columns) +
                    (overColumns ? ", columns" : ", rows"));
       ASSERT_NO_FATAL_FAILURE(
-          load(writeSum(rows, columns, overColumns), getTarget()));
-      Floats x = makeFloats(rows * columns, 1),
-             expected(overColumns ? rows : columns, 1);
+          load(writeSum(rows, columns, overColumns), target));
+      bool isLong = (overColumns ? columns : rows) > (1 << 16);
+      EXPECT_EQ(bool(compiled->spirv.kernels.front().stages.front().trips),
+                isLong);
+      Floats x = makeFloats(rows * columns, 1);
+      std::vector<double> expected(overColumns ? rows : columns, 1);
       for (int64_t i = 0; i < rows; ++i)
         for (int64_t j = 0; j < columns; ++j)
           expected[overColumns ? i : j] += x[i * columns + j];

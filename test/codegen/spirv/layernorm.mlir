@@ -1,21 +1,21 @@
 // RUN: dl-opt %s -spirv-generate-kernels | FileCheck %s
 
-// Every element of a row needs the row's mean and variance: they are computed once
-// and kept in memory, in stages of their own, by 32 invocations for each row. As rows
-// may be long, a dispatch does a part of the steps. The centred values are cheap, and
-// are computed where they are used.
+// Rows in one stage: of unknown length, 32 invocations read each for its mean, its variance
+// and the result, and add up by exchanges within a subgroup, and then in shared memory.
 
-// CHECK-DAG: [[ROWS:#.*]] = affine_map<()[s0, s1, s2, s3, s4, s5] -> (((s0 + 1) floordiv 2) * 64)>
-// CHECK-DAG: [[STEPS:#.*]] = affine_map<()[s0, s1, s2, s3, s4, s5] -> ((s1 + 31) floordiv 32)>
-// CHECK-DAG: [[ALL:#.*]] = affine_map<()[s0, s1, s2, s3, s4, s5] -> (s4 * s5)>
-// CHECK-DAG: [[BYTES:#.*]] = affine_map<()[s0, s1, s2, s3, s4, s5] -> (s0 * 4)>
+// CHECK: [[ROWS:#.*]] = affine_map<()[s0, s1, s2, s3, s4, s5] -> (((s4 + 1) floordiv 2) * 64)>
 // CHECK: func.func private @layernorm
-// CHECK-SAME: elements = [[ROWS]], entry = "layernorm.0", {{[^{]*}} trips = [[STEPS]], {{.*}}elements = [[ROWS]], entry = "layernorm.1", {{[^{]*}} trips = [[STEPS]], {{.*}}elements = [[ALL]], entry = "layernorm.2", iterations = {{#[a-z0-9]+}}, workgroup = 64 : i64}]
-// CHECK-SAME: dl.temporaries = {{\[}}[[BYTES]], [[BYTES]]]
+// CHECK-SAME: dl.stages = [{alignment = 64 : i64, buffers = array<i64: 0, 1, 2, 3>, elements = [[ROWS]], entry = "layernorm.0", iterations = {{#[a-z0-9]+}}, workgroup = 64 : i64}]
+// CHECK-SAME: dl.temporaries = []
 // CHECK: gpu.func @layernorm.0
-// CHECK: gpu.func @layernorm.1
-// CHECK: gpu.func @layernorm.2
+// CHECK-COUNT-3: spirv.GroupNonUniformShuffleXor
+// CHECK: memref.alloc() : memref<32xf32, #spirv.storage_class<Workgroup>>
+// CHECK: gpu.barrier
+// CHECK-COUNT-3: spirv.GroupNonUniformShuffleXor
+// CHECK: memref.alloc() : memref<16xf32, #spirv.storage_class<Workgroup>>
+// CHECK: gpu.barrier
 // CHECK: math.sqrt
+// CHECK-NOT: gpu.func
 #id = affine_map<(d0, d1) -> (d0, d1)>
 #row = affine_map<(d0, d1) -> (d0)>
 #column = affine_map<(d0, d1) -> (d1)>
