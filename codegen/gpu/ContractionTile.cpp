@@ -120,7 +120,10 @@ AffineMap StageFunction::emitContraction(const Stage &stage,
       mlir::dl::hasSparseMatmulForm(contraction.op)
           ? std::make_unique<PanelTile>(*this, contraction)
           : entry.makeTile(*this, contraction);
-  Value tiles = tile->emit(stage.value, buffer);
+  if (stage.shares && !stage.storesParts())
+    tile->shares = &*stage.shares;
+  Value tiles = stage.storesParts() ? tile->emitShares(*stage.shares, buffer)
+                                    : tile->emit(stage.value, buffer);
   if (storesVectors && (emitter.failed() || failed(splitLanes(function))))
     return {};
   AffineMap elements = toMap(emitter.index.mul(

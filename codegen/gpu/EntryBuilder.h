@@ -74,6 +74,9 @@ public:
   virtual void emitShare(mlir::dl::cpu::IndexBuilder &index, int64_t perGroup,
                          mlir::Value offset, mlir::Value total,
                          llvm::function_ref<void(mlir::Value)> body);
+  /// The processors among which tiles that would not fill a last wave are
+  /// shared (see TileShares.h): 0 where none are.
+  virtual int64_t countProcessors() const { return 0; }
   /// How many neighbouring invocations exchange values without shared memory: 1
   /// where none do.
   virtual int64_t getExchangeLanes() const { return 1; }

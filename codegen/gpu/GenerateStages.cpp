@@ -5,9 +5,13 @@
 #include "codegen/gpu/Attention.h"
 #include "codegen/gpu/ContractionTile.h"
 #include "codegen/gpu/Rows.h"
+#include "codegen/gpu/SplitContraction.h"
 #include "codegen/gpu/StageFunction.h"
+#include "codegen/gpu/TileEmitter.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/SymbolTable.h"
+#include "passes/lower/SparseMatmulForm.h"
 
 using namespace mlir;
 using namespace ::dl::gpucode;
@@ -69,6 +73,57 @@ static Form chooseForm(const Stage &stage, ArrayRef<Stage> earlier,
 static unsigned countTensors(func::FuncOp kernel) {
   return static_cast<unsigned>(
       llvm::count_if(kernel.getArgumentTypes(), llvm::IsaPred<TensorType>));
+}
+
+/// How the tiles of a stage that is a product are shared, if they are, and the
+/// tensor of parts, which is made.
+static std::optional<TileShares>
+shareTiles(func::FuncOp kernel, const Plan &plan, unsigned number,
+           const Form &form, EntryBuilder &entry, OpBuilder &builder) {
+  if (!form.contraction || form.contraction->op->hasAttr(kSplitName) ||
+      mlir::dl::hasSparseMatmulForm(form.contraction->op))
+    return std::nullopt;
+  // A function that the tile is asked in, and that goes then.
+  builder.clearInsertionPoint();
+  StageFunction function(kernel, plan, entry, builder);
+  function.declare(plan, number);
+  std::optional<TileShares> shares;
+  {
+    auto tile = entry.makeTile(function, *form.contraction);
+    shares = tile->chooseShares(entry.countProcessors());
+    if (shares) {
+      RankedTensorType type = tile->getPartsType(*shares);
+      OpBuilder inKernel = OpBuilder::atBlockBegin(&kernel.getBody().front());
+      shares->sums = tensor::EmptyOp::create(
+          inKernel, kernel.getLoc(), type.getShape(), type.getElementType());
+    }
+  }
+  function.function->erase();
+  return shares;
+}
+
+/// Gives products whose tiles do not fill the processors' last wave a stage
+/// that stores parts of these tiles (see TileShares.h).
+static void addPartStages(func::FuncOp kernel, Plan &plan, EntryBuilder &entry,
+                          OpBuilder &builder) {
+  if (entry.countProcessors() == 0)
+    return;
+  Plan shared;
+  shared.temporaries = plan.temporaries;
+  for (auto [i, stage] : llvm::enumerate(plan.stages)) {
+    Form form = chooseForm(stage, ArrayRef(plan.stages).take_front(i), entry);
+    shared.stages.push_back(stage);
+    auto shares = shareTiles(kernel, plan, i, form, entry, builder);
+    if (!shares)
+      continue;
+    unsigned buffer = countTensors(kernel) + shared.temporaries.size();
+    shared.temporaries.push_back(shares->sums);
+    Stage parts{form.contraction->op->getResult(0), buffer, nullptr,
+                shares->sums};
+    parts.shares = shared.stages.back().shares = shares;
+    shared.stages.insert(std::prev(shared.stages.end()), parts);
+  }
+  plan = std::move(shared);
 }
 
 namespace {
@@ -166,6 +221,8 @@ LogicalResult generateStages(func::FuncOp kernel, SymbolTable &functions,
              [&](const Stage &stage, ArrayRef<Stage> earlier) {
                return chooseForm(stage, earlier, entry).contraction.has_value();
              });
+  if (!attention)
+    addPartStages(kernel, plan, entry, builder);
   SmallVector<Attribute> stages;
   SmallVector<Operation *> made;
   SmallVector<Attribute> temporaries(plan.temporaries.size());

@@ -138,6 +138,7 @@ static void rewrite(linalg::GenericOp op, const Split &split) {
       linalg::GenericOp::create(builder, loc, start.getType(), inputs,
                                 ValueRange{start}, maps, iterators);
   partial.getRegion().takeBody(op.getRegion());
+  partial->setAttr(kSplitName, builder.getUnitAttr());
 
   int64_t rank = type.getRank();
   auto all = AffineMap::getMultiDimIdentityMap(rank + 1, context);

@@ -10,6 +10,9 @@
 
 namespace dl::gpucode {
 
+/// On what makes the parts of a contraction that was divided.
+constexpr llvm::StringLiteral kSplitName = "dl.split";
+
 /// Divides contractions whose results are too few tiles for so many processors:
 /// parts of the contracted loop become a batch, which a later reduction adds
 /// up, always in the same order.

@@ -7,6 +7,7 @@
 #ifndef DL_CODEGEN_GPU_STRATEGY_H
 #define DL_CODEGEN_GPU_STRATEGY_H
 
+#include "codegen/gpu/TileShares.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -28,6 +29,12 @@ struct Stage {
   /// Set where `value` comes of loops whose steps read what earlier ones have
   /// stored, and `buffer` holds what they start with.
   bool sequential = false;
+  /// Set where some of a product's tiles are shared among workgroups: on the
+  /// stage that stores their parts, whose `result` are the parts, and on the
+  /// one that adds them up.
+  std::optional<TileShares> shares = std::nullopt;
+
+  bool storesParts() const { return shares && result == shares->sums; }
 };
 
 struct Plan {

@@ -245,19 +245,27 @@ void TileEmitter::finishTile(ArrayRef<Value> values, Value result,
   }
 }
 
+std::pair<Value, Value> TileEmitter::getPieces() {
+  if (firstPiece)
+    return {firstPiece, endPiece};
+  return {constant(0), index.ceilDiv(depth, constant(shape.depth))};
+}
+
 SmallVector<Value> TileEmitter::addPieces(ArrayRef<Value> start) {
-  Value zero = constant(0), one = constant(1);
-  SmallVector<Value> a = fetch(left, zero), b = fetch(right, zero);
+  Value one = constant(1), two = constant(2);
+  auto [first, end] = getPieces();
+  Value position = index.mul(first, constant(shape.depth)),
+        firstHalf = index.rem(first, two);
+  SmallVector<Value> a = fetch(left, position), b = fetch(right, position);
   gpu::BarrierOp::create(builder, loc); // the last tile is stored
-  store(left, a, zero);
-  store(right, b, zero);
+  store(left, a, firstHalf);
+  store(right, b, firstHalf);
   gpu::BarrierOp::create(builder, loc);
-  Value pieces = index.ceilDiv(depth, constant(shape.depth));
   return mlir::dl::cpu::emitLoop(
-      builder, loc, zero, pieces, one, start,
+      builder, loc, first, end, one, start,
       [&](Value piece, ValueRange carried) {
         ElementEmitter::Scope inner(emitter);
-        Value half = index.rem(piece, constant(2));
+        Value half = index.rem(piece, two);
         Value other = index.sub(one, half);
         Value next = index.mul(index.add(piece, one), constant(shape.depth));
         SmallVector<Value> a = fetch(left, next), b = fetch(right, next);
@@ -269,7 +277,7 @@ SmallVector<Value> TileEmitter::addPieces(ArrayRef<Value> start) {
       });
 }
 
-Value TileEmitter::emit(Value result, const Buffer &buffer) {
+Value TileEmitter::begin() {
   columnLoops = getColumnLoops(contraction);
   depth = extentOf(contraction.reduced);
   left = makeSide(contraction.rowSide, contraction.rows, shape.rows);
@@ -277,31 +285,40 @@ Value TileEmitter::emit(Value result, const Buffer &buffer) {
   rows = left.extent;
   columns = right.extent;
   Value batches = extentOf(contraction.batch);
-  Value rowTiles = index.ceilDiv(rows, constant(shape.rows)),
-        columnTiles = index.ceilDiv(columns, constant(shape.columns));
-  Value perBatch = index.mul(rowTiles, columnTiles);
-  Value tiles = index.mul(batches, perBatch);
+  rowTiles = index.ceilDiv(rows, constant(shape.rows));
+  perBatch =
+      index.mul(rowTiles, index.ceilDiv(columns, constant(shape.columns)));
 
   layOut();
   entry.setResident(shape.resident);
   invocation = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
   findPlace();
-  Value sumStart = arith::ConstantOp::create(
+  return index.mul(batches, perBatch);
+}
+
+void TileEmitter::goTo(Value tile) {
+  tileDims.assign(op.getNumLoops(), mlir::dl::cpu::LaneIndex());
+  setPositions(tileDims, contraction.batch, index.div(tile, perBatch));
+  Value inBatch = index.rem(tile, perBatch);
+  // Neighbouring workgroups share columns, which stay in the cache.
+  left.first = index.mul(index.rem(inBatch, rowTiles), constant(shape.rows));
+  right.first =
+      index.mul(index.div(inBatch, rowTiles), constant(shape.columns));
+}
+
+SmallVector<Value> TileEmitter::makeZeros() {
+  Value zero = arith::ConstantOp::create(
       builder, loc, builder.getZeroAttr(contraction.sumType));
-  entry.emitShare(
-      index, /*perGroup=*/1, /*offset=*/Value(), tiles, [&](Value tile) {
-        ElementEmitter::Scope scope(emitter);
-        tileDims.assign(op.getNumLoops(), mlir::dl::cpu::LaneIndex());
-        setPositions(tileDims, contraction.batch, index.div(tile, perBatch));
-        Value inBatch = index.rem(tile, perBatch);
-        // Neighbouring workgroups share columns, which stay in the cache.
-        left.first =
-            index.mul(index.rem(inBatch, rowTiles), constant(shape.rows));
-        right.first =
-            index.mul(index.div(inBatch, rowTiles), constant(shape.columns));
-        SmallVector<Value> values =
-            addPieces(SmallVector<Value>(countSums(), sumStart));
-        finishTile(values, result, buffer);
-      });
+  return SmallVector<Value>(countSums(), zero);
+}
+
+Value TileEmitter::emit(Value result, const Buffer &buffer) {
+  Value tiles = begin();
+  entry.emitShare(index, /*perGroup=*/1, /*offset=*/Value(), tiles,
+                  [&](Value tile) {
+                    ElementEmitter::Scope scope(emitter);
+                    goTo(tile);
+                    finishTile(addTile(tile), result, buffer);
+                  });
   return tiles;
 }

@@ -100,6 +100,7 @@ public:
                      .emit(result, buffer)
                : AttentionTile(stage, attention, *this).emit(result, buffer);
   }
+  int64_t countProcessors() const override { return target.countProcessors(); }
   int64_t getExchangeLanes() const override { return 32; }
   bool canExchange(Type type) const override {
     unsigned bits = type.isIntOrFloat() ? type.getIntOrFloatBitWidth() : 0;

@@ -28,6 +28,9 @@ public:
   mlir::Value emit(mlir::Value result,
                    const mlir::dl::cpu::Buffer &buffer) override;
 
+protected:
+  int64_t countPassSteps() const override { return 0; }
+
 private:
   using Values = llvm::SmallVector<mlir::Value>;
 

@@ -47,6 +47,7 @@ protected:
   llvm::SmallVector<mlir::Value>
   addPieces(llvm::ArrayRef<mlir::Value> start) override;
   int64_t countPasses() const override;
+  int64_t countPassSteps() const override;
   void storeSums(llvm::ArrayRef<mlir::Value> values, int64_t pass) override;
 
   /// Tiles with so many bytes of a row of each piece, of which `stages` lie in

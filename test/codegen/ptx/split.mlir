@@ -17,7 +17,7 @@
 // CHECK-COUNT-8: ld.global.b32
 // CHECK-NOT: mma.sync
 // CHECK: st.global
-// Enough tiles, and few steps, stay whole.
+// Whole waves of tiles, and few steps, stay whole.
 // CHECK: .entry k2_matmul_1_0(
 // CHECK: .entry k3_matmul_2_0(
 // CHECK-NOT: .entry
@@ -25,11 +25,11 @@
 // HOPPER: cp.async.bulk.tensor.3d
 // HOPPER: wgmma.mma_async
 // HOPPER: .entry k1_matmul_add_0_1(
-func.func @main(%a: tensor<128x4096xbf16>, %b: tensor<4096x256xbf16>, %c: tensor<256xbf16>, %d: tensor<2048x2048xbf16>, %e: tensor<2048x2048xbf16>,
-                %f: tensor<128x512xbf16>, %g: tensor<512x256xbf16>) -> (tensor<128x256xbf16>, tensor<2048x2048xbf16>, tensor<128x256xbf16>) {
+func.func @main(%a: tensor<128x4096xbf16>, %b: tensor<4096x256xbf16>, %c: tensor<256xbf16>, %d: tensor<2304x2304xbf16>, %e: tensor<2304x2304xbf16>,
+                %f: tensor<128x512xbf16>, %g: tensor<512x256xbf16>) -> (tensor<128x256xbf16>, tensor<2304x2304xbf16>, tensor<128x256xbf16>) {
   %0 = dl.matmul %a, %b : (tensor<128x4096xbf16>, tensor<4096x256xbf16>) -> tensor<128x256xbf16>
   %1 = dl.add %0, %c : (tensor<128x256xbf16>, tensor<256xbf16>) -> tensor<128x256xbf16>
-  %2 = dl.matmul %d, %e : (tensor<2048x2048xbf16>, tensor<2048x2048xbf16>) -> tensor<2048x2048xbf16>
+  %2 = dl.matmul %d, %e : (tensor<2304x2304xbf16>, tensor<2304x2304xbf16>) -> tensor<2304x2304xbf16>
   %3 = dl.matmul %f, %g : (tensor<128x512xbf16>, tensor<512x256xbf16>) -> tensor<128x256xbf16>
-  return %1, %2, %3 : tensor<128x256xbf16>, tensor<2048x2048xbf16>, tensor<128x256xbf16>
+  return %1, %2, %3 : tensor<128x256xbf16>, tensor<2304x2304xbf16>, tensor<128x256xbf16>
 }

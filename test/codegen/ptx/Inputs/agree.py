@@ -5,9 +5,11 @@
 
     agree.py --bin BUILD/bin MODEL --target cuda:sm_80... [--precision f32|bf16]
              [--sizes "N=1 M=7"]... [--tolerance 1e-5] [--build BUILD] [--beside PROGRAM]
+             [--twice]
 
 Inputs are random, integers of more than 8 bits below 4. A difference is measured against the largest
-magnitude of the output. With --beside, the CPU runs that program of the same results. Where --build is given, the device is the interpreter of PTX in
+magnitude of the output. With --beside, the CPU runs that program of the same results. With --twice, the device runs a second time,
+which must give the same bits. Where --build is given, the device is the interpreter of PTX in
 BUILD/lib/ptx-device, of the target's capability.
 """
 import argparse
@@ -47,6 +49,7 @@ def main():
     parser.add_argument("--precision", default="f32")
     parser.add_argument("--sizes", action="append", help="of all named dimensions: 'N=1 M=7'")
     parser.add_argument("--beside", help="what the CPU runs in place of the model")
+    parser.add_argument("--twice", action="store_true", help="results must be the same in a second run")
     parser.add_argument("--tolerance", type=float, default=1e-5)
     args = parser.parse_args()
     random = np.random.default_rng(1)
@@ -71,9 +74,17 @@ def main():
                 if args.build and target != "cpu":
                     environment["LD_LIBRARY_PATH"] = f"{args.build}/lib/ptx-device"
                     environment["PTX_DEVICE_CAPABILITY"] = re.findall(r"\d+", target)[0]
-                call(f"{args.bin}/dl-run", module, "--output-dir=" + out, *("--input=" + path for path in inputs),
-                     env=environment)
-                outputs[target] = [np.load(f"{out}/output_{i}.npy") for i in range(len(about["outputs"]))]
+
+                def run():
+                    call(f"{args.bin}/dl-run", module, "--output-dir=" + out, *("--input=" + path for path in inputs),
+                         env=environment)
+                    return [np.load(f"{out}/output_{i}.npy") for i in range(len(about["outputs"]))]
+
+                outputs[target] = run()
+                if args.twice and target != "cpu":
+                    for first, second in zip(outputs[target], run()):
+                        if first.tobytes() != second.tobytes():
+                            sys.exit(f"{target} {text or 'fixed'}: WRONG, a second run gives other bits")
             for target in args.target:
                 for found, expected in zip(outputs[target], outputs["cpu"]):
                     expected = expected.astype(np.float64)
