@@ -236,19 +236,19 @@ static double getSlotCost(int64_t width) {
 
 /// The panels of so many columns, if they cost less than the whole matrix.
 static std::optional<WeightPanels> findPanels(const WeightMatrix &matrix,
-                                              int64_t width) {
+                                              int64_t width, int64_t group) {
   constexpr double kMinGain = 1.3;
   if (!matrix.type.isF32() || matrix.rounding || matrix.rows > UINT16_MAX ||
-      matrix.columns % width != 0)
+      matrix.columns % width != 0 || matrix.rows % group != 0)
     return std::nullopt;
   WeightPanels panels;
   panels.width = width;
+  panels.group = group;
   for (int64_t first = 0; first < matrix.columns; first += width) {
     int32_t kept = 0;
-    for (int64_t k = 0; k < matrix.rows; ++k)
-      kept += llvm::any_of(llvm::seq(first, first + width), [&](int64_t n) {
-        return matrix.get<float>(k, n) != 0;
-      });
+    for (int64_t k = 0; k < matrix.rows; k += group)
+      if (mlir::dl::isKept(matrix, k, group, first, width))
+        kept += static_cast<int32_t>(group);
     panels.counts.push_back(kept);
     panels.slots = std::max<int64_t>(panels.slots, kept);
     panels.cost += getSlotCost(width) * kept;
@@ -281,7 +281,7 @@ bool Compressor::tryPanels(func::FuncOp kernel, const Product &product) {
     std::vector<WeightPanels> own;
     double cost = 0;
     for (Use &use : findUses(kernel, product)) {
-      auto one = findPanels(use.matrix, width);
+      auto one = findPanels(use.matrix, width, forms.rowGroup);
       auto dense = static_cast<double>(use.matrix.rows * use.matrix.columns);
       cost += one ? one->cost : dense;
       if (!one)
@@ -298,7 +298,7 @@ bool Compressor::tryPanels(func::FuncOp kernel, const Product &product) {
   if (uses.empty())
     return false;
   // One kernel has one number of slots.
-  int64_t slots = 1;
+  int64_t slots = forms.rowGroup;
   for (const WeightPanels &one : panels)
     slots = std::max(slots, one.slots);
   for (WeightPanels &one : panels)
@@ -369,6 +369,8 @@ void Compressor::addPanels(func::FuncOp kernel, const Product &product,
   linalg::GenericOp made =
       createPanelProduct(builder, op, &rowSide, product,
                          kernel.getArguments().slice(number, types.size()));
+  if (forms.rowGroup > 1)
+    mlir::dl::setRowGroup(made, forms.rowGroup);
   op->replaceAllUsesWith(made);
   op->erase();
 }

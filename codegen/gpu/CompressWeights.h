@@ -19,6 +19,9 @@ struct CompressionForms {
   bool panels = false;
   /// 8-bit floats, which products of floats make wider as they read them.
   bool floats = false;
+  /// Panels keep groups of so many neighbouring rows, of which a matrix is
+  /// made.
+  int64_t rowGroup = 1;
 };
 
 /// Lets kernels read constant matrices in fewer bytes, where they multiply by

@@ -117,7 +117,7 @@ AffineMap StageFunction::emitContraction(const Stage &stage,
   Value whole = stage.result ? stage.result : stage.value;
   Buffer buffer = makeBuffer(whole, stage.buffer);
   std::unique_ptr<TileEmitter> tile =
-      mlir::dl::hasSparseMatmulForm(contraction.op)
+      mlir::dl::hasSparseMatmulForm(contraction.op) && !entry.takesPanels()
           ? std::make_unique<PanelTile>(*this, contraction)
           : entry.makeTile(*this, contraction);
   if (stage.shares && !stage.storesParts())

@@ -48,6 +48,8 @@ public:
   /// The emitter for a contraction's tiles.
   virtual std::unique_ptr<TileEmitter>
   makeTile(StageFunction &stage, const mlir::dl::cpu::Contraction &contraction);
+  /// Whether makeTile has an emitter for panels (see PanelTile.h).
+  virtual bool takesPanels() const { return false; }
   /// Whether makeTile has an emitter for a contraction of integers.
   virtual bool takesIntegers(const mlir::dl::cpu::Contraction &) const {
     return false;

@@ -11,40 +11,38 @@ using mlir::dl::cpu::Contraction;
 using mlir::dl::cpu::ElementEmitter;
 using mlir::dl::cpu::Position;
 
-/// Operands of the form.
-enum Input : unsigned { kValues, kPositions, kCounts, kNumInputs };
-
 /// Of tiles that are one panel wide, the first is for few rows.
 static constexpr TileShape kShapes[] = {
     {16, 64, 2, 2, 32, 4}, {64, 64, 4, 4, 16, 2}, {32, 32, 2, 2, 32, 4}};
 
-static int64_t getWidth(linalg::GenericOp op) {
-  return cast<ShapedType>(op.getDpsInputOperand(kValues)->get().getType())
+namespace dl::gpucode {
+int64_t getPanelWidth(linalg::GenericOp op) {
+  return cast<ShapedType>(op.getDpsInputOperand(kPanelValues)->get().getType())
       .getDimSize(2);
 }
 
-/// What reads the left matrix, in the body.
-static tensor::ExtractOp findReader(linalg::GenericOp op) {
+tensor::ExtractOp findLeftReader(linalg::GenericOp op) {
   auto reads = op.getBody()->getOps<tensor::ExtractOp>();
   return llvm::hasSingleElement(reads) ? *reads.begin() : tensor::ExtractOp();
 }
+} // namespace dl::gpucode
 
 /// Whether a position is one of the loops, or the row that a slot stands for.
 static bool isPosition(Value value, linalg::GenericOp op) {
   if (value.getDefiningOp<linalg::IndexOp>())
     return true;
   auto cast = value.getDefiningOp<arith::IndexCastUIOp>();
-  return cast && cast.getIn() == op.getRegionInputArgs()[kPositions];
+  return cast && cast.getIn() == op.getRegionInputArgs()[kPanelPositions];
 }
 
 namespace dl::gpucode {
 std::optional<Contraction> matchPanels(linalg::GenericOp op) {
   if (!mlir::dl::hasSparseMatmulForm(op) || op.getNumReductionLoops() != 1 ||
-      op.getNumDpsInputs() != kNumInputs ||
-      !llvm::is_contained(kPanelWidths, getWidth(op)))
+      op.getNumDpsInputs() != kPanelCounts + 1 ||
+      !llvm::is_contained(kPanelWidths, getPanelWidth(op)))
     return std::nullopt;
   AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-  tensor::ExtractOp reader = findReader(op);
+  tensor::ExtractOp reader = findLeftReader(op);
   if (!out.isProjectedPermutation() || !reader ||
       !llvm::all_of(reader.getIndices(),
                     [&](Value at) { return isPosition(at, op); }))
@@ -53,8 +51,8 @@ std::optional<Contraction> matchPanels(linalg::GenericOp op) {
   contraction.op = op;
   contraction.factorType = contraction.sumType =
       Float32Type::get(op.getContext());
-  contraction.rowSide = op.getDpsInputOperand(kPositions);
-  contraction.laneSide = op.getDpsInputOperand(kValues);
+  contraction.rowSide = op.getDpsInputOperand(kPanelPositions);
+  contraction.laneSide = op.getDpsInputOperand(kPanelValues);
   for (unsigned d = 0; d + 1 < out.getNumResults(); ++d)
     contraction.rows.push_back(out.getDimPosition(d));
   contraction.lanes = {out.getDimPosition(out.getNumResults() - 1)};
@@ -67,14 +65,14 @@ static TileShape chooseShape(const Contraction &contraction) {
   int64_t rows = getStaticSize(contraction.op, contraction.rows);
   bool isFew = !ShapedType::isDynamic(rows) && rows <= kShapes[0].rows;
   for (const TileShape &shape : ArrayRef(kShapes).drop_front(isFew ? 0 : 1))
-    if (shape.columns == getWidth(contraction.op))
+    if (shape.columns == getPanelWidth(contraction.op))
       return shape;
   llvm_unreachable("matchPanels takes no other widths");
 }
 
 PanelTile::PanelTile(StageFunction &stage, const Contraction &contraction)
     : TileEmitter(stage, contraction, chooseShape(contraction)),
-      reader(findReader(contraction.op)) {}
+      reader(findLeftReader(contraction.op)) {}
 
 /// What the row of a slot meets in a line of the left matrix.
 Value PanelTile::readLeft(Value line, Value slot) {
@@ -83,7 +81,7 @@ Value PanelTile::readLeft(Value line, Value slot) {
                index.min(index.add(left.first, line),
                          index.sub(left.extent, constant(1))));
   Value position = emitter
-                       .read(op.getDpsInputOperand(kPositions)->get(),
+                       .read(op.getDpsInputOperand(kPanelPositions)->get(),
                              {index.uniform(panel), index.uniform(slot)})
                        .value;
   position = arith::IndexCastUIOp::create(builder, loc, builder.getIndexType(),
@@ -107,7 +105,7 @@ SmallVector<Value> PanelTile::fetch(const Side &side, Value start) {
     Value slot = index.min(k, constant(slots - 1));
     Value value = &side == &right
                       ? emitter
-                            .read(op.getDpsInputOperand(kValues)->get(),
+                            .read(op.getDpsInputOperand(kPanelValues)->get(),
                                   {index.uniform(panel), index.uniform(slot),
                                    index.uniform(line)})
                             .value
@@ -119,10 +117,10 @@ SmallVector<Value> PanelTile::fetch(const Side &side, Value start) {
 
 SmallVector<Value> PanelTile::addPieces(ArrayRef<Value> start) {
   panel = index.div(right.first, constant(shape.columns));
-  Value count =
-      emitter
-          .read(op.getDpsInputOperand(kCounts)->get(), {index.uniform(panel)})
-          .value;
+  Value count = emitter
+                    .read(op.getDpsInputOperand(kPanelCounts)->get(),
+                          {index.uniform(panel)})
+                    .value;
   depth =
       arith::IndexCastOp::create(builder, loc, builder.getIndexType(), count);
   return TileEmitter::addPieces(start);

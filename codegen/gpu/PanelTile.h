@@ -19,6 +19,13 @@ constexpr int64_t kPanelWidths[] = {64, 32};
 std::optional<mlir::dl::cpu::Contraction>
 matchPanels(mlir::linalg::GenericOp op);
 
+/// The columns of a panel.
+int64_t getPanelWidth(mlir::linalg::GenericOp op);
+/// What reads the left matrix, in the body; null where there are several.
+mlir::tensor::ExtractOp findLeftReader(mlir::linalg::GenericOp op);
+/// Operands of the form.
+enum PanelInput : unsigned { kPanelValues, kPanelPositions, kPanelCounts };
+
 /// Tiles that are one panel each: of the left matrix, they bring what the kept
 /// rows meet, and they end with the panel's last one.
 class PanelTile : public TileEmitter {

@@ -4,6 +4,7 @@
 #include "codegen/spirv/Emit.h"
 #include "codegen/cpu/ElementEmitter.h"
 #include "codegen/cpu/KernelWork.h"
+#include "codegen/gpu/CompressWeights.h"
 #include "codegen/spirv/Pipeline.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
@@ -75,10 +76,23 @@ LogicalResult emitSpirv(ModuleOp module, const SpirvTarget &target,
   return compileKernels(module, target, result);
 }
 
+/// Where a module has the dispatches that give kernels their weights. Rows are
+/// read as vectors of four.
+static LogicalResult compressWeights(ModuleOp module,
+                                     const SpirvTarget &target) {
+  gpucode::CompressionForms forms;
+  forms.panels = target.int16; // of positions
+  forms.rowGroup = 4;
+  return target.compressesWeights ? gpucode::compressWeights(module, forms)
+                                  : success();
+}
+
 LogicalResult emitSpirv(ModuleOp module, const SpirvTarget &target,
                         gpucode::DeviceImage &result) {
   result = {};
   result.target = "vulkan";
+  if (failed(compressWeights(module, target)))
+    return failure();
   SmallVector<func::FuncOp> kernels;
   for (auto function : module.getOps<func::FuncOp>())
     if (function->hasAttr("dl.kernel") && !function.isExternal())

@@ -135,6 +135,7 @@ public:
                  Value offset, Value total,
                  function_ref<void(Value)> body) override;
   bool dividesLoops() const override { return true; }
+  bool takesPanels() const override { return true; }
   bool takesIntegers(const mlir::dl::cpu::Contraction &) const override {
     return true;
   }

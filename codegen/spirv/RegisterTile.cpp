@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/spirv/RegisterTile.h"
+#include "codegen/gpu/PanelTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -43,9 +44,10 @@ bool RegisterTile::fitsFewRows(const Contraction &contraction,
   int64_t rows = gpucode::getStaticSize(contraction.op, contraction.rows),
           columns = gpucode::getStaticSize(contraction.op,
                                            getColumnLoops(contraction));
-  return contraction.factorType.isF32() && !ShapedType::isDynamic(rows) &&
-         rows > 0 && rows <= kFewRows && !ShapedType::isDynamic(columns) &&
-         columns >= target.busyInvocations && !gpucode::isLong(contraction.op);
+  return contraction.factorType.isF32() && !hasPanels(contraction) &&
+         !ShapedType::isDynamic(rows) && rows > 0 && rows <= kFewRows &&
+         !ShapedType::isDynamic(columns) && columns >= target.busyInvocations &&
+         !gpucode::isLong(contraction.op);
 }
 
 TileShape RegisterTile::chooseShape(const Contraction &contraction,
@@ -72,12 +74,17 @@ TileShape RegisterTile::chooseShape(const Contraction &contraction,
   int64_t own = isSmall && !contraction.isInteger()
                     ? std::min(kSmallColumns, target.tileColumns)
                     : target.tileColumns;
+  int64_t fewest = target.fewestInvocations;
+  if (hasPanels(contraction)) { // of which a tile is one
+    columns = gpucode::getPanelWidth(contraction.op);
+    fewest = std::max(kSharing, fewest / 2);
+  }
   // Rows are loaded once for all columns of an invocation: rather fewer
   // invocations than fewer columns for each.
   auto isWide = [&] {
     return !ShapedType::isDynamic(columns) && columns < own * invocations;
   };
-  while (isWide() && invocations > target.fewestInvocations)
+  while (isWide() && invocations > fewest)
     invocations /= 2;
   int64_t fewestColumns = contraction.isInteger() ? std::min(own, kVector) : 1;
   while (isWide() && own > fewestColumns)
@@ -340,7 +347,7 @@ SmallVector<Value> RegisterTile::addProducts(unsigned loop, Position dims,
   if (reduced.empty())
     return addPositions(dims, 1, sums);
   unsigned d = reduced[loop];
-  Value extent = emitter.loopSize(op, d);
+  Value extent = getExtent(d);
   auto known = index.getConstant(extent);
   bool isLast = loop + 1 == reduced.size();
   int64_t unrolled = isLast ? shape.depth : 1;
@@ -361,7 +368,7 @@ SmallVector<Value> RegisterTile::addProducts(unsigned loop, Position dims,
       });
   if (known)
     return step(limit, *known % unrolled, values);
-  if (unrolled == 1)
+  if (unrolled == 1 || gpucode::isMultiple(extent, unrolled))
     return values;
   return mlir::dl::cpu::emitLoop(
       builder, loc, limit, extent, constant(1), values,
@@ -419,8 +426,8 @@ Value RegisterTile::emit(Value result, const Buffer &buffer) {
             index.mul(index.rem(inBatch, rowTiles), constant(shape.rows));
         findRows(firstRow);
         findSharedRows(firstRow);
-        findColumns(
-            index.mul(index.div(inBatch, rowTiles), constant(shape.columns)));
+        panel = index.div(inBatch, rowTiles);
+        findColumns(index.mul(panel, constant(shape.columns)));
         SmallVector<Value> sums(countSums(), zero);
         storeTile(addProducts(0, tileDims, sums), result, buffer);
       });

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/spirv/StagedTile.h"
+#include "codegen/gpu/PanelTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -36,14 +37,16 @@ bool StagedTile::fits(const Contraction &contraction,
 }
 
 /// Eight rows by eight columns for each invocation where there are tiles
-/// enough, otherwise four by four.
+/// enough, otherwise four by four; panels are eight invocations wide.
 TileShape StagedTile::chooseShape(const Contraction &contraction,
                                   const SpirvTarget &target) {
   constexpr int64_t kLarge = 8, kSmall = 4, kDepth = 16, kUnknown = 512,
                     kAcross = 16, kFewestAcross = 8;
   int64_t invocations = target.workgroupSize;
-  int64_t across =
-              invocations >= kAcross * kFewestAcross ? kAcross : kFewestAcross,
+  bool isPanel = hasPanels(contraction);
+  int64_t across = !isPanel && invocations >= kAcross * kFewestAcross
+                       ? kAcross
+                       : kFewestAcross,
           down = invocations / across;
   auto shape = [&](int64_t own) {
     return TileShape{down * own,    across * own, own, own, kDepth,
@@ -54,6 +57,8 @@ TileShape StagedTile::chooseShape(const Contraction &contraction,
     return llvm::divideCeil(ShapedType::isDynamic(size) ? kUnknown : size,
                             tile);
   };
+  if (isPanel)
+    return shape(::dl::gpucode::getPanelWidth(contraction.op) / across);
   TileShape large = shape(kLarge);
   int64_t tiles = count(contraction.batch, 1) *
                   count(contraction.rows, large.rows) *
@@ -79,6 +84,14 @@ void StagedTile::layOut() {
     side->memory = entry.getShared(
         builder, loc, type, 0, kPieces * kBytes * side->lines * shape.depth);
   }
+}
+
+SmallVector<Value> StagedTile::addPieces(ArrayRef<Value> start) {
+  if (hasPanels(contraction)) {
+    panel = index.div(right.first, constant(shape.columns));
+    depth = getExtent(contraction.reduced[0]);
+  }
+  return VulkanTile::addPieces(start);
 }
 
 //===----------------------------------------------------------------------===//

@@ -36,6 +36,8 @@ public:
 
 protected:
   void layOut() override;
+  llvm::SmallVector<mlir::Value>
+  addPieces(llvm::ArrayRef<mlir::Value> start) override;
   llvm::SmallVector<mlir::Value> fetch(const gpucode::Side &side,
                                        mlir::Value start) override;
   void store(const gpucode::Side &side, llvm::ArrayRef<mlir::Value> values,

@@ -48,6 +48,9 @@ struct SpirvTarget {
   /// workgroup of 64 takes 16 KiB and one of 128 takes 24; otherwise they stay
   /// in registers.
   bool stagesOperands = false;
+  /// Whether zeros of weights are left out where that is faster (see
+  /// codegen/gpu/CompressWeights.h).
+  bool compressesWeights = true;
   /// Rows and columns of a matrix product that an invocation keeps at most.
   int64_t tileRows = 32, tileColumns = 4;
 };

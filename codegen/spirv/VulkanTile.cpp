@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/spirv/VulkanTile.h"
+#include "codegen/gpu/PanelTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "passes/lower/SparseMatmulForm.h"
 
 using namespace mlir;
 using namespace ::dl::spirv;
@@ -15,6 +17,7 @@ using ::dl::gpucode::TileShape;
 using mlir::dl::cpu::Buffer;
 using mlir::dl::cpu::Contraction;
 using mlir::dl::cpu::ElementEmitter;
+using mlir::dl::cpu::LaneIndex;
 using mlir::dl::cpu::Position;
 
 VulkanTile::VulkanTile(::dl::gpucode::StageFunction &stage,
@@ -29,10 +32,27 @@ VulkanTile::VulkanTile(::dl::gpucode::StageFunction &stage,
                                       across.width())),
       storesVectors(stage.storesVectors) {}
 
+bool VulkanTile::hasPanels(const Contraction &contraction) {
+  return mlir::dl::hasSparseMatmulForm(contraction.op);
+}
+
+/// Whether a position is the row that a slot stands for.
+static bool isSlotRow(Value at) {
+  return at.getDefiningOp<arith::IndexCastUIOp>() != nullptr;
+}
+
 VulkanTile::Neighbours
 VulkanTile::findNeighbours(const Contraction &contraction, OpOperand *operand,
                            ArrayRef<unsigned> loops, int64_t width) {
   linalg::GenericOp op = contraction.op;
+  if (hasPanels(contraction)) {
+    if (operand == contraction.laneSide)
+      return Neighbours::Lines;
+    bool areDeep =
+        mlir::dl::getRowGroup(op) % kVector == 0 &&
+        isSlotRow(::dl::gpucode::findLeftReader(op).getIndices().back());
+    return areDeep ? Neighbours::Depth : Neighbours::None;
+  }
   AffineMap map = op.getMatchingIndexingMap(operand);
   // Other types that have to be converted are not worth the code.
   bool haveVectors = contraction.factorType.isF32() || contraction.isInteger();
@@ -50,6 +70,76 @@ VulkanTile::findNeighbours(const Contraction &contraction, OpOperand *operand,
   return isInner(loops, width) ? Neighbours::Lines : Neighbours::None;
 }
 
+//===----------------------------------------------------------------------===//
+// Panels
+//===----------------------------------------------------------------------===//
+
+Value VulkanTile::getTensor(OpOperand *operand) {
+  return hasPanels(contraction) && operand == contraction.rowSide
+             ? ::dl::gpucode::findLeftReader(op).getTensor()
+             : operand->get();
+}
+
+/// A multiple of the size of a group for certain, where a slot is the first of
+/// one.
+LaneIndex VulkanTile::readRow(const Position &dims) {
+  const LaneIndex &slot = dims[contraction.reduced[0]];
+  Value row =
+      emitter
+          .read(op.getDpsInputOperand(::dl::gpucode::kPanelPositions)->get(),
+                {index.uniform(panel), index.uniform(slot.base)})
+          .value;
+  row = arith::IndexCastUIOp::create(builder, loc, builder.getIndexType(), row);
+  if (slot.stride) {
+    Value group = constant(mlir::dl::getRowGroup(op));
+    row = index.mul(index.div(row, group), group);
+  }
+  LaneIndex result = index.uniform(row);
+  result.stride = slot.stride;
+  return result;
+}
+
+Position VulkanTile::getPosition(OpOperand *operand, const Position &dims,
+                                 ElementEmitter &by) {
+  if (!hasPanels(contraction))
+    return by.mapPosition(op.getMatchingIndexingMap(operand), dims);
+  if (operand == contraction.laneSide) {
+    LaneIndex column = dims[contraction.lanes[0]];
+    column.base =
+        index.rem(column.base, constant(::dl::gpucode::getPanelWidth(op)));
+    return {index.uniform(panel), dims[contraction.reduced[0]], column};
+  }
+  Position at;
+  for (Value position : ::dl::gpucode::findLeftReader(op).getIndices())
+    if (isSlotRow(position))
+      at.push_back(readRow(dims));
+    else
+      at.push_back(dims[position.getDefiningOp<linalg::IndexOp>().getDim()]);
+  return at;
+}
+
+Value VulkanTile::getExtent(unsigned loop) {
+  if (!hasPanels(contraction))
+    return emitter.loopSize(op, loop);
+  Value count =
+      emitter
+          .read(op.getDpsInputOperand(::dl::gpucode::kPanelCounts)->get(),
+                {index.uniform(panel)})
+          .value;
+  count =
+      arith::IndexCastOp::create(builder, loc, builder.getIndexType(), count);
+  // Whole groups, and no more than there are slots, as all can see.
+  int64_t group = mlir::dl::getRowGroup(op),
+          slots = op.getStaticLoopRanges()[loop];
+  return index.mul(
+      index.min(index.div(count, constant(group)), constant(slots / group)),
+      constant(group));
+}
+
+//===----------------------------------------------------------------------===//
+// Operands
+//===----------------------------------------------------------------------===//
+
 /// An element as a factor, which float32 holds.
 Value VulkanTile::toFactor(OpOperand *operand, Value value) {
   Type f32 = builder.getF32Type(), i32 = builder.getI32Type();
@@ -66,9 +156,7 @@ Value VulkanTile::toFactor(OpOperand *operand, Value value) {
 Value VulkanTile::read(OpOperand *operand, const Position &dims) {
   return toFactor(
       operand,
-      emitter
-          .read(operand->get(),
-                emitter.mapPosition(op.getMatchingIndexingMap(operand), dims))
+      emitter.read(getTensor(operand), getPosition(operand, dims, emitter))
           .value);
 }
 
@@ -77,11 +165,9 @@ VulkanTile::Vector VulkanTile::load(OpOperand *operand, Position dims,
                                     unsigned along, ElementEmitter &by) {
   dims[along].stride = 1;
   Vector vector;
-  vector.loaded =
-      by.read(operand->get(),
-              by.mapPosition(op.getMatchingIndexingMap(operand), dims))
-          .value;
-  auto pad = operand->get().getDefiningOp<tensor::PadOp>();
+  Value tensor = getTensor(operand);
+  vector.loaded = by.read(tensor, getPosition(operand, dims, by)).value;
+  auto pad = tensor.getDefiningOp<tensor::PadOp>();
   auto select = vector.loaded.getDefiningOp<arith::SelectOp>();
   if (!select || !pad)
     return vector;
@@ -164,8 +250,8 @@ void VulkanTile::prepareVectors() {
   for (auto [operand, neighbours] :
        {std::pair(contraction.rowSide, &rowNeighbours),
         std::pair(contraction.laneSide, &columnNeighbours)})
-    if (!isInMemory(operand->get()) &&
-        !(storesVectors && isWidened(operand->get())))
+    if (Value tensor = getTensor(operand);
+        !isInMemory(tensor) && !(storesVectors && isWidened(tensor)))
       *neighbours = Neighbours::None;
 }
 

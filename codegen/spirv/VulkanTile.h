@@ -28,6 +28,7 @@ protected:
              const mlir::dl::cpu::Contraction &contraction,
              const gpucode::TileShape &shape, int64_t width);
 
+  static bool hasPanels(const mlir::dl::cpu::Contraction &contraction);
   static Neighbours
   findNeighbours(const mlir::dl::cpu::Contraction &contraction,
                  mlir::OpOperand *operand, llvm::ArrayRef<unsigned> loops,
@@ -36,6 +37,10 @@ protected:
   /// for what they are: of operands that are computed, only those that are
   /// made wider on the way have neighbours, where what has vectors is split.
   void prepareVectors();
+
+  /// Iterations of a contracted loop: of panels, the slots that this tile's
+  /// has.
+  mlir::Value getExtent(unsigned loop);
 
   mlir::Value read(mlir::OpOperand *operand,
                    const mlir::dl::cpu::Position &dims);
@@ -65,8 +70,15 @@ protected:
   mlir::dl::cpu::ElementEmitter deep, across;
   Neighbours rowNeighbours, columnNeighbours;
   bool storesVectors;
+  /// Of the tile, which is as wide; set by the tile before operands are read.
+  mlir::Value panel;
 
 private:
+  mlir::Value getTensor(mlir::OpOperand *operand);
+  mlir::dl::cpu::Position getPosition(mlir::OpOperand *operand,
+                                      const mlir::dl::cpu::Position &dims,
+                                      mlir::dl::cpu::ElementEmitter &by);
+  mlir::dl::cpu::LaneIndex readRow(const mlir::dl::cpu::Position &dims);
   bool isInMemory(mlir::Value tensor);
   bool isWidened(mlir::Value tensor);
 };

@@ -8,6 +8,7 @@
 #define DL_PASSES_LOWER_SPARSEMATMULFORM_H
 
 #include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Operation.h"
 
 namespace mlir::dl {
@@ -24,6 +25,20 @@ inline void setSparseMatmulForm(Operation *op) {
 
 inline bool hasSparseMatmulForm(Operation *op) {
   return op->hasAttr(kSparseMatmulAttr);
+}
+
+/// The name of an attribute of it: the rows that so many slots stand for, from
+/// each multiple of that on, are neighbours from such a multiple on.
+constexpr llvm::StringLiteral kRowGroupAttr = "dl.row_group";
+
+inline void setRowGroup(Operation *op, int64_t size) {
+  op->setAttr(kRowGroupAttr,
+              IntegerAttr::get(IndexType::get(op->getContext()), size));
+}
+
+inline int64_t getRowGroup(Operation *op) {
+  auto size = op->getAttrOfType<IntegerAttr>(kRowGroupAttr);
+  return size ? size.getInt() : 1;
 }
 
 } // namespace mlir::dl

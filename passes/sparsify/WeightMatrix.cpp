@@ -82,6 +82,15 @@ Value mlir::dl::createWeight(OpBuilder &builder, Location loc, StringRef name,
           HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, kAlignment)));
 }
 
+bool mlir::dl::isKept(const WeightMatrix &matrix, int64_t firstRow,
+                      int64_t group, int64_t firstColumn, int64_t width) {
+  for (int64_t k = firstRow; k < firstRow + group; ++k)
+    for (int64_t n = firstColumn; n < firstColumn + width; ++n)
+      if (matrix.get<float>(k, n) != 0)
+        return true;
+  return false;
+}
+
 PanelConstants mlir::dl::createPanels(OpBuilder &builder, Location loc,
                                       const WeightMatrix &matrix,
                                       const WeightPanels &panels) {
@@ -92,10 +101,7 @@ PanelConstants mlir::dl::createPanels(OpBuilder &builder, Location loc,
   for (int64_t p = 0; p < count; ++p) {
     int64_t slot = p * slots;
     for (int64_t k = 0; k < matrix.rows; ++k) {
-      bool isKept = false;
-      for (int64_t c = 0; c < width; ++c)
-        isKept |= matrix.get<float>(k, p * width + c) != 0;
-      if (!isKept)
+      if (!isKept(matrix, k - k % panels.group, panels.group, p * width, width))
         continue;
       positions[slot] = static_cast<uint16_t>(k);
       for (int64_t c = 0; c < width; ++c)

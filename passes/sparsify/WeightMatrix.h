@@ -50,12 +50,17 @@ Value createWeight(OpBuilder &builder, Location loc, StringRef name,
                                elements.size() * sizeof(Element)));
 }
 
-/// A way to keep a matrix: of panels of columns, the rows that are not zero.
+/// A way to keep a matrix: of panels of columns, the rows that are not zero, or
+/// groups of neighbouring rows, of which the matrix is made.
 struct WeightPanels {
-  int64_t width = 0, slots = 0;
+  int64_t width = 0, slots = 0, group = 1;
   std::vector<int32_t> counts; ///< of each panel
   double cost = 0;
 };
+
+/// Whether some of `group` rows from one on is not zero in a panel's columns.
+bool isKept(const WeightMatrix &matrix, int64_t firstRow, int64_t group,
+            int64_t firstColumn, int64_t width);
 
 /// The constants of a dl.sparse_matmul for a matrix of f32.
 struct PanelConstants {

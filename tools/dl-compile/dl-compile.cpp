@@ -316,7 +316,8 @@ static Error readOptions(const CommandLine &line, CompileOptions &options) {
   options.pipeline.minMultiplications = line.narrowFrom;
   options.pipeline.assumeFinite = line.assumeFinite;
   if (!line.quantization.compressWeights)
-    options.pipeline.compressWeights = options.cuda.compressesWeights = false;
+    options.pipeline.compressWeights = options.cuda.compressesWeights =
+        options.vulkan.compressesWeights = false;
   auto training = line.training.read(options.pipeline.precision);
   if (!training)
     return training.takeError();

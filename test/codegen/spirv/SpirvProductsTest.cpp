@@ -99,6 +99,38 @@ TEST_P(SpirvProducts, InEachOrder) {
   }
 }
 
+// Of a panel that keeps something, and of one that keeps nothing; groups of
+// rows in any order, and slots beyond the last one, which hold what must not
+// count.
+TEST_P(SpirvProducts, PanelsWithoutZeros) {
+  constexpr int64_t kN = 64, kK = 64, kSlots = 24, kWidth = 32, kGroup = 4;
+  loadProduct("panels.mlir");
+  Floats values = makeFloats(2 * kSlots * kWidth, 1);
+  std::vector<int16_t> positions(2 * kSlots);
+  for (int64_t slot = 0; slot < 2 * kSlots; ++slot)
+    positions[slot] = int16_t((slot / kGroup * 28 + slot % kGroup) % kK);
+  for (std::vector<int32_t> counts :
+       {std::vector<int32_t>{24, 12}, {8, 0}, {0, 24}, {4, 20}})
+    for (int64_t m : {0, 1, 7, 64, 131}) {
+      SCOPED_TRACE(std::to_string(m) + " rows, " + std::to_string(counts[0]) +
+                   " and " + std::to_string(counts[1]) + " slots");
+      Floats x = makeFloats(m * kK, 3), expected(m * kN);
+      for (int64_t i = 0; i < m; ++i)
+        for (int64_t j = 0; j < kN; ++j) {
+          int64_t panel = j / kWidth;
+          float sum = 0;
+          for (int64_t slot = panel * kSlots;
+               slot < panel * kSlots + counts[panel]; ++slot)
+            sum += x[i * kK + positions[slot]] *
+                   values[slot * kWidth + j % kWidth];
+          expected[i * kN + j] = std::tanh(sum);
+        }
+      add(x), add(values), add(positions), add(counts);
+      add(makeResult(m * kN));
+      expectNear(run({m, m}), expected);
+    }
+}
+
 // Vectors of channels, of which those outside are the border.
 TEST_P(SpirvProducts, ConvOfChannelsWithBorder) {
   constexpr int64_t kC = 12, kO = 20, kW = 21;

@@ -56,11 +56,13 @@ static std::vector<Case> listCases() {
     for (const char *kernel :
          {"matmul.mlir", "layernorm.mlir", "conv.mlir", "movement.mlir",
           "fused.mlir", "attention.mlir", "bytes.mlir", "cooperative.mlir",
-          "depthwise.mlir"})
+          "depthwise.mlir", "panels.mlir"})
       cases.push_back({kernel, target});
   cases.push_back({"cooperative.mlir", "rdna3"});
-  for (const char *kernel : {"matmul.mlir", "conv.mlir", "fused.mlir",
-                             "attention.mlir", "staged.mlir", "bytes.mlir"})
+  cases.push_back({"panels.mlir", "lavapipe"});
+  for (const char *kernel :
+       {"matmul.mlir", "conv.mlir", "fused.mlir", "attention.mlir",
+        "staged.mlir", "bytes.mlir", "panels.mlir"})
     for (const char *target : {"pascal", "rdna3"}) // which stage operands
       cases.push_back({kernel, target});
   for (const char *kernel : {"matmul.mlir", "layernorm.mlir", "conv.mlir"})

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Compares the results of a program on a CUDA device with those on the CPU.
+"""Compares the results of a program on a CUDA or Vulkan device with those on the CPU.
 
-    agree.py --bin BUILD/bin MODEL --target cuda:sm_80... [--precision f32|bf16]
+    agree.py --bin BUILD/bin MODEL --target cuda:sm_80|vulkan... [--precision f32|bf16]
              [--sizes "N=1 M=7"]... [--tolerance 1e-5] [--build BUILD] [--beside PROGRAM]
              [--twice]
 

@@ -4,7 +4,7 @@
 """Prints an MLIR file with the weights that it names: zeros.py FILE
 
 `pairs_f32_256x192` has two of four neighbours along its first dimension that are not zero,
-`blocks_f32_256x192` two of eight blocks of 32 x 32 in each column of blocks; `floats_f32_256x192`
+`blocks_f32_256x192` two of eight blocks of 32 x 32 in each column of blocks; `bands_f32_256x192` a fourth of the groups of four neighbouring rows; `floats_f32_256x192`
 are 8-bit floats by a scale for each column. A name that ends in `_t` is that of the transposed
 matrix."""
 import re
@@ -32,6 +32,12 @@ def keep_blocks(weight, size=32):
     return weight
 
 
+def keep_bands(weight):
+    groups = weight.reshape(-1, 4, weight.shape[1])
+    groups[random.permutation(len(groups))[len(groups) // 4:]] = 0
+    return weight
+
+
 def make_floats(shape):
     """Values of FLOAT8E4M3FN, of all exponents, by powers of two and by other scales."""
     rows, columns = shape
@@ -49,14 +55,15 @@ def make(name, kind, element, shape, transposed):
         weight[weight == 0] = 1
     else:
         weight = (random.standard_normal(shape) / shape[0] ** 0.5).astype(np.float32)
-    weight = {"pairs": keep_pairs, "blocks": keep_blocks, "floats": lambda w: make_floats(w.shape)}[kind](weight)
+    weight = {"pairs": keep_pairs, "blocks": keep_blocks, "bands": keep_bands,
+              "floats": lambda w: make_floats(w.shape)}[kind](weight)
     weight = np.ascontiguousarray(weight.T if transposed else weight)
     return f'{name}: "0x04000000{weight.tobytes().hex()}"'
 
 
 text = open(sys.argv[1]).read()
 made = {}
-for name, kind, element, rows, columns, end in re.findall(r"<((pairs|blocks|floats)_(f32|i8)_(\d+)x(\d+)(_t)?)>", text):
+for name, kind, element, rows, columns, end in re.findall(r"<((pairs|blocks|bands|floats)_(f32|i8)_(\d+)x(\d+)(_t)?)>", text):
     made.setdefault(name, make(name, kind, element, (int(rows), int(columns)), bool(end)))
 print(text)
 print("{-# dialect_resources: { builtin: {\n" + ",\n".join(made.values()) + "\n} } #-}")
