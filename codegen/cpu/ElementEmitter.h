@@ -218,6 +218,13 @@ private:
   /// positions.
   void visitOperands(Value tensor, ArrayRef<LaneIndex> position,
                      function_ref<void(Value, ArrayRef<LaneIndex>)> visit);
+  /// Calls `enter` with an element and with what it is computed from, each once
+  /// though several may read it; not with what lies behind one for which it
+  /// returns false.
+  using Seen = llvm::DenseMap<Value, SmallVector<Position, 1>>;
+  using Enter = function_ref<bool(Value, ArrayRef<LaneIndex>)>;
+  void walkElements(Value tensor, ArrayRef<LaneIndex> position, Seen &seen,
+                    Enter enter);
 
   /// Runs `body` with what pads the operands of `op` read inside of its borders
   /// only.

@@ -53,46 +53,66 @@ static uint64_t getDependencies(ArrayRef<LaneIndex> position) {
   return all;
 }
 
+void ElementEmitter::walkElements(Value tensor, ArrayRef<LaneIndex> position,
+                                  Seen &seen, Enter enter) {
+  SmallVector<Position, 1> &known = seen[tensor];
+  if (llvm::any_of(known, [&](const Position &other) {
+        return ArrayRef(other) == position;
+      }))
+    return;
+  known.emplace_back(position);
+  if (enter(tensor, position))
+    visitOperands(tensor, position, [&](Value operand, ArrayRef<LaneIndex> at) {
+      walkElements(operand, at, seen, enter);
+    });
+}
+
 void ElementEmitter::hoistReductions(Value tensor, ArrayRef<LaneIndex> position,
                                      uint64_t inner) {
-  auto generic = tensor.getDefiningOp<linalg::GenericOp>();
-  if (generic && isReduction(generic) && !buffers.count(tensor) &&
-      !(getDependencies(position) & inner)) {
-    read(tensor, position);
-    return;
-  }
-  visitOperands(tensor, position, [&](Value operand, ArrayRef<LaneIndex> at) {
-    hoistReductions(operand, at, inner);
-  });
+  Seen seen;
+  walkElements(
+      tensor, position, seen, [&](Value value, ArrayRef<LaneIndex> at) {
+        auto generic = value.getDefiningOp<linalg::GenericOp>();
+        bool isReady = generic && isReduction(generic) &&
+                       !buffers.count(value) && !(getDependencies(at) & inner);
+        if (isReady)
+          read(value, at);
+        return !isReady;
+      });
 }
 
 void ElementEmitter::collectDependencies(Value tensor,
                                          ArrayRef<LaneIndex> position,
                                          SmallVectorImpl<uint64_t> &sets) {
-  auto generic = tensor.getDefiningOp<linalg::GenericOp>();
-  if (generic && isReduction(generic) && !buffers.count(tensor))
-    sets.push_back(getDependencies(position));
-  visitOperands(tensor, position, [&](Value operand, ArrayRef<LaneIndex> at) {
-    collectDependencies(operand, at, sets);
-  });
+  Seen seen;
+  walkElements(tensor, position, seen,
+               [&](Value value, ArrayRef<LaneIndex> at) {
+                 auto generic = value.getDefiningOp<linalg::GenericOp>();
+                 if (generic && isReduction(generic) && !buffers.count(value))
+                   sets.push_back(getDependencies(at));
+                 return true;
+               });
 }
 
 void ElementEmitter::collectReductions(Value tensor,
                                        ArrayRef<LaneIndex> position,
                                        SmallVectorImpl<ReductionAt> &found) {
-  auto generic = tensor.getDefiningOp<linalg::GenericOp>();
-  if (!generic || !isReduction(generic) || buffers.count(tensor))
-    return visitOperands(tensor, position,
-                         [&](Value operand, ArrayRef<LaneIndex> at) {
-                           collectReductions(operand, at, found);
-                         });
-  unsigned result = cast<OpResult>(tensor).getResultNumber();
-  AffineMap first = generic.getIndexingMapMatchingResult(generic->getResult(0));
-  ReductionAt reduction(
-      generic,
-      mapPosition(first, iterationPosition(generic, result, position)));
-  if (!llvm::is_contained(found, reduction))
-    found.push_back(std::move(reduction));
+  Seen seen;
+  walkElements(
+      tensor, position, seen, [&](Value value, ArrayRef<LaneIndex> at) {
+        auto generic = value.getDefiningOp<linalg::GenericOp>();
+        if (!generic || !isReduction(generic) || buffers.count(value))
+          return true;
+        unsigned result = cast<OpResult>(value).getResultNumber();
+        AffineMap first =
+            generic.getIndexingMapMatchingResult(generic->getResult(0));
+        ReductionAt reduction(
+            generic,
+            mapPosition(first, iterationPosition(generic, result, at)));
+        if (!llvm::is_contained(found, reduction))
+          found.push_back(std::move(reduction));
+        return false;
+      });
 }
 
 //===----------------------------------------------------------------------===//
