@@ -125,19 +125,6 @@ bool WarpgroupAttention::computes() const {
          !values.boxes.isMapped();
 }
 
-Value WarpgroupAttention::isEqual(Value value, int64_t number) {
-  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, value,
-                               constant(number));
-}
-
-void WarpgroupAttention::emitIf(Value condition, function_ref<void()> body) {
-  auto branch =
-      scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/false);
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPoint(branch.thenYield());
-  body();
-}
-
 //===----------------------------------------------------------------------===//
 // Shared memory and tiles
 //===----------------------------------------------------------------------===//
@@ -160,7 +147,7 @@ void WarpgroupAttention::placeMemory() {
     operand.first->barriers.place(ops.move(shared, barriers));
     barriers += operand.first->barriers.getBytes();
   }
-  emitIf(isEqual(invocation, 0), [&] {
+  ops.emitIf(ops.isEqual(invocation, 0), [&] {
     for (auto [operand, stages] : operands)
       operand->barriers.init(
           operand->boxes.isMapped() ? 1 : OperandBoxes::kThreads, consumers);
@@ -257,7 +244,7 @@ void WarpgroupAttention::fill(Operand &operand, RingPlace at, Value first,
     operand.boxes.fetch(to, full, line, k,
                         attention.getDims(*operand.contraction, position));
   };
-  thread ? emitIf(isEqual(thread, 0), fetch) : fetch();
+  thread ? ops.emitIf(ops.isEqual(thread, 0), fetch) : fetch();
 }
 
 void WarpgroupAttention::produce(Value thread) {
@@ -306,8 +293,8 @@ WarpgroupAttention::State::unflatten(ValueRange values) {
 
 /// Tells the producer that this warpgroup has read a stage.
 void WarpgroupAttention::release(RingBarriers &barriers, RingPlace at) {
-  emitIf(isEqual(index.rem(invocation, constant(kWarpgroup)), 0),
-         [&] { ops.arrive(barriers.empty(at.stage)); });
+  ops.emitIf(ops.isEqual(index.rem(invocation, constant(kWarpgroup)), 0),
+             [&] { ops.arrive(barriers.empty(at.stage)); });
 }
 
 /// The scores with a piece of the keys, under way. The assembler lets a single
@@ -450,7 +437,7 @@ WarpgroupAttention::State WarpgroupAttention::addPieces(RingPlace at) {
 /// The first consumer has the first turn.
 void WarpgroupAttention::consume(Value result, const Buffer &buffer) {
   if (consumers == kMostConsumers)
-    emitIf(isEqual(warpgroup, 1), [&] { giveTurn(); });
+    ops.emitIf(ops.isEqual(warpgroup, 1), [&] { giveTurn(); });
   Value inGroup = index.rem(invocation, constant(kWarpgroup));
   Value row = index.add(
       index.mul(warpgroup, constant(kGroupRows)),
@@ -498,8 +485,9 @@ Value WarpgroupAttention::emit(Value result, const Buffer &buffer) {
   // Of 65536 registers, the consumers get what the producer does not need.
   bool movesRegisters = consumers == kMostConsumers;
   int64_t few = computes() ? 88 : 40, many = computes() ? 208 : 232;
-  auto branch = scf::IfOp::create(builder, loc, isEqual(warpgroup, consumers),
-                                  /*withElseRegion=*/true);
+  auto branch =
+      scf::IfOp::create(builder, loc, ops.isEqual(warpgroup, consumers),
+                        /*withElseRegion=*/true);
   {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(branch.thenYield());
@@ -508,8 +496,8 @@ Value WarpgroupAttention::emit(Value result, const Buffer &buffer) {
     if (computes())
       produce(index.rem(invocation, constant(kWarpgroup)));
     else
-      emitIf(isEqual(warp, consumers * (kWarpgroup / kWarp)),
-             [&] { emitIf(ops.elect(), [&] { produce(Value()); }); });
+      ops.emitIf(ops.isEqual(warp, consumers * (kWarpgroup / kWarp)),
+                 [&] { ops.emitIf(ops.elect(), [&] { produce(Value()); }); });
     builder.setInsertionPoint(branch.elseYield());
     if (movesRegisters)
       ops.setRegisters(many, /*increase=*/true);

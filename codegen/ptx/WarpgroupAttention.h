@@ -91,8 +91,6 @@ private:
   void consume(mlir::Value result, const mlir::dl::cpu::Buffer &buffer);
 
   mlir::Value constant(int64_t value) { return index.constant(value); }
-  mlir::Value isEqual(mlir::Value value, int64_t number);
-  void emitIf(mlir::Value condition, llvm::function_ref<void()> body);
 
   mlir::dl::cpu::ElementEmitter &emitter;
   mlir::dl::cpu::IndexBuilder &index;

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace ::dl::ptx;
@@ -19,6 +20,20 @@ Value WarpgroupOps::constant(int64_t value) {
 
 Value WarpgroupOps::toInt(Value index) {
   return arith::IndexCastOp::create(builder, loc, builder.getI32Type(), index);
+}
+
+Value WarpgroupOps::isEqual(Value value, int64_t number) {
+  return arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::eq, value,
+      arith::ConstantIndexOp::create(builder, loc, number));
+}
+
+void WarpgroupOps::emitIf(Value condition, function_ref<void()> body) {
+  auto branch =
+      scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(branch.thenYield());
+  body();
 }
 
 Value WarpgroupOps::move(Value pointer, Value bytes) {

@@ -28,6 +28,10 @@ public:
 
   mlir::Value constant(int64_t value);
   mlir::Value toInt(mlir::Value index);
+  /// Whether a value of type index is this number.
+  mlir::Value isEqual(mlir::Value value, int64_t number);
+  /// Emits `body` for the threads of which `condition` holds.
+  void emitIf(mlir::Value condition, llvm::function_ref<void()> body);
   /// A pointer `bytes` further, of type index or known.
   mlir::Value move(mlir::Value pointer, mlir::Value bytes);
   mlir::Value move(mlir::Value pointer, int64_t bytes);

@@ -225,19 +225,6 @@ void WarpgroupTile::emitTiles(ValueRange carried, Body body) {
       });
 }
 
-Value WarpgroupTile::isEqual(Value value, int64_t number) {
-  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, value,
-                               constant(number));
-}
-
-void WarpgroupTile::emitIf(Value condition, function_ref<void()> body) {
-  auto branch =
-      scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/false);
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPoint(branch.thenYield());
-  body();
-}
-
 //===----------------------------------------------------------------------===//
 // Producer
 //===----------------------------------------------------------------------===//
@@ -247,7 +234,7 @@ void WarpgroupTile::placeBarriers() {
   shared = parameters.getDynamicShared(stageBytes + barriers.getBytes());
   barriers.place(ops.move(shared, stageBytes));
   int64_t copies = leftBoxes.isMapped() || rightBoxes.isMapped() ? 1 : 0;
-  emitIf(isEqual(invocation, 0), [&] {
+  ops.emitIf(ops.isEqual(invocation, 0), [&] {
     barriers.init(copies + (computes() ? OperandBoxes::kThreads : 0),
                   group.consumers);
     ops.publishBarriers();
@@ -349,7 +336,7 @@ void WarpgroupTile::produceStage(RingPlace at, Value k, Value thread) {
   if (!computes())
     return fetchStage(at.stage, k);
   if (leftBoxes.isMapped() || rightBoxes.isMapped())
-    emitIf(isEqual(thread, 0), [&] { fetchStage(at.stage, k); });
+    ops.emitIf(ops.isEqual(thread, 0), [&] { fetchStage(at.stage, k); });
   Value to = getStage(at.stage);
   leftBoxes.store(a, thread, to);
   rightBoxes.store(b, thread, ops.move(to, leftBoxes.getBytes()));
@@ -370,7 +357,7 @@ void WarpgroupTile::produce(Value thread) {
           RingPlace at{carried[0], carried[1]};
           Value turn = carried[2], k = index.mul(piece, constant(shape.depth));
           auto body = [&] { produceStage(at, k, thread); };
-          takesTurns ? emitIf(isEqual(turn, 0), body) : body();
+          takesTurns ? ops.emitIf(ops.isEqual(turn, 0), body) : body();
           RingPlace next = barriers.advance(at);
           return {next.stage, next.phase,
                   takesTurns ? index.sub(one, turn) : turn};
@@ -399,8 +386,8 @@ Value WarpgroupTile::multiplyStage(Value sums, Value stage) {
 
 /// Tells the producer that this warpgroup has read a stage.
 void WarpgroupTile::release(Value stage) {
-  emitIf(isEqual(index.rem(invocation, constant(kWarpgroup)), 0),
-         [&] { ops.arrive(barriers.empty(stage)); });
+  ops.emitIf(ops.isEqual(index.rem(invocation, constant(kWarpgroup)), 0),
+             [&] { ops.arrive(barriers.empty(stage)); });
 }
 
 /// A stage is released when the products of the next one are under way, which
@@ -419,12 +406,12 @@ void WarpgroupTile::consume(Value result, const Buffer &buffer) {
           barriers.waitFull(at);
           Value sums = multiplyStage(carried[3], at.stage);
           ops.waitForGroups(1);
-          emitIf(index.less(zero, piece), [&] { release(carried[2]); });
+          ops.emitIf(index.less(zero, piece), [&] { release(carried[2]); });
           RingPlace next = barriers.advance(at);
           return {next.stage, next.phase, at.stage, sums};
         });
     SmallVector<Value> sums = ops.finish(done[3]);
-    emitIf(index.less(zero, pieces), [&] { release(done[2]); });
+    ops.emitIf(index.less(zero, pieces), [&] { release(done[2]); });
     finish(sums, result, buffer);
     return {done[0], done[1]};
   });
@@ -480,7 +467,7 @@ void WarpgroupTile::finishEight(ArrayRef<Value> values, Value row, Value column,
     by.write(buffer, at, by.read(result, at));
   };
   if (!ShapedType::isDynamic(last) && last % kWidth == 0) {
-    emitIf(index.less(column, columns), [&] {
+    ops.emitIf(index.less(column, columns), [&] {
       auto type = VectorType::get({kWidth}, contraction.sumType);
       write(wide, column,
             vector::FromElementsOp::create(builder, loc, type, values), true);
@@ -489,8 +476,8 @@ void WarpgroupTile::finishEight(ArrayRef<Value> values, Value row, Value column,
   }
   for (size_t i = 0; i < values.size(); ++i) {
     Value at = index.add(column, constant(static_cast<int64_t>(i)));
-    emitIf(index.less(at, columns),
-           [&] { write(emitter, at, values[i], false); });
+    ops.emitIf(index.less(at, columns),
+               [&] { write(emitter, at, values[i], false); });
   }
 }
 
@@ -515,7 +502,7 @@ void WarpgroupTile::finish(ArrayRef<Value> sums, Value result,
               sums[static_cast<size_t>((at / kWidth + i) * 4 + half * 2 + c)]);
       SmallVector<Value> eight = gatherEight(own);
       Value row = index.add(firstRow, constant(half * 8));
-      emitIf(index.less(row, rows), [&] {
+      ops.emitIf(index.less(row, rows), [&] {
         ElementEmitter::Scope scope(emitter);
         ElementEmitter::Scope wideScope(wide);
         finishEight(eight, row, index.add(firstColumn, constant(at)), result,
@@ -548,7 +535,7 @@ Value WarpgroupTile::emit(Value result, const Buffer &buffer) {
   warpgroup = index.div(warp, constant(kWarpgroup / kWarp));
   placeBarriers();
   Value isProducer = countProducers() == 1
-                         ? isEqual(warpgroup, group.consumers)
+                         ? ops.isEqual(warpgroup, group.consumers)
                          : index.less(constant(group.consumers - 1), warpgroup);
   auto branch =
       scf::IfOp::create(builder, loc, isProducer, /*withElseRegion=*/true);
@@ -560,8 +547,8 @@ Value WarpgroupTile::emit(Value result, const Buffer &buffer) {
     if (computes())
       produce(index.rem(invocation, constant(kWarpgroup)));
     else
-      emitIf(isEqual(warp, group.consumers * (kWarpgroup / kWarp)),
-             [&] { emitIf(ops.elect(), [&] { produce(Value()); }); });
+      ops.emitIf(ops.isEqual(warp, group.consumers * (kWarpgroup / kWarp)),
+                 [&] { ops.emitIf(ops.elect(), [&] { produce(Value()); }); });
     builder.setInsertionPoint(branch.elseYield());
     if (movesRegisters())
       ops.setRegisters(many, /*increase=*/true);

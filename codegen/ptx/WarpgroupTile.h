@@ -105,8 +105,6 @@ private:
                    mlir::Value column, mlir::Value result,
                    const mlir::dl::cpu::Buffer &buffer);
   llvm::SmallVector<mlir::Value> gatherEight(llvm::ArrayRef<mlir::Value> own);
-  mlir::Value isEqual(mlir::Value value, int64_t number);
-  void emitIf(mlir::Value condition, llvm::function_ref<void()> body);
 
   CudaParameters &parameters;
   WarpgroupShape group;
