@@ -96,41 +96,49 @@ LogicalResult LoopEmitter::run() {
 // In which order
 //===----------------------------------------------------------------------===//
 
-/// Whether a reduction below `tensor` runs along memory, so that lanes belong
-/// to the reduced dimension.
-static bool reducesAlongMemory(Value tensor, const ElementEmitter &emitter) {
-  Operation *op = tensor.getDefiningOp();
-  if (!op || emitter.buffers.count(tensor))
-    return false;
-  if (auto generic = dyn_cast<linalg::GenericOp>(op);
-      generic && isReduction(generic)) {
-    // An operand whose last dimension moves with the result's last one, as the
-    // input of a sliding window, gives each lane its own reduction.
-    AffineMap out =
-        generic.getMatchingIndexingMap(generic.getDpsInitOperand(0));
-    bool alongReduced = false, alongResult = false;
-    for (OpOperand *operand : generic.getDpsInputOperands()) {
-      AffineMap map = generic.getMatchingIndexingMap(operand);
-      if (!map.getNumResults() ||
-          generic.getMatchingBlockArgument(operand).use_empty())
-        continue;
-      AffineExpr last = map.getResults().back();
-      auto dim = dyn_cast<AffineDimExpr>(last);
-      alongReduced |=
-          dim && ::mlir::linalg::isReductionIterator(
-                     generic.getIteratorTypesArray()[dim.getPosition()]);
-      if (out.getNumResults())
-        if (auto lastOut = dyn_cast<AffineDimExpr>(out.getResults().back()))
-          alongResult |= last.isFunctionOfDim(lastOut.getPosition());
-    }
-    if (alongReduced && !alongResult)
-      return true;
-    return false;
+/// Whether a reduction runs along memory, so that lanes belong to the reduced
+/// dimension.
+static bool reducesAlongMemory(linalg::GenericOp generic) {
+  // An operand whose last dimension moves with the result's last one, as the
+  // input of a sliding window, gives each lane its own reduction.
+  AffineMap out = generic.getMatchingIndexingMap(generic.getDpsInitOperand(0));
+  bool alongReduced = false, alongResult = false;
+  for (OpOperand *operand : generic.getDpsInputOperands()) {
+    AffineMap map = generic.getMatchingIndexingMap(operand);
+    if (!map.getNumResults() ||
+        generic.getMatchingBlockArgument(operand).use_empty())
+      continue;
+    AffineExpr last = map.getResults().back();
+    auto dim = dyn_cast<AffineDimExpr>(last);
+    alongReduced |=
+        dim && ::mlir::linalg::isReductionIterator(
+                   generic.getIteratorTypesArray()[dim.getPosition()]);
+    if (out.getNumResults())
+      if (auto lastOut = dyn_cast<AffineDimExpr>(out.getResults().back()))
+        alongResult |= last.isFunctionOfDim(lastOut.getPosition());
   }
-  return llvm::any_of(op->getOperands(), [&](Value operand) {
-    return isa<RankedTensorType>(operand.getType()) &&
-           reducesAlongMemory(operand, emitter);
-  });
+  return alongReduced && !alongResult;
+}
+
+/// Whether one below `tensor` does, without those that others read.
+static bool reducesAlongMemory(Value tensor, const ElementEmitter &emitter) {
+  llvm::SmallSetVector<Value, 16> reached;
+  reached.insert(tensor);
+  for (size_t i = 0; i < reached.size(); ++i) {
+    Operation *op = reached[i].getDefiningOp();
+    if (!op || emitter.buffers.count(reached[i]))
+      continue;
+    if (auto generic = dyn_cast<linalg::GenericOp>(op);
+        generic && isReduction(generic)) {
+      if (reducesAlongMemory(generic))
+        return true;
+      continue;
+    }
+    for (Value operand : op->getOperands())
+      if (isa<RankedTensorType>(operand.getType()))
+        reached.insert(operand);
+  }
+  return false;
 }
 
 Schedule LoopEmitter::schedule(ArrayRef<Store> stores, ArrayRef<Value> sizes) {

@@ -72,15 +72,24 @@ static int64_t getCost(Operation *op) {
 
 /// Whether an op of a kernel reads each element of its operands for one element
 /// of the kernel's loops, and no product reads what it makes.
-static bool readsOnce(Operation *op, Type shape) {
-  bool isElementwise = getKind(op) == FusionKind::Elementwise &&
-                       !isCheapMovement(op) &&
-                       haveEqualDims(op->getResult(0).getType(), shape);
-  if (!isElementwise)
-    return getReducedAxes(op).has_value();
-  return llvm::all_of(op->getUsers(), [&](Operation *user) {
-    return isa<YieldOp>(user) || readsOnce(user, shape);
-  });
+static bool readsOnce(Operation *first, Type shape) {
+  llvm::SmallSetVector<Operation *, 8> reached;
+  reached.insert(first);
+  for (size_t i = 0; i < reached.size(); ++i) {
+    Operation *op = reached[i];
+    bool isElementwise = getKind(op) == FusionKind::Elementwise &&
+                         !isCheapMovement(op) &&
+                         haveEqualDims(op->getResult(0).getType(), shape);
+    if (!isElementwise) {
+      if (!getReducedAxes(op))
+        return false;
+      continue;
+    }
+    for (Operation *user : op->getUsers())
+      if (!isa<YieldOp>(user))
+        reached.insert(user);
+  }
+  return true;
 }
 
 /// The kernels that read a result, if all could compute it instead.
