@@ -46,6 +46,18 @@ public:
 private:
   std::optional<Product> findProduct(const Contraction &contraction);
   SmallVector<Use> findUses(func::FuncOp kernel, const Product &product);
+  /// The uses whose weight has that form, and these forms.
+  template <typename Form>
+  std::pair<SmallVector<Use>, std::vector<Form>>
+  findForms(func::FuncOp kernel, const Product &product) {
+    std::pair<SmallVector<Use>, std::vector<Form>> found;
+    for (Use &use : findUses(kernel, product))
+      if (auto form = Form::find(use.matrix)) {
+        found.first.push_back(use);
+        found.second.push_back(std::move(*form));
+      }
+    return found;
+  }
   bool tryPairs(func::FuncOp kernel, const Product &product);
   bool tryPanels(func::FuncOp kernel, const Product &product);
   bool tryFloats(func::FuncOp kernel, const Product &product);
@@ -173,13 +185,7 @@ bool Compressor::tryPairs(func::FuncOp kernel, const Product &product) {
       (!ShapedType::isDynamic(rows) && rows < kFewRows) ||
       depth % (kStepBytes / contraction.factorBytes()) != 0)
     return false;
-  SmallVector<Use> uses;
-  SmallVector<WeightPairs> pairs;
-  for (Use &use : findUses(kernel, product))
-    if (auto found = WeightPairs::find(use.matrix)) {
-      uses.push_back(use);
-      pairs.push_back(std::move(*found));
-    }
+  auto [uses, pairs] = findForms<WeightPairs>(kernel, product);
   if (uses.empty())
     return false;
   addPairs(separate(kernel, uses), product, uses, pairs);
@@ -386,13 +392,7 @@ bool Compressor::tryFloats(func::FuncOp kernel, const Product &product) {
   if (!forms.floats || (!type.isF32() && !type.isF16() && !type.isBF16()) ||
       !fill || !fill->hasOneUse())
     return false;
-  SmallVector<Use> uses;
-  std::vector<WeightFloats> floats;
-  for (Use &use : findUses(kernel, product))
-    if (auto found = WeightFloats::find(use.matrix)) {
-      uses.push_back(use);
-      floats.push_back(std::move(*found));
-    }
+  auto [uses, floats] = findForms<WeightFloats>(kernel, product);
   if (uses.empty())
     return false;
   addFloats(separate(kernel, uses), product, uses, floats);
