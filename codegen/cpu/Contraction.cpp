@@ -251,11 +251,14 @@ static SmallVector<double> getBlockCosts(int64_t rows, int64_t lanes,
     lanes = 4 * sizes.front().vectors * machine.vectorLanes;
   SmallVector<double> costs;
   for (const BlockSize &size : sizes) {
-    // Cycles for one contracted position: a multiply-add each, but not fewer
-    // than the loads or than the latency of an accumulator allow.
+    // Half cycles for one contracted position: a multiply-add each, but not
+    // fewer than the loads or than the latency of an accumulator allow. A panel
+    // mostly comes from the core's second cache.
+    constexpr double kPanelVector = 3;
     double multiplies = size.rows * size.vectors;
     double cycles =
-        std::max({multiplies, double(size.vectors + size.rows / 2.0), 4.0});
+        std::max({multiplies, double(size.vectors + size.rows / 2.0),
+                  kPanelVector * size.vectors, 4.0});
     double blocks = double(llvm::divideCeil(rows, size.rows)) *
                     llvm::divideCeil(lanes, size.vectors * machine.vectorLanes);
     costs.push_back(blocks * (cycles + 0.5));

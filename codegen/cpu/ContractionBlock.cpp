@@ -336,16 +336,22 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
       part = arith::AddFOp::create(builder, loc, before, part);
     return parts;
   };
-  // Unrolled steps in this piece, and where it starts in a panel.
+  // Unrolled steps in this piece, about, and where it starts in a panel.
   Value stepCount = countSteps(firstOuter, endOuter, unroll * stepSize);
+  constexpr int64_t kWhole = 256;
+  if (!borders.empty())
+    stepCount = index.div(
+        index.mul(stepCount, index.constant(int64_t(kWhole * insideShare))),
+        index.constant(kWhole));
+  SmallVector<std::pair<Value, Value>> bounds =
+      getBounds(dims, firstOuter, endOuter);
   Value pieceStart = index.mul(firstOuter, reduced.front().laneStride);
   std::function<SmallVector<Value>(size_t, Value, Value, Value, ValueRange)>
       nest = [&](size_t level, Value rowAt, Value laneAt, Value steps,
                  ValueRange carried) -> SmallVector<Value> {
     const ReducedLoop &loop = reduced[level];
-    bool isOuter = level == 0, isInner = level + 1 == reduced.size();
-    Value lower = isOuter ? firstOuter : index.constant(0);
-    Value upper = isOuter ? endOuter : loop.extent;
+    bool isInner = level + 1 == reduced.size();
+    Value lower = bounds[level].first, upper = bounds[level].second;
     auto rowOf = [&](Value k) {
       return index.add(rowAt, index.mul(k, loop.rowStride));
     };
@@ -357,17 +363,24 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
           builder, loc, lower, upper, index.constant(1), carried,
           [&](Value k, ValueRange inner) {
             Value before = index.add(steps, index.sub(k, lower));
+            const auto &next = bounds[level + 1];
+            Value stepsBefore =
+                index.mul(before, index.sub(next.second, next.first));
             auto sum = [&](ValueRange start) {
-              return nest(level + 1, rowOf(k), laneOf(k),
-                          index.mul(before, reduced[level + 1].extent), start);
+              return nest(level + 1, rowOf(k), laneOf(k), stepsBefore, start);
             };
             return isApart && level + 2 == reduced.size() ? addApart(inner, sum)
                                                           : sum(inner);
           });
     Value unrolledSize = index.constant(unroll * stepSize);
     Value length = index.sub(upper, lower);
+    // A border leaves out whole units.
+    auto unit = IndexBuilder::getConstant(loop.unit);
+    bool isWhole = level > 0 && unit && *unit % (unroll * stepSize) == 0;
     Value limit =
-        index.add(lower, index.sub(length, index.rem(length, unrolledSize)));
+        isWhole ? upper
+                : index.add(lower,
+                            index.sub(length, index.rem(length, unrolledSize)));
     auto emitUnrolled = [&](Value start, Value end, ValueRange before) {
       return emitLoop(builder, loc, start, end, unrolledSize, before,
                       [&](Value k, ValueRange inner) {
@@ -386,9 +399,11 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
     };
     // Unrolled steps: fewer in convolutions, which follow each other by dozens.
     const int64_t apart = reduced.size() > 1 ? 16 : 64;
-    auto knownLength = IndexBuilder::getConstant(length);
-    bool isLong =
-        isApart && knownLength && *knownLength >= 2 * apart * unroll * stepSize;
+    auto known = IndexBuilder::getConstant(length);
+    auto most = getBorder(loop.dimension)
+                    ? IndexBuilder::getConstant(loop.extent)
+                    : known;
+    bool isLong = isApart && most && *most >= 2 * apart * unroll * stepSize;
     Value piece = index.constant(apart * unroll * stepSize);
     SmallVector<Value> values =
         isLong
@@ -400,7 +415,8 @@ SmallVector<Value> ContractionEmitter::emitSums(const Position &dims, Value row,
                          });
                        })
             : emitUnrolled(lower, limit, carried);
-    auto known = IndexBuilder::getConstant(length);
+    if (isWhole)
+      return values;
     if (known) {
       int64_t unrolled = unroll * stepSize;
       for (int64_t u = *known / unrolled * unrolled; u < *known;

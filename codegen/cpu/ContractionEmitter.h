@@ -52,6 +52,12 @@ private:
   void findRows();
   void prepareRows();
   void findReducedLoops();
+  // Products with the zeros of a border: see ContractionBorders.cpp.
+  void findBorders();
+  const Border *getBorder(unsigned tap) const;
+  std::pair<Value, Value> getBounds(size_t level, const Position &dims);
+  SmallVector<std::pair<Value, Value>>
+  getBounds(const Position &dims, Value firstOuter, Value endOuter);
   bool copiesPanels() { return !packedLanes && !lanesInPlace; }
   /// The number of a packed block among those of the leading loops.
   Value numberOf(OpOperand *operand, ArrayRef<unsigned> leading,
@@ -147,6 +153,9 @@ private:
   FlatRows flat;
   int64_t flatSlots = 0; // rows of sums of the flat loops, in whole blocks
   SmallVector<ReducedLoop> reduced;
+  SmallVector<Border> borders;  // of which no product is made
+  double insideShare = 1;       // of the products, those that are made
+  bool leavesOutBorder = false; // all of it, so that rows need no copy
   std::optional<TileRegisters> tiles;
   bool hasWholeBlocks = false; // every block has all of its rows
   bool mustStage = false;      // rows are copied, for groups to be whole

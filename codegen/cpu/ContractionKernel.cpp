@@ -89,6 +89,7 @@ LogicalResult ContractionEmitter::run() {
     packedRows = pack(c.rowSide,
                       ordered(ArrayRef<unsigned>(c.rows).drop_back(), rowLoop),
                       rowLoop, block.rows);
+  findBorders();
   findRows();
   findLanes();
   chooseDepth();

@@ -171,7 +171,12 @@ void ContractionEmitter::chooseRange() {
     unit = rangeLoop == rowLoop ? block.rows : 1;
     if (llvm::is_contained(groupLoops, d))
       continue;
-    if (rangeLoop == rowLoop || (ranges[d] != 1 && bytesOf(1) <= budget))
+    // Where lanes are one panel, ranges are all tiles there are: those of a
+    // loop of few positions do not come out even.
+    constexpr int64_t kFew = 8;
+    bool isFew = lanesInPlace && ranges[d] < kFew;
+    if (rangeLoop == rowLoop ||
+        (!isFew && ranges[d] != 1 && bytesOf(1) <= budget))
       break;
     groupLoops.push_back(d);
   }
@@ -255,7 +260,11 @@ void ContractionEmitter::chooseDepth() {
   if (ShapedType::isDynamic(rowCount) ? !isBounded : rowCount <= block.rows)
     return;
   int64_t bytes = deep * panelWidth() * c.factorBytes();
-  int64_t pieces = llvm::divideCeil(bytes, kernel.machine.l2Bytes / 4);
+  // A panel that is multiplied where it lies is the only one: each block of
+  // rows goes through it anew, from the first cache if it can.
+  constexpr int64_t kShortPiece = 64 << 10;
+  int64_t pieceBytes = lanesInPlace ? kShortPiece : kernel.machine.l2Bytes / 4;
+  int64_t pieces = llvm::divideCeil(bytes, pieceBytes);
   int64_t outer = staticExtent({c.reduced.front()});
   if (outer <= 1)
     return;
@@ -298,7 +307,8 @@ void ContractionEmitter::choosePrefetch() {
   int64_t blocks =
       ShapedType::isDynamic(rowCount)
           ? 16
-          : std::max<int64_t>(1, llvm::divideCeil(rowCount, block.rows));
+          : std::max<int64_t>(1, insideShare *
+                                     llvm::divideCeil(rowCount, block.rows));
   int64_t stepDepth = hasTiles() ? tiles->getDepth() : unroll * getGroup();
   int64_t lines =
       llvm::divideCeil(stepDepth * panelWidth() * c.factorBytes(), kLineBytes);
@@ -350,7 +360,7 @@ bool ContractionEmitter::areRowsApart() {
 void ContractionEmitter::findRows() {
   if (packedRows || mustStage)
     return;
-  rows = getLinearAccess(kernel, op, c.rowSide);
+  rows = getLinearAccess(kernel, op, c.rowSide, nullptr, leavesOutBorder);
   if (rows && areRowsApart())
     rows.reset();
 }
@@ -410,9 +420,13 @@ void ContractionEmitter::findReducedLoops() {
     // The outermost loop runs in pieces.
     if (depthStep && i == 1)
       continue;
+    if (getBorder(inner.dimension)) // it has bounds of its own
+      continue;
     if (!areOne(outer, inner, &ReducedLoop::rowStride) ||
         !areOne(outer, inner, &ReducedLoop::laneStride))
       continue;
+    outer.unit =
+        outer.unit ? index.mul(outer.unit, inner.extent) : inner.extent;
     outer.extent = index.mul(outer.extent, inner.extent);
     outer.rowStride = inner.rowStride;
     outer.laneStride = inner.laneStride;

@@ -32,14 +32,20 @@ static bool addTerms(AffineExpr expr, int64_t factor,
          addTerms(binary.getLHS(), factor * constant.getValue(), sum);
 }
 
-/// For each result of the map, the coefficients of its dimensions, then the
-/// constant; nothing where one is no sum.
+std::optional<SmallVector<int64_t>> mlir::dl::cpu::getSum(AffineExpr expr,
+                                                          unsigned dims) {
+  SmallVector<int64_t> sum(dims + 1, 0);
+  return addTerms(expr, 1, sum) ? std::optional(sum) : std::nullopt;
+}
+
+/// That of each result of the map; nothing where one is no sum.
 static std::optional<SmallVector<SmallVector<int64_t>>> getSums(AffineMap map) {
   SmallVector<SmallVector<int64_t>> sums;
   for (AffineExpr expr : map.getResults()) {
-    sums.emplace_back(map.getNumDims() + 1, 0);
-    if (!addTerms(expr, 1, sums.back()))
+    auto sum = getSum(expr, map.getNumDims());
+    if (!sum)
       return std::nullopt;
+    sums.push_back(std::move(*sum));
   }
   return sums;
 }
@@ -68,7 +74,8 @@ static Operation *getByteConversion(Value tensor) {
 
 std::optional<LinearAccess>
 mlir::dl::cpu::getLinearAccess(KernelFunction &kernel, linalg::GenericOp op,
-                               OpOperand *operand, Operation **conversion) {
+                               OpOperand *operand, Operation **conversion,
+                               bool withoutBorder) {
   IndexBuilder &index = kernel.emitter.index;
   auto sums = getSums(op.getMatchingIndexingMap(operand));
   if (!sums)
@@ -84,6 +91,12 @@ mlir::dl::cpu::getLinearAccess(KernelFunction &kernel, linalg::GenericOp op,
     tensor = cast<linalg::GenericOp>(tensor.getDefiningOp())
                  .getDpsInputOperand(0)
                  ->get();
+  if (auto pad = tensor.getDefiningOp<tensor::PadOp>(); pad && withoutBorder) {
+    for (auto [position, low] : llvm::zip(positions, pad.getMixedLowPad()))
+      position.back() =
+          index.sub(position.back(), index.constant(*getConstantIntValue(low)));
+    tensor = pad.getSource();
+  }
   while (auto slice = tensor.getDefiningOp<tensor::ExtractSliceOp>()) {
     auto toValue = [&](OpFoldResult mixed) {
       if (auto constant = getConstantIntValue(mixed))

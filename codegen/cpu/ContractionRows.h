@@ -26,14 +26,38 @@ struct LinearAccess {
                 ArrayRef<LaneIndex> dims) const;
 };
 
+/// A contracted loop that runs across the border of a padded row side: position
+/// k of it, for position r of loop `row` (-1: none), reads position
+/// `rowFactor * r + tapFactor * k + offset` of what was padded, or a zero where
+/// that is not in [0, size).
+struct Border {
+  int tap = -1, row = -1;
+  int64_t rowFactor = 0, tapFactor = 0, offset = 0, size = 0;
+
+  /// The border of a dimension that is read by `map`, of which `low` of `size`
+  /// positions were added in front; nothing where it is no such sum.
+  static std::optional<Border> match(AffineMap map, int64_t dimension,
+                                     int64_t low, int64_t size,
+                                     const Contraction &contraction);
+
+  /// Of `rows` x `taps` positions, how many read what was padded.
+  int64_t countInside(int64_t rows, int64_t taps) const;
+};
+
+/// The coefficients of the dimensions in `expr`, then the constant; nothing
+/// where it is no sum.
+std::optional<SmallVector<int64_t>> getSum(AffineExpr expr, unsigned dims);
+
 /// How `operand` lies in memory, if it is the kernel's memory read through
 /// slices and permutations alone, with expressions that do not divide. Where
 /// `conversion` is given, the memory may have bytes, of which that op, else
-/// null, makes floats.
+/// null, makes floats. With `withoutBorder`, a padded operand is what was
+/// padded; its border must not be read.
 std::optional<LinearAccess> getLinearAccess(KernelFunction &kernel,
                                             linalg::GenericOp op,
                                             OpOperand *operand,
-                                            Operation **conversion = nullptr);
+                                            Operation **conversion = nullptr,
+                                            bool withoutBorder = false);
 
 /// Some positions of a contraction's loops: of each loop, those from `lower`,
 /// `extent` of them.

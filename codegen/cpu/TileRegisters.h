@@ -23,6 +23,8 @@ namespace mlir::dl::cpu {
 struct ReducedLoop {
   unsigned dimension;
   Value extent, rowStride, laneStride;
+  Value unit =
+      {}; // positions for one of `dimension`, with inner loops; null: 1
 };
 
 /// Rows of a register, bytes of a row, and bf16 in one.

@@ -96,6 +96,37 @@ func.func private @conv(%x: tensor<1x14x14x16xf32>, %f: tensor<3x3x16x64xf32> {d
 
 // -----
 
+// Small images of a batch: a block has a position of several images, of whose window
+// the taps in the border are left out, so that the image is read where it lies.
+
+// CHECK-LABEL: func.func private @small
+// CHECK-NOT: vector.store
+// CHECK: scf.for %{{.*}} = %{{[0-9]+}} to %{{[0-9]+}} {{.*}} -> (vector<16xf32>
+// CHECK: scf.for %{{.*}} = %{{[0-9]+}} to %{{[0-9]+}} {{.*}} -> (vector<16xf32>
+// CHECK: vector.fma
+#image = affine_map<(n, h, w, m, i, j, c) -> (n, h + i, w + j, c)>
+#filter = affine_map<(n, h, w, m, i, j, c) -> (i, j, c, m)>
+#result = affine_map<(n, h, w, m, i, j, c) -> (n, h, w, m)>
+func.func private @small(%x: tensor<16x2x2x64xf32>, %f: tensor<3x3x64x64xf32> {dl.constant}, %out: tensor<16x2x2x64xf32>) -> tensor<16x2x2x64xf32> attributes {dl.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %p = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] {
+  ^bb0(%a: index, %b: index, %c: index, %d: index):
+    tensor.yield %zero : f32
+  } : tensor<16x2x2x64xf32> to tensor<16x4x4x64xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%out : tensor<16x2x2x64xf32>) -> tensor<16x2x2x64xf32>
+  %r = linalg.generic {indexing_maps = [#image, #filter, #result],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%p, %f : tensor<16x4x4x64xf32>, tensor<3x3x64x64xf32>) outs(%init : tensor<16x2x2x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %acc: f32):
+    %m = arith.mulf %a, %b : f32
+    %s = arith.addf %acc, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<16x2x2x64xf32>
+  return %r : tensor<16x2x2x64xf32>
+}
+
+// -----
+
 // Products of bf16: pairs of contracted positions lie side by side in a panel.
 // Without instructions for them, elements are extended one by one.
 

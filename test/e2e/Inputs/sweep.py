@@ -174,6 +174,22 @@ class Graph:
         value = self.node("Conv", [x, self.tensor([filters, channels, *window], True), self.tensor([filters], True)], pads=pads, strides=[stride] * 2)
         self.finish(value, f"Conv {channels}x{size} to {filters}, {window}, stride {stride}, pads {pads}")
 
+    def small(self):
+        """Small images of a batch, of whose windows much lies in the border."""
+        channels, filters = self.pick([4, 16, 17, 33, 64]), self.pick([8, 16, 17, 48, 70])
+        spatial = self.pick([1, 2, 2, 3])
+        each = lambda values: [self.pick(values) for _ in range(spatial)]
+        window, strides, dilations = each([1, 2, 3, 3, 5]), each([1, 1, 2]), each([1, 1, 2])
+        reach = [(w - 1) * d + 1 for w, d in zip(window, dilations)]
+        pads = [self.pick(range(r)) for r in reach * 2]
+        size = [max(self.pick([1, 2, 3, 4, 7]), r - p - q) for r, p, q in zip(reach, pads, pads[spatial:])]
+        batch, constant = self.pick([1, 2, 9, 16]), self.random.random() < 0.5
+        value = self.tensor([batch, channels, *size], False)
+        if self.random.random() < 0.3:
+            value = self.node("Relu", [value])
+        value = self.node("Conv", [value, self.tensor([filters, channels, *window], constant)], pads=pads, strides=strides, dilations=dilations)
+        self.finish(value, f"Conv {batch}x{channels}x{size} to {filters}, {window}, strides {strides}, dilations {dilations}, pads {pads}{' constant' if constant else ''}")
+
     def model(self):
         graph = helper.make_graph(self.nodes, "sweep", self.inputs, self.outputs, self.weights)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
@@ -202,7 +218,7 @@ def check(args, seed, scratch):
     graph = Graph(np.random.default_rng(seed), args.rounded)
     for _ in range(8):
         kind = graph.random.random()
-        (graph.matmul if kind < 0.25 else graph.groups if kind < 0.3 else graph.square if kind < 0.42 else graph.attention if kind < 0.5 else graph.permute if kind < 0.58 else graph.conv)()
+        (graph.matmul if kind < 0.25 else graph.groups if kind < 0.3 else graph.square if kind < 0.42 else graph.attention if kind < 0.5 else graph.permute if kind < 0.58 else graph.small if kind < 0.68 else graph.conv)()
     model, names = graph.model(), list(graph.what)
     wanted = driver.open_peer(model).run(names, graph.feed)
     choice = [f"--choice={draw_choice(graph.random)}"] if args.choices else []
