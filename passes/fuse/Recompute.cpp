@@ -10,8 +10,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
-#include "passes/fuse/Structure.h"
-#include "llvm/ADT/SetVector.h"
+#include "passes/fuse/Slice.h"
 
 namespace dl {
 #define GEN_PASS_DEF_RECOMPUTE
@@ -23,15 +22,6 @@ using namespace mlir::dl;
 using namespace mlir::dl::fuse;
 
 namespace {
-
-/// What a result is computed from: ops of its kernel, and the values outside of
-/// it that they read.
-struct Slice {
-  SmallVector<Operation *> ops;
-  llvm::SetVector<Value> inputs;
-  /// Instructions for each vector, about.
-  int64_t cost = 0;
-};
 
 class Recomputer {
 public:
@@ -49,7 +39,6 @@ public:
 private:
   void visit(FusedOp fused);
   std::optional<SmallVector<FusedOp>> getReaders(OpResult result);
-  bool addToSlice(Value value, FusedOp fused, Type shape, Slice &slice);
   bool pays(OpResult result, ArrayRef<FusedOp> readers, const Slice &slice);
   void recompute(OpResult result, ArrayRef<FusedOp> readers,
                  const Slice &slice);
@@ -61,14 +50,6 @@ private:
 };
 
 } // namespace
-
-static int64_t getCost(Operation *op) {
-  if (isCheapMovement(op))
-    return 0;
-  if (isa<DivOp, SqrtOp, ReciprocalOp>(op))
-    return 6;
-  return isExpensive(op) ? 30 : 1;
-}
 
 /// Whether an op of a kernel reads each element of its operands for one element
 /// of the kernel's loops, and no product reads what it makes.
@@ -103,35 +84,6 @@ std::optional<SmallVector<FusedOp>> Recomputer::getReaders(OpResult result) {
     readers.insert(reader);
   }
   return llvm::map_to_vector(readers, llvm::CastTo<FusedOp>);
-}
-
-/// Adds what `value` is computed from in `fused`, if that is elementwise down
-/// to what is stored.
-bool Recomputer::addToSlice(Value value, FusedOp fused, Type shape,
-                            Slice &slice) {
-  Operation *op = value.getDefiningOp();
-  if (!op || op->getParentOp() != fused) {
-    slice.inputs.insert(value);
-    return true;
-  }
-  if (!slice.ops.empty())
-    for (auto [yielded, result] :
-         llvm::zip(getYield(fused).getOperands(), fused.getResults()))
-      if (yielded == value) {
-        slice.inputs.insert(result);
-        return true;
-      }
-  if (llvm::is_contained(slice.ops, op))
-    return true;
-  if ((getKind(op) != FusionKind::Elementwise && !isCheapMovement(op)) ||
-      op->getNumResults() != 1 || op->getNumRegions() ||
-      !haveEqualDims(value.getType(), shape))
-    return false;
-  slice.ops.push_back(op);
-  slice.cost += getCost(op);
-  return llvm::all_of(op->getOperands(), [&](Value operand) {
-    return addToSlice(operand, fused, shape, slice);
-  });
 }
 
 /// The place in the block of the last op that reads a value.
@@ -229,14 +181,13 @@ void Recomputer::visit(FusedOp fused) {
   });
   bool changed = false;
   for (OpResult result : results) {
-    Slice slice;
     std::optional<SmallVector<FusedOp>> readers = getReaders(result);
-    if (!readers || readers->empty() ||
-        !addToSlice(yield.getOperand(result.getResultNumber()), fused,
-                    result.getType(), slice) ||
-        !pays(result, *readers, slice))
+    if (!readers || readers->empty())
       continue;
-    recompute(result, *readers, slice);
+    std::optional<Slice> slice = getElementwiseSlice(result);
+    if (!slice || !pays(result, *readers, *slice))
+      continue;
+    recompute(result, *readers, *slice);
     changed = true;
   }
   if (changed)

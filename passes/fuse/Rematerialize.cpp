@@ -6,14 +6,14 @@
 // the time that they take. A result is computed from what is there anyway, or
 // by kernels that run once more, too: a segment between two results that are
 // kept, as of Chen et al., "Training Deep Nets with Sublinear Memory Cost"
-// (2016).
+// (2016). Where a result comes elementwise from others of its kernel that are
+// kept, that part runs again alone.
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
-#include "passes/fuse/Structure.h"
+#include "passes/fuse/Slice.h"
 #include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/SetVector.h"
 #include <cmath>
 
 namespace dl {
@@ -64,8 +64,10 @@ static double getTime(Operation *op) {
   return bytes + 2 * multiplications / kFlopsPerByte;
 }
 
+constexpr double kStart = 1024; // of a kernel
+
 static double getTime(FusedOp fused) {
-  double time = 1024; // of starting a kernel
+  double time = kStart;
   fused.getBody().walk([&](Operation *op) { time += getTime(op); });
   for (Value read : getReads(fused))
     if (isa<RankedTensorType>(read.getType()))
@@ -85,9 +87,11 @@ struct Life {
 };
 
 /// Kernels to run again before the op at a place, in order; the results of the
-/// last one are not kept until then.
+/// last one are not kept until then. With `part`, that is one result alone,
+/// which is made again from others of them.
 struct Move {
   llvm::SetVector<Operation *> ops;
+  OpResult part;
   int64_t place = 0;
   int64_t saved = 0;   // bytes, where most memory is in use
   int64_t passing = 0; // bytes while the kernels run
@@ -96,9 +100,10 @@ struct Move {
 
 class Rematerializer {
 public:
-  /// At most `slack` of the block's time may go into running kernels again.
-  Rematerializer(Block &block, int64_t budget, double slack)
-      : block(block), budget(budget), slack(slack) {}
+  /// At most `slack` of the block's time may go into running kernels again;
+  /// `parts` of them, too.
+  Rematerializer(Block &block, int64_t budget, double slack, bool parts)
+      : block(block), budget(budget), slack(slack), parts(parts) {}
 
   /// The kernels that run again.
   int64_t run() {
@@ -117,8 +122,12 @@ public:
       timeLeft -= move->time;
       apply(*move);
     }
+    measure();
     return recomputed;
   }
+
+  /// Whether that is within the budget.
+  bool fits() const { return use[peak] <= budget; }
 
   /// Bytes in use at an op, once the rest is done.
   int64_t getUseAt(Operation *op) {
@@ -132,7 +141,11 @@ private:
   void addUses(Operation &op);
   std::optional<Move> choose();
   std::optional<Move> consider(FusedOp fused);
+  std::optional<Move> considerPart(OpResult result);
+  bool isFreed(Value result, Move &move);
   bool collect(FusedOp fused, Move &move, int64_t &extended);
+  bool collectReads(const llvm::SetVector<Value> &reads, Move &move,
+                    int64_t &extended);
   void apply(const Move &move);
 
   /// The tensor that a value is a reshape of.
@@ -152,6 +165,7 @@ private:
   Block &block;
   int64_t budget;
   double slack, timeLeft = 0;
+  bool parts;
   DenseMap<Operation *, int64_t> position;
   SmallVector<Operation *> ops;
   llvm::MapVector<Value, Life> lives;
@@ -220,12 +234,21 @@ void Rematerializer::measure() {
 /// is not in memory any more. `extended` are bytes that have to be kept longer.
 bool Rematerializer::collect(FusedOp fused, Move &move, int64_t &extended) {
   constexpr size_t kMostKernels = 24;
-  constexpr int64_t kSmall = 4096; // bytes that are kept rather
   if (move.ops.contains(fused))
     return true;
-  if (move.ops.size() >= kMostKernels)
+  if (move.ops.size() >= kMostKernels ||
+      !collectReads(getReads(fused), move, extended))
     return false;
-  for (Value read : getReads(fused)) {
+  if (move.ops.insert(fused))
+    move.time += getTime(fused);
+  return true;
+}
+
+/// Adds the kernels that make those of `reads` that are not there any more.
+bool Rematerializer::collectReads(const llvm::SetVector<Value> &reads,
+                                  Move &move, int64_t &extended) {
+  constexpr int64_t kSmall = 4096; // bytes that are kept rather
+  for (Value read : reads) {
     Life *life = getLife(read);
     // What is there where most memory is in use may stay a while longer.
     if (!life || life->last() >= move.place || life->isAt(peak))
@@ -235,13 +258,28 @@ bool Rematerializer::collect(FusedOp fused, Move &move, int64_t &extended) {
       extended += life->bytes;
       continue;
     }
+    bool isNew = !move.ops.contains(producer);
     if (!collect(producer, move, extended))
       return false;
-    if (!move.ops.contains(fused))
+    if (isNew)
       move.passing += life->bytes;
   }
-  if (move.ops.insert(fused))
-    move.time += getTime(fused);
+  return true;
+}
+
+/// Whether a result is kept where most memory is in use without being read
+/// there, so that it can be made again before it is read next; then counts its
+/// bytes and makes that the place.
+bool Rematerializer::isFreed(Value result, Move &move) {
+  Life *life = getLife(result);
+  if (!life || !life->isAt(peak) || life->first == peak ||
+      llvm::is_contained(life->uses, peak))
+    return false;
+  auto *next = llvm::find_if(life->uses, [&](int64_t at) { return at > peak; });
+  if (next == life->uses.end())
+    return false;
+  move.place = std::min(move.place, *next);
+  move.saved += life->bytes;
   return true;
 }
 
@@ -249,18 +287,8 @@ bool Rematerializer::collect(FusedOp fused, Move &move, int64_t &extended) {
 std::optional<Move> Rematerializer::consider(FusedOp fused) {
   Move move;
   move.place = static_cast<int64_t>(ops.size());
-  for (Value result : fused.getResults()) {
-    Life *life = getLife(result);
-    if (!life || !life->isAt(peak) || life->first == peak ||
-        llvm::is_contained(life->uses, peak))
-      continue;
-    auto *next =
-        llvm::find_if(life->uses, [&](int64_t at) { return at > peak; });
-    if (next == life->uses.end())
-      continue;
-    move.place = std::min(move.place, *next);
-    move.saved += life->bytes;
-  }
+  for (Value result : fused.getResults())
+    isFreed(result, move);
   int64_t extended = 0;
   if (move.saved == 0 || !collect(fused, move, extended))
     return std::nullopt;
@@ -271,20 +299,73 @@ std::optional<Move> Rematerializer::consider(FusedOp fused) {
   return move;
 }
 
+/// What making one result again from others of its kernel would gain.
+std::optional<Move> Rematerializer::considerPart(OpResult result) {
+  constexpr double kInstructionsPerVector = 15; // in the time of moving it
+  Move move;
+  move.place = static_cast<int64_t>(ops.size());
+  move.part = result;
+  if (!isFreed(result, move))
+    return std::nullopt;
+  std::optional<Slice> slice = getElementwiseSlice(result);
+  if (!slice)
+    return std::nullopt;
+  for (Value input : slice->inputs)
+    if (input.getDefiningOp() == result.getOwner()) {
+      // Running the rest of the kernel for it is another move.
+      Life *life = getLife(input);
+      if (life && life->last() < move.place && !life->isAt(peak))
+        return std::nullopt;
+    }
+  int64_t extended = 0;
+  if (!collectReads(slice->inputs, move, extended) ||
+      move.ops.contains(result.getOwner()))
+    return std::nullopt;
+  double bytes = static_cast<double>(estimateBytes(result.getType()));
+  move.time +=
+      kStart + bytes +
+      static_cast<double>(slice->cost) * bytes / kInstructionsPerVector;
+  for (Value input : slice->inputs)
+    if (isa<RankedTensorType>(input.getType()))
+      move.time += static_cast<double>(estimateBytes(input.getType()));
+  move.ops.insert(result.getOwner());
+  move.saved -= extended;
+  if (move.saved <= 0 || use[move.place] + move.passing >= use[peak])
+    return std::nullopt;
+  return move;
+}
+
 std::optional<Move> Rematerializer::choose() {
   std::optional<Move> best;
+  auto getGain = [](const Move &move) {
+    return static_cast<double>(move.saved) / move.time;
+  };
+  auto take = [&](std::optional<Move> move) {
+    if (move && move->time <= timeLeft &&
+        (!best || getGain(*move) > getGain(*best)))
+      best = move;
+  };
   for (int64_t i = 0; i < peak; ++i) {
     auto fused = dyn_cast<FusedOp>(ops[i]);
     if (!fused)
       continue;
-    std::optional<Move> move = consider(fused);
-    if (move && move->time > timeLeft)
-      continue;
-    if (move && (!best || static_cast<double>(move->saved) / move->time >
-                              static_cast<double>(best->saved) / best->time))
-      best = move;
+    take(consider(fused));
+    if (parts && fused->getNumResults() > 1)
+      for (OpResult result : fused->getResults())
+        take(considerPart(result));
   }
   return best;
+}
+
+/// In a copy of a kernel, takes the original's results but one from there.
+static void readOtherResults(FusedOp copy, FusedOp original, unsigned part) {
+  YieldOp yield = getYield(copy);
+  Value made = yield.getOperand(part);
+  for (auto [yielded, result] :
+       llvm::zip(yield.getOperands(), original.getResults()))
+    if (yielded != made)
+      yielded.replaceUsesWithIf(
+          result, [&](OpOperand &use) { return use.getOwner() != yield; });
 }
 
 void Rematerializer::apply(const Move &move) {
@@ -311,9 +392,13 @@ void Rematerializer::apply(const Move &move) {
         mapping.map(read, now);
     copies.push_back(cast<FusedOp>(builder.clone(*op, mapping)));
   }
-  // Later readers of the last kernel's results take the new ones.
   auto fused = cast<FusedOp>(move.ops.back());
+  if (move.part)
+    readOtherResults(copies.back(), fused, move.part.getResultNumber());
+  // Later readers of the last kernel's results take the new ones.
   SmallVector<Value> values(fused.getResults());
+  if (move.part)
+    values.assign({move.part});
   for (size_t i = 0; i < values.size(); ++i) {
     for (Operation *user : values[i].getUsers())
       if (isa<ReshapeOp>(user) && user->getBlock() == &block)
@@ -352,21 +437,39 @@ namespace {
 class Rematerialize : public ::dl::impl::RematerializeBase<Rematerialize> {
   using RematerializeBase::RematerializeBase;
 
+  /// How many kernels run again, and whether the budget is kept.
+  std::pair<int64_t, bool> rematerialize(func::FuncOp function, bool parts) {
+    Block &body = function.getBody().front();
+    // Within a budget, kernels take the time that they need.
+    double allowed = budget > 0 ? HUGE_VAL : slack;
+    Rematerializer outer(body, budget, allowed, parts);
+    int64_t count = outer.run();
+    bool fits = outer.fits();
+    for (ScanOp scan : body.getOps<ScanOp>()) {
+      int64_t around = outer.getUseAt(scan);
+      Rematerializer inner(scan.getBody().front(),
+                           std::max<int64_t>(budget - around, 0), allowed,
+                           parts);
+      count += inner.run();
+      fits &= inner.fits();
+    }
+    return {count, fits};
+  }
+
   void runOnOperation() override {
     func::FuncOp function = getOperation();
     if ((budget <= 0 && slack <= 0) || !isModelFunction(function) ||
         !function->hasAttr(kStateResultsAttr))
       return;
-    Block &body = function.getBody().front();
-    // Within a budget, kernels take the time that they need.
-    double allowed = budget > 0 ? HUGE_VAL : slack;
-    Rematerializer outer(body, budget, allowed);
-    int64_t count = outer.run();
-    for (ScanOp scan : body.getOps<ScanOp>()) {
-      int64_t around = outer.getUseAt(scan);
-      count += Rematerializer(scan.getBody().front(),
-                              std::max<int64_t>(budget - around, 0), allowed)
-                   .run();
+    // A part that runs again is the cheaper way, but needs what it is made
+    // from: where that is too much, whole kernels alone do.
+    OwningOpRef<func::FuncOp> whole;
+    if (budget > 0)
+      whole = function.clone();
+    auto [count, fits] = rematerialize(function, /*parts=*/true);
+    if (whole && !fits) {
+      function.getBody().takeBody(whole->getBody());
+      count = rematerialize(function, /*parts=*/false).first;
     }
     Builder builder(function.getContext());
     function->setAttr("dl.recomputed", builder.getI64IntegerAttr(count));

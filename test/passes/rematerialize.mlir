@@ -92,3 +92,54 @@ func.func @segment(%x: tensor<256x256xf32>, %w: tensor<256x256xf32>) -> tensor<2
   } : tensor<256x256xf32>
   return %5 : tensor<256x256xf32>
 }
+
+// Of a kernel of which other results are kept anyway, the elementwise part alone runs
+// again: the rectified product is computed from the product, not by another product.
+
+// PART-LABEL: func.func @part
+// PART-SAME: dl.recomputed = 1
+// PART: %[[KEPT:.*]]:2 = dl.fused
+// PART: dl.matmul %arg0, %arg1
+// PART-COUNT-4: = dl.fused
+// PART: %[[AGAIN:.*]] = dl.fused
+// PART-NEXT: %[[SUM:.*]] = dl.add %[[KEPT]]#0, %arg1
+// PART-NEXT: %[[MOST:.*]] = dl.max %[[SUM]]
+// PART-NEXT: dl.yield %[[MOST]]
+// PART: dl.matmul %{{.*}}, %[[AGAIN]]
+// PART: dl.matmul %{{.*}}, %[[KEPT]]#0
+
+// RUN: dl-opt %s --pass-pipeline="builtin.module(func.func(dl-rematerialize{budget=1100000}))" | FileCheck %s --check-prefix=PART
+
+func.func @part(%x: tensor<256x256xf32>, %w: tensor<256x256xf32>) -> tensor<256x256xf32> attributes {dl.state_arguments = array<i64: 0>, dl.state_results = array<i64: 0>} {
+  %0:2 = dl.fused {
+    %a = dl.matmul %x, %w : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+    %s = dl.add %a, %w : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+    %m = dl.max %s, %w : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+    dl.yield %a, %m : tensor<256x256xf32>, tensor<256x256xf32>
+  } : tensor<256x256xf32>, tensor<256x256xf32>
+  %1 = dl.fused {
+    %a = dl.matmul %0#1, %w : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+    dl.yield %a : tensor<256x256xf32>
+  } : tensor<256x256xf32>
+  %b = dl.fused {
+    %a = dl.matmul %1, %1 : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+    dl.yield %a : tensor<256x256xf32>
+  } : tensor<256x256xf32>
+  %2 = dl.fused {
+    %a = dl.matmul %1, %b : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+    dl.yield %a : tensor<256x256xf32>
+  } : tensor<256x256xf32>
+  %3 = dl.fused {
+    %a = dl.matmul %2, %2 : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+    dl.yield %a : tensor<256x256xf32>
+  } : tensor<256x256xf32>
+  %4 = dl.fused {
+    %a = dl.matmul %3, %0#1 : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+    dl.yield %a : tensor<256x256xf32>
+  } : tensor<256x256xf32>
+  %5 = dl.fused {
+    %a = dl.matmul %4, %0#0 : (tensor<256x256xf32>, tensor<256x256xf32>) -> tensor<256x256xf32>
+    dl.yield %a : tensor<256x256xf32>
+  } : tensor<256x256xf32>
+  return %5 : tensor<256x256xf32>
+}
