@@ -29,6 +29,23 @@ static std::optional<int64_t> getInteger(Value value) {
   return static_cast<int64_t>(known);
 }
 
+/// The conversions to f32 of the byte that `integer` is cut to, for which that
+/// is the number itself, since it lies in [low, high].
+static SmallVector<Operation *> findDequantizations(Value integer, int64_t low,
+                                                    int64_t high) {
+  SmallVector<Operation *> found;
+  for (Operation *cut : integer.getUsers()) {
+    if (!isa<arith::TruncIOp>(cut) ||
+        !getElementTypeOrSelf(cut->getResult(0)).isInteger(8))
+      continue;
+    for (Operation *user : cut->getUsers())
+      if ((isa<arith::UIToFPOp>(user) && low >= 0 && high <= 255) ||
+          (isa<arith::SIToFPOp>(user) && low >= -128 && high <= 127))
+        found.push_back(user);
+  }
+  return found;
+}
+
 namespace {
 
 struct RoundToInteger : OpRewritePattern<arith::FPToSIOp> {
@@ -72,10 +89,12 @@ struct RoundToInteger : OpRewritePattern<arith::FPToSIOp> {
       return Value(
           arith::SelectOp::create(rewriter, loc, beyond, first, second));
     };
+    SmallVector<Operation *> dequantizations =
+        findDequantizations(op.getResult(), *low, *high);
     // NaN becomes the least i32, whose byte is zero, or, where a zero point
-    // would be added to that, the lowest value.
+    // would be added to that or it is no byte, the lowest value.
     Value x = limit(rounded.getOperand(), *low, arith::CmpFPredicate::OGT,
-                    /*takesNaN=*/*zeroPoint != 0);
+                    /*takesNaN=*/*zeroPoint != 0 || !dequantizations.empty());
     x = limit(x, *high, arith::CmpFPredicate::OLT, /*takesNaN=*/false);
     Value integer = LLVM::LrintOp::create(rewriter, loc, target, x);
     if (*zeroPoint)
@@ -83,6 +102,9 @@ struct RoundToInteger : OpRewritePattern<arith::FPToSIOp> {
           rewriter, loc, integer,
           constant(target, rewriter.getI32IntegerAttr(
                                static_cast<int32_t>(*zeroPoint))));
+    for (Operation *user : dequantizations)
+      rewriter.replaceOpWithNewOp<arith::SIToFPOp>(
+          user, user->getResult(0).getType(), integer);
     rewriter.replaceOp(op, integer);
     return success();
   }

@@ -94,6 +94,46 @@ func.func @quantize(%a: vector<16xf32>) -> vector<16xi8> {
   return %5 : vector<16xi8>
 }
 
+// What is quantized and dequantized at once is never a byte; where the byte is stored, too, it is made beside.
+// CHECK-LABEL: func.func @fake_quantize
+// CHECK: %[[R:.*]] = llvm.intr.lrint
+// CHECK: %[[I:.*]] = arith.addi %[[R]]
+// CHECK-NOT: arith.uitofp
+// CHECK: %[[REAL:.*]] = arith.sitofp %[[I]] : vector<16xi32> to vector<16xf32>
+// CHECK-NOT: arith.uitofp
+// CHECK: return %[[REAL]]
+func.func @fake_quantize(%a: vector<16xf32>) -> vector<16xf32> {
+  %z = arith.constant dense<10.0> : vector<16xf32>
+  %low = arith.constant dense<0.0> : vector<16xf32>
+  %high = arith.constant dense<255.0> : vector<16xf32>
+  %0 = math.roundeven %a : vector<16xf32>
+  %1 = arith.addf %0, %z : vector<16xf32>
+  %2 = arith.maximumf %1, %low : vector<16xf32>
+  %3 = arith.minimumf %2, %high : vector<16xf32>
+  %4 = arith.fptosi %3 : vector<16xf32> to vector<16xi32>
+  %5 = arith.trunci %4 : vector<16xi32> to vector<16xi8>
+  %6 = arith.uitofp %5 : vector<16xi8> to vector<16xf32>
+  return %6 : vector<16xf32>
+}
+
+// A byte that is read as a signed one is another number than was limited: it is made.
+// CHECK-LABEL: func.func @read_otherwise
+// CHECK: %[[BYTE:.*]] = arith.trunci
+// CHECK: arith.sitofp %[[BYTE]] : vector<16xi8>
+func.func @read_otherwise(%a: vector<16xf32>) -> vector<16xf32> {
+  %z = arith.constant dense<10.0> : vector<16xf32>
+  %low = arith.constant dense<0.0> : vector<16xf32>
+  %high = arith.constant dense<255.0> : vector<16xf32>
+  %0 = math.roundeven %a : vector<16xf32>
+  %1 = arith.addf %0, %z : vector<16xf32>
+  %2 = arith.maximumf %1, %low : vector<16xf32>
+  %3 = arith.minimumf %2, %high : vector<16xf32>
+  %4 = arith.fptosi %3 : vector<16xf32> to vector<16xi32>
+  %5 = arith.trunci %4 : vector<16xi32> to vector<16xi8>
+  %6 = arith.sitofp %5 : vector<16xi8> to vector<16xf32>
+  return %6 : vector<16xf32>
+}
+
 // Likewise where numbers are repeated by an op, as kernels have them.
 // CHECK-LABEL: func.func @quantize_by_scalars
 // CHECK-NOT: roundeven
