@@ -837,8 +837,10 @@ def Rematerialize : Pass<"dl-rematerialize", "::mlir::func::FuncOp"> {
     While more than `budget` bytes are in use somewhere in a training step, a kernel whose
     results are kept over that place is run again before the next that reads them, with
     the kernels before it whose results are not there any more: of all such kernels, the one
-    that frees most bytes for the time that it takes. `dl.recomputed` of the function tells
-    how many run again. Without a budget, this goes on for as long as these kernels take at
+    that frees most bytes for the time that it takes. Of a kernel with several results, one
+    that comes elementwise from others that are kept is made from those alone, without the
+    rest of the kernel; where a budget cannot be kept so, whole kernels run again.
+    `dl.recomputed` of the function tells how many run again. Without a budget, this goes on for as long as these kernels take at
     most `slack` of the step's time.
 
     Example, with a budget of 1000000, where the ops between %0 and the last use of it need
