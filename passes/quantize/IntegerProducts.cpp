@@ -72,16 +72,9 @@ public:
         i32(builder.getI32Type()), f32(builder.getF32Type()) {}
 
   void run() {
-    SmallVector<Operation *> products;
-    function.walk([&](Operation *op) {
-      if (isa<MatmulOp, ConvOp>(op))
-        products.push_back(op);
-    });
-    for (Operation *op : products)
-      if (auto conv = dyn_cast<ConvOp>(op))
-        convert(conv);
-      else
-        convert(cast<MatmulOp>(op));
+    forEachProduct(
+        function, [&](MatmulOp op) { convert(op); },
+        [&](ConvOp op) { convert(op); });
   }
 
 private:
