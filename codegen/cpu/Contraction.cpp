@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/cpu/Contraction.h"
+#include "ir/dialect/WalkProducers.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -193,30 +194,37 @@ mlir::dl::cpu::findContractions(func::FuncOp function) {
 }
 
 bool mlir::dl::cpu::dependsOn(Value value, Operation *op) {
-  llvm::SetVector<Operation *> reached;
-  if (Operation *first = value.getDefiningOp())
-    reached.insert(first);
-  for (size_t i = 0; i < reached.size(); ++i)
-    for (Value input : reached[i]->getOperands())
-      if (Operation *next = input.getDefiningOp())
-        reached.insert(next);
-  return reached.contains(op);
+  return mlir::dl::walkProducers(value,
+                                 [&](Value producer) {
+                                   return producer.getDefiningOp() == op
+                                              ? WalkResult::interrupt()
+                                              : WalkResult::advance();
+                                 })
+      .wasInterrupted();
 }
 
 bool mlir::dl::cpu::followsElementwise(Value value, linalg::GenericOp root) {
-  if (value == root->getResult(0))
-    return true;
-  auto generic = value.getDefiningOp<linalg::GenericOp>();
-  auto type = cast<RankedTensorType>(value.getType());
   auto rootType = cast<RankedTensorType>(root->getResult(0).getType());
-  if (!generic || isReduction(generic) ||
-      type.getShape() != rootType.getShape() || !dependsOn(value, root))
-    return false;
-  return llvm::all_of(generic.getDpsInputOperands(), [&](OpOperand *operand) {
-    return !dependsOn(operand->get(), root) ||
-           (generic.getMatchingIndexingMap(operand).isIdentity() &&
-            followsElementwise(operand->get(), root));
-  });
+  llvm::SmallSetVector<Value, 8> between;
+  between.insert(value);
+  for (size_t i = 0; i < between.size(); ++i) {
+    Value at = between[i];
+    if (at == root->getResult(0))
+      continue;
+    auto generic = at.getDefiningOp<linalg::GenericOp>();
+    auto type = cast<RankedTensorType>(at.getType());
+    if (!generic || isReduction(generic) ||
+        type.getShape() != rootType.getShape() || !dependsOn(at, root))
+      return false;
+    for (OpOperand *operand : generic.getDpsInputOperands()) {
+      if (!dependsOn(operand->get(), root))
+        continue;
+      if (!generic.getMatchingIndexingMap(operand).isIdentity())
+        return false;
+      between.insert(operand->get());
+    }
+  }
+  return true;
 }
 
 bool mlir::dl::cpu::resultsFollowElementwise(func::FuncOp source,

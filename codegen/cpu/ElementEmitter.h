@@ -81,6 +81,13 @@ public:
   void collectReductions(Value tensor, ArrayRef<LaneIndex> position,
                          SmallVectorImpl<ReductionAt> &found);
 
+  /// Calls `enter` with the element of `tensor` and with all that it is
+  /// computed from, each once though several may read it; not with what lies
+  /// behind one for which it returns false.
+  void
+  walkElements(Value tensor, ArrayRef<LaneIndex> position,
+               function_ref<bool(Value element, ArrayRef<LaneIndex>)> enter);
+
   /// Calls `visit` with each buffer that the element of `tensor` is computed
   /// from, and the offset in it. What lies behind `stop` is not looked for.
   using ReadVisitor =
@@ -218,13 +225,6 @@ private:
   /// positions.
   void visitOperands(Value tensor, ArrayRef<LaneIndex> position,
                      function_ref<void(Value, ArrayRef<LaneIndex>)> visit);
-  /// Calls `enter` with an element and with what it is computed from, each once
-  /// though several may read it; not with what lies behind one for which it
-  /// returns false.
-  using Seen = llvm::DenseMap<Value, SmallVector<Position, 1>>;
-  using Enter = function_ref<bool(Value, ArrayRef<LaneIndex>)>;
-  void walkElements(Value tensor, ArrayRef<LaneIndex> position, Seen &seen,
-                    Enter enter);
 
   /// Runs `body` with what pads the operands of `op` read inside of its borders
   /// only.

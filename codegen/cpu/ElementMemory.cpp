@@ -113,25 +113,14 @@ Element ElementEmitter::load(const Buffer &buffer, Type elementType,
 
 void ElementEmitter::visitReads(Value tensor, ArrayRef<LaneIndex> position,
                                 Value stop, ReadVisitor visit) {
-  SmallVector<std::pair<Value, Position>, 0> reached{
-      {tensor, Position(position)}};
-  for (size_t i = 0; i < reached.size(); ++i) {
-    auto [value, at] = reached[i];
-    if (value == stop)
-      continue;
-    auto buffer = buffers.find(value);
-    if (buffer != buffers.end()) {
-      visit(buffer->second, linearize(index, buffer->second, at));
-      continue;
+  walkElements(tensor, position, [&](Value value, ArrayRef<LaneIndex> at) {
+    if (auto buffer = buffers.find(value); buffer != buffers.end()) {
+      if (value != stop)
+        visit(buffer->second, linearize(index, buffer->second, at));
+      return false;
     }
-    visitOperands(value, at, [&](Value operand, ArrayRef<LaneIndex> there) {
-      bool isKnown = llvm::any_of(reached, [&, operand = operand](auto &entry) {
-        return entry.first == operand && ArrayRef(entry.second) == there;
-      });
-      if (!isKnown)
-        reached.push_back({operand, Position(there)});
-    });
-  }
+    return value != stop;
+  });
 }
 
 /// An element of a type that is stored as an integer; see getStoredType.

@@ -53,66 +53,64 @@ static uint64_t getDependencies(ArrayRef<LaneIndex> position) {
   return all;
 }
 
-void ElementEmitter::walkElements(Value tensor, ArrayRef<LaneIndex> position,
-                                  Seen &seen, Enter enter) {
-  SmallVector<Position, 1> &known = seen[tensor];
-  if (llvm::any_of(known, [&](const Position &other) {
-        return ArrayRef(other) == position;
-      }))
-    return;
-  known.emplace_back(position);
-  if (enter(tensor, position))
-    visitOperands(tensor, position, [&](Value operand, ArrayRef<LaneIndex> at) {
-      walkElements(operand, at, seen, enter);
-    });
+void ElementEmitter::walkElements(
+    Value tensor, ArrayRef<LaneIndex> position,
+    function_ref<bool(Value, ArrayRef<LaneIndex>)> enter) {
+  DenseMap<Value, SmallVector<Position, 1>> seen;
+  auto walk = [&](auto &self, Value value, ArrayRef<LaneIndex> at) -> void {
+    SmallVector<Position, 1> &known = seen[value];
+    if (llvm::any_of(known, [&](const Position &other) {
+          return ArrayRef(other) == at;
+        }))
+      return;
+    known.emplace_back(at);
+    if (enter(value, at))
+      visitOperands(value, at, [&](Value operand, ArrayRef<LaneIndex> there) {
+        self(self, operand, there);
+      });
+  };
+  walk(walk, tensor, position);
 }
 
 void ElementEmitter::hoistReductions(Value tensor, ArrayRef<LaneIndex> position,
                                      uint64_t inner) {
-  Seen seen;
-  walkElements(
-      tensor, position, seen, [&](Value value, ArrayRef<LaneIndex> at) {
-        auto generic = value.getDefiningOp<linalg::GenericOp>();
-        bool isReady = generic && isReduction(generic) &&
-                       !buffers.count(value) && !(getDependencies(at) & inner);
-        if (isReady)
-          read(value, at);
-        return !isReady;
-      });
+  walkElements(tensor, position, [&](Value value, ArrayRef<LaneIndex> at) {
+    auto generic = value.getDefiningOp<linalg::GenericOp>();
+    bool isReady = generic && isReduction(generic) && !buffers.count(value) &&
+                   !(getDependencies(at) & inner);
+    if (isReady)
+      read(value, at);
+    return !isReady;
+  });
 }
 
 void ElementEmitter::collectDependencies(Value tensor,
                                          ArrayRef<LaneIndex> position,
                                          SmallVectorImpl<uint64_t> &sets) {
-  Seen seen;
-  walkElements(tensor, position, seen,
-               [&](Value value, ArrayRef<LaneIndex> at) {
-                 auto generic = value.getDefiningOp<linalg::GenericOp>();
-                 if (generic && isReduction(generic) && !buffers.count(value))
-                   sets.push_back(getDependencies(at));
-                 return true;
-               });
+  walkElements(tensor, position, [&](Value value, ArrayRef<LaneIndex> at) {
+    auto generic = value.getDefiningOp<linalg::GenericOp>();
+    if (generic && isReduction(generic) && !buffers.count(value))
+      sets.push_back(getDependencies(at));
+    return true;
+  });
 }
 
 void ElementEmitter::collectReductions(Value tensor,
                                        ArrayRef<LaneIndex> position,
                                        SmallVectorImpl<ReductionAt> &found) {
-  Seen seen;
-  walkElements(
-      tensor, position, seen, [&](Value value, ArrayRef<LaneIndex> at) {
-        auto generic = value.getDefiningOp<linalg::GenericOp>();
-        if (!generic || !isReduction(generic) || buffers.count(value))
-          return true;
-        unsigned result = cast<OpResult>(value).getResultNumber();
-        AffineMap first =
-            generic.getIndexingMapMatchingResult(generic->getResult(0));
-        ReductionAt reduction(
-            generic,
-            mapPosition(first, iterationPosition(generic, result, at)));
-        if (!llvm::is_contained(found, reduction))
-          found.push_back(std::move(reduction));
-        return false;
-      });
+  walkElements(tensor, position, [&](Value value, ArrayRef<LaneIndex> at) {
+    auto generic = value.getDefiningOp<linalg::GenericOp>();
+    if (!generic || !isReduction(generic) || buffers.count(value))
+      return true;
+    unsigned result = cast<OpResult>(value).getResultNumber();
+    AffineMap first =
+        generic.getIndexingMapMatchingResult(generic->getResult(0));
+    ReductionAt reduction(
+        generic, mapPosition(first, iterationPosition(generic, result, at)));
+    if (!llvm::is_contained(found, reduction))
+      found.push_back(std::move(reduction));
+    return false;
+  });
 }
 
 //===----------------------------------------------------------------------===//

@@ -7,6 +7,7 @@
 
 #include "codegen/cpu/KernelFunction.h"
 #include "codegen/cpu/StoreTracer.h"
+#include "ir/dialect/WalkProducers.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -122,23 +123,31 @@ static bool reducesAlongMemory(linalg::GenericOp generic) {
 
 /// Whether one below `tensor` does, without those that others read.
 static bool reducesAlongMemory(Value tensor, const ElementEmitter &emitter) {
-  llvm::SmallSetVector<Value, 16> reached;
-  reached.insert(tensor);
-  for (size_t i = 0; i < reached.size(); ++i) {
-    Operation *op = reached[i].getDefiningOp();
-    if (!op || emitter.buffers.count(reached[i]))
-      continue;
-    if (auto generic = dyn_cast<linalg::GenericOp>(op);
-        generic && isReduction(generic)) {
-      if (reducesAlongMemory(generic))
-        return true;
-      continue;
-    }
-    for (Value operand : op->getOperands())
-      if (isa<RankedTensorType>(operand.getType()))
-        reached.insert(operand);
-  }
-  return false;
+  auto visit = [&](Value value) {
+    if (!isa<RankedTensorType>(value.getType()) || emitter.buffers.count(value))
+      return WalkResult::skip();
+    auto generic = value.getDefiningOp<linalg::GenericOp>();
+    if (!generic || !isReduction(generic))
+      return WalkResult::advance();
+    return reducesAlongMemory(generic) ? WalkResult::interrupt()
+                                       : WalkResult::skip();
+  };
+  return mlir::dl::walkProducers(tensor, visit).wasInterrupted();
+}
+
+/// Whether where an elementwise operation reads are dimensions of its result
+/// and constants, and no elements are looked up or made of positions.
+static bool readsInPlace(linalg::GenericOp generic) {
+  if (generic.hasIndexSemantics())
+    return false;
+  for (OpOperand *operand : generic.getDpsInputOperands())
+    if (!generic.getMatchingBlockArgument(operand).use_empty() &&
+        !llvm::all_of(generic.getMatchingIndexingMap(operand).getResults(),
+                      llvm::IsaPred<AffineDimExpr, AffineConstantExpr>))
+      return false;
+  return !generic
+              ->walk([](tensor::ExtractOp) { return WalkResult::interrupt(); })
+              .wasInterrupted();
 }
 
 Schedule LoopEmitter::schedule(ArrayRef<Store> stores, ArrayRef<Value> sizes) {
@@ -209,40 +218,24 @@ Schedule LoopEmitter::schedule(ArrayRef<Store> stores, ArrayRef<Value> sizes) {
     }
     return true;
   };
-  std::function<bool(Value, ArrayRef<LaneIndex>, unsigned)> allows =
-      [&](Value tensor, ArrayRef<LaneIndex> at, unsigned count) -> bool {
-    if (emitter.buffers.count(tensor))
-      return leafAllows(at, count);
-    Operation *op = tensor.getDefiningOp();
-    if (auto generic = dyn_cast_or_null<linalg::GenericOp>(op)) {
-      if (generic.hasIndexSemantics())
-        return false;
-      bool gathers = false;
-      generic.walk([&](tensor::ExtractOp) { gathers = true; });
-      if (gathers)
-        return false;
-      Position dims(generic.getNumLoops());
-      AffineMap map =
-          generic.getIndexingMapMatchingResult(cast<OpResult>(tensor));
-      for (auto [expr, lane] : llvm::zip(map.getResults(), at))
-        if (auto dim = dyn_cast<AffineDimExpr>(expr))
-          dims[dim.getPosition()] = lane;
-      for (OpOperand *operand : generic.getDpsInputOperands()) {
-        if (generic.getMatchingBlockArgument(operand).use_empty())
-          continue;
-        Position next;
-        for (AffineExpr expr :
-             generic.getMatchingIndexingMap(operand).getResults()) {
-          if (!isa<AffineDimExpr, AffineConstantExpr>(expr))
+  auto allows = [&](Value source, unsigned count) {
+    bool allAllow = true;
+    emitter.walkElements(
+        source, trial, [&](Value tensor, ArrayRef<LaneIndex> at) {
+          if (!allAllow)
             return false;
-          next.push_back(index.evaluate(expr, dims));
-        }
-        if (!allows(operand->get(), next, count))
-          return false;
-      }
-      return true;
-    }
-    return isa_and_nonnull<arith::ConstantOp, linalg::FillOp>(op);
+          if (emitter.buffers.count(tensor)) {
+            allAllow = leafAllows(at, count);
+            return false;
+          }
+          auto generic = tensor.getDefiningOp<linalg::GenericOp>();
+          allAllow = generic
+                         ? readsInPlace(generic)
+                         : isa_and_nonnull<arith::ConstantOp, linalg::FillOp>(
+                               tensor.getDefiningOp());
+          return generic && allAllow;
+        });
+    return allAllow;
   };
   for (unsigned count = 2; count <= rank; ++count) {
     // All sizes but the outermost must be known to agree.
@@ -260,7 +253,7 @@ Schedule LoopEmitter::schedule(ArrayRef<Store> stores, ArrayRef<Value> sizes) {
             IndexBuilder::getConstant(store.offsets[d]) != 0)
           return false;
       }
-      return allows(store.source, trial, count);
+      return allows(store.source, count);
     });
     if (!possible)
       break;

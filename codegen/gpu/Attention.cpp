@@ -88,6 +88,8 @@ public:
         op.getNumResults() != 1 ||
         !op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isIdentity())
       return std::nullopt;
+    if (!searched.insert({tensor, toKey(at, tensor.getContext())}).second)
+      return std::nullopt; // it was not there
     return findInBody(op, op.getBody()->getTerminator()->getOperand(0), at);
   }
 
@@ -189,8 +191,14 @@ private:
       if (!source || source.getNumResults() != 1 ||
           source.getNumParallelLoops() != source.getNumLoops())
         return {};
-      return number(source, source.getBody()->getTerminator()->getOperand(0),
-                    getPlace(op, input, at));
+      SmallVector<AffineExpr> place = getPlace(op, input, at);
+      std::pair key{op.getDpsInputs()[input], toKey(place, context)};
+      if (auto known = numbers.find(key); known != numbers.end())
+        return known->second;
+      AffineExpr found = number(
+          source, source.getBody()->getTerminator()->getOperand(0), place);
+      numbers[key] = found;
+      return found;
     }
     Operation *from = value.getDefiningOp();
     if (auto position = dyn_cast_or_null<linalg::IndexOp>(from))
@@ -206,7 +214,14 @@ private:
     return isa<arith::AddIOp>(from) ? a + b : a - b;
   }
 
+  AffineMap toKey(ArrayRef<AffineExpr> at, MLIRContext *context) const {
+    return AffineMap::get(rank, 0, at, context);
+  }
+
   unsigned rank;
+  // Where tensors were looked at: several operations may read one.
+  DenseSet<std::pair<Value, AffineMap>> searched;
+  DenseMap<std::pair<Value, AffineMap>, AffineExpr> numbers;
 };
 
 } // namespace

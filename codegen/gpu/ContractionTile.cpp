@@ -97,6 +97,21 @@ int64_t getStaticSize(linalg::GenericOp op, ArrayRef<unsigned> loops) {
   return size;
 }
 
+bool hasWholeRuns(linalg::GenericOp op, ArrayRef<unsigned> loops,
+                  int64_t count) {
+  int64_t range = loops.empty() ? 0 : op.getStaticLoopRanges()[loops.back()];
+  return !ShapedType::isDynamic(range) && range > 0 && range % count == 0;
+}
+
+bool readsWholeRuns(linalg::GenericOp op, OpOperand *operand,
+                    ArrayRef<unsigned> loops, int64_t count) {
+  AffineMap map = op.getMatchingIndexingMap(operand);
+  if (map.getNumResults() == 0 || !hasWholeRuns(op, loops, count))
+    return false;
+  auto last = dyn_cast<AffineDimExpr>(map.getResults().back());
+  return last && last.getPosition() == loops.back();
+}
+
 bool isByTiles(const Contraction &contraction) {
   constexpr int64_t kFew = 4;
   if (mlir::dl::hasSparseMatmulForm(contraction.op))

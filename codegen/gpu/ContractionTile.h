@@ -58,6 +58,15 @@ getColumnLoops(const mlir::dl::cpu::Contraction &contraction);
 int64_t getStaticSize(mlir::linalg::GenericOp op,
                       llvm::ArrayRef<unsigned> loops);
 
+/// Whether the last of some loops is known to run a multiple of `count` times,
+/// and once at least.
+bool hasWholeRuns(mlir::linalg::GenericOp op, llvm::ArrayRef<unsigned> loops,
+                  int64_t count);
+
+/// Whether it does, and its steps are neighbours in an operand's memory.
+bool readsWholeRuns(mlir::linalg::GenericOp op, mlir::OpOperand *operand,
+                    llvm::ArrayRef<unsigned> loops, int64_t count);
+
 } // namespace dl::gpucode
 
 #endif // DL_CODEGEN_GPU_CONTRACTIONTILE_H

@@ -3,6 +3,7 @@
 
 #include "codegen/gpu/Rows.h"
 #include "codegen/gpu/Strategy.h"
+#include "ir/dialect/WalkProducers.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -57,18 +58,17 @@ private:
 
 /// The reduction of which nothing below is known yet, if there is one below.
 linalg::GenericOp RowFinder::findReduction() const {
-  llvm::SetVector<Operation *> below;
-  if (Operation *op = value.getDefiningOp())
-    below.insert(op);
-  for (size_t i = 0; i < below.size(); ++i) {
-    auto generic = dyn_cast<linalg::GenericOp>(below[i]);
-    if (generic && mlir::dl::cpu::isReduction(generic))
-      return generic;
-    for (Value operand : below[i]->getOperands())
-      if (Operation *op = operand.getDefiningOp(); op && !isStored(operand))
-        below.insert(op);
-  }
-  return {};
+  linalg::GenericOp found;
+  mlir::dl::walkProducers(value, [&](Value below) {
+    if (below != value && isStored(below))
+      return WalkResult::skip();
+    auto generic = below.getDefiningOp<linalg::GenericOp>();
+    if (!generic || !mlir::dl::cpu::isReduction(generic))
+      return WalkResult::advance();
+    found = generic;
+    return WalkResult::interrupt();
+  });
+  return found;
 }
 
 /// The reduced loops are the columns; of the value, all dimensions that are not

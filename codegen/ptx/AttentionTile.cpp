@@ -15,7 +15,9 @@
 
 using namespace mlir;
 using namespace ::dl::ptx;
+using ::dl::gpucode::getStaticSize;
 using ::dl::gpucode::OnlineAttention;
+using ::dl::gpucode::readsWholeRuns;
 using mlir::dl::cpu::Buffer;
 using mlir::dl::cpu::Contraction;
 using mlir::dl::cpu::ElementEmitter;
@@ -37,46 +39,32 @@ static constexpr int64_t kElementBytes = 2;
 // Shapes
 //===----------------------------------------------------------------------===//
 
-static int64_t getRange(const Contraction &contraction, unsigned loop) {
-  return linalg::GenericOp(contraction.op).getStaticLoopRanges()[loop];
-}
-
-/// Whether neighbours in an operand's memory are steps of the loop.
-static bool runsAlong(const Contraction &contraction, OpOperand *operand,
-                      unsigned loop) {
-  linalg::GenericOp op = contraction.op;
-  AffineMap map = op.getMatchingIndexingMap(operand);
-  auto last = map.getNumResults()
-                  ? dyn_cast<AffineDimExpr>(map.getResults().back())
-                  : AffineDimExpr(nullptr);
-  return last && last.getPosition() == loop;
-}
-
 bool AttentionTile::fits(const OnlineAttention &attention, int64_t mostValues) {
   constexpr int64_t kMostElements = 256;
   const Contraction &scores = attention.scores, &mix = attention.mix;
   Type type = scores.factorType;
   if ((!type.isF16() && !type.isBF16()) || mix.factorType != type)
     return false;
-  int64_t depth = getRange(scores, scores.reduced[0]),
-          lanes = getRange(mix, mix.lanes[0]),
-          rows = getRange(scores, scores.rows[0]);
+  int64_t depth = getStaticSize(scores.op, scores.reduced[0]),
+          lanes = getStaticSize(mix.op, mix.lanes[0]),
+          rows = getStaticSize(scores.op, scores.rows[0]);
   auto isWhole = [](int64_t size, int64_t most) {
     return !ShapedType::isDynamic(size) && size > 0 && size % kWidth == 0 &&
            size <= most;
   };
   return isWhole(depth, kMostElements) && isWhole(lanes, mostValues) &&
          (ShapedType::isDynamic(rows) || rows >= kWarpRows) &&
-         runsAlong(scores, scores.rowSide, scores.reduced[0]) &&
-         runsAlong(scores, scores.laneSide, scores.reduced[0]) &&
-         runsAlong(mix, mix.laneSide, mix.lanes[0]);
+         readsWholeRuns(scores.op, scores.rowSide, scores.reduced[0], kWidth) &&
+         readsWholeRuns(scores.op, scores.laneSide, scores.reduced[0],
+                        kWidth) &&
+         readsWholeRuns(mix.op, mix.laneSide, mix.lanes[0], kWidth);
 }
 
 AttentionTile::Operand
 AttentionTile::makeOperand(const Contraction &contraction, OpOperand *operand,
                            unsigned lineLoop, unsigned elementLoop,
                            int64_t lines) {
-  int64_t width = getRange(contraction, elementLoop);
+  int64_t width = getStaticSize(contraction.op, elementLoop);
   return {&contraction,
           operand,
           lineLoop,
@@ -97,7 +85,7 @@ AttentionTile::AttentionTile(gpucode::StageFunction &stage,
   const Contraction &scores = attention.scores, &mix = attention.mix;
   // Long elements need registers and shared memory.
   constexpr int64_t kLong = 128;
-  keyLines = getRange(scores, scores.reduced[0]) > kLong ? 32 : 64;
+  keyLines = getStaticSize(scores.op, scores.reduced[0]) > kLong ? 32 : 64;
   queries = makeOperand(scores, scores.rowSide, scores.rows[0],
                         scores.reduced[0], kRows);
   keys = makeOperand(scores, scores.laneSide, scores.lanes[0],

@@ -9,6 +9,7 @@
 
 using namespace mlir;
 using namespace ::dl::ptx;
+using mlir::dl::cpu::ElementEmitter;
 
 /// Pairs of bf16 are integers to the operations, those of f16 vectors.
 Value MatrixOps::toRegister(Value bits) {
@@ -146,6 +147,25 @@ SmallVector<Value> MatrixOps::transposeBytes(ArrayRef<Value> words) {
     for (int32_t selector : {kLowPairs, kHighPairs})
       columns.push_back(permute(pairs[half], pairs[half + 1], selector));
   return columns;
+}
+
+Value MatrixOps::readBlock(
+    ElementEmitter &fours, OpOperand *operand,
+    function_ref<mlir::dl::cpu::Position(int64_t)> getDims) {
+  auto op = cast<linalg::GenericOp>(operand->getOwner());
+  AffineMap map = op.getMatchingIndexingMap(operand);
+  Type i32 = builder.getI32Type();
+  SmallVector<Value> words;
+  for (int64_t i = 0; i < kBlock; ++i) {
+    ElementEmitter::Scope scope(fours);
+    Value bytes = fours.toVector(
+        fours.read(operand->get(), fours.mapPosition(map, getDims(i))));
+    if (isFloat8(factorType))
+      bytes = fours.toByte({bytes, true});
+    words.push_back(LLVM::BitcastOp::create(builder, loc, i32, bytes));
+  }
+  return vector::FromElementsOp::create(
+      builder, loc, VectorType::get({kBlock}, i32), transposeBytes(words));
 }
 
 Value MatrixOps::pack(Value low, Value high) {

@@ -21,6 +21,9 @@ public:
   /// bits, twice as many, of 32 half).
   static constexpr int64_t kRows = 16, kColumns = 8, kDepth = 16;
 
+  /// Lines and contracted positions of a block of bytes that readBlock gives.
+  static constexpr int64_t kBlock = 4;
+
   MatrixOps(mlir::OpBuilder &builder, mlir::Location loc,
             const mlir::dl::cpu::Contraction &contraction)
       : builder(builder), loc(loc), factorType(contraction.factorType),
@@ -60,6 +63,14 @@ public:
   /// Four words of four bytes each, transposed.
   llvm::SmallVector<mlir::Value>
   transposeBytes(llvm::ArrayRef<mlir::Value> words);
+
+  /// A block of an operand's bytes, of which neighbours in memory are lines, as
+  /// vector<4xi32>, line by line. `fours` reads four elements at once;
+  /// `getDims` gives the positions of the op's loops for the lines at a
+  /// contracted position of the block.
+  mlir::Value
+  readBlock(mlir::dl::cpu::ElementEmitter &fours, mlir::OpOperand *operand,
+            llvm::function_ref<mlir::dl::cpu::Position(int64_t)> getDims);
 
   /// Two neighbours as a register of a fragment: rounded to the factors' type.
   mlir::Value pack(mlir::Value low, mlir::Value high);

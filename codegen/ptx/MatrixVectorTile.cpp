@@ -30,15 +30,9 @@ static constexpr int64_t kUnroll = 4, kWarpColumns = 4;
 /// whole vectors.
 static bool hasVectors(const Contraction &contraction,
                        ArrayRef<unsigned> loops) {
-  linalg::GenericOp op = contraction.op;
-  AffineMap map = op.getMatchingIndexingMap(contraction.laneSide);
-  if (loops.empty() || map.getNumResults() == 0)
-    return false;
-  auto last = dyn_cast<AffineDimExpr>(map.getResults().back());
-  int64_t range = op.getStaticLoopRanges()[loops.back()];
-  return last && last.getPosition() == loops.back() &&
-         !ShapedType::isDynamic(range) && range > 0 &&
-         range % (kAccessBytes / contraction.factorBytes()) == 0;
+  return ::dl::gpucode::readsWholeRuns(
+      contraction.op, contraction.laneSide, loops,
+      kAccessBytes / contraction.factorBytes());
 }
 
 bool MatrixVectorTile::fits(const Contraction &contraction) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/ptx/OperandBoxes.h"
+#include "codegen/ptx/MatrixOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -14,6 +15,8 @@ using mlir::dl::cpu::LaneIndex;
 /// Bytes that a thread stores at once.
 static constexpr int64_t kAccessBytes = 16;
 static constexpr int64_t kAcross = kBoxBytes / kAccessBytes;
+/// Lines and contracted positions of a block of bytes.
+static constexpr int64_t kBlock = MatrixOps::kBlock;
 
 //===----------------------------------------------------------------------===//
 // Boxes

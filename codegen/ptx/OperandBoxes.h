@@ -21,9 +21,6 @@ public:
   /// Threads that compute.
   static constexpr int64_t kThreads = 128;
 
-  /// Lines and contracted positions of a block of bytes.
-  static constexpr int64_t kBlock = 4;
-
   /// Of `lines` rows or columns by `depth` contracted positions. Without a map,
   /// the operand is computed; `byBlocks`: of bytes, by blocks of lines.
   OperandBoxes(std::optional<OperandMap> map, bool alongDepth, int64_t lines,

@@ -14,6 +14,8 @@
 
 using namespace mlir;
 using namespace ::dl::ptx;
+using ::dl::gpucode::hasWholeRuns;
+using ::dl::gpucode::readsWholeRuns;
 using ::dl::gpucode::Side;
 using ::dl::gpucode::TileShape;
 using mlir::dl::cpu::Contraction;
@@ -24,29 +26,13 @@ using mlir::dl::cpu::Position;
 static constexpr int64_t kAccessBytes = 16, kStepBytes = 2 * kAccessBytes;
 static constexpr int64_t kRows = MatrixOps::kRows,
                          kColumns = MatrixOps::kColumns;
+/// Elements of 16 bits that are read at once.
+static constexpr int64_t kEight = 8;
 /// Bytes where neighbours are lines go by blocks of so many lines and
 /// contracted positions.
-static constexpr int64_t kBlock = 4;
+static constexpr int64_t kBlock = MatrixOps::kBlock;
 /// Pieces of the operands in shared memory, and bytes of a row of each.
 static constexpr int64_t kStages = 4, kPieceBytes = 64;
-
-/// Whether the last of the loops has whole eights of steps.
-static bool isWhole(linalg::GenericOp op, ArrayRef<unsigned> loops,
-                    int64_t steps) {
-  int64_t range = loops.empty() ? 0 : op.getStaticLoopRanges()[loops.back()];
-  return !ShapedType::isDynamic(range) && range > 0 && range % steps == 0;
-}
-
-bool ::dl::ptx::hasEights(linalg::GenericOp op, OpOperand *operand,
-                          ArrayRef<unsigned> loops) {
-  constexpr int64_t kEight = 8;
-  AffineMap map = op.getMatchingIndexingMap(operand);
-  if (loops.empty() || map.getNumResults() == 0)
-    return false;
-  auto last = dyn_cast<AffineDimExpr>(map.getResults().back());
-  return last && last.getPosition() == loops.back() &&
-         isWhole(op, loops, kEight);
-}
 
 bool TensorTile::fits(const Contraction &contraction, const PtxTarget &target) {
   constexpr unsigned kFirst = 80, kFirstFloat8 = 89;
@@ -63,10 +49,10 @@ bool TensorTile::fits(const Contraction &contraction, const PtxTarget &target) {
     return false;
   // Bytes are gathered where neighbours are no contracted positions.
   if (isByte)
-    return isWhole(op, contraction.reduced, kAccessBytes);
+    return hasWholeRuns(op, contraction.reduced, kAccessBytes);
   auto sideFits = [&](OpOperand *operand, ArrayRef<unsigned> loops) {
-    return hasEights(op, operand, contraction.reduced) ||
-           hasEights(op, operand, loops);
+    return readsWholeRuns(op, operand, contraction.reduced, kEight) ||
+           readsWholeRuns(op, operand, loops, kEight);
   };
   return sideFits(contraction.rowSide, contraction.rows) &&
          sideFits(contraction.laneSide, columns);
@@ -192,37 +178,21 @@ std::pair<Value, Value> TensorTile::getShare(const Side &side, int64_t number) {
 bool TensorTile::isByBlocks(const Side &side) const {
   linalg::GenericOp op = contraction.op;
   if (contraction.factorBytes() != 1 ||
-      hasEights(op, side.operand, contraction.reduced))
+      readsWholeRuns(op, side.operand, contraction.reduced, kEight))
     return false;
-  AffineMap map = op.getMatchingIndexingMap(side.operand);
-  auto last = map.getNumResults() && !side.loops.empty()
-                  ? dyn_cast<AffineDimExpr>(map.getResults().back())
-                  : AffineDimExpr(nullptr);
-  return last && last.getPosition() == side.loops.back() &&
-         isWhole(op, side.loops, kBlock);
+  return readsWholeRuns(op, side.operand, side.loops, kBlock);
 }
 
 /// Four lines by four contracted positions, line by line.
 Value TensorTile::readBlock(const Side &side, Value line, Value k) {
-  AffineMap map = op.getMatchingIndexingMap(side.operand);
-  Type i32 = builder.getI32Type(), i8 = builder.getI8Type();
-  SmallVector<Value> words;
-  for (int64_t i = 0; i < kBlock; ++i) {
-    ElementEmitter::Scope scope(fours);
+  Value all = matrices.readBlock(fours, side.operand, [&](int64_t i) {
     Position dims =
         getOperandDims(side, line, index.add(k, constant(i)), kBlock, 1);
     dims[side.loops.back()].stride = 1;
-    auto read = fours.read(side.operand->get(), fours.mapPosition(map, dims));
-    Value bytes = fours.toVector(read);
-    if (MatrixOps::isFloat8(contraction.factorType))
-      bytes = fours.toByte({bytes, true});
-    words.push_back(LLVM::BitcastOp::create(builder, loc, i32, bytes));
-  }
-  Value all = vector::FromElementsOp::create(builder, loc,
-                                             VectorType::get({kBlock}, i32),
-                                             matrices.transposeBytes(words));
-  return vector::BitCastOp::create(builder, loc, VectorType::get({width}, i8),
-                                   all);
+    return dims;
+  });
+  return vector::BitCastOp::create(
+      builder, loc, VectorType::get({width}, builder.getI8Type()), all);
 }
 
 /// Neighbours along contracted positions that lie apart in memory, one by one.
@@ -245,7 +215,7 @@ Value TensorTile::readShare(const Side &side, Value line, Value k) {
   if (isByBlocks(side))
     return readBlock(side, line, k);
   if (contraction.factorBytes() == 1 &&
-      !hasEights(op, side.operand, contraction.reduced))
+      !readsWholeRuns(op, side.operand, contraction.reduced, kEight))
     return gatherShare(side, line, k);
   Position dims = getOperandDims(side, line, k, side.alongDepth ? 1 : width,
                                  side.alongDepth ? width : 1);

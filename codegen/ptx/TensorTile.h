@@ -13,11 +13,6 @@
 
 namespace dl::ptx {
 
-/// Whether neighbours in an operand's memory are steps of the last of these
-/// loops, whole eights of them.
-bool hasEights(mlir::linalg::GenericOp op, mlir::OpOperand *operand,
-               llvm::ArrayRef<unsigned> loops);
-
 /// Tiles of products of f16 or bf16 with float32 sums, by mma.sync.m16n8k16
 /// (sm_80 and later), of float32 rounded to tf32, by m16n8k8, of 8-bit integers
 /// with sums of 32 bits, and of 8-bit floats (sm_89), by m16n8k32: eight warps,

@@ -13,6 +13,7 @@
 
 using namespace mlir;
 using namespace ::dl::ptx;
+using ::dl::gpucode::getStaticSize;
 using ::dl::gpucode::OnlineAttention;
 using ::dl::gpucode::StageFunction;
 using mlir::dl::cpu::Buffer;
@@ -35,10 +36,6 @@ static constexpr int64_t kMostConsumers = 2;
 // Shapes
 //===----------------------------------------------------------------------===//
 
-static int64_t getRange(const Contraction &contraction, unsigned loop) {
-  return linalg::GenericOp(contraction.op).getStaticLoopRanges()[loop];
-}
-
 bool WarpgroupAttention::fits(const OnlineAttention &attention) {
   constexpr int64_t kMostValues = 256;
   return AttentionTile::fits(attention, kMostValues);
@@ -48,8 +45,8 @@ bool WarpgroupAttention::fits(const OnlineAttention &attention) {
 static bool hasLong(const OnlineAttention &attention) {
   constexpr int64_t kLong = 128;
   const Contraction &scores = attention.scores, &mix = attention.mix;
-  return std::max(getRange(scores, scores.reduced[0]),
-                  getRange(mix, mix.lanes[0])) > kLong;
+  return std::max(getStaticSize(scores.op, scores.reduced[0]),
+                  getStaticSize(mix.op, mix.lanes[0])) > kLong;
 }
 
 static int64_t chooseKeyLines(const OnlineAttention &attention) {
@@ -67,8 +64,8 @@ static int64_t chooseConsumers(StageFunction &stage,
        !findOperandMap(stage, scores, scores.laneSide, scores.lanes) ||
        !findOperandMap(stage, mix, mix.laneSide, mix.lanes)))
     return 1;
-  int64_t rows = getRange(scores, scores.rows[0]),
-          batch = ::dl::gpucode::getStaticSize(scores.op, scores.batch);
+  int64_t rows = getStaticSize(scores.op, scores.rows[0]),
+          batch = getStaticSize(scores.op, scores.batch);
   if (ShapedType::isDynamic(rows))
     rows = kUnknown;
   int64_t tiles = std::max<int64_t>(batch, 1) *
@@ -88,7 +85,7 @@ WarpgroupAttention::Operand WarpgroupAttention::makeOperand(
       stage, contraction, operand, alongDepth ? lineLoop : elementLoop);
   if (map && map->alongDepth() != alongDepth)
     map.reset();
-  int64_t width = getRange(contraction, elementLoop);
+  int64_t width = getStaticSize(contraction.op, elementLoop);
   return {&contraction,
           operand,
           lineLoop,

@@ -13,6 +13,8 @@
 
 using namespace mlir;
 using namespace ::dl::ptx;
+using ::dl::gpucode::hasWholeRuns;
+using ::dl::gpucode::readsWholeRuns;
 using ::dl::gpucode::Side;
 using ::dl::gpucode::StageFunction;
 using ::dl::gpucode::TileShape;
@@ -26,6 +28,8 @@ static constexpr int64_t kWarpgroup = 128, kWarp = 32, kWarpgroupRows = 64;
 static constexpr int64_t kStepBytes = 32;
 /// Bytes that are read at once where an operand is computed.
 static constexpr int64_t kAccessBytes = 16;
+/// Elements of 16 bits that are read at once.
+static constexpr int64_t kEight = 8;
 /// Columns that a thread stores at once.
 static constexpr int64_t kWidth = 8;
 
@@ -84,21 +88,6 @@ static WarpgroupShape chooseShape(const Contraction &contraction,
   return best;
 }
 
-/// Whether neighbours in memory are bytes of the last of these loops, in whole
-/// blocks.
-static bool hasBlocks(linalg::GenericOp op, OpOperand *operand,
-                      ArrayRef<unsigned> loops) {
-  AffineMap map = op.getMatchingIndexingMap(operand);
-  auto last = map.getNumResults() && !loops.empty()
-                  ? dyn_cast<AffineDimExpr>(map.getResults().back())
-                  : AffineDimExpr(nullptr);
-  if (!last || last.getPosition() != loops.back())
-    return false;
-  int64_t range = op.getStaticLoopRanges()[loops.back()];
-  return !ShapedType::isDynamic(range) && range > 0 &&
-         range % OperandBoxes::kBlock == 0;
-}
-
 /// Types other than those of 16 bits are multiplied along their neighbours
 /// alone. Of what is computed, 16 bytes are contracted positions together.
 std::optional<WarpgroupTile::Source>
@@ -111,18 +100,16 @@ WarpgroupTile::findSource(StageFunction &stage, const Contraction &contraction,
   if (map && (isHalf || map->alongDepth()))
     return Source{map, map->alongDepth()};
   for (bool alongDepth : {true, false})
-    if (isHalf && hasEights(contraction.op, operand,
-                            alongDepth ? contraction.reduced : lines))
+    if (isHalf &&
+        readsWholeRuns(contraction.op, operand,
+                       alongDepth ? contraction.reduced : lines, kEight))
       return Source{std::nullopt, alongDepth};
   linalg::GenericOp op = contraction.op;
-  int64_t range = contraction.reduced.empty()
-                      ? ShapedType::kDynamic
-                      : op.getStaticLoopRanges()[contraction.reduced.back()];
-  if (!isByte || ShapedType::isDynamic(range) || range % kAccessBytes != 0)
+  if (!isByte || !hasWholeRuns(op, contraction.reduced, kAccessBytes))
     return std::nullopt;
-  if (hasEights(op, operand, contraction.reduced))
+  if (readsWholeRuns(op, operand, contraction.reduced, kEight))
     return Source{std::nullopt, /*alongDepth=*/true};
-  if (hasBlocks(op, operand, lines))
+  if (readsWholeRuns(op, operand, lines, MatrixOps::kBlock))
     return Source{std::nullopt, /*alongDepth=*/true, /*byBlocks=*/true};
   return std::nullopt;
 }
@@ -170,7 +157,7 @@ WarpgroupTile::WarpgroupTile(StageFunction &stage,
       parameters(parameters), group(group), ops(builder, loc),
       wide(builder, loc, kWidth),
       reader(builder, loc, kAccessBytes / contraction.factorBytes()),
-      fours(builder, loc, OperandBoxes::kBlock),
+      fours(builder, loc, MatrixOps::kBlock),
       leftBoxes(leftSource.map, leftSource.alongDepth, shape.rows, shape.depth,
                 contraction.factorType, ops, index, leftSource.byBlocks),
       rightBoxes(rightSource.map, rightSource.alongDepth, shape.columns,
@@ -285,23 +272,13 @@ Value WarpgroupTile::readShare(const OperandBoxes &boxes, const Side &side,
 
 /// A block of bytes, line by line.
 Value WarpgroupTile::readBlock(const Side &side, Value line, Value k) {
-  AffineMap map = op.getMatchingIndexingMap(side.operand);
-  Type i32 = builder.getI32Type();
-  SmallVector<Value> words;
-  for (int64_t i = 0; i < OperandBoxes::kBlock; ++i) {
-    ElementEmitter::Scope scope(fours);
+  MatrixOps matrices(builder, loc, contraction);
+  return matrices.readBlock(fours, side.operand, [&](int64_t i) {
     mlir::dl::cpu::Position dims = getOperandDims(
-        side, line, index.add(k, constant(i)), OperandBoxes::kBlock, 1);
+        side, line, index.add(k, constant(i)), MatrixOps::kBlock, 1);
     dims[side.loops.back()].stride = 1;
-    Value bytes = fours.toVector(
-        fours.read(side.operand->get(), fours.mapPosition(map, dims)));
-    if (MatrixOps::isFloat8(contraction.factorType))
-      bytes = fours.toByte({bytes, true});
-    words.push_back(LLVM::BitcastOp::create(builder, loc, i32, bytes));
-  }
-  return vector::FromElementsOp::create(
-      builder, loc, VectorType::get({OperandBoxes::kBlock}, i32),
-      MatrixOps(builder, loc, contraction).transposeBytes(words));
+    return dims;
+  });
 }
 
 /// This thread's share of a piece of a computed operand.

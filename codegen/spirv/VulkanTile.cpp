@@ -53,21 +53,15 @@ VulkanTile::findNeighbours(const Contraction &contraction, OpOperand *operand,
         isSlotRow(::dl::gpucode::findLeftReader(op).getIndices().back());
     return areDeep ? Neighbours::Depth : Neighbours::None;
   }
-  AffineMap map = op.getMatchingIndexingMap(operand);
   // Other types that have to be converted are not worth the code.
   bool haveVectors = contraction.factorType.isF32() || contraction.isInteger();
-  if (!haveVectors || map.getNumResults() == 0)
+  if (!haveVectors)
     return Neighbours::None;
-  auto last = dyn_cast<AffineDimExpr>(map.getResults().back());
-  auto isInner = [&](ArrayRef<unsigned> among, int64_t width) {
-    if (!last || among.empty() || last.getPosition() != among.back())
-      return false;
-    int64_t range = op.getStaticLoopRanges()[among.back()];
-    return !ShapedType::isDynamic(range) && range > 0 && range % width == 0;
-  };
-  if (isInner(contraction.reduced, kVector))
+  if (::dl::gpucode::readsWholeRuns(op, operand, contraction.reduced, kVector))
     return Neighbours::Depth;
-  return isInner(loops, width) ? Neighbours::Lines : Neighbours::None;
+  return ::dl::gpucode::readsWholeRuns(op, operand, loops, width)
+             ? Neighbours::Lines
+             : Neighbours::None;
 }
 
 //===----------------------------------------------------------------------===//

@@ -5,6 +5,7 @@
 #include "frontend/onnx/MappedFile.h"
 #include "frontend/onnx/TensorData.h"
 #include "ir/dialect/Dialect.h"
+#include "ir/dialect/ElementBytes.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/BuiltinDialect.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -184,25 +185,12 @@ ElementsAttr frontend::makeElements(RankedTensorType type,
   if (bytes.size() < kInlineBytes ||
       isSplat(StringRef(bytes.data(), bytes.size()), elementSize))
     return DenseElementsAttr::getFromRawBuffer(type, bytes);
-  return DenseResourceElementsAttr::get(
-      type, DenseResourceElementsHandle::getManagerInterface(type.getContext())
-                .insert("table", HeapAsmResourceBlob::allocateAndCopyWithAlign(
-                                     bytes, 64, /*dataIsMutable=*/false)));
+  return mlir::dl::storeElementBytes(type, "table", bytes);
 }
 
 //===----------------------------------------------------------------------===//
 // Reading constants
 //===----------------------------------------------------------------------===//
-
-/// The blob of a dense_resource if it holds `size` bytes.
-static std::optional<ArrayRef<char>> getBlob(ElementsAttr value, size_t size) {
-  auto resource = dyn_cast<DenseResourceElementsAttr>(value);
-  AsmResourceBlob *blob =
-      resource ? resource.getRawHandle().getBlob() : nullptr;
-  if (!blob || blob->getData().size() != size)
-    return std::nullopt;
-  return blob->getData();
-}
 
 static int64_t readInt(const char *data, unsigned bytes, bool isUnsigned) {
   using namespace llvm::support::endian;
@@ -234,11 +222,11 @@ std::optional<SmallVector<int64_t>> frontend::getInts(Attribute attribute,
     return result;
   }
   unsigned bytes = llvm::divideCeil(type.getWidth(), 8);
-  auto data = getBlob(value, value.getNumElements() * bytes);
-  if (!data)
+  ArrayRef<char> data = mlir::dl::getElementBytes(value);
+  if (data.empty())
     return std::nullopt;
-  for (size_t i = 0; i < data->size(); i += bytes)
-    result.push_back(readInt(data->data() + i, bytes, isUnsigned));
+  for (size_t i = 0; i < data.size(); i += bytes)
+    result.push_back(readInt(data.data() + i, bytes, isUnsigned));
   return result;
 }
 
@@ -261,14 +249,14 @@ std::optional<SmallVector<double>> frontend::getFloats(Attribute attribute,
     return result;
   }
   unsigned bytes = llvm::divideCeil(type.getWidth(), 8);
-  auto data = getBlob(value, value.getNumElements() * bytes);
-  if (!data)
+  ArrayRef<char> data = mlir::dl::getElementBytes(value);
+  if (data.empty())
     return std::nullopt;
-  for (size_t i = 0; i < data->size(); i += bytes)
+  for (size_t i = 0; i < data.size(); i += bytes)
     append(APFloat(
         type.getFloatSemantics(),
         APInt(type.getWidth(),
-              static_cast<uint64_t>(readInt(data->data() + i, bytes, true)),
+              static_cast<uint64_t>(readInt(data.data() + i, bytes, true)),
               /*isSigned=*/false, /*implicitTrunc=*/true)));
   return result;
 }

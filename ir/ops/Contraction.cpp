@@ -1,9 +1,8 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "ir/dialect/ElementBytes.h"
 #include "ir/ops/Inference.h"
-
-#include "mlir/IR/DialectResourceBlobManager.h"
 
 using namespace mlir;
 using namespace mlir::dl;
@@ -170,13 +169,7 @@ template <typename Element> static bool areWithin(Value value, int64_t last) {
   auto constant = value.getDefiningOp<ConstantOp>();
   if (!constant)
     return true;
-  ArrayRef<char> bytes;
-  if (auto dense = dyn_cast<DenseElementsAttr>(constant.getValue()))
-    bytes = dense.getRawData();
-  else if (auto stored =
-               dyn_cast<DenseResourceElementsAttr>(constant.getValue()))
-    if (AsmResourceBlob *blob = stored.getRawHandle().getBlob())
-      bytes = blob->getData();
+  ArrayRef<char> bytes = getStoredBytes(constant.getValue());
   ArrayRef<Element> elements(reinterpret_cast<const Element *>(bytes.data()),
                              bytes.size() / sizeof(Element));
   return llvm::all_of(elements, [&](int64_t element) {

@@ -3,8 +3,8 @@
 
 #include "ir/reference/Tensor.h"
 #include "ir/dialect/Dialect.h"
+#include "ir/dialect/ElementBytes.h"
 #include "ir/ops/Scalars.h"
-#include "mlir/IR/DialectResourceBlobManager.h"
 #include <cstdlib>
 #include <cstring>
 
@@ -280,14 +280,12 @@ FailureOr<Tensor> Tensor::fromAttribute(ElementsAttr attribute) {
     return failure();
   if (auto dense = dyn_cast<DenseElementsAttr>(attribute))
     return fromDense(dense);
-  auto resource = dyn_cast<DenseResourceElementsAttr>(attribute);
-  if (!resource)
+  ArrayRef<char> bytes = getStoredBytes(attribute);
+  if (!isa<DenseResourceElementsAttr>(attribute) ||
+      static_cast<int64_t>(bytes.size()) !=
+          type.getNumElements() * bytesOf(type.getElementType()))
     return failure();
-  AsmResourceBlob *blob = resource.getRawHandle().getBlob();
-  int64_t bytes = type.getNumElements() * bytesOf(type.getElementType());
-  if (!blob || static_cast<int64_t>(blob->getData().size()) != bytes)
-    return failure();
-  return view(type.getElementType(), type.getShape(), blob->getData().data());
+  return view(type.getElementType(), type.getShape(), bytes.data());
 }
 
 DenseElementsAttr Tensor::toAttribute() const {

@@ -5,6 +5,7 @@
 
 #include "ir/dialect/Dims.h"
 #include "ir/dialect/StateOps.h"
+#include "ir/dialect/WalkProducers.h"
 #include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
 #include "passes/WholeParts.h"
@@ -181,15 +182,19 @@ private:
 
   /// Whether elements follow from their positions alone, perhaps with more
   /// dimensions of size 1.
-  bool isOfPositions(Operation *op) {
-    bool isPlaced = getKind(op) == FusionKind::Elementwise ||
-                    (isa<ReshapeOp>(op) && isCheapMovement(op));
-    return graph.isFree(op) && isPlaced &&
-           llvm::all_of(op->getOperands(), [&](Value operand) {
-             Operation *producer = operand.getDefiningOp();
-             return producer &&
-                    (!graph.isNode(producer) || isOfPositions(producer));
-           });
+  bool isOfPositions(Value value) {
+    auto visit = [&](Value below) {
+      Operation *op = below.getDefiningOp();
+      if (!op)
+        return WalkResult::interrupt();
+      if (below != value && !graph.isNode(op))
+        return WalkResult::skip();
+      bool isPlaced = getKind(op) == FusionKind::Elementwise ||
+                      (isa<ReshapeOp>(op) && isCheapMovement(op));
+      return graph.isFree(op) && isPlaced ? WalkResult::advance()
+                                          : WalkResult::interrupt();
+    };
+    return !walkProducers(value, visit).wasInterrupted();
   }
 
   /// Takes in what only the group reads and is made of positions alone, as a
@@ -198,7 +203,7 @@ private:
     for (size_t i = 0; i < group->ops.size(); ++i)
       for (Value operand : group->ops[i]->getOperands())
         if (Operation *producer = operand.getDefiningOp();
-            producer && isOfPositions(producer) &&
+            producer && isOfPositions(operand) &&
             graph.isUsedOnlyIn(producer, group))
           tryJoin(group, producer);
   }

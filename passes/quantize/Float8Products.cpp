@@ -33,16 +33,9 @@ public:
       : function(function), builder(function.getContext()) {}
 
   void run() {
-    SmallVector<Operation *> products;
-    function.walk([&](Operation *op) {
-      if (isa<MatmulOp, ConvOp>(op))
-        products.push_back(op);
-    });
-    for (Operation *op : products)
-      if (auto conv = dyn_cast<ConvOp>(op))
-        convert(conv);
-      else
-        convert(cast<MatmulOp>(op));
+    forEachProduct(
+        function, [&](MatmulOp op) { convert(op); },
+        [&](ConvOp op) { convert(op); });
   }
 
 private:

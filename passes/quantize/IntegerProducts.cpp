@@ -3,13 +3,12 @@
 
 #include "ir/dialect/Dialect.h"
 #include "ir/dialect/Dims.h"
+#include "ir/dialect/ElementBytes.h"
 #include "passes/Constants.h"
 #include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
 #include "passes/quantize/QuantizedValue.h"
 #include "passes/quantize/SinkDequantization.h"
-
-#include "mlir/IR/DialectResourceBlobManager.h"
 
 namespace dl {
 #define GEN_PASS_DEF_INTEGERPRODUCTS
@@ -27,18 +26,7 @@ static RankedTensorType typeOf(Value value) {
 /// others.
 static ArrayRef<char> getBytes(Value value) {
   auto constant = value.getDefiningOp<ConstantOp>();
-  if (!constant)
-    return {};
-  ArrayRef<char> bytes;
-  if (auto dense = dyn_cast<DenseElementsAttr>(constant.getValue()))
-    bytes = dense.getRawData();
-  else if (auto resource =
-               dyn_cast<DenseResourceElementsAttr>(constant.getValue()))
-    if (AsmResourceBlob *blob = resource.getRawHandle().getBlob())
-      bytes = blob->getData();
-  return (int64_t)bytes.size() == typeOf(value).getNumElements()
-             ? bytes
-             : ArrayRef<char>();
+  return constant ? getElementBytes(constant.getValue()) : ArrayRef<char>();
 }
 
 static bool isUnsigned(Value value) {
@@ -84,16 +72,9 @@ public:
         i32(builder.getI32Type()), f32(builder.getF32Type()) {}
 
   void run() {
-    SmallVector<Operation *> products;
-    function.walk([&](Operation *op) {
-      if (isa<MatmulOp, ConvOp>(op))
-        products.push_back(op);
-    });
-    for (Operation *op : products)
-      if (auto conv = dyn_cast<ConvOp>(op))
-        convert(conv);
-      else
-        convert(cast<MatmulOp>(op));
+    forEachProduct(
+        function, [&](MatmulOp op) { convert(op); },
+        [&](ConvOp op) { convert(op); });
   }
 
 private:
@@ -147,12 +128,10 @@ private:
       builder.setInsertionPointAfterValue(value.integers);
       known = ConstantOp::create(
           builder, value.integers.getLoc(),
-          DenseResourceElementsAttr::get(
+          storeElementBytes(
               type, "shifted",
-              HeapAsmResourceBlob::allocateAndCopyWithAlign(
-                  ArrayRef(reinterpret_cast<const char *>(elements.data()),
-                           elements.size()),
-                  64)));
+              ArrayRef(reinterpret_cast<const char *>(elements.data()),
+                       elements.size())));
     }
     value.integers = known;
     for (double &number : value.zeroPoint.numbers)

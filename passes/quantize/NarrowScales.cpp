@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "ir/dialect/Dialect.h"
+#include "ir/dialect/ElementBytes.h"
 #include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
 
-#include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/ADT/bit.h"
 
 namespace dl {
@@ -33,21 +33,12 @@ static std::optional<uint16_t> toHalf(float value) {
   return static_cast<uint16_t>(sign | exponent << kHalfMantissa | mantissa);
 }
 
-/// A constant's elements as f16; empty where one would change.
+/// The elements of a constant of f32 as f16; empty where one would change.
 static std::vector<uint16_t> readHalves(ConstantOp constant) {
-  ArrayRef<char> bytes;
-  if (auto dense = dyn_cast<DenseElementsAttr>(constant.getValue()))
-    bytes = dense.getRawData();
-  else if (auto stored =
-               dyn_cast<DenseResourceElementsAttr>(constant.getValue()))
-    if (AsmResourceBlob *blob = stored.getRawHandle().getBlob())
-      bytes = blob->getData();
-  auto count = cast<ElementsAttr>(constant.getValue()).getNumElements();
-  if (bytes.size() != count * sizeof(float))
-    return {};
+  ArrayRef<char> bytes = getElementBytes(constant.getValue());
   const auto *values = reinterpret_cast<const float *>(bytes.data());
-  std::vector<uint16_t> halves(count);
-  for (int64_t i = 0; i < count; ++i) {
+  std::vector<uint16_t> halves(bytes.size() / sizeof(float));
+  for (size_t i = 0; i < halves.size(); ++i) {
     std::optional<uint16_t> half = toHalf(values[i]);
     if (!half)
       return {};
@@ -77,13 +68,10 @@ class NarrowScales : public ::dl::impl::NarrowScalesBase<NarrowScales> {
     if (halves.empty())
       return;
     OpBuilder builder(op);
-    constexpr size_t kAlignment = 64;
-    auto narrow = DenseResourceElementsAttr::get(
+    auto narrow = storeElementBytes(
         type.clone(builder.getF16Type()), "scales",
-        HeapAsmResourceBlob::allocateAndCopyWithAlign(
-            ArrayRef(reinterpret_cast<const char *>(halves.data()),
-                     halves.size() * sizeof(uint16_t)),
-            kAlignment));
+        ArrayRef(reinterpret_cast<const char *>(halves.data()),
+                 halves.size() * sizeof(uint16_t)));
     op.getScalesMutable().assign(
         ConstantOp::create(builder, constant.getLoc(), narrow));
   }

@@ -253,3 +253,18 @@ std::optional<QuantizedValue> mlir::dl::matchFloat8(Value value) {
     return std::nullopt;
   return moveParameters(result, movement);
 }
+
+void mlir::dl::forEachProduct(func::FuncOp function,
+                              function_ref<void(MatmulOp)> convertMatmul,
+                              function_ref<void(ConvOp)> convertConv) {
+  SmallVector<Operation *> products;
+  function.walk([&](Operation *op) {
+    if (isa<MatmulOp, ConvOp>(op))
+      products.push_back(op);
+  });
+  for (Operation *op : products)
+    if (auto conv = dyn_cast<ConvOp>(op))
+      convertConv(conv);
+    else
+      convertMatmul(cast<MatmulOp>(op));
+}

@@ -48,6 +48,12 @@ std::optional<QuantizedValue> matchQuantized(Value value);
 /// multiply (e4m3, e5m2): `integers` are these.
 std::optional<QuantizedValue> matchFloat8(Value value);
 
+/// Calls one or the other with each product and each convolution that a
+/// function has now; they may replace it, and add others.
+void forEachProduct(func::FuncOp function,
+                    function_ref<void(MatmulOp)> convertMatmul,
+                    function_ref<void(ConvOp)> convertConv);
+
 /// The elements of a constant, be it reshaped; nothing for others, and for
 /// more than `most`.
 std::optional<SmallVector<double>> readNumbers(Value value, int64_t most);

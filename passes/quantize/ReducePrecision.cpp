@@ -262,10 +262,16 @@ private:
 
   /// Whether the value has to be in memory in f32 all the same.
   static bool isStoredWide(Value value) {
-    return llvm::any_of(value.getUsers(), [](Operation *user) {
-      return user->hasTrait<OpTrait::IsTerminator>() || user->getNumRegions() ||
-             (onlyMoves(user) && isStoredWide(user->getResult(0)));
-    });
+    llvm::SmallSetVector<Value, 8> moved;
+    moved.insert(value);
+    for (size_t i = 0; i < moved.size(); ++i)
+      for (Operation *user : moved[i].getUsers()) {
+        if (user->hasTrait<OpTrait::IsTerminator>() || user->getNumRegions())
+          return true;
+        if (onlyMoves(user))
+          moved.insert(user->getResult(0));
+      }
+    return false;
   }
 
   func::FuncOp function;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "passes/simplify/CacheBytes.h"
+#include "ir/dialect/WalkProducers.h"
 
 using namespace ::dl;
 using namespace mlir;
@@ -31,18 +32,17 @@ Value mlir::dl::readBytes(const Calculus &math, const ByteRows &rows,
 
 /// Whether all elements along a dimension, counted from the last, are equal.
 static bool isRepeated(Value value, int64_t fromEnd) {
-  int64_t dimension = Calculus::rank(value) - 1 - fromEnd;
-  if (dimension < 0 || Calculus::type(value).getDimSize(dimension) == 1)
-    return true;
-  Operation *op = value.getDefiningOp();
-  if (!op)
-    return false;
-  if (!isa<BroadcastOp>(op) && !op->hasTrait<OpTrait::FusionElementwise>())
-    return false;
-  return op->getNumOperands() &&
-         llvm::all_of(op->getOperands(), [&](Value operand) {
-           return isRepeated(operand, fromEnd);
-         });
+  auto visit = [&](Value from) {
+    int64_t dimension = Calculus::rank(from) - 1 - fromEnd;
+    if (dimension < 0 || Calculus::type(from).getDimSize(dimension) == 1)
+      return WalkResult::skip();
+    Operation *op = from.getDefiningOp();
+    bool broadcasts =
+        op && op->getNumOperands() &&
+        (isa<BroadcastOp>(op) || op->hasTrait<OpTrait::FusionElementwise>());
+    return broadcasts ? WalkResult::advance() : WalkResult::interrupt();
+  };
+  return !walkProducers(value, visit).wasInterrupted();
 }
 
 std::optional<int64_t> mlir::dl::findScaledDimension(Operation *scatter) {

@@ -43,7 +43,22 @@ public:
   MatrixTracer(Value input, unsigned numInner)
       : input(input), numInner(numInner) {}
 
+  /// Each value is looked at once, however many others are made of it.
   std::optional<Matrices> trace(Value value) {
+    if (auto found = known.find(value); found != known.end())
+      return found->second;
+    std::optional<Matrices> matrices = traceOnce(value);
+    known[value] = matrices;
+    return matrices;
+  }
+
+  /// The rows' dimension.
+  int64_t getAxis(Value value) const {
+    return typeOf(value).getRank() - 1 - numInner;
+  }
+
+private:
+  std::optional<Matrices> traceOnce(Value value) {
     std::optional<SmallVector<int64_t>> outer = getOuter(value);
     if (!outer)
       return std::nullopt;
@@ -65,12 +80,6 @@ public:
     return std::nullopt;
   }
 
-  /// The rows' dimension.
-  int64_t getAxis(Value value) const {
-    return typeOf(value).getRank() - 1 - numInner;
-  }
-
-private:
   /// The outer dimensions, where they are static.
   std::optional<SmallVector<int64_t>> getOuter(Value value) const {
     auto type = dyn_cast<RankedTensorType>(value.getType());
@@ -197,6 +206,7 @@ private:
 
   Value input;
   unsigned numInner;
+  DenseMap<Value, std::optional<Matrices>> known;
 };
 
 class CacheFinder {

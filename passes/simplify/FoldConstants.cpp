@@ -1,6 +1,7 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "ir/dialect/ElementBytes.h"
 #include "ir/reference/Interpreter.h"
 #include "passes/Constants.h"
 #include "passes/Passes.h"
@@ -139,10 +140,10 @@ static Value sliceInPlace(SliceOp op) {
       element.getIntOrFloatBitWidth() % 8 || !from.hasStaticShape() ||
       !to.hasStaticShape() || to.getNumElements() == 0)
     return {};
-  AsmResourceBlob *blob = resource.getRawHandle().getBlob();
-  int64_t size = element.getIntOrFloatBitWidth() / 8;
-  if (!blob || (int64_t)blob->getData().size() != from.getNumElements() * size)
+  ArrayRef<char> bytes = getElementBytes(resource);
+  if (bytes.empty())
     return {};
+  int64_t size = element.getIntOrFloatBitWidth() / 8;
   // Outside of one dimension a single position, inside of it all.
   int64_t first = 0;
   bool isWhole = true;
@@ -156,8 +157,7 @@ static Value sliceInPlace(SliceOp op) {
     first += offset.getValue() * stride;
     stride *= from.getDimSize(d);
   }
-  ArrayRef<char> part =
-      blob->getData().slice(first * size, to.getNumElements() * size);
+  ArrayRef<char> part = bytes.slice(first * size, to.getNumElements() * size);
   size_t alignment = 1;
   while (alignment < 64 &&
          reinterpret_cast<uintptr_t>(part.data()) % (alignment * 2) == 0)

@@ -88,6 +88,15 @@ static Value applyOrder(OpBuilder &builder, Location loc, Value value,
   return TransposeOp::create(builder, loc, value, order);
 }
 
+/// Each of them.
+static SmallVector<Value> applyOrder(OpBuilder &builder, Location loc,
+                                     ValueRange values,
+                                     ArrayRef<int64_t> order) {
+  return llvm::map_to_vector(values, [&](Value value) {
+    return applyOrder(builder, loc, value, order);
+  });
+}
+
 /// The permutation to move out of all operands: that of some, where the others
 /// are free or fewer. Null otherwise.
 static TransposeOp chooseSinkable(ValueRange operands, int64_t rank) {
@@ -138,8 +147,8 @@ struct SinkThroughElementwise : RewritePattern {
     SmallVector<int64_t> permutation(transpose.getPermutation());
     SmallVector<int64_t> back = invert(permutation);
     OperationState state(op->getLoc(), op->getName());
-    for (Value operand : op->getOperands())
-      state.addOperands(applyOrder(rewriter, op->getLoc(), operand, back));
+    state.addOperands(
+        applyOrder(rewriter, op->getLoc(), op->getOperands(), back));
     state.addTypes(permute(type, back));
     state.addAttributes(op->getAttrs());
     Operation *moved = rewriter.create(state);
@@ -210,12 +219,10 @@ struct SinkThroughConcat : OpRewritePattern<ConcatOp> {
     if (!transpose)
       return rewriter.notifyMatchFailure(op, "too few inputs are permuted");
     SmallVector<int64_t> permutation(transpose.getPermutation());
-    SmallVector<Value> inputs;
-    for (Value input : op.getInputs())
-      inputs.push_back(
-          applyOrder(rewriter, op.getLoc(), input, invert(permutation)));
-    Value moved = ConcatOp::create(rewriter, op.getLoc(), inputs,
-                                   permutation[op.getAxis()]);
+    Value moved = ConcatOp::create(
+        rewriter, op.getLoc(),
+        applyOrder(rewriter, op.getLoc(), op.getInputs(), invert(permutation)),
+        permutation[op.getAxis()]);
     replaceWithTranspose(rewriter, op, transpose, moved, permutation);
     return success();
   }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "passes/sparsify/WeightMatrix.h"
+#include "ir/dialect/ElementBytes.h"
 #include "passes/Constants.h"
 
 using namespace mlir;
@@ -29,15 +30,8 @@ std::optional<WeightMatrix> mlir::dl::readWeight(Value value) {
   if (!constant || !element.isIntOrFloat() ||
       element.getIntOrFloatBitWidth() % 8 || !type.hasStaticShape())
     return std::nullopt;
-  ArrayRef<char> bytes;
-  if (auto dense = dyn_cast<DenseElementsAttr>(constant.getValue()))
-    bytes = dense.getRawData();
-  else if (auto stored =
-               dyn_cast<DenseResourceElementsAttr>(constant.getValue()))
-    if (AsmResourceBlob *blob = stored.getRawHandle().getBlob())
-      bytes = blob->getData();
-  int64_t width = element.getIntOrFloatBitWidth() / 8;
-  if (static_cast<int64_t>(bytes.size()) != type.getNumElements() * width)
+  ArrayRef<char> bytes = getElementBytes(constant.getValue());
+  if (bytes.empty())
     return std::nullopt;
   // Sizes other than 1, and how far apart their positions are.
   SmallVector<std::pair<int64_t, int64_t>> dims;
@@ -74,12 +68,7 @@ std::optional<WeightMatrix> mlir::dl::readWeight(Value value) {
 
 Value mlir::dl::createWeight(OpBuilder &builder, Location loc, StringRef name,
                              RankedTensorType type, ArrayRef<char> bytes) {
-  constexpr size_t kAlignment = 64;
-  return ConstantOp::create(
-      builder, loc,
-      DenseResourceElementsAttr::get(
-          type, name,
-          HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, kAlignment)));
+  return ConstantOp::create(builder, loc, storeElementBytes(type, name, bytes));
 }
 
 bool mlir::dl::isKept(const WeightMatrix &matrix, int64_t firstRow,

@@ -8,8 +8,6 @@
 
 #include "ir/dialect/Dialect.h"
 
-#include "mlir/IR/DialectResourceBlobManager.h"
-
 namespace mlir::dl {
 
 /// A matrix [rows, columns] in memory that a constant has.
