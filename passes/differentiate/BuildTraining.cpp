@@ -1,6 +1,7 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "ir/dialect/TrainingLocations.h"
 #include "passes/Passes.h"
 #include "passes/differentiate/Gradients.h"
 #include "passes/differentiate/LossScale.h"
@@ -217,8 +218,9 @@ private:
     if (!plan.dataParallel)
       return value;
     OpBuilder builder(step.end());
-    Calculus math(builder, NameLoc::get(builder.getStringAttr("all_reduce"),
-                                        step.function.getLoc()));
+    Location loc = NameLoc::get(builder.getStringAttr("all_reduce"),
+                                step.function.getLoc());
+    Calculus math(builder, markPass(loc, TrainingPass::Update));
     if (!Calculus::element(value).isF64())
       value = math.cast(value, builder.getF32Type());
     return AllReduceOp::create(builder, math.loc, value.getType(), value)
@@ -348,8 +350,10 @@ private:
   }
 
   static Location getUpdateLoc(StateFunction &step) {
-    return NameLoc::get(StringAttr::get(step.function.getContext(), "update"),
-                        step.function.getLoc());
+    return markPass(
+        NameLoc::get(StringAttr::get(step.function.getContext(), "update"),
+                     step.function.getLoc()),
+        TrainingPass::Update);
   }
 
   /// Adds the gradients and the updates of all parameters to a step.

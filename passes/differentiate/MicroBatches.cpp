@@ -3,6 +3,7 @@
 
 #include "passes/differentiate/MicroBatches.h"
 #include "ir/dialect/Dims.h"
+#include "ir/dialect/TrainingLocations.h"
 #include "passes/differentiate/Calculus.h"
 
 using namespace mlir;
@@ -224,14 +225,16 @@ private:
     numberDraws(number);
 
     OpBuilder builder = OpBuilder::atBlockEnd(body);
-    Calculus math(builder, loc);
+    Calculus math(builder, loc),
+        backward(builder, markPass(loc, TrainingPass::Backward));
     SmallVector<Type> variableTypes(variables.getTypes());
     auto gradient =
         GradientOp::create(builder, loc, variableTypes, loss, variables);
     SmallVector<Value> next{math.add(body->getArgument(0), loss)};
     for (auto [i, value] : llvm::enumerate(gradient.getResults())) {
       Value sum = body->getArgument(1 + i);
-      next.push_back(math.add(sum, math.cast(value, Calculus::element(sum))));
+      next.push_back(
+          backward.add(sum, backward.cast(value, Calculus::element(sum))));
     }
     llvm::append_range(next, statistics);
     YieldOp::create(builder, loc, next);

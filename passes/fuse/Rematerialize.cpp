@@ -8,6 +8,7 @@
 // kept, as of Chen et al., "Training Deep Nets with Sublinear Memory Cost"
 // (2016).
 
+#include "ir/dialect/TrainingLocations.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
@@ -310,6 +311,7 @@ void Rematerializer::apply(const Move &move) {
       if (Value now = find(read); now != read)
         mapping.map(read, now);
     copies.push_back(cast<FusedOp>(builder.clone(*op, mapping)));
+    copies.back()->setLoc(markAgain(op->getLoc()));
   }
   // Later readers of the last kernel's results take the new ones.
   auto fused = cast<FusedOp>(move.ops.back());
