@@ -81,10 +81,12 @@ compareProducts(const TracedModule &plain, const TracedModule &quantized,
   return result;
 }
 
-std::vector<size_t> findLosing(const std::map<size_t, Comparison> &times) {
+std::vector<size_t> findLosing(const std::map<size_t, Comparison> &times,
+                               const std::function<bool(size_t)> &isLarge) {
   std::vector<size_t> losing;
   for (const auto &[product, comparison] : times)
-    if (!comparison.isBelow(1))
+    if (!comparison.isBelow(1) &&
+        (!isLarge(product) || judge(comparison.turns, 1) == Verdict::NotLess))
       losing.push_back(product);
   auto getLoss = [&](size_t product) {
     return times.at(product).second - times.at(product).first;
