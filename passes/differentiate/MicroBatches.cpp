@@ -15,11 +15,11 @@ namespace {
 
 class Accumulation {
 public:
-  Accumulation(StateFunction &step, int64_t parts, bool hasLabel,
+  Accumulation(StateFunction &step, int64_t parts, bool hasLabel, bool sums,
                ValueRange variables, int64_t counter)
-      : step(step), parts(parts), hasLabel(hasLabel), variables(variables),
-        counter(counter), context(step.function.getContext()),
-        loc(step.function.getLoc()) {}
+      : step(step), parts(parts), hasLabel(hasLabel), sums(sums),
+        variables(variables), counter(counter),
+        context(step.function.getContext()), loc(step.function.getLoc()) {}
 
   FailureOr<Accumulated> run() {
     if (failed(findInputs()))
@@ -191,7 +191,7 @@ private:
                                states, slices, /*reverse=*/false);
     fillBody(scan);
     Accumulated result;
-    double share = 1 / static_cast<double>(parts);
+    double share = sums ? 1 : 1 / static_cast<double>(parts);
     result.loss = math.mul(scan.getResult(0), share);
     for (size_t i = 0; i < variables.size(); ++i)
       result.gradients.push_back(math.mul(scan.getResult(1 + i), share));
@@ -258,7 +258,7 @@ private:
 
   StateFunction &step;
   int64_t parts;
-  bool hasLabel;
+  bool hasLabel, sums;
   ValueRange variables;
   int64_t counter;
   MLIRContext *context;
@@ -274,9 +274,9 @@ private:
 } // namespace
 
 FailureOr<Accumulated> accumulate(StateFunction &step, int64_t parts,
-                                  bool hasLabel, ValueRange variables,
-                                  int64_t counter) {
-  return Accumulation(step, parts, hasLabel, variables, counter).run();
+                                  bool hasLabel, bool sums,
+                                  ValueRange variables, int64_t counter) {
+  return Accumulation(step, parts, hasLabel, sums, variables, counter).run();
 }
 
 } // namespace dl

@@ -7,6 +7,7 @@
 #include "tools/compiler/SourceTrace.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringSwitch.h"
+#include <algorithm>
 
 using namespace mlir;
 using namespace mlir::dl;
@@ -185,9 +186,10 @@ Trace SourceTrace::finish() {
       explain(entry, static_cast<int>(i), entry.traced.nodes[i]);
     trace.entries.push_back(std::move(entry.traced));
   }
-  std::stable_partition(
-      trace.entries.begin(), trace.entries.end(),
-      [](const TracedEntry &entry) { return entry.trains(); });
+  auto step = llvm::find_if(
+      trace.entries, [](const TracedEntry &entry) { return entry.trains(); });
+  if (step != trace.entries.end())
+    std::rotate(trace.entries.begin(), step, std::next(step));
   return std::move(trace);
 }
 
