@@ -89,6 +89,8 @@ def BuildTraining : Pass<"dl-build-training", "::mlir::ModuleOp"> {
            "cross_entropy, nll, mse, l1, huber, bce, bce_logits or kl of the first "
            "output; output: the first output is the loss itself, output:NAME: that of "
            "this name is">,
+    Option<"sumsLoss", "sum-loss", "bool", /*default=*/"false",
+           "the loss is a sum over examples, as over micro-batches and ranks; else a mean">,
     Option<"smoothing", "label-smoothing", "double", /*default=*/"0",
            "share of the target that all classes get alike">,
     Option<"optimizer", "optimizer", "std::string", /*default=*/"\"sgd\"",

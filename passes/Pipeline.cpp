@@ -76,6 +76,7 @@ static BuildTrainingOptions getPassOptions(const TrainingOptions &from) {
   BuildTrainingOptions options;
   options.loss = from.loss;
   options.smoothing = from.smoothing;
+  options.sumsLoss = from.sumsLoss;
   options.optimizer = from.optimizer;
   options.rate = from.rate;
   options.momentum = from.momentum;

@@ -55,6 +55,8 @@ struct TrainingOptions {
          alpha = 0.99, epsilon = 1e-8, weightDecay = 0, clipNorm = 0,
          clipValue = 0, average = 0, lossScale = 0;
   bool nesterov = false, dataParallel = false, dynamicLossScale = false;
+  bool sumsLoss =
+      false; ///< in place of means, over micro-batches and ranks too
   int64_t microBatches = 1, loraRank = 0, loraSeed = 0;
   int64_t bucketBytes = kDefaultBucket; ///< with dataParallel
   std::string lora;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/package/DebugInfo.h"
+#include "codegen/package/MemoryPlan.h"
 #include "codegen/package/Types.h"
 #include "ir/dialect/Dialect.h"
 #include "ir/dialect/Locations.h"
@@ -114,10 +115,22 @@ public:
   json::Array write(const std::vector<Step> &steps) {
     json::Array result;
     for (const Step &step : steps)
-      // These are no kernels', and no event of a profile.
-      if (step.kind != Step::Kind::Bind && step.kind != Step::Kind::Perform)
+      if (isWritten(step))
         result.push_back(write(step));
     return result;
+  }
+
+  /// The values in the arena: the bytes of each, with the numbers of the first
+  /// and the last written step in which it is in use.
+  json::Array writeValues() {
+    number(program.steps);
+    json::Array values;
+    Program copy = program;
+    for (const PlanItem &item : getArenaUse(copy).items)
+      values.push_back(json::Object{{"first", before[item.first]},
+                                    {"last", before[item.last + 1] - 1},
+                                    {"bytes", write(item.size)}});
+    return values;
   }
 
   /// What formulas that were written share: the value of the name "%0", then
@@ -125,6 +138,27 @@ public:
   json::Array takeTerms() { return std::move(terms); }
 
 private:
+  static bool isWritten(const Step &step) {
+    // These are no kernels', and no event of a profile.
+    return step.kind != Step::Kind::Bind && step.kind != Step::Kind::Perform;
+  }
+
+  /// Counts, for each number that getArenaUse has for a step, the written steps
+  /// before it, and in the end all.
+  void number(const std::vector<Step> &steps) {
+    for (const Step &step : steps) {
+      before.push_back(written);
+      if (step.kind == Step::Kind::Loop) {
+        number(step.body);
+        before.push_back(written);
+      } else if (isWritten(step)) {
+        ++written;
+      }
+    }
+    if (&steps == &program.steps)
+      before.push_back(written);
+  }
+
   json::Object write(const Step &step) {
     if (step.kind == Step::Kind::Loop)
       return json::Object{{"kind", "loop"},
@@ -196,6 +230,8 @@ private:
   Formulas formulas; // of its own: the module needs no sums of bytes
   llvm::DenseMap<FormulaId, size_t> termNumbers;
   json::Array terms;
+  llvm::SmallVector<int64_t> before; // see number()
+  int64_t written = 0;
   int64_t firstKernel;
 };
 
@@ -257,11 +293,12 @@ std::string dl::package::getDebugInfo(const PackageInput &input,
         symbols.push_back(json::fixUTF8(symbol.name));
       StepWriter writer(program, first);
       json::Array steps = writer.write(program.steps),
-                  terms = writer.takeTerms();
+                  values = writer.writeValues(), terms = writer.takeTerms();
       json::Object entry{{"name", json::fixUTF8(program.name)},
                          {"target", plan.target},
                          {"symbols", std::move(symbols)},
-                         {"steps", std::move(steps)}};
+                         {"steps", std::move(steps)},
+                         {"values", std::move(values)}};
       if (!terms.empty())
         entry["terms"] = std::move(terms);
       entries.push_back(std::move(entry));

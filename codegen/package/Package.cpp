@@ -283,14 +283,15 @@ static LogicalResult writeTo(const PackageInput &input, Output &output,
   Constants constants;
   if (failed(buildPlans(input, plans, states, constants)))
     return failure();
-  WriterInput writer{input,
-                     plans,
-                     states,
-                     constants.get(),
-                     input.debugInfo && input.reference.empty()
-                         ? getDebugInfo(input, plans)
-                         : std::string(),
-                     getThreads(input)};
+  std::string debugInfo;
+  if ((input.debugInfo || input.debugText) && input.reference.empty())
+    debugInfo = getDebugInfo(input, plans);
+  if (input.debugText)
+    *input.debugText = debugInfo;
+  if (!input.debugInfo)
+    debugInfo.clear();
+  WriterInput writer{input,           plans,     states,
+                     constants.get(), debugInfo, getThreads(input)};
   llvm::Expected<WrittenSizes> sizes = writeModule(writer, output);
   if (!sizes)
     return module.emitError("cannot write '")

@@ -78,6 +78,8 @@ struct PackageInput {
   std::string producer;
   /// Add what is known of kernels and steps, as JSON; see DebugInfo.h.
   bool debugInfo = true;
+  /// Receives the same text where not null, whether the module has it or not.
+  std::string *debugText = nullptr;
   /// Entropy-code constants where that is shorter by a twentieth; they are in
   /// memory until the file is written. The runtime decodes them into memory.
   bool codesConstants = false;

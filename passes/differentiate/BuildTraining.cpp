@@ -1,6 +1,7 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "ir/dialect/TrainingLocations.h"
 #include "passes/Passes.h"
 #include "passes/differentiate/Gradients.h"
 #include "passes/differentiate/LossScale.h"
@@ -28,7 +29,7 @@ struct Plan {
   OptimizerOptions optimizer;
   double rate = 0, smoothing = 0, clipNorm = 0, clipValue = 0, average = 0;
   double lossScale = 0; ///< 0: none
-  bool scaleIsDynamic = false;
+  bool scaleIsDynamic = false, sumsLoss = false;
   std::string trainOnly, noDecay;
   int64_t microBatches = 1;
   bool dataParallel = false;
@@ -39,7 +40,8 @@ class TrainingBuilder {
 public:
   TrainingBuilder(ModuleOp module, const Plan &plan)
       : module(module), plan(plan), states(readStates(module)),
-        objective(plan.objective, plan.smoothing, plan.microBatches > 1) {}
+        objective(plan.objective, plan.smoothing, plan.sumsLoss,
+                  plan.microBatches > 1) {}
 
   LogicalResult run() {
     auto main = module.lookupSymbol<func::FuncOp>("main");
@@ -217,12 +219,26 @@ private:
     if (!plan.dataParallel)
       return value;
     OpBuilder builder(step.end());
-    Calculus math(builder, NameLoc::get(builder.getStringAttr("all_reduce"),
-                                        step.function.getLoc()));
+    Location loc = NameLoc::get(builder.getStringAttr("all_reduce"),
+                                step.function.getLoc());
+    Calculus math(builder, markPass(loc, TrainingPass::Update));
     if (!Calculus::element(value).isF64())
       value = math.cast(value, builder.getF32Type());
     return AllReduceOp::create(builder, math.loc, value.getType(), value)
         .getResult(0);
+  }
+
+  /// The loss or a gradient of all ranks together.
+  Value combine(StateFunction &step, Value value) const {
+    Value mean = reduce(step, value);
+    if (!plan.dataParallel || !plan.sumsLoss)
+      return mean;
+    OpBuilder builder(step.end());
+    Calculus math(builder, getUpdateLoc(step));
+    auto number = RankedTensorType::get({}, builder.getI64Type());
+    Value ranks =
+        ProcessRankOp::create(builder, math.loc, number, number).getCount();
+    return math.mul(mean, math.cast(ranks, Calculus::element(mean)));
   }
 
   /// Lets the ranks draw different random numbers: a step of one has the number
@@ -253,7 +269,7 @@ private:
       step.end()->setOperand(0, scaleLoss(step, step.end()->getOperand(0)));
     if (plan.microBatches > 1)
       result = accumulate(step, plan.microBatches, objective.hasLabel(),
-                          variables, findCounter());
+                          plan.sumsLoss, variables, findCounter());
     else
       result->loss = step.end()->getOperand(0);
     if (failed(result))
@@ -262,7 +278,7 @@ private:
     if (plan.microBatches > 1 && scale)
       result->loss = unscale(step, result->loss);
     Value loss = result->loss;
-    result->loss = reduce(step, loss);
+    result->loss = combine(step, loss);
     // Before the gradients, so that each update can follow its own at once.
     isFinite = isNumber(step, result->loss);
     if (plan.microBatches > 1) {
@@ -279,7 +295,7 @@ private:
           step.end()->getOperands().take_back(step.results.size()));
     }
     for (Value &gradient : result->gradients)
-      gradient = unscale(step, reduce(step, gradient));
+      gradient = unscale(step, combine(step, gradient));
     reduceStatistics(step, result->statistics);
     return result;
   }
@@ -348,8 +364,10 @@ private:
   }
 
   static Location getUpdateLoc(StateFunction &step) {
-    return NameLoc::get(StringAttr::get(step.function.getContext(), "update"),
-                        step.function.getLoc());
+    return markPass(
+        NameLoc::get(StringAttr::get(step.function.getContext(), "update"),
+                     step.function.getLoc()),
+        TrainingPass::Update);
   }
 
   /// Adds the gradients and the updates of all parameters to a step.
@@ -465,6 +483,7 @@ class BuildTraining : public ::dl::impl::BuildTrainingBase<BuildTraining> {
                       beta2, alpha,    epsilon,  weightDecay};
     plan.rate = rate;
     plan.smoothing = smoothing;
+    plan.sumsLoss = sumsLoss;
     plan.trainOnly = trainOnly;
     plan.noDecay = noDecay;
     plan.clipNorm = clipNorm;

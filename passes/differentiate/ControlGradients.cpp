@@ -37,7 +37,7 @@ namespace {
 class ScanGradient {
 public:
   ScanGradient(ScanOp scan, const GradientContext &context)
-      : scan(scan), context(context), loc(scan.getLoc()),
+      : scan(scan), context(context), loc(context.loc),
         numStates(scan.getStates().size()), captured(getWanted(scan, context)) {
   }
 
@@ -90,7 +90,7 @@ private:
       types.push_back(getStacked(state.getType()));
     for (Value product : products)
       types.push_back(getStacked(product.getType()));
-    auto wider = ScanOp::create(builder, loc, types, scan.getStates(),
+    auto wider = ScanOp::create(builder, scan.getLoc(), types, scan.getStates(),
                                 scan.getInputs(), scan.getReverse());
     IRMapping mapping;
     scan.getBody().cloneInto(&wider.getBody(), mapping);
@@ -236,7 +236,7 @@ static LogicalResult differentiateScan(ScanOp op,
 static LogicalResult differentiateIf(IfOp op, const GradientContext &context) {
   SmallVector<Value> captured = getWanted(op, context);
   SmallVector<Type> types(ValueRange(captured).getTypes());
-  auto backward = IfOp::create(context.builder, op.getLoc(), types,
+  auto backward = IfOp::create(context.builder, context.loc, types,
                                op.getCondition(), ArrayRef<int64_t>());
   for (auto [from, to] : llvm::zip(op->getRegions(), backward->getRegions())) {
     while (!to.empty())
@@ -246,7 +246,7 @@ static LogicalResult differentiateIf(IfOp op, const GradientContext &context) {
     OpBuilder builder = OpBuilder::atBlockEnd(body);
     IRMapping mapping;
     copyOps(from.front(), mapping, builder);
-    Calculus math(builder, op.getLoc());
+    Calculus math(builder, context.loc);
     SmallVector<Seed> seeds;
     Operation *end = from.front().getTerminator();
     for (auto [i, value] : llvm::enumerate(end->getOperands()))
@@ -256,14 +256,14 @@ static LogicalResult differentiateIf(IfOp op, const GradientContext &context) {
         seeds.push_back(
             {given, math.reshape(gradient, getDims(Calculus::type(given)))});
       }
-    auto yield = YieldOp::create(builder, op.getLoc(), ValueRange());
+    auto yield = YieldOp::create(builder, context.loc, ValueRange());
     auto found = buildGradients(yield, seeds, captured);
     if (failed(found)) {
       context.hasReported = true;
       return failure();
     }
     OpBuilder last(yield);
-    Calculus ending(last, op.getLoc());
+    Calculus ending(last, context.loc);
     for (auto [gradient, value] : llvm::zip(*found, captured))
       if (!gradient)
         gradient = ending.zeros(Calculus::type(value));

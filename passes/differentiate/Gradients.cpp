@@ -4,6 +4,7 @@
 #include "passes/differentiate/Gradients.h"
 #include "ir/dialect/DerivativeOps.h"
 #include "ir/dialect/Locations.h"
+#include "ir/dialect/TrainingLocations.h"
 #include "passes/differentiate/Rules.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -108,6 +109,7 @@ private:
                       [&](Value v) { return dependents.contains(v); }))
       return success();
     // What it is the gradient of tells where its time goes.
+    Location loc = markPass(at->getLoc(), TrainingPass::Backward);
     auto isActive = [&](Value operand) { return dependents.contains(operand); };
     bool isAmbiguous = false;
     auto receive = [&](Value operand, Value gradient) {
@@ -116,10 +118,10 @@ private:
         isAmbiguous = true;
         return;
       }
-      sum = sum ? Calculus(builder, at->getLoc()).add(sum, gradient) : gradient;
+      sum = sum ? Calculus(builder, loc).add(sum, gradient) : gradient;
       reachedBy.try_emplace(operand, at);
     };
-    GradientContext context(builder, at->getLoc(), given, isActive, receive);
+    GradientContext context(builder, loc, given, isActive, receive);
     const GradientRule *rule = getRules().lookup(at);
     if (rule && succeeded((*rule)(at, context)) && !isAmbiguous) {
       if (context.isReplaced)
@@ -207,7 +209,7 @@ SmallVector<Value> getCaptured(Operation *op) {
 
 LogicalResult expandGradient(GradientOp op) {
   OpBuilder builder(op);
-  Calculus math(builder, op.getLoc());
+  Calculus math(builder, markPass(op.getLoc(), TrainingPass::Backward));
   Value value = op.getValue();
   SmallVector<Value> variables(op.getVariables());
   auto found = buildGradients(

@@ -20,7 +20,7 @@ namespace {
 class LoopGradient {
 public:
   LoopGradient(LoopOp loop, const GradientContext &context)
-      : loop(loop), context(context), loc(loop.getLoc()),
+      : loop(loop), context(context), loc(context.loc),
         captured(getWanted(loop, context)) {
     for (auto [i, state] : llvm::enumerate(loop.getStates())) {
       if (isa<RankedTensorType>(state.getType()))
@@ -151,6 +151,7 @@ private:
   /// the tensors that they begin with.
   void storeStates() {
     OpBuilder builder(loop);
+    Location loc = loop.getLoc(); // of the forward pass
     Calculus math(builder, loc);
     SmallVector<Value> states(loop.getStates());
     SmallVector<Type> types(loop->getResultTypes());

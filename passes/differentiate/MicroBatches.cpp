@@ -3,6 +3,7 @@
 
 #include "passes/differentiate/MicroBatches.h"
 #include "ir/dialect/Dims.h"
+#include "ir/dialect/TrainingLocations.h"
 #include "passes/differentiate/Calculus.h"
 
 using namespace mlir;
@@ -14,11 +15,11 @@ namespace {
 
 class Accumulation {
 public:
-  Accumulation(StateFunction &step, int64_t parts, bool hasLabel,
+  Accumulation(StateFunction &step, int64_t parts, bool hasLabel, bool sums,
                ValueRange variables, int64_t counter)
-      : step(step), parts(parts), hasLabel(hasLabel), variables(variables),
-        counter(counter), context(step.function.getContext()),
-        loc(step.function.getLoc()) {}
+      : step(step), parts(parts), hasLabel(hasLabel), sums(sums),
+        variables(variables), counter(counter),
+        context(step.function.getContext()), loc(step.function.getLoc()) {}
 
   FailureOr<Accumulated> run() {
     if (failed(findInputs()))
@@ -190,7 +191,7 @@ private:
                                states, slices, /*reverse=*/false);
     fillBody(scan);
     Accumulated result;
-    double share = 1 / static_cast<double>(parts);
+    double share = sums ? 1 : 1 / static_cast<double>(parts);
     result.loss = math.mul(scan.getResult(0), share);
     for (size_t i = 0; i < variables.size(); ++i)
       result.gradients.push_back(math.mul(scan.getResult(1 + i), share));
@@ -224,14 +225,16 @@ private:
     numberDraws(number);
 
     OpBuilder builder = OpBuilder::atBlockEnd(body);
-    Calculus math(builder, loc);
+    Calculus math(builder, loc),
+        backward(builder, markPass(loc, TrainingPass::Backward));
     SmallVector<Type> variableTypes(variables.getTypes());
     auto gradient =
         GradientOp::create(builder, loc, variableTypes, loss, variables);
     SmallVector<Value> next{math.add(body->getArgument(0), loss)};
     for (auto [i, value] : llvm::enumerate(gradient.getResults())) {
       Value sum = body->getArgument(1 + i);
-      next.push_back(math.add(sum, math.cast(value, Calculus::element(sum))));
+      next.push_back(
+          backward.add(sum, backward.cast(value, Calculus::element(sum))));
     }
     llvm::append_range(next, statistics);
     YieldOp::create(builder, loc, next);
@@ -255,7 +258,7 @@ private:
 
   StateFunction &step;
   int64_t parts;
-  bool hasLabel;
+  bool hasLabel, sums;
   ValueRange variables;
   int64_t counter;
   MLIRContext *context;
@@ -271,9 +274,9 @@ private:
 } // namespace
 
 FailureOr<Accumulated> accumulate(StateFunction &step, int64_t parts,
-                                  bool hasLabel, ValueRange variables,
-                                  int64_t counter) {
-  return Accumulation(step, parts, hasLabel, variables, counter).run();
+                                  bool hasLabel, bool sums,
+                                  ValueRange variables, int64_t counter) {
+  return Accumulation(step, parts, hasLabel, sums, variables, counter).run();
 }
 
 } // namespace dl

@@ -13,8 +13,8 @@ namespace dl {
 
 /// What the micro-batches of a step give together.
 struct Accumulated {
-  mlir::Value loss;                          ///< the mean
-  llvm::SmallVector<mlir::Value> gradients;  ///< the means, in float32 at least
+  mlir::Value loss;                          ///< the mean, or the sum
+  llvm::SmallVector<mlir::Value> gradients;  ///< likewise, in float32 at least
   llvm::SmallVector<mlir::Value> statistics; ///< as the last one leaves them
 };
 
@@ -22,12 +22,13 @@ struct Accumulated {
 /// of them: the ops of the function become the body of a dl.scan, which also
 /// has a dl.gradient of the loss by the `variables`. Inputs whose first
 /// dimension is that of the first input, and with `hasLabel` the last one, the
-/// labels, become `parts` times as long. State `counter` (-1 for none), which
-/// random numbers follow from, has another value in each micro-batch. The
+/// labels, become `parts` times as long. The loss and the gradients are means
+/// of those of the parts, or with `sums` sums. State `counter` (-1 for none),
+/// which random numbers follow from, has another value in each micro-batch. The
 /// results of the step are for the caller to replace. Fails with a diagnostic
 /// where an input cannot be divided.
 mlir::FailureOr<Accumulated> accumulate(StateFunction &step, int64_t parts,
-                                        bool hasLabel,
+                                        bool hasLabel, bool sums,
                                         mlir::ValueRange variables,
                                         int64_t counter);
 

@@ -91,7 +91,9 @@ FailureOr<Value> TrainingLoss::build(StateFunction &function, bool isStep) {
              << predictions.getType();
     if (!type.getElementType().isF64())
       predictions = math.cast(predictions, builder.getF32Type());
-    return type.getRank() ? math.meanAll(predictions) : predictions;
+    if (!type.getRank())
+      return predictions;
+    return sums ? math.sumAll(predictions) : math.meanAll(predictions);
   }
   RankedTensorType labelType =
       type ? getLabelType(*objective.loss, type) : type;
@@ -108,7 +110,11 @@ FailureOr<Value> TrainingLoss::build(StateFunction &function, bool isStep) {
     if (!isStep || !isDivided)
       addCheck(function, label, count);
   }
-  return buildLoss(math, *objective.loss, predictions, label, smoothing);
+  Value mean = buildLoss(math, *objective.loss, predictions, label, smoothing);
+  if (!sums)
+    return mean;
+  // The mean is over as many as there are labels.
+  return math.mul(mean, math.count(labelType, Calculus::element(mean)));
 }
 
 LogicalResult TrainingLoss::addTo(StateFunction &function, bool isStep) {

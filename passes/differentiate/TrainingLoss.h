@@ -13,9 +13,10 @@ namespace dl {
 
 class TrainingLoss {
 public:
-  /// `isDivided`: a step goes through micro-batches.
-  TrainingLoss(Objective objective, double smoothing, bool isDivided)
-      : objective(std::move(objective)), smoothing(smoothing),
+  /// `sums`: of elements, in place of means. `isDivided`: a step goes through
+  /// micro-batches.
+  TrainingLoss(Objective objective, double smoothing, bool sums, bool isDivided)
+      : objective(std::move(objective)), smoothing(smoothing), sums(sums),
         isDivided(isDivided) {}
 
   /// Whether the last input is a label that addTo() has added.
@@ -40,7 +41,7 @@ private:
 
   Objective objective;
   double smoothing;
-  bool isDivided;
+  bool sums, isDivided;
   mlir::AffineExpr classes; ///< that a label may be, where labels are classes
 };
 

@@ -9,6 +9,7 @@
 // (2016). Where a result comes elementwise from others of its kernel that are
 // kept, that part runs again alone.
 
+#include "ir/dialect/TrainingLocations.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/ModelFunctions.h"
 #include "passes/Passes.h"
@@ -391,6 +392,7 @@ void Rematerializer::apply(const Move &move) {
       if (Value now = find(read); now != read)
         mapping.map(read, now);
     copies.push_back(cast<FusedOp>(builder.clone(*op, mapping)));
+    copies.back()->setLoc(markAgain(op->getLoc()));
   }
   auto fused = cast<FusedOp>(move.ops.back());
   if (move.part)

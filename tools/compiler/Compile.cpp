@@ -496,6 +496,8 @@ private:
     package.threads = options.threads;
     package.codesConstants = options.optimizesSize;
     package.debugInfo = !options.optimizesSize;
+    if (options.trace)
+      package.debugText = &options.trace->debugInfo;
     package.sizes = options.optimizesSize ? &memory : nullptr;
     std::string header;
     if (!options.header.empty())

@@ -7,6 +7,8 @@
 #define DL_TOOLS_COMPILER_SOURCETRACE_H
 
 #include "frontend/import/Import.h"
+#include "ir/dialect/Dialect.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/Pipeline.h"
 #include "tools/explain/Trace.h"
@@ -37,35 +39,54 @@ private:
   /// How a node's operations are to be seen at the moment.
   enum Presence : unsigned { InOps = 1, InConstants = 2, InViews = 4 };
 
+  struct Group {
+    TracedStep step;
+    int root = -1; // a node
+  };
+
+  /// What is known of the nodes in one entry.
+  struct Entry {
+    std::vector<unsigned> presence;
+    std::vector<std::string> lastPass; // in which a node disappeared
+    std::vector<unsigned> lastSeen;    // how, before it did; 0: never
+    std::vector<Group> groups;
+    TracedEntry traced;
+    llvm::DenseMap<mlir::Operation *, int> stepOf;
+    llvm::DenseMap<std::pair<mlir::Value, int>, bool> visited;
+
+    void reset(size_t nodes);
+    void note(llvm::StringRef pass, std::vector<unsigned> now);
+  };
+
   /// The numbers of the nodes that a location names.
   llvm::ArrayRef<int> getNodes(mlir::Location loc);
-  /// Notes what a pass has left.
+  /// That of a function, which begins with what is known of the import.
+  Entry &getEntry(mlir::func::FuncOp function);
+  std::vector<unsigned> getPresence(mlir::Operation *root);
+  /// Notes what a pass has left in what it ran on.
   void update(llvm::StringRef pass, mlir::Operation *root);
-  void collectGroups(mlir::ModuleOp module);
-  void collectSteps(mlir::ModuleOp module);
+  void collectGroups(mlir::func::FuncOp function);
+  Group makeGroup(mlir::dl::FusedOp fused, bool trains);
+  Group makeGroup(mlir::dl::HostCallOp call, bool trains);
+  void collectSteps(mlir::func::FuncOp function);
   /// Adds the steps whose results `value` comes from, and the nodes of the
   /// constants that it is made of.
-  void addProducers(mlir::Value value, int step);
-  void explain(int node);
-  void explainRemoved(int node);
-  std::string explainRole(int node, int step);
+  void addProducers(Entry &entry, mlir::Value value, int step);
+  void explain(const Entry &entry, int number, NodeOutcome &outcome);
+  void explainRemoved(const Entry &entry, int number, NodeOutcome &outcome);
+  /// What a node is to the steps that it is in.
+  std::vector<std::string> explainRoles(const Entry &entry, int node,
+                                        llvm::ArrayRef<int> steps);
+  std::string explainRole(const Entry &entry, const Member &member, int step);
   /// Names of the nearest nodes after this one that are in a step.
-  std::string nameUsers(int node);
+  std::string nameUsers(const Entry &entry, int node);
 
   Trace trace;
   llvm::StringMap<llvm::SmallVector<int, 1>> numbers; // by graph and name
   llvm::DenseMap<mlir::Location, llvm::SmallVector<int>> known;
-  std::vector<unsigned> presence;
-  std::vector<std::string> lastPass; // in which a node disappeared
-  std::vector<unsigned> lastSeen;    // how, before it did; 0: never
-  struct Group {
-    std::string kind, layout;
-    int root = -1; // a node
-    llvm::SmallVector<Member> members;
-  };
-  std::vector<Group> groups;
-  llvm::DenseMap<mlir::Operation *, int> stepOf;
-  llvm::DenseMap<std::pair<mlir::Value, int>, bool> visited;
+  Entry atImport;
+  llvm::StringMap<Entry> entries; // by the functions' names
+  std::vector<std::string> order; // the entries, in the module's order
   /// Consumers of values by graph-wide name.
   llvm::StringMap<llvm::SmallVector<int>> users;
 };

@@ -79,8 +79,17 @@ static Error takeLoss(const TrainingFlags &flags, TrainingOptions &options) {
   return Error::success();
 }
 
+static Error takeReduction(StringRef text, TrainingOptions &options) {
+  if (!text.empty() && text != "mean" && text != "sum")
+    return fail("--loss-reduction: expected mean or sum, found '" + text + "'");
+  options.sumsLoss = text == "sum";
+  return Error::success();
+}
+
 static Error takeNames(const TrainingFlags &flags, TrainingOptions &options) {
   if (Error error = takeLoss(flags, options))
+    return error;
+  if (Error error = takeReduction(flags.reduction, options))
     return error;
   if (flags.optimizer.getNumOccurrences())
     options.optimizer = flags.optimizer;
@@ -193,6 +202,7 @@ TrainingFlags::read(Precision precision) const {
   if (!train) {
     for (const cl::Option *flag :
          {static_cast<const cl::Option *>(&loss),
+          static_cast<const cl::Option *>(&reduction),
           static_cast<const cl::Option *>(&gradients),
           static_cast<const cl::Option *>(&stopGradient),
           static_cast<const cl::Option *>(&optimizer),

@@ -35,6 +35,14 @@ struct TrainingFlags {
           "computes the loss of the model's outputs, which its inputs match by "
           "name, or else in order, and of labels, its other inputs"),
       llvm::cl::value_desc("NAME|output[:NAME]|FILE"), llvm::cl::cat(category)};
+  llvm::cl::opt<std::string> reduction{
+      "loss-reduction",
+      llvm::cl::desc(
+          "What a loss is of the elements of a batch: mean (default) or sum. "
+          "So its gradients are put together over the parts of --accumulate "
+          "and over ranks. An output or graph that is a scalar stays as it "
+          "is: sum is for one that adds up what examples give"),
+      llvm::cl::value_desc("mean|sum"), llvm::cl::cat(category)};
   llvm::cl::opt<std::string> gradients{
       "gradient",
       llvm::cl::desc(

@@ -404,10 +404,11 @@ static Error readOptions(const CommandLine &line, TuneOptions &options) {
 
 /// Says of nodes why they were not quantized.
 static void noteKept(Trace &trace, const QuantizedModel &quantized) {
-  for (TracedNode &node : trace.nodes)
+  for (auto [i, node] : enumerate(trace.nodes))
     if (auto kept = quantized.kept.find(node.name);
         kept != quantized.kept.end())
-      node.why += "; in float32: " + kept->second;
+      for (TracedEntry &entry : trace.entries)
+        entry.nodes[i].why += "; in float32: " + kept->second;
 }
 
 int main(int argc, char **argv) {

@@ -41,16 +41,33 @@ struct Paths {
   }
 };
 
-/// Sizes for all symbols of an entry.
-Symbols chooseSizes(const runtime::Module &module,
-                    const std::map<std::string, int64_t> &given, bool small) {
-  Symbols symbols = exampleSizes(module, 0, small);
+/// Throws where no entry has a dimension whose size is given.
+void checkSizes(const runtime::Module &module,
+                const std::map<std::string, int64_t> &given) {
+  uint32_t entries = module.info().entry_count;
   for (const auto &[name, size] : given) {
-    if (!symbols.count(name))
+    bool isKnown = false;
+    for (uint32_t i = 0; i < entries; ++i)
+      isKnown |= exampleSizes(module, i, /*small=*/false).count(name) > 0;
+    if (!isKnown)
       throw Failure("--explain-size " + name,
                     "the module has no such dimension");
-    symbols[name] = size;
   }
+}
+
+/// Sizes to try: those of exampleSizes, or one size for all.
+enum class Sizes { Example, Small, Large };
+
+/// Sizes for all symbols of an entry.
+Symbols chooseSizes(const runtime::Module &module, uint32_t entry,
+                    const std::map<std::string, int64_t> &given, Sizes kind) {
+  Symbols symbols = exampleSizes(module, entry, kind == Sizes::Small);
+  if (kind == Sizes::Large)
+    for (auto &[name, size] : symbols)
+      size = kOtherSize;
+  for (const auto &[name, size] : given)
+    if (symbols.count(name))
+      symbols[name] = size;
   return symbols;
 }
 
@@ -59,11 +76,17 @@ double secondsSince(Clock::time_point start) {
 }
 
 /// Times whole runs, then the steps of others.
-void measureTimes(const runtime::Module &module, runtime::Session &session,
-                  const WorkInfo &info, double seconds, Example &example) {
+void measureTimes(const runtime::Module &module, uint32_t entry,
+                  runtime::Session &session, const WorkInfo &info,
+                  double seconds, Example &example) {
   std::function<void()> before = keepPosition(module, session, 0);
   before();
   session.run();
+  // Sizes that the run itself has found.
+  for (const auto &[name, size] : findSymbols(session, module, entry))
+    if (size >= 0)
+      example.symbols[name] = size;
+  info.addTerms(example.symbols);
   Clock::time_point begin = Clock::now();
   do {
     before();
@@ -76,46 +99,19 @@ void measureTimes(const runtime::Module &module, runtime::Session &session,
   example.steps = measureSteps(profileFor(session, seconds / 2, before), info,
                                example.symbols);
   example.threads = session.threads();
+  example.arenaBytes = dlrt_session_arena_bytes(session.get());
   example.measured = "random inputs, " + std::to_string(session.threads()) +
                      (session.threads() == 1 ? " thread" : " threads") +
                      "; of steps the mean, of runs the fastest";
 }
 
-} // namespace
-
-Example measureExample(const runtime::Module &module, const WorkInfo &info,
-                       const ExplainOptions &options) {
-  Example example;
-  example.symbols = chooseSizes(module, options.sizes, /*small=*/false);
-  info.addTerms(example.symbols);
-  example.threads =
-      options.threads > 0 ? options.threads : dlrt_available_cpus();
-  example.measured = "not measured: not asked for";
-  if (options.seconds > 0) {
-    // Sizes that do not fit each other may fit when they are small.
-    for (bool small : {false, true}) {
-      try {
-        example.symbols = chooseSizes(module, options.sizes, small);
-        info.addTerms(example.symbols);
-        runtime::SessionOptions sessionOptions;
-        sessionOptions.threads = example.threads;
-        sessionOptions.target = options.target.c_str();
-        runtime::Session session(module, sessionOptions);
-        std::vector<values::Value> inputs =
-            randomInputs(module, 0, example.symbols);
-        values::bindInputs(session, inputs, {});
-        measureTimes(module, session, info, options.seconds, example);
-        break;
-      } catch (const std::exception &error) {
-        example.measured = std::string("not measured: ") + error.what();
-      }
-    }
-  }
+/// Fills in the limits of the machine, and how they were found.
+void addMachine(const ExplainOptions &options,
+                const std::set<Products> &products, Example &example) {
   bool isGiven = options.peakFlops > 0 && options.bandwidth > 0;
   bool isCpu = options.target == "cpu";
   if (!isGiven && isCpu)
-    example.machine =
-        measureMachine(example.threads, kProbeSeconds, info.products());
+    example.machine = measureMachine(example.threads, kProbeSeconds, products);
   example.machine.threads = example.threads;
   example.machineSource =
       isGiven  ? "given by options"
@@ -138,6 +134,65 @@ Example measureExample(const runtime::Module &module, const WorkInfo &info,
     example.machineSource += options.peakFlops > 0
                                  ? ", the peak given by an option"
                                  : ", the bandwidth given by an option";
+}
+
+/// Runs each of the trace's entries; all are held against the same limits.
+std::vector<EntryExample> measureEntries(const Trace &trace,
+                                         const runtime::Module &module,
+                                         const ExplainOptions &options) {
+  checkSizes(module, options.sizes);
+  std::vector<EntryExample> examples;
+  std::set<Products> products;
+  for (const TracedEntry &entry : trace.entries) {
+    auto info = WorkInfo::parse(trace.debugInfo, entry.name, options.target);
+    if (!info)
+      throw Failure(trace.model,
+                    "its module has no entry '" + entry.name + "'");
+    products.merge(info->products());
+    Example example =
+        measureExample(module, module.findEntry(entry.name), *info, options);
+    examples.push_back({std::move(*info), std::move(example)});
+  }
+  Example &first = examples.front().example;
+  addMachine(options, products, first);
+  for (EntryExample &other : examples)
+    other.example.machine = first.machine;
+  return examples;
+}
+
+} // namespace
+
+Example measureExample(const runtime::Module &module, uint32_t entry,
+                       const WorkInfo &info, const ExplainOptions &options) {
+  Example example;
+  example.symbols = chooseSizes(module, entry, options.sizes, Sizes::Example);
+  info.addTerms(example.symbols);
+  example.threads =
+      options.threads > 0 ? options.threads : dlrt_available_cpus();
+  example.measured = "not measured: not asked for";
+  if (options.seconds <= 0)
+    return example;
+  std::string name = module.entryName(entry);
+  // Sizes that do not fit each other may fit when they are small, and a batch
+  // that cannot be divided when it is large.
+  for (Sizes kind : {Sizes::Example, Sizes::Small, Sizes::Large}) {
+    try {
+      example.symbols = chooseSizes(module, entry, options.sizes, kind);
+      info.addTerms(example.symbols);
+      runtime::SessionOptions sessionOptions;
+      sessionOptions.threads = example.threads;
+      sessionOptions.target = options.target.c_str();
+      sessionOptions.entry = name.c_str();
+      runtime::Session session(module, sessionOptions);
+      std::vector<values::Value> inputs =
+          randomInputs(module, entry, example.symbols);
+      values::bindInputs(session, inputs, {});
+      measureTimes(module, entry, session, info, options.seconds, example);
+      break;
+    } catch (const std::exception &error) {
+      example.measured = std::string("not measured: ") + error.what();
+    }
+  }
   return example;
 }
 
@@ -164,12 +219,8 @@ bool writeReport(const Trace &trace, const std::string &modulePath,
                  const ExplainOptions &options, std::string &error) {
   try {
     runtime::Module module = runtime::Module::open(modulePath);
-    auto info = WorkInfo::read(module, module.entryName(0), options.target);
-    if (!info)
-      throw Failure(modulePath, "has no debug information");
-    Example example = measureExample(module, *info, options);
-    nlohmann::ordered_json report =
-        makeReport(trace, *info, module, options.target, example);
+    nlohmann::ordered_json report = makeReport(
+        trace, module, options.target, measureEntries(trace, module, options));
     Paths paths(options.output);
     values::NewFiles files;
     if (!paths.html.empty())

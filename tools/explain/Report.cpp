@@ -4,6 +4,7 @@
 #include "tools/explain/Report.h"
 
 #include "tools/explain/Page.h"
+#include "tools/explain/Training.h"
 #include "tools/values/Value.h"
 
 #include <algorithm>
@@ -30,33 +31,42 @@ const char *getStateName(NodeState state) {
 
 namespace {
 
-class ReportBuilder {
+/// A step of the report: one of the module, with what it was made from, or one
+/// of a body, of which the module's debug information tells nothing.
+struct Item {
+  int step = -1;   // of the module
+  int traced = -1; // of the trace; -1 for a copy
+};
+
+/// What is told of one entry.
+class EntryBuilder {
 public:
-  ReportBuilder(const Trace &trace, const WorkInfo &info,
-                const runtime::Module &module, std::string target,
-                const Example &example)
-      : trace(trace), info(info), module(module), target(std::move(target)),
-        example(example) {}
+  EntryBuilder(const Trace &trace, const TracedEntry &entry,
+               const runtime::Module &module, std::string target,
+               const EntryExample &given)
+      : trace(trace), entry(entry), info(given.info), module(module),
+        target(std::move(target)), example(given.example) {}
 
   Json build() {
     matchSteps();
+    findLive();
     Json steps = Json::array();
-    for (size_t i = 0; i < info.steps().size(); ++i)
+    for (size_t i = 0; i < items.size(); ++i)
       steps.push_back(makeStep(i));
     Json nodes = Json::array();
-    for (const TracedNode &node : trace.nodes)
+    for (const NodeOutcome &node : entry.nodes)
       nodes.push_back(makeNode(node));
-    return {{"version", 1},
-            {"producer", trace.producer},
-            {"model", trace.model},
-            {"target", makeTarget()},
-            {"assumptions", trace.assumptions},
-            {"symbols", listSymbols()},
-            {"machine", makeMachine()},
-            {"measured", example.measured},
-            {"totals", makeTotals()},
-            {"nodes", nodes},
-            {"steps", steps}};
+    Json result = {{"entry", entry.name},
+                   {"symbols", listSymbols()},
+                   {"measured", example.measured},
+                   {"totals", makeTotals()},
+                   {"memory", makeMemory()}};
+    if (entry.trains())
+      result["training"] =
+          describeTraining(steps, info.values(), example.symbols);
+    result["nodes"] = nodes;
+    result["steps"] = steps;
+    return result;
   }
 
 private:
@@ -64,35 +74,79 @@ private:
     return step.kind == "kernel" ? &info.kernels()[step.kernelIndex] : nullptr;
   }
 
+  void add(int step, int traced) {
+    if (traced >= 0) {
+      places.resize(std::max(places.size(), static_cast<size_t>(traced) + 1));
+      places[traced].push_back(static_cast<int>(items.size()));
+    }
+    if (step >= 0)
+      itemOf.push_back(static_cast<int>(items.size()));
+    items.push_back({step, traced});
+  }
+
+  /// Adds the steps of bodies from this one on.
+  void addBodies(size_t &next) {
+    for (; next < entry.steps.size() && entry.steps[next].isInBody; ++next)
+      add(-1, static_cast<int>(next));
+  }
+
   /// The steps of the module are those of the trace, and copies between them; a
   /// device's kernel may have several stages.
   void matchSteps() {
     size_t next = 0;
-    for (const StepInfo &step : info.steps()) {
+    for (size_t i = 0; i < info.steps().size(); ++i) {
+      const StepInfo &step = info.steps()[i];
+      int at = static_cast<int>(i);
       if (step.kind == "copy") {
-        traced.push_back(-1);
+        add(at, -1);
         continue;
       }
       const nlohmann::json *kernel = getKernel(step);
       bool isStage = kernel && kernel->contains("stage");
       if (isStage && (*kernel)["stage"] > 0 && next > 0) {
-        traced.push_back(static_cast<int>(next) - 1);
+        add(at, static_cast<int>(next) - 1);
         continue;
       }
-      traced.push_back(static_cast<int>(next++));
-      number.push_back(static_cast<int>(traced.size()) - 1);
+      addBodies(next);
       const std::string name =
           isStage ? (*kernel)["kernel"].get<std::string>() : step.kernel;
-      if (next > trace.steps.size() || trace.steps[next - 1].kernel != name)
+      if (next >= entry.steps.size() || entry.steps[next].kernel != name)
         throw values::Failure(trace.model,
                               "the module has other steps than its schedule");
+      add(at, static_cast<int>(next++));
     }
-    if (next != trace.steps.size())
+    addBodies(next);
+    if (next != entry.steps.size())
       throw values::Failure(trace.model,
                             "the module has fewer steps than its schedule");
     executions.assign(info.steps().size(), 0);
     for (int step : info.order(example.symbols, size_t(1) << 24))
       executions[step] += 1;
+  }
+
+  /// Adds up what is in the arena at each step.
+  void findLive() {
+    live.assign(info.steps().size(), 0);
+    for (const ArenaValue &value : info.values()) {
+      int64_t bytes = evaluateFormula(value.bytes, example.symbols);
+      for (int i = value.first; i <= value.last; ++i)
+        live[static_cast<size_t>(i)] += bytes;
+    }
+  }
+
+  /// Where most of the arena is in use, at the example sizes.
+  Json makeMemory() const {
+    Json result = {{"arena_bytes",
+                    example.arenaBytes > 0 ? Json(example.arenaBytes) : Json()},
+                   {"state_bytes", dlrt_module_state_bytes(module.get())},
+                   {"live_bytes", 0},
+                   {"live_step", nullptr}};
+    auto most = std::max_element(live.begin(), live.end());
+    if (most == live.end() || *most == 0)
+      return result;
+    result["live_bytes"] = *most;
+    result["live_step"] = itemOf[static_cast<size_t>(most - live.begin())];
+    return result;
   }
 
   /// Those of the model, without the terms of formulas.
@@ -102,27 +156,6 @@ private:
       if (name.front() != '%')
         result[name] = size;
     return result;
-  }
-
-  Json makeMachine() const {
-    Json result = describeMachine(example.machine);
-    result["source"] = example.machineSource;
-    return result;
-  }
-
-  Json makeTarget() const {
-    if (target != "cpu")
-      return {{"kind", target}};
-    Json levels = Json::array();
-    for (uint32_t i = 0; i < module.info().code_count; ++i) {
-      runtime::detail::Sized<dlrt_code_info> code;
-      runtime::detail::check(dlrt_module_code, module.get(), i,
-                             static_cast<dlrt_code_info *>(&code));
-      levels.push_back({{"cpu", code.cpu},
-                        {"triple", code.triple},
-                        {"runs_here", code.supported != 0}});
-    }
-    return {{"kind", "cpu"}, {"levels", levels}};
   }
 
   /// A formula and its value at the example sizes.
@@ -149,9 +182,9 @@ private:
     return std::max(compute, memory);
   }
 
-  std::string makeLayout(const StepInfo &step, const TracedStep &from) const {
+  static std::string makeLayout(const nlohmann::json &kernel,
+                                const TracedStep &from) {
     std::string layout = from.layout;
-    const nlohmann::json &kernel = info.kernels()[step.kernelIndex];
     if (kernel.contains("packed"))
       for (const nlohmann::json &packed : kernel["packed"]) {
         std::string text = "weights ";
@@ -164,9 +197,45 @@ private:
     return layout.empty() ? "row-major" : layout;
   }
 
+  /// What is told of a kernel of the module.
+  static void describeKernel(const TracedStep &from,
+                             const nlohmann::json &kernel, Json &result) {
+    result["generator"] = kernel.value("generator", "");
+    result["layout"] = makeLayout(kernel, from);
+    result["precision"] = {
+        {"operands", kernel.value("operands", nlohmann::json::array())},
+        {"results", kernel.value("results", nlohmann::json::array())},
+        {"accumulator", kernel.value("accumulator", nlohmann::json())},
+        {"products", kernel.value("products", nlohmann::json())}};
+  }
+
+  /// What a step was made from.
+  void describeSource(const Item &item, Json &result) const {
+    result["nodes"] = Json::array();
+    result["producers"] = Json::array();
+    if (item.traced < 0)
+      return;
+    const TracedStep &from = entry.steps[item.traced];
+    for (const Member &member : from.members) {
+      Json part = {{"node", member.node}, {"role", member.role}};
+      if (!member.pass.empty())
+        part["pass"] = member.pass;
+      result["nodes"].push_back(part);
+    }
+    for (int producer : from.producers)
+      result["producers"].push_back(places[producer].back());
+    if (from.pass.empty())
+      return;
+    result["pass"] = from.pass;
+    result["again"] = from.isAgain;
+    result["updates"] = from.updates;
+  }
+
   Json makeStep(size_t i) {
-    const StepInfo &step = info.steps()[i];
-    Work work = WorkInfo::evaluate(step, example.symbols);
+    const Item &item = items[i];
+    if (item.step < 0)
+      return makeBodyStep(i);
+    const StepInfo &step = info.steps()[item.step];
     Json result = {{"index", i}, {"kind", step.kind}, {"kernel", step.kernel}};
     if (target != "cpu") {
       std::string why = explainHost(step);
@@ -174,30 +243,38 @@ private:
       if (!why.empty())
         result["why_host"] = why;
     }
-    if (traced[i] >= 0) {
-      const TracedStep &from = trace.steps[traced[i]];
+    if (item.traced >= 0) {
+      const TracedStep &from = entry.steps[item.traced];
       result["group"] = from.kind;
-      if (step.kind == "kernel") {
-        const nlohmann::json &kernel = info.kernels()[step.kernelIndex];
-        result["generator"] = kernel.value("generator", "");
-        result["layout"] = makeLayout(step, from);
-        result["precision"] = {
-            {"operands", kernel.value("operands", nlohmann::json::array())},
-            {"results", kernel.value("results", nlohmann::json::array())},
-            {"accumulator", kernel.value("accumulator", nlohmann::json())},
-            {"products", kernel.value("products", nlohmann::json())}};
-      }
-      result["nodes"] = Json::array();
-      for (const Member &member : from.members)
-        result["nodes"].push_back(
-            {{"node", member.node}, {"role", member.role}});
-      result["producers"] = Json::array();
-      for (int producer : from.producers)
-        result["producers"].push_back(number[producer]);
-    } else {
-      result["nodes"] = Json::array();
-      result["producers"] = Json::array();
+      if (const nlohmann::json *kernel = getKernel(step))
+        describeKernel(from, *kernel, result);
     }
+    describeSource(item, result);
+    result["live_bytes"] = live[item.step];
+    addCosts(item.step, result);
+    return result;
+  }
+
+  /// How often a body runs, and with what sizes, only a run tells.
+  Json makeBodyStep(size_t i) const {
+    const TracedStep &from = entry.steps[items[i].traced];
+    Json result = {{"index", i},
+                   {"kind", from.kind == "host" ? "host" : "kernel"},
+                   {"kernel", from.kernel},
+                   {"group", from.kind},
+                   {"in_body", true}};
+    describeSource(items[i], result);
+    for (const char *key : {"loop", "executions", "flops", "parameter_bytes",
+                            "read_bytes", "written_bytes", "bound",
+                            "predicted_ms", "measured_ms", "share_of_limit"})
+      result[key] = nullptr;
+    return result;
+  }
+
+  /// Adds work and times of a module's step.
+  void addCosts(int i, Json &result) {
+    const StepInfo &step = info.steps()[i];
+    Work work = WorkInfo::evaluate(step, example.symbols);
     result["loop"] = step.loop >= 0 ? Json(step.loop) : Json();
     result["executions"] = executions[i];
     result["flops"] = quantity(step.flops);
@@ -223,7 +300,6 @@ private:
                 work.readBytes * times, work.writtenBytes * times};
     total += all;
     predictedSeconds += predicted * times;
-    return result;
   }
 
   /// Why a step of a device's plan runs on the host; empty where it does not.
@@ -234,23 +310,21 @@ private:
     return step.onHost ? kernel->value("why_host", "it has no form there") : "";
   }
 
-  static Json makeNode(const TracedNode &node, const std::vector<int> &steps) {
-    return {{"graph", node.graph},     {"name", node.name},
-            {"op", node.op},           {"inputs", node.inputs},
-            {"outputs", node.outputs}, {"state", getStateName(node.state)},
-            {"why", node.why},         {"steps", steps}};
-  }
-  Json makeNode(const TracedNode &node) const {
-    std::vector<int> steps;
-    steps.reserve(node.steps.size());
-    TracedNode told = node;
-    for (int step : node.steps) {
-      steps.push_back(number[step]);
-      const StepInfo &place = info.steps()[static_cast<size_t>(number[step])];
-      if (place.onHost && told.why.find("; on the host") == std::string::npos)
-        told.why += "; on the host: " + explainHost(place);
-    }
-    return makeNode(told, steps);
+  Json makeNode(const NodeOutcome &node) const {
+    Json steps = Json::array();
+    std::string why = node.why;
+    for (int traced : node.steps)
+      for (int place : places[traced]) {
+        steps.push_back(place);
+        int step = items[static_cast<size_t>(place)].step;
+        if (step < 0)
+          continue;
+        const StepInfo &at = info.steps()[static_cast<size_t>(step)];
+        if (at.onHost && why.find("; on the host") == std::string::npos)
+          why += "; on the host: " + explainHost(at);
+      }
+    return {
+        {"state", getStateName(node.state)}, {"why", why}, {"steps", steps}};
   }
 
   Json makeTotals() const {
@@ -262,7 +336,7 @@ private:
                    {"view", 0},
                    {"constant", 0},
                    {"removed", 0}};
-    for (const TracedNode &node : trace.nodes) {
+    for (const NodeOutcome &node : entry.nodes) {
       Json &count = states[getStateName(node.state)];
       count = count.get<int>() + 1;
     }
@@ -287,23 +361,85 @@ private:
   }
 
   const Trace &trace;
+  const TracedEntry &entry;
   const WorkInfo &info;
   const runtime::Module &module;
   std::string target;
   const Example &example;
-  std::vector<int> traced; // by the module's step: the trace's, -1 for a copy
-  std::vector<int> number; // the other way
-  std::vector<int64_t> executions;
+  std::vector<Item> items;
+  /// By the trace's step, those of the report: several where a device's kernel
+  /// has stages, of which the last gives the result.
+  std::vector<std::vector<int>> places;
+  std::vector<int> itemOf; // by the module's step: that of the report
+  std::vector<int64_t> executions, live; // by the module's step
   Work total;
   double predictedSeconds = 0;
 };
 
+Json makeTarget(const runtime::Module &module, const std::string &target) {
+  if (target != "cpu")
+    return {{"kind", target}};
+  Json levels = Json::array();
+  for (uint32_t i = 0; i < module.info().code_count; ++i) {
+    runtime::detail::Sized<dlrt_code_info> code;
+    runtime::detail::check(dlrt_module_code, module.get(), i,
+                           static_cast<dlrt_code_info *>(&code));
+    levels.push_back({{"cpu", code.cpu},
+                      {"triple", code.triple},
+                      {"runs_here", code.supported != 0}});
+  }
+  return {{"kind", "cpu"}, {"levels", levels}};
+}
+
+Json makeMachine(const Example &example) {
+  Json result = describeMachine(example.machine);
+  result["source"] = example.machineSource;
+  return result;
+}
+
+/// The nodes of the file, with what became of them.
+Json makeNodes(const Trace &trace, const Json &outcomes) {
+  Json nodes = Json::array();
+  for (size_t i = 0; i < trace.nodes.size(); ++i) {
+    const TracedNode &node = trace.nodes[i];
+    Json told = {{"graph", node.graph},
+                 {"name", node.name},
+                 {"op", node.op},
+                 {"inputs", node.inputs},
+                 {"outputs", node.outputs}};
+    told.update(outcomes[i]);
+    nodes.push_back(told);
+  }
+  return nodes;
+}
+
 } // namespace
 
-Json makeReport(const Trace &trace, const WorkInfo &info,
-                const runtime::Module &module, const std::string &target,
-                const Example &example) {
-  return ReportBuilder(trace, info, module, target, example).build();
+Json makeReport(const Trace &trace, const runtime::Module &module,
+                const std::string &target,
+                const std::vector<EntryExample> &examples) {
+  Json result = {{"version", 1},
+                 {"producer", trace.producer},
+                 {"model", trace.model},
+                 {"target", makeTarget(module, target)},
+                 {"assumptions", trace.assumptions}};
+  Json more = Json::array();
+  for (size_t i = 0; i < trace.entries.size(); ++i) {
+    Json entry =
+        EntryBuilder(trace, trace.entries[i], module, target, examples[i])
+            .build();
+    if (i > 0) {
+      more.push_back(entry);
+      continue;
+    }
+    entry["nodes"] = makeNodes(trace, entry["nodes"]);
+    result["entry"] = entry["entry"];
+    result["symbols"] = entry["symbols"];
+    result["machine"] = makeMachine(examples[i].example);
+    result.update(entry);
+  }
+  result["more_entries"] = more;
+  return result;
 }
 
 std::string makePage(const Json &report) {

@@ -21,18 +21,27 @@ struct Example {
   std::vector<MeasuredWork> steps;
   double runSeconds = 0; // of the fastest whole run; 0 where not measured
   int threads = 0;
-  std::string measured; // how, or why not
+  uint64_t arenaBytes = 0; // 0 where the entry was not run, or needs none
+  std::string measured;    // how, or why not
 };
 
-/// Runs the module as the options say.
-Example measureExample(const runtime::Module &module, const WorkInfo &info,
-                       const ExplainOptions &options);
+/// One of the module's entries.
+struct EntryExample {
+  WorkInfo info;
+  Example example;
+};
 
-/// The report's JSON, as tools/explain/README.md describes it.
-nlohmann::ordered_json makeReport(const Trace &trace, const WorkInfo &info,
+/// Runs an entry of the module as the options say. The machine's limits are not
+/// measured.
+Example measureExample(const runtime::Module &module, uint32_t entry,
+                       const WorkInfo &info, const ExplainOptions &options);
+
+/// The report's JSON, as tools/explain/README.md describes it. There is an
+/// example for each entry of the trace.
+nlohmann::ordered_json makeReport(const Trace &trace,
                                   const runtime::Module &module,
                                   const std::string &target,
-                                  const Example &example);
+                                  const std::vector<EntryExample> &examples);
 
 /// The report as one HTML page, which needs nothing else.
 std::string makePage(const nlohmann::ordered_json &report);

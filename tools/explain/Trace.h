@@ -27,6 +27,10 @@ const char *getStateName(NodeState state);
 struct TracedNode {
   std::string graph, name, op;
   std::vector<std::string> inputs, outputs; // names of values
+};
+
+/// What became of a node in an entry.
+struct NodeOutcome {
   NodeState state = NodeState::Removed;
   std::string why;
   /// The steps that it is in or, for a constant, that use it.
@@ -38,6 +42,8 @@ struct Member {
   int node;
   /// "root", "operand", "prologue", "epilogue" or "part".
   std::string role;
+  /// Of an entry that trains: "forward", "backward" or "update"; else empty.
+  std::string pass;
 };
 
 /// A kernel or host call of the schedule, in running order; that of a loop's
@@ -47,17 +53,42 @@ struct TracedStep {
   std::string kind;   // "contraction", "attention", "window", "reduction",
                       // "elementwise", "movement", "assembly", "host"
   std::string layout; // of the data: "channels last" or empty
+  std::string pass;   // that of its root, as of a Member
+  /// It runs once more, so that its results need not be kept.
+  bool isAgain = false;
+  /// In a branch or loop that the runtime runs as a program of its own.
+  bool isInBody = false;
+  std::vector<std::string> updates; // states that it makes new values of
   std::vector<Member> members;
   std::vector<int> producers; // steps whose results it reads
+};
+
+/// An entry of the module.
+struct TracedEntry {
+  std::string name;
+  std::vector<NodeOutcome> nodes; // of the trace's nodes, in their order
+  std::vector<TracedStep> steps;
+
+  /// Whether it is a step of a training: what has passes.
+  bool trains() const {
+    for (const TracedStep &step : steps)
+      if (!step.pass.empty())
+        return true;
+    return false;
+  }
 };
 
 struct Trace {
   std::string producer; // the compiler
   std::string model;    // the file
+  /// What the module's debug information is or, where it has none, would be.
+  std::string debugInfo;
   /// What passes have taken for granted, in sentences.
   std::vector<std::string> assumptions;
   std::vector<TracedNode> nodes;
-  std::vector<TracedStep> steps;
+  /// One at least: that of a training's steps first, then in the module's
+  /// order.
+  std::vector<TracedEntry> entries;
 };
 
 } // namespace dl::tools

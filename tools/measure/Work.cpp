@@ -94,12 +94,12 @@ Symbols findSymbols(const runtime::Session &session,
 // Steps
 //===----------------------------------------------------------------------===//
 
-std::optional<WorkInfo> WorkInfo::read(const runtime::Module &module,
-                                       const std::string &entry,
-                                       const std::string &target) {
+std::optional<WorkInfo> WorkInfo::parse(const std::string &debugInfo,
+                                        const std::string &entry,
+                                        const std::string &target) {
   WorkInfo result;
   std::string plan = target.substr(0, target.find(':'));
-  result.info = Json::parse(module.debugInfo(), nullptr, false);
+  result.info = Json::parse(debugInfo, nullptr, false);
   // An older compiler noted sources alone.
   if (!result.info.is_object() || !result.info.contains("entries") ||
       !result.info.contains("parameters"))
@@ -109,6 +109,8 @@ std::optional<WorkInfo> WorkInfo::read(const runtime::Module &module,
         (plan.empty() || found.value("target", plan) == plan)) {
       result.terms = found.value("terms", Json::array());
       result.nodes = result.addSteps(found["steps"], -1);
+      for (const Json &value : found.value("values", Json::array()))
+        result.arena.push_back({value["first"], value["last"], value["bytes"]});
       return result;
     }
   return std::nullopt;

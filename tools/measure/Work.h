@@ -45,6 +45,13 @@ struct StepInfo {
   nlohmann::json flops, parameterBytes, readBytes, writtenBytes; // formulas
 };
 
+/// A value in the arena: its bytes, and the first and the last step, by number,
+/// in which it is in use; in loops, of one iteration.
+struct ArenaValue {
+  int first = 0, last = 0;
+  nlohmann::json bytes; // a formula
+};
+
 /// The steps of one entry.
 class WorkInfo {
 public:
@@ -52,7 +59,13 @@ public:
   /// where that is empty; nothing where the module tells nothing of it.
   static std::optional<WorkInfo> read(const runtime::Module &module,
                                       const std::string &entry,
-                                      const std::string &target = "");
+                                      const std::string &target = "") {
+    return parse(module.debugInfo(), entry, target);
+  }
+  /// The same of a module's debug information.
+  static std::optional<WorkInfo> parse(const std::string &debugInfo,
+                                       const std::string &entry,
+                                       const std::string &target = "");
 
   /// Adds the values of the terms that formulas share, "%0" and so on. Throws
   /// where one has none.
@@ -60,6 +73,8 @@ public:
 
   /// In the order of the text; those of loops once.
   const std::vector<StepInfo> &steps() const { return list; }
+  /// Empty where an older compiler told nothing of them.
+  const std::vector<ArenaValue> &values() const { return arena; }
   const nlohmann::json &kernels() const { return info["kernels"]; }
   /// What products the kernels make.
   std::set<Products> products() const;
@@ -86,6 +101,7 @@ private:
   nlohmann::json info;
   nlohmann::json terms;
   std::vector<StepInfo> list;
+  std::vector<ArenaValue> arena;
   std::vector<Node> nodes;
   int loops = 0;
 };

@@ -115,23 +115,27 @@ double measureError(const std::string &reference, const std::string &module,
   return worst;
 }
 
-Comparison compareSpeed(const std::string &first, const std::string &second) {
+Comparison compareSpeed(const std::string &first, const std::string &second,
+                        double share) {
   // Where memory and threads happen to lie stays for a contestant's life, and
   // matters to short runs.
   constexpr int kContests = 3;
-  constexpr double kLimit = 4, kShort = 1e-3;
+  constexpr double kLimit = 8, kShort = 1e-3;
   Comparison result;
   std::vector<double> ratios;
   for (int i = 0; i < kContests; ++i) {
     Contestant a(first, 0), b(second, 0);
     double seconds = a.run(1);
-    Comparison one =
-        compareRuns(a, b, chooseRounds(seconds, kLimit / kContests));
-    if (i == 0 && seconds > kShort)
+    bool isShort = seconds <= kShort || i > 0;
+    double limit = isShort ? kLimit / kContests : kLimit;
+    Comparison one = compareRuns(a, b, chooseRounds(seconds, limit), share);
+    if (!isShort)
       return one;
     result.first = i ? std::min(result.first, one.first) : one.first;
     result.second = i ? std::min(result.second, one.second) : one.second;
     ratios.push_back(one.ratio);
+    for (size_t turn = 0; turn < one.turns.first.size(); ++turn)
+      result.turns.add(one.turns.first[turn], one.turns.second[turn]);
   }
   std::sort(ratios.begin(), ratios.end());
   result.ratio = ratios[kContests / 2];

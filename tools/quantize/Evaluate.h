@@ -68,8 +68,11 @@ double measureError(const std::string &reference, const std::string &module,
 /// speed: more than two measurements of the same differ by.
 constexpr double kWorthwhile = 0.95;
 
-/// Runs two modules of one signature in turns, with random inputs.
-Comparison compareSpeed(const std::string &first, const std::string &second);
+/// Runs two modules of one signature in turns, with random inputs, until it is
+/// clear whether the second takes less than `share` of the first one's time, or
+/// for 8 seconds.
+Comparison compareSpeed(const std::string &first, const std::string &second,
+                        double share = kWorthwhile);
 
 } // namespace dl::tools
 

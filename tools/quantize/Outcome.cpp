@@ -3,6 +3,8 @@
 
 #include "tools/quantize/Outcome.h"
 
+#include "tools/quantize/Evaluate.h"
+
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -10,6 +12,24 @@ namespace dl::tools {
 
 using frontend::ProductSite;
 using Json = nlohmann::ordered_json;
+
+std::string describeTimes(const std::string &type, const Comparison &kernels) {
+  char text[112];
+  std::snprintf(text, sizeof text,
+                "its kernels are no faster in %s: %.3g us, in float32 %.3g us",
+                type.c_str(), kernels.second * 1e6, kernels.first * 1e6);
+  return text;
+}
+
+std::string describeRuns(const std::string &type, const Comparison &runs) {
+  bool isOpen = judge(runs.turns, kWorthwhile) == Verdict::Open;
+  char text[112];
+  std::snprintf(text, sizeof text,
+                "%s is %s faster: a run takes %.3g ms, in float32 %.3g ms",
+                type.c_str(), isOpen ? "not clearly" : "no", runs.second * 1e3,
+                runs.first * 1e3);
+  return text;
+}
 
 std::string summarize(const QuantizeOutcome &outcome) {
   std::string text = "quantized " + std::to_string(outcome.numQuantized) +
@@ -27,6 +47,8 @@ std::string summarize(const QuantizeOutcome &outcome) {
     std::snprintf(times, sizeof times, ", %.3g ms in place of %.3g ms",
                   outcome.speed->second * 1e3, outcome.speed->first * 1e3);
     text += times;
+    if (outcome.isOpen)
+      text += ", not measured well: others use this machine";
   }
   // Reasons with their numbers; names where few have them.
   std::map<std::string, std::vector<std::string>> kept;
@@ -74,6 +96,7 @@ std::string makeReport(const QuantizeOutcome &outcome) {
   if (outcome.speed) {
     report["milliseconds"] = outcome.speed->second * 1e3;
     report["float32_milliseconds"] = outcome.speed->first * 1e3;
+    report["times_decide"] = !outcome.isOpen;
   }
   report["products"] = list;
   return report.dump(2) + "\n";

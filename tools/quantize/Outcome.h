@@ -23,7 +23,14 @@ struct QuantizeOutcome {
   std::optional<Comparison> speed; ///< of float32 and the quantized model
   /// The same of products' kernels, by sites.
   std::map<size_t, Comparison> productTimes;
+  /// `speed` does not tell which is faster: others used the machine.
+  bool isOpen = false;
 };
+
+/// Why a product stays in float32: the times of its kernels, or of whole runs,
+/// in float32 and in the type.
+std::string describeTimes(const std::string &type, const Comparison &kernels);
+std::string describeRuns(const std::string &type, const Comparison &runs);
 
 /// Lines for the standard error.
 std::string summarize(const QuantizeOutcome &outcome);

@@ -40,20 +40,23 @@ static bool onlyQuantizes(const Trace &trace, const TracedStep &step) {
 static std::vector<std::string>
 getKeys(const Trace &trace, const Contestant &contestant,
         const std::vector<frontend::ProductSite> &products) {
-  std::vector<std::string> keys(trace.steps.size());
+  const TracedEntry &entry = trace.entries.front();
+  std::vector<std::string> keys(entry.steps.size());
   if (contestant.kernels().size() != keys.size())
     return {};
   for (size_t s = 0; s < keys.size(); ++s)
-    if (contestant.kernels()[s] != trace.steps[s].kernel)
+    if (contestant.kernels()[s] != entry.steps[s].kernel)
       return {};
   for (size_t p = 0; p < products.size(); ++p)
-    for (const TracedNode &node : trace.nodes) {
-      if (node.state != NodeState::Kernel || !isProduct(node, products[p]))
+    for (size_t n = 0; n < trace.nodes.size(); ++n) {
+      const NodeOutcome &node = entry.nodes[n];
+      if (node.state != NodeState::Kernel ||
+          !isProduct(trace.nodes[n], products[p]))
         continue;
       for (int step : node.steps) {
         keys[step] = std::to_string(p);
-        for (int producer : trace.steps[step].producers)
-          if (onlyQuantizes(trace, trace.steps[producer]))
+        for (int producer : entry.steps[step].producers)
+          if (onlyQuantizes(trace, entry.steps[producer]))
             keys[producer] = std::to_string(p);
       }
     }
@@ -78,10 +81,12 @@ compareProducts(const TracedModule &plain, const TracedModule &quantized,
   return result;
 }
 
-std::vector<size_t> findLosing(const std::map<size_t, Comparison> &times) {
+std::vector<size_t> findLosing(const std::map<size_t, Comparison> &times,
+                               const std::function<bool(size_t)> &isLarge) {
   std::vector<size_t> losing;
   for (const auto &[product, comparison] : times)
-    if (!comparison.isBelow(1))
+    if (!comparison.isBelow(1) &&
+        (!isLarge(product) || judge(comparison.turns, 1) == Verdict::NotLess))
       losing.push_back(product);
   auto getLoss = [&](size_t product) {
     return times.at(product).second - times.at(product).first;

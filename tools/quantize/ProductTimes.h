@@ -10,6 +10,8 @@
 #include "tools/explain/Trace.h"
 #include "tools/quantize/Evaluate.h"
 
+#include <functional>
+
 namespace dl::tools {
 
 /// A module, and what became of the model's nodes in it.
@@ -32,8 +34,10 @@ compareProducts(const TracedModule &plain, const TracedModule &quantized,
                 const std::vector<frontend::ProductSite> &products);
 
 /// The numbers of the products that take longer in the second module, by least
-/// times and by turns: those that lose most first.
-std::vector<size_t> findLosing(const std::map<size_t, Comparison> &times);
+/// times and by turns: those that lose most first. A large one has to lose
+/// beyond doubt: integers are taken to make it faster.
+std::vector<size_t> findLosing(const std::map<size_t, Comparison> &times,
+                               const std::function<bool(size_t)> &isLarge);
 
 } // namespace dl::tools
 

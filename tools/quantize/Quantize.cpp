@@ -410,7 +410,8 @@ private:
 
   /// Takes products back to float32 that lose by integers, then all where
   /// integers are no faster, and so first those that are too small to gain
-  /// much.
+  /// much. Where others on the machine leave that open, large products are
+  /// taken to gain.
   void keepFastest() {
     progress("comparing with float32");
     std::string model = folder.path + "/plain.onnx";
@@ -432,18 +433,20 @@ private:
               // not
     }
     speed = all;
-    if (all.isBelow(kWorthwhile))
-      return;
     std::vector<size_t> large, small;
-    for (size_t site : plan.sites) {
-      (countWeights(sites[site]) >= kLargeProduct ? large : small)
-          .push_back(site);
-    }
+    for (size_t site : plan.sites)
+      (isLarge(site) ? large : small).push_back(site);
+    Verdict verdict = judge(all.turns, kWorthwhile);
+    isOpen = verdict == Verdict::Open;
+    if (verdict == Verdict::Less || (isOpen && small.empty()))
+      return;
     if (!large.empty() && !small.empty()) {
       plan.sites = large;
       write();
       Comparison without = compare();
-      if (without.isBelow(kWorthwhile)) {
+      verdict = judge(without.turns, kWorthwhile);
+      isOpen = verdict == Verdict::Open;
+      if (verdict != Verdict::NotLess) {
         speed = without;
         return returnToFloat(small, all);
       }
@@ -453,6 +456,7 @@ private:
     returnToFloat(large, all);
     returnToFloat(small, all);
     speed.reset();
+    isOpen = false;
     reached = reached < 0 ? reached : 0;
   }
 
@@ -467,7 +471,9 @@ private:
     for (size_t i = 0; i < sites.size(); ++i)
       if (!sites[i].reason.empty())
         productTimes.erase(i);
-    std::vector<size_t> losing = findLosing(productTimes), planned = plan.sites;
+    auto isLargeSite = [&](size_t site) { return isLarge(site); };
+    std::vector<size_t> losing = findLosing(productTimes, isLargeSite),
+                        planned = plan.sites;
     for (int i = 0; i < kTrials && !losing.empty(); ++i) {
       plan.sites.clear();
       std::copy_if(planned.begin(), planned.end(),
@@ -480,10 +486,14 @@ private:
         progress("comparing without " + std::to_string(losing.size()) +
                  " products");
         write();
-        if (compareSpeed(all.path, compileModel(compileOptions, result->path))
-                .isBelow(kFaster)) {
+        Comparison without = compareSpeed(
+            all.path, compileModel(compileOptions, result->path), 1);
+        bool isClear = judge(without.turns, 1) == Verdict::Less ||
+                       std::none_of(losing.begin(), losing.end(), isLargeSite);
+        if (without.isBelow(kFaster) && isClear) {
           for (size_t site : losing)
-            sites[site].reason = describeLoss(productTimes.at(site));
+            sites[site].reason =
+                describeTimes(typeName(), productTimes.at(site));
           return;
         }
       }
@@ -493,21 +503,13 @@ private:
     write();
   }
 
-  std::string describeLoss(const Comparison &times) const {
-    char text[112];
-    std::snprintf(
-        text, sizeof text,
-        "its kernels are no faster in %s: %.3g us, in float32 %.3g us",
-        typeName(), times.second * 1e6, times.first * 1e6);
-    return text;
+  bool isLarge(size_t site) const {
+    return countWeights(sites[site]) >= kLargeProduct;
   }
 
   void returnToFloat(const std::vector<size_t> &returned,
                      const Comparison &with) {
-    char text[96];
-    std::snprintf(text, sizeof text,
-                  "%s is no faster: a run takes %.3g ms, in float32 %.3g ms",
-                  typeName(), with.second * 1e3, with.first * 1e3);
+    std::string text = describeRuns(typeName(), with);
     for (size_t site : returned)
       sites[site].reason = text;
   }
@@ -524,7 +526,7 @@ private:
   void conclude() {
     QuantizeOutcome outcome{compileOptions.input, typeName(), sites,   noise,
                             plan.sites.size(),    numSamples, reached, speed,
-                            productTimes};
+                            productTimes,         isOpen};
     for (const ProductSite &site : sites)
       if (!site.reason.empty())
         result->kept[site.name] = site.reason;
@@ -562,6 +564,7 @@ private:
   uint32_t numOutputs = 0;
   size_t numSamples = 0;
   std::optional<Comparison> speed; ///< of float32 and the quantized model
+  bool isOpen = false; ///< that does not tell whether integers are faster
   /// The same of kernels of products by their numbers, while all were
   /// quantized.
   std::map<size_t, Comparison> productTimes;

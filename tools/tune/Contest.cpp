@@ -37,8 +37,11 @@ private:
   double before = 0;
 };
 
-/// Empty `values` are 1.
-double median(std::vector<double> values) {
+/// Second over first, 1 without turns.
+double medianRatio(const Turns &turns) {
+  std::vector<double> values;
+  for (size_t i = 0; i < turns.first.size(); ++i)
+    values.push_back(turns.second[i] / turns.first[i]);
   if (values.empty())
     return 1;
   auto middle = values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
@@ -162,7 +165,7 @@ compareSteps(Contestant &first, Contestant &second, Rounds rounds,
     return sums;
   };
   LeastTimes ofFirst, ofSecond;
-  std::map<std::string, std::vector<double>> ratios;
+  std::map<std::string, Turns> turns;
   Settled hasSettled(rounds);
   for (int i = 0;; ++i) {
     // Each goes first in turn.
@@ -174,7 +177,7 @@ compareSteps(Contestant &first, Contestant &second, Rounds rounds,
     Sums before = sum(keysOfFirst, ofFirst.turn);
     for (const auto &[key, seconds] : sum(keysOfSecond, ofSecond.turn))
       if (before[key] > 0)
-        ratios[key].push_back(seconds / before[key]);
+        turns[key].add(before[key], seconds);
     double all = std::accumulate(ofFirst.all.begin(), ofFirst.all.end(), 0.0) +
                  std::accumulate(ofSecond.all.begin(), ofSecond.all.end(), 0.0);
     if (hasSettled(i, all))
@@ -185,14 +188,15 @@ compareSteps(Contestant &first, Contestant &second, Rounds rounds,
     result[key].first = seconds;
   for (const auto &[key, seconds] : sum(keysOfSecond, ofSecond.all)) {
     result[key].second = seconds;
-    result[key].ratio = median(ratios[key]);
+    result[key].turns = turns[key];
+    result[key].ratio = medianRatio(turns[key]);
   }
   return result;
 }
 
-Comparison compareRuns(Contestant &first, Contestant &second, Rounds rounds) {
+Comparison compareRuns(Contestant &first, Contestant &second, Rounds rounds,
+                       double share) {
   Comparison result;
-  std::vector<double> ratios;
   Settled hasSettled(rounds);
   for (int i = 0;; ++i) {
     double seconds[2] = {0, 0};
@@ -200,11 +204,13 @@ Comparison compareRuns(Contestant &first, Contestant &second, Rounds rounds) {
       seconds[c] = (c == 0 ? first : second).run(rounds.batch);
     result.first = i ? std::min(result.first, seconds[0]) : seconds[0];
     result.second = i ? std::min(result.second, seconds[1]) : seconds[1];
-    ratios.push_back(seconds[1] / seconds[0]);
-    if (hasSettled(i, result.first + result.second))
+    result.turns.add(seconds[0], seconds[1]);
+    bool isDecided = share == 0 || i + 1 >= rounds.mostBatches ||
+                     judge(result.turns, share) != Verdict::Open;
+    if (hasSettled(i, result.first + result.second) && isDecided)
       break;
   }
-  result.ratio = median(ratios);
+  result.ratio = medianRatio(result.turns);
   return result;
 }
 

@@ -7,6 +7,7 @@
 #define DL_TOOLS_TUNE_CONTEST_H
 
 #include "runtime/api/dlrt.hpp"
+#include "tools/tune/Turns.h"
 #include "tools/values/Value.h"
 
 #include <map>
@@ -44,6 +45,7 @@ struct Comparison {
   /// Second over first: the median of those of each turn. What slows both down
   /// for a while, others on the machine or its clock, it does not see.
   double ratio = 1;
+  Turns turns;
 
   /// Whether the second one takes less than `share` of the first one's time, by
   /// least times and by turns.
@@ -76,8 +78,11 @@ compareSteps(Contestant &first, Contestant &second, Rounds rounds,
              const std::vector<std::string> &keysOfFirst,
              const std::vector<std::string> &keysOfSecond);
 
-/// Runs both in turns and times whole runs.
-Comparison compareRuns(Contestant &first, Contestant &second, Rounds rounds);
+/// Runs both in turns and times whole runs. Where `share` is not 0, they go on
+/// until it is clear whether the second one takes less than that of the first
+/// one's time.
+Comparison compareRuns(Contestant &first, Contestant &second, Rounds rounds,
+                       double share = 0);
 
 } // namespace dl::tools
 

@@ -210,25 +210,32 @@ private:
     return true;
   }
 
+  /// Whether what was faster before is so still, or others on the machine leave
+  /// that open and it is no slower.
+  static bool holds(const Comparison &now, double share) {
+    return now.isBelow(share) ||
+           (now.isBelow(1) && judge(now.turns, share) == Verdict::Open);
+  }
+
   /// Compares with the cost model once more; what does not hold is dropped.
   void finish() {
     progress("comparing");
     for (int attempt = 0; attempt < 2 && !bestChoices().empty(); ++attempt) {
       auto result = compareKernels(*model, *best, rounds, variants.keys);
-      bool holds = true;
+      bool areAll = true;
       for (Search &search : searches) {
         if (search.state.choice.isEmpty())
           continue;
         const Comparison &now = result[search.key];
         search.modelSeconds = now.first;
         search.seconds = now.second;
-        if (now.isBelow(search.wasStored ? kStillFaster : kFaster))
+        if (holds(now, search.wasStored ? kStillFaster : kFaster))
           continue;
         search.state.choice = {};
         search.isMeasured = true;
-        holds = false;
+        areAll = false;
       }
-      if (holds)
+      if (areAll)
         break;
       buildBest();
     }

@@ -6,6 +6,7 @@
     losses.py check FOLDER     compares the logs there with gradient descent on central differences in float64
 """
 import json
+import os
 import sys
 
 import numpy as np
@@ -23,6 +24,9 @@ LOSSES = {
     "squares": ("float[N,3]", "d = Sub(logits, target)\n  loss = Mul(d, d)"),
     "margin": ("float[N,3]", "one = Constant<value = float {1.0}>()\n  q = Mul(logits, target)\n"
                              "  m = Sub(one, q)\n  h = Relu(m)\n  loss = ReduceMean<keepdims = 0>(h)"),
+    # A sum over examples.
+    "total": ("float[N,3]", "d = Sub(logits, target)\n  q = Mul(d, d)\n  s = ReduceSum<keepdims = 0>(q)\n"
+                            "  part = Constant<value = float {0.02}>()\n  loss = Mul(s, part)"),
 }
 BODY = "p = MatMul(x, w)\n  logits = Add(p, b)"
 
@@ -122,9 +126,14 @@ def descend(name):
 
 def check(folder):
     for name, logs in {"weighted": ["weighted", "weighted_file"], "margin": ["margin", "margin_file", "margin_parts", "margin_fixed"],
-                       "squares": ["squares", "squares_file", "renamed_file", "first"]}.items():
-        expected = descend(name)
+                       "squares": ["squares", "squares_file", "renamed_file", "first", "squares_sum", "squares_sum_parts", "mse_sum", "mse_sum_parts"],
+                       "total": ["total", "total_parts", "total_ranks", "total_file"]}.items():
+        means = descend(name)
         for log in logs:
+            if not os.path.exists(f"{folder}/{log}.jsonl"):
+                continue
+            # Sums of 8 x 3 elements, at a rate that is as much smaller.
+            expected = [24 * loss for loss in means] if "_sum" in log else means
             found = [row["loss"] for row in map(json.loads, open(f"{folder}/{log}.jsonl")) if "loss" in row]
             same = len(found) == STEPS and np.allclose(found, expected, rtol=1e-5)
             print(f"{log}: {'good' if same else f'BAD {found}, expected {expected}'}")
