@@ -22,9 +22,13 @@ void addResizeRules(RuleTable &table);
 /// Indexing.
 void addRegionRules(RuleTable &table);
 void addSamplingRules(RuleTable &table);
+/// Normalization.
+void addContribNormalizationRules(RuleTable &table);
 /// Contraction.
 void addConvolutionRules(RuleTable &table);
+void addContribFusedRules(RuleTable &table);
 void addContribQuantizationRules(RuleTable &table);
+void addContribWeightRules(RuleTable &table);
 void addDeterminantRules(RuleTable &table);
 void addEinsumRules(RuleTable &table);
 void addMelWeightRules(RuleTable &table);
