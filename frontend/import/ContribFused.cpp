@@ -152,5 +152,6 @@ void frontend::addContribFusedRules(RuleTable &table) {
   };
   for (auto [op, rule] : rules)
     table.add("com.microsoft", op, 1, rule);
+  addContribAttentionRules(table);
   addContribWeightRules(table);
 }

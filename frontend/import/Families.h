@@ -26,7 +26,10 @@ void addSamplingRules(RuleTable &table);
 void addContribNormalizationRules(RuleTable &table);
 /// Contraction.
 void addConvolutionRules(RuleTable &table);
+void addContribAttentionRules(RuleTable &table);
 void addContribFusedRules(RuleTable &table);
+void addGroupAttentionRules(RuleTable &table);
+void addMultiHeadAttentionRules(RuleTable &table);
 void addContribQuantizationRules(RuleTable &table);
 void addContribWeightRules(RuleTable &table);
 void addDeterminantRules(RuleTable &table);

@@ -17,6 +17,7 @@ import tempfile
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
+import contrib_attention
 import contrib_simple
 import driver
 
@@ -107,7 +108,7 @@ def find_kind(name):
     raise SystemExit(f"error: {name}: there is no such kind")
 
 
-MODULES = [contrib_simple]
+MODULES = [contrib_simple, contrib_attention]
 
 
 def check(graph, bin, options=(), peer=False):
