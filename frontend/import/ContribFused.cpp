@@ -153,5 +153,7 @@ void frontend::addContribFusedRules(RuleTable &table) {
   for (auto [op, rule] : rules)
     table.add("com.microsoft", op, 1, rule);
   addContribAttentionRules(table);
+  addContribExpertRules(table);
+  addContribLayerRules(table);
   addContribWeightRules(table);
 }

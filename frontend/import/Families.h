@@ -27,7 +27,9 @@ void addContribNormalizationRules(RuleTable &table);
 /// Contraction.
 void addConvolutionRules(RuleTable &table);
 void addContribAttentionRules(RuleTable &table);
+void addContribExpertRules(RuleTable &table);
 void addContribFusedRules(RuleTable &table);
+void addContribLayerRules(RuleTable &table);
 void addGroupAttentionRules(RuleTable &table);
 void addMultiHeadAttentionRules(RuleTable &table);
 void addContribQuantizationRules(RuleTable &table);
@@ -62,6 +64,13 @@ mlir::Value findNumbers(NodeContext &context, mlir::Value x,
 mlir::LogicalResult importTrainingDropout(NodeContext &context, mlir::Value x,
                                           mlir::Value ratio,
                                           mlir::Value isTraining);
+
+/// Operators that the domain com.microsoft has in the same form. Their inputs
+/// are there.
+mlir::LogicalResult importGatherND(NodeContext &context);
+mlir::LogicalResult importGridSample(NodeContext &context);
+mlir::LogicalResult importPad(NodeContext &context);
+mlir::LogicalResult importTrilu(NodeContext &context);
 
 } // namespace dl::frontend
 

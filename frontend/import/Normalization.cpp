@@ -239,6 +239,26 @@ static LogicalResult importMeanVarianceNormalization(NodeContext &context) {
   return context.setResults(math.div(centered, math.add(deviation, 1e-9)));
 }
 
+Value frontend::normalizeGroups(NodeContext &context, Value x, int64_t groups,
+                                double epsilon) {
+  if (!x)
+    return x;
+  Exprs dims = NodeContext::dims(x);
+  int64_t rank = dims.size();
+  auto channels =
+      rank < 2 ? AffineConstantExpr() : dyn_cast<AffineConstantExpr>(dims[1]);
+  if (!channels || groups < 1 || channels.getValue() % groups) {
+    (void)context.invalid("its channels cannot be divided into " +
+                          Twine(groups) + " groups");
+    return Value();
+  }
+  Exprs grouped = {dims[0], context.constantExpr(groups),
+                   context.constantExpr(channels.getValue() / groups)};
+  grouped.append(dims.begin() + 2, dims.end());
+  Value value = context.reshape(x, grouped);
+  return normalize(context, value, range(2, rank + 1), epsilon).value;
+}
+
 /// Over groups of channels; scale and bias are per channel, before version 21
 /// per group.
 static LogicalResult importGroupNormalization(NodeContext &context) {
@@ -246,21 +266,12 @@ static LogicalResult importGroupNormalization(NodeContext &context) {
   Value x = context.input(0), scale = context.input(1), bias = context.input(2);
   Type type = NodeContext::elementType(x);
   Exprs dims = NodeContext::dims(x);
-  int64_t rank = dims.size(), groups = context.getInt("num_groups", 0);
-  auto channels =
-      rank < 2 ? AffineConstantExpr() : dyn_cast<AffineConstantExpr>(dims[1]);
-  if (!channels || groups < 1 || channels.getValue() % groups)
-    return context.invalid("its channels cannot be divided into " +
-                           Twine(groups) + " groups");
-  Exprs grouped = {dims[0], context.constantExpr(groups),
-                   context.constantExpr(channels.getValue() / groups)};
-  grouped.append(dims.begin() + 2, dims.end());
-  Value value = context.reshape(
-      context.cast(x, getStatisticsType(context, type)), grouped);
-  value = context.cast(normalize(context, value, range(2, rank + 1),
-                                 context.getFloat("epsilon", 1e-5f))
-                           .value,
-                       type);
+  int64_t rank = dims.size();
+  Value value = context.cast(
+      normalizeGroups(
+          context, context.cast(x, getStatisticsType(context, type)),
+          context.getInt("num_groups", 0), context.getFloat("epsilon", 1e-5f)),
+      type);
   bool perGroup = context.opset < 21;
   int64_t parameterRank = perGroup ? rank + 1 : rank;
   if (!perGroup)

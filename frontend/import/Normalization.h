@@ -28,6 +28,12 @@ Normalized normalizeByRootMeanSquare(NodeContext &context, mlir::Value x,
                                      llvm::ArrayRef<int64_t> axes,
                                      double epsilon);
 
+/// x [N, C, spatial..], normalized over groups of channels and all positions,
+/// as [N, groups, C / groups, spatial..]. Null, with the node reported, where
+/// the channels cannot be divided.
+mlir::Value normalizeGroups(NodeContext &context, mlir::Value x, int64_t groups,
+                            double epsilon);
+
 /// Of ONNX's default domain, and as ONNX Runtime had it there before.
 mlir::LogicalResult importLayerNormalization(NodeContext &context);
 

@@ -18,6 +18,7 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 import contrib_attention
+import contrib_layers
 import contrib_simple
 import driver
 
@@ -108,7 +109,7 @@ def find_kind(name):
     raise SystemExit(f"error: {name}: there is no such kind")
 
 
-MODULES = [contrib_simple, contrib_attention]
+MODULES = [contrib_simple, contrib_attention, contrib_layers]
 
 
 def check(graph, bin, options=(), peer=False):
