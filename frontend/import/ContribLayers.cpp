@@ -1,8 +1,8 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Of the domain com.microsoft: layers with their channels last, operators that
-// ONNX has as well, and those that are programs rather than operators.
+// Of the domain com.microsoft: layers with their channels last, and operators
+// that ONNX has as well.
 
 #include "frontend/import/Activations.h"
 #include "frontend/import/Arithmetic.h"
@@ -158,27 +158,16 @@ static LogicalResult importExpandDims(NodeContext &context) {
   return context.setResults(context.reshape(context.input(0), dims));
 }
 
-/// Whole searches, which run a decoder again and again.
-static LogicalResult refuseSearch(NodeContext &context) {
-  return context.unsupported(
-      "searches are for the program that runs the model: compile the decoder "
-      "among its graphs, with --kv-cache=session");
-}
-
 void frontend::addContribLayerRules(RuleTable &table) {
   const std::pair<StringRef, ImportRule> rules[] = {
-      {"BeamSearch", refuseSearch},
       {"ExpandDims", importExpandDims},
       {"GatherND", importAs<importGatherND, 0, 1>},
-      {"GreedySearch", refuseSearch},
       {"GridSample", importAs<importGridSample, 0, 1>},
       {"GroupNorm", importGroupNorm},
       {"NhwcConv", importNhwcConv},
       {"Pad", importAs<importPad, 0, 1>},
-      {"Sampling", refuseSearch},
       {"SkipGroupNorm", importSkipGroupNorm},
       {"Trilu", importAs<importTrilu, 0>},
-      {"WhisperBeamSearch", refuseSearch},
   };
   for (auto [op, rule] : rules)
     table.add("com.microsoft", op, 1, rule);
