@@ -43,17 +43,19 @@ static Value hardSigmoid(Arithmetic &math, Value x, double alpha, double beta) {
   return math.clip(math.add(math.mul(x, alpha), beta), 0.0, 1.0);
 }
 
-static Value swish(Arithmetic &math, Value x, double alpha) {
+Value frontend::buildSwish(NodeContext &context, Value x, double alpha) {
+  Arithmetic math(context);
   return math.mul(x, math.sigmoid(alpha == 1 ? x : math.mul(x, alpha)));
 }
 
-static Value gelu(NodeContext &context, Arithmetic &math, Value x) {
+Value frontend::buildGelu(NodeContext &context, Value x) {
+  Arithmetic math(context);
   Value inner = context.create<mlir::dl::ErfOp>(math.mul(x, M_SQRT1_2));
   return math.mul(math.mul(x, 0.5), math.add(inner, 1.0));
 }
 
-/// 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
-static Value geluByTanh(Arithmetic &math, Value x) {
+Value frontend::buildGeluByTanh(NodeContext &context, Value x) {
+  Arithmetic math(context);
   Value cube = math.mul(math.square(x), x);
   Value inner =
       math.mul(math.add(x, math.mul(cube, 0.044715)), std::sqrt(2 * M_1_PI));
@@ -189,14 +191,14 @@ static LogicalResult importSoftsign(NodeContext &context) {
 }
 
 static LogicalResult importGelu(NodeContext &context) {
-  Arithmetic math(context);
   std::string approximation = context.getString("approximate", "none");
   if (approximation != "none" && approximation != "tanh")
     return context.invalid("approximate is '" + Twine(approximation) +
                            "', expected none or tanh");
   Value x = context.input(0);
-  return context.setResults(approximation == "none" ? gelu(context, math, x)
-                                                    : geluByTanh(math, x));
+  return context.setResults(approximation == "none"
+                                ? buildGelu(context, x)
+                                : buildGeluByTanh(context, x));
 }
 
 static LogicalResult importMish(NodeContext &context) {
@@ -206,9 +208,8 @@ static LogicalResult importMish(NodeContext &context) {
 }
 
 static LogicalResult importSwish(NodeContext &context) {
-  Arithmetic math(context);
   return context.setResults(
-      swish(math, context.input(0), context.getFloat("alpha", 1)));
+      buildSwish(context, context.input(0), context.getFloat("alpha", 1)));
 }
 
 static LogicalResult importClip(NodeContext &context) {

@@ -21,6 +21,13 @@ struct Activation {
 mlir::Value applyActivation(NodeContext &context, const Activation &activation,
                             mlir::Value value);
 
+/// x / 2 * (1 + erf(x / sqrt(2)))
+mlir::Value buildGelu(NodeContext &context, mlir::Value x);
+/// 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
+mlir::Value buildGeluByTanh(NodeContext &context, mlir::Value x);
+/// x * sigmoid(alpha * x)
+mlir::Value buildSwish(NodeContext &context, mlir::Value x, double alpha);
+
 } // namespace dl::frontend
 
 #endif // DL_FRONTEND_IMPORT_ACTIVATIONS_H

@@ -55,15 +55,15 @@ static LogicalResult importMatMul(NodeContext &context) {
       buildMatmul(context, context.input(0), context.input(1)));
 }
 
-/// alpha * A' * B' + beta * C
-static LogicalResult importGemm(NodeContext &context) {
+Value frontend::buildGemm(NodeContext &context) {
   Arithmetic math(context);
   Value a = context.input(0), b = context.input(1), c = context.input(2);
   for (Value operand : {a, b})
-    if (NodeContext::rank(operand) != 2)
-      return context.invalid("an operand has rank " +
-                             Twine(NodeContext::rank(operand)) +
-                             ", expected 2");
+    if (NodeContext::rank(operand) != 2) {
+      (void)context.invalid("an operand has rank " +
+                            Twine(NodeContext::rank(operand)) + ", expected 2");
+      return Value();
+    }
   if (context.getInt("transA", 0))
     a = context.transpose(a, {1, 0});
   if (context.getInt("transB", 0))
@@ -75,7 +75,11 @@ static LogicalResult importGemm(NodeContext &context) {
     result = math.mul(result, alpha);
   if (c && beta != 0)
     result = math.add(result, beta == 1 ? c : math.mul(c, beta));
-  return context.setResults(result);
+  return result;
+}
+
+static LogicalResult importGemm(NodeContext &context) {
+  return context.setResults(buildGemm(context));
 }
 
 void frontend::addContractionRules(RuleTable &table) {
@@ -88,4 +92,5 @@ void frontend::addContractionRules(RuleTable &table) {
   addMelWeightRules(table);
   addWindowFunctionRules(table);
   addSignalRules(table);
+  addContribFusedRules(table);
 }

@@ -1,11 +1,10 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// The quantized operators of the domain com.microsoft, by the text of ONNX
-// Runtime's ContribOperators.md. ONNX has no schema of them: the rules check
-// what they need.
+// The quantized operators of the domain com.microsoft.
 
 #include "frontend/import/Arithmetic.h"
+#include "frontend/import/Contrib.h"
 #include "frontend/import/Families.h"
 #include "frontend/import/Matmul.h"
 #include "frontend/import/Packed.h"
@@ -16,18 +15,10 @@ using namespace dl::frontend;
 using namespace mlir;
 using namespace mlir::dl;
 
-/// Whether these inputs are there; otherwise the node is reported.
-static LogicalResult require(NodeContext &context, ArrayRef<size_t> inputs) {
-  for (size_t i : inputs)
-    if (!context.hasInput(i))
-      return context.invalid("its input " + Twine(i) + " is missing");
-  return success();
-}
-
 /// Whether an input has a type of 8-bit integers.
 static LogicalResult requireBytes(NodeContext &context,
                                   ArrayRef<size_t> inputs) {
-  if (failed(require(context, inputs)))
+  if (failed(requireInputs(context, inputs)))
     return failure();
   for (size_t i : inputs) {
     auto type =
@@ -65,7 +56,7 @@ static Value quantizeResult(NodeContext &context, Value value, size_t first,
 
 template <class Op> static LogicalResult importBinary(NodeContext &context) {
   if (failed(requireBytes(context, {0, 3})) ||
-      failed(require(context, {1, 4, 6})))
+      failed(requireInputs(context, {1, 4, 6})))
     return failure();
   Value result = Arithmetic(context).apply<Op>(dequantizeInput(context, 0),
                                                dequantizeInput(context, 3));
@@ -77,7 +68,8 @@ template <class Op> static LogicalResult importBinary(NodeContext &context) {
 static LogicalResult
 importUnary(NodeContext &context,
             function_ref<Value(Arithmetic &, Value)> compute) {
-  if (failed(requireBytes(context, {0})) || failed(require(context, {1, 3})))
+  if (failed(requireBytes(context, {0})) ||
+      failed(requireInputs(context, {1, 3})))
     return failure();
   Arithmetic math(context);
   Value result = compute(math, dequantizeInput(context, 0));
@@ -99,7 +91,7 @@ static LogicalResult importLeakyRelu(NodeContext &context) {
 }
 
 static LogicalResult importSoftmax(NodeContext &context) {
-  if (failed(require(context, {0})))
+  if (failed(requireInputs(context, {0})))
     return failure();
   constexpr int64_t kFlattens = 12; // the last version that does
   int64_t rank = NodeContext::rank(context.input(0));
@@ -115,7 +107,7 @@ static LogicalResult importSoftmax(NodeContext &context) {
 }
 
 static LogicalResult importGlobalAveragePool(NodeContext &context) {
-  if (failed(require(context, {0})))
+  if (failed(requireInputs(context, {0})))
     return failure();
   int64_t rank = NodeContext::rank(context.input(0));
   bool isChannelsLast = context.getInt("channels_last", 0) != 0;
@@ -128,7 +120,7 @@ static LogicalResult importGlobalAveragePool(NodeContext &context) {
 }
 
 static LogicalResult importConcat(NodeContext &context) {
-  if (failed(require(context, {0, 1})) || context.numInputs() < 5 ||
+  if (failed(requireInputs(context, {0, 1})) || context.numInputs() < 5 ||
       context.numInputs() % 3 != 2)
     return context.invalid("its inputs are not a scale, a zero point and three "
                            "for each tensor");
@@ -136,7 +128,7 @@ static LogicalResult importConcat(NodeContext &context) {
   SmallVector<Value> parts;
   for (size_t i = 2; i < context.numInputs(); i += 3) {
     if (failed(requireBytes(context, {i})) ||
-        failed(require(context, {i + 1, i + 2})))
+        failed(requireInputs(context, {i + 1, i + 2})))
       return failure();
     parts.push_back(dequantizeInput(context, i));
   }
@@ -176,7 +168,8 @@ static Value multiply(NodeContext &context, Value a, Value aScale, Value b,
 }
 
 static LogicalResult importMatMulIntegerToFloat(NodeContext &context) {
-  if (failed(requireBytes(context, {0, 1})) || failed(require(context, {2, 3})))
+  if (failed(requireBytes(context, {0, 1})) ||
+      failed(requireInputs(context, {2, 3})))
     return failure();
   Value aScale = scalar(context, 2), bScale = perColumn(context, 3);
   return context.setResults(
@@ -205,7 +198,8 @@ static std::array<Value, 3> quantizeByRange(NodeContext &context, Value x) {
 }
 
 static LogicalResult importDynamicQuantizeMatMul(NodeContext &context) {
-  if (failed(requireBytes(context, {1})) || failed(require(context, {0, 2})))
+  if (failed(requireBytes(context, {1})) ||
+      failed(requireInputs(context, {0, 2})))
     return failure();
   if (!NodeContext::elementType(context.input(0)).isF32())
     return context.invalid("its input 0 is no tensor of float");
@@ -219,7 +213,8 @@ static LogicalResult importDynamicQuantizeMatMul(NodeContext &context) {
 /// alpha * A' * B' + C, C of i32 by the scale of the product; quantized where
 /// there is a scale for it.
 static LogicalResult importGemm(NodeContext &context) {
-  if (failed(requireBytes(context, {0, 3})) || failed(require(context, {1, 4})))
+  if (failed(requireBytes(context, {0, 3})) ||
+      failed(requireInputs(context, {1, 4})))
     return failure();
   Arithmetic math(context);
   for (size_t i : {0, 3})
@@ -343,7 +338,7 @@ static Value readZeroPoints(NodeContext &context,
 
 static LogicalResult importMatMulNBits(NodeContext &context) {
   auto weights = BlockedWeights::read(context);
-  if (!weights || failed(require(context, {0, 1, 2})))
+  if (!weights || failed(requireInputs(context, {0, 1, 2})))
     return failure();
   constexpr size_t kGroups = 4, kBias = 5;
   if (context.hasInput(kGroups))

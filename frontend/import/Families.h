@@ -22,9 +22,18 @@ void addResizeRules(RuleTable &table);
 /// Indexing.
 void addRegionRules(RuleTable &table);
 void addSamplingRules(RuleTable &table);
+/// Normalization.
+void addContribNormalizationRules(RuleTable &table);
 /// Contraction.
 void addConvolutionRules(RuleTable &table);
+void addContribAttentionRules(RuleTable &table);
+void addContribExpertRules(RuleTable &table);
+void addContribFusedRules(RuleTable &table);
+void addContribLayerRules(RuleTable &table);
+void addGroupAttentionRules(RuleTable &table);
+void addMultiHeadAttentionRules(RuleTable &table);
 void addContribQuantizationRules(RuleTable &table);
+void addContribWeightRules(RuleTable &table);
 void addDeterminantRules(RuleTable &table);
 void addEinsumRules(RuleTable &table);
 void addMelWeightRules(RuleTable &table);
@@ -55,6 +64,13 @@ mlir::Value findNumbers(NodeContext &context, mlir::Value x,
 mlir::LogicalResult importTrainingDropout(NodeContext &context, mlir::Value x,
                                           mlir::Value ratio,
                                           mlir::Value isTraining);
+
+/// Operators that the domain com.microsoft has in the same form. Their inputs
+/// are there.
+mlir::LogicalResult importGatherND(NodeContext &context);
+mlir::LogicalResult importGridSample(NodeContext &context);
+mlir::LogicalResult importPad(NodeContext &context);
+mlir::LogicalResult importTrilu(NodeContext &context);
 
 } // namespace dl::frontend
 

@@ -110,7 +110,7 @@ static LogicalResult importGatherElements(NodeContext &context) {
       context.create<GatherElementsOp>(x, indices, *axis));
 }
 
-static LogicalResult importGatherND(NodeContext &context) {
+LogicalResult frontend::importGatherND(NodeContext &context) {
   Value x = context.input(0), indices = context.input(1);
   int64_t batch = context.getInt("batch_dims", 0);
   if (batch < 0 || batch >= NodeContext::rank(indices) ||

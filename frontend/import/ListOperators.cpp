@@ -13,6 +13,9 @@
 using namespace dl::frontend;
 using llvm::StringRef;
 
+/// The domain of ONNX Runtime's own operators.
+static constexpr llvm::StringLiteral kRuntimeDomain = "com.microsoft";
+
 static StringRef findMeans(const OperatorSchema &schema,
                            const RuleTable &rules) {
   // What rules know begins with kRuleOpset; older forms are made of it.
@@ -67,6 +70,14 @@ std::string dl::frontend::listOperators() {
               writeTypes(schema, variable, false);
             });
         });
+      });
+    for (const std::string &name : rules.listOperators(kRuntimeDomain))
+      json.object([&] {
+        json.attribute("domain", kRuntimeDomain);
+        json.attribute("name", name);
+        json.attribute("since", 1);
+        json.attribute("by", "rule");
+        json.attributeObject("types", [] {});
       });
   };
   json.object([&] { json.attributeArray("operators", writeAll); });

@@ -17,6 +17,7 @@ namespace dl::frontend {
 ///  - "types": for each type variable, the types that are "taken", and those of
 ///    the schema that are "refused", because the dialect does not have them, or
 ///    only moves what the operator would compute with.
+/// Those of com.microsoft, of which ONNX has no schema, follow, without types.
 std::string listOperators();
 
 } // namespace dl::frontend

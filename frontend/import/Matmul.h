@@ -15,6 +15,10 @@ namespace dl::frontend {
 /// reported, where the sizes do not fit.
 mlir::Value buildMatmul(NodeContext &context, mlir::Value a, mlir::Value b);
 
+/// alpha * A' * B' + beta * C of the node's first inputs, with the attributes
+/// of Gemm. Null, with the node reported, where they do not fit.
+mlir::Value buildGemm(NodeContext &context);
+
 /// The convolution of an input [N, C, spatial..] with a filter [M, C / group,
 /// window..], with the node's attributes. Null, with the node reported, where
 /// they are wrong.

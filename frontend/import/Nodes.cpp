@@ -45,8 +45,13 @@ bool GraphImporter::isPoisoned(const onnx::NodeProto &node) {
 
 std::string
 GraphImporter::explainMissingRule(const onnx::NodeProto &node) const {
-  if (StringRef(node.domain()).starts_with(kUnknownDomain))
+  StringRef domain(node.domain());
+  if (domain.consume_front(kUnknownDomain) && domain != "com.microsoft")
     return "there is no such operator";
+  StringRef op(node.op_type());
+  if (domain == "com.microsoft" && (op.ends_with("Search") || op == "Sampling"))
+    return "searches are for the program that runs the model: compile the "
+           "decoder among its graphs, with --kv-cache=session";
   for (const onnx::AttributeProto &attribute : node.attribute())
     if (attribute.has_g() || attribute.graphs_size())
       return "operators with nested graphs are not supported";

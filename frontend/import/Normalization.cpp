@@ -1,7 +1,9 @@
 // Part of the dl compiler, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "frontend/import/Normalization.h"
 #include "frontend/import/Arithmetic.h"
+#include "frontend/import/Families.h"
 #include "frontend/import/Sizes.h"
 
 namespace frontend = dl::frontend;
@@ -25,27 +27,28 @@ static Value asChannels(NodeContext &context, Value vector, int64_t rank) {
   return context.reshape(vector, dims);
 }
 
-/// The type in which statistics are computed: at least f32.
-static Type getStatisticsType(NodeContext &context, Type type) {
+Type frontend::getStatisticsType(NodeContext &context, Type type) {
   return type.getIntOrFloatBitWidth() < 32 ? context.builder.getF32Type()
                                            : type;
 }
 
-namespace {
-struct Normalized {
-  Value value, mean, inverseDeviation;
-};
-} // namespace
-
-/// (x - mean) / sqrt(variance + epsilon) along `axes`.
-static Normalized normalize(NodeContext &context, Value x,
-                            ArrayRef<int64_t> axes, double epsilon) {
+Normalized frontend::normalize(NodeContext &context, Value x,
+                               ArrayRef<int64_t> axes, double epsilon) {
   Arithmetic math(context);
   Value mean = math.mean(x, axes, /*keepDims=*/true);
   Value centered = math.sub(x, mean);
   Value variance = math.mean(math.square(centered), axes, /*keepDims=*/true);
   Value inverse = math.rsqrt(math.add(variance, epsilon));
   return {math.mul(centered, inverse), mean, inverse};
+}
+
+Normalized frontend::normalizeByRootMeanSquare(NodeContext &context, Value x,
+                                               ArrayRef<int64_t> axes,
+                                               double epsilon) {
+  Arithmetic math(context);
+  Value meanSquare = math.mean(math.square(x), axes, /*keepDims=*/true);
+  Value inverse = math.rsqrt(math.add(meanSquare, epsilon));
+  return {math.mul(x, inverse), Value(), inverse};
 }
 
 //===----------------------------------------------------------------------===//
@@ -157,7 +160,7 @@ static LogicalResult importBatchNormalization(NodeContext &context) {
 // Normalization by statistics of the data
 //===----------------------------------------------------------------------===//
 
-static LogicalResult importLayerNormalization(NodeContext &context) {
+LogicalResult frontend::importLayerNormalization(NodeContext &context) {
   Arithmetic math(context);
   Value x = context.input(0), scale = context.input(1), bias = context.input(2);
   Type type = NodeContext::elementType(x);
@@ -190,11 +193,11 @@ static LogicalResult importRMSNormalization(NodeContext &context) {
   if (!axis)
     return failure();
   Value wide = context.cast(x, getStatisticsType(context, type));
-  Value meanSquare =
-      math.mean(math.square(wide), range(*axis, rank), /*keepDims=*/true);
-  Value inverse =
-      math.rsqrt(math.add(meanSquare, context.getFloat("epsilon", 1e-5f)));
-  Value result = context.cast(math.mul(wide, inverse), type);
+  Value result =
+      context.cast(normalizeByRootMeanSquare(context, wide, range(*axis, rank),
+                                             context.getFloat("epsilon", 1e-5f))
+                       .value,
+                   type);
   if (NodeContext::elementType(scale) != type)
     scale = context.cast(scale, type);
   return context.setResults(math.mul(result, scale));
@@ -236,6 +239,26 @@ static LogicalResult importMeanVarianceNormalization(NodeContext &context) {
   return context.setResults(math.div(centered, math.add(deviation, 1e-9)));
 }
 
+Value frontend::normalizeGroups(NodeContext &context, Value x, int64_t groups,
+                                double epsilon) {
+  if (!x)
+    return x;
+  Exprs dims = NodeContext::dims(x);
+  int64_t rank = dims.size();
+  auto channels =
+      rank < 2 ? AffineConstantExpr() : dyn_cast<AffineConstantExpr>(dims[1]);
+  if (!channels || groups < 1 || channels.getValue() % groups) {
+    (void)context.invalid("its channels cannot be divided into " +
+                          Twine(groups) + " groups");
+    return Value();
+  }
+  Exprs grouped = {dims[0], context.constantExpr(groups),
+                   context.constantExpr(channels.getValue() / groups)};
+  grouped.append(dims.begin() + 2, dims.end());
+  Value value = context.reshape(x, grouped);
+  return normalize(context, value, range(2, rank + 1), epsilon).value;
+}
+
 /// Over groups of channels; scale and bias are per channel, before version 21
 /// per group.
 static LogicalResult importGroupNormalization(NodeContext &context) {
@@ -243,21 +266,12 @@ static LogicalResult importGroupNormalization(NodeContext &context) {
   Value x = context.input(0), scale = context.input(1), bias = context.input(2);
   Type type = NodeContext::elementType(x);
   Exprs dims = NodeContext::dims(x);
-  int64_t rank = dims.size(), groups = context.getInt("num_groups", 0);
-  auto channels =
-      rank < 2 ? AffineConstantExpr() : dyn_cast<AffineConstantExpr>(dims[1]);
-  if (!channels || groups < 1 || channels.getValue() % groups)
-    return context.invalid("its channels cannot be divided into " +
-                           Twine(groups) + " groups");
-  Exprs grouped = {dims[0], context.constantExpr(groups),
-                   context.constantExpr(channels.getValue() / groups)};
-  grouped.append(dims.begin() + 2, dims.end());
-  Value value = context.reshape(
-      context.cast(x, getStatisticsType(context, type)), grouped);
-  value = context.cast(normalize(context, value, range(2, rank + 1),
-                                 context.getFloat("epsilon", 1e-5f))
-                           .value,
-                       type);
+  int64_t rank = dims.size();
+  Value value = context.cast(
+      normalizeGroups(
+          context, context.cast(x, getStatisticsType(context, type)),
+          context.getInt("num_groups", 0), context.getFloat("epsilon", 1e-5f)),
+      type);
   bool perGroup = context.opset < 21;
   int64_t parameterRank = perGroup ? rank + 1 : rank;
   if (!perGroup)
@@ -334,4 +348,5 @@ void frontend::addNormalizationRules(RuleTable &table) {
   };
   for (auto [op, rule] : rules)
     table.add(op, rule);
+  addContribNormalizationRules(table);
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "frontend/import/Rules.h"
+#include "llvm/ADT/STLExtras.h"
 
 using namespace dl::frontend;
 using llvm::StringRef;
@@ -29,4 +30,14 @@ ImportRule RuleTable::find(StringRef domain, StringRef op,
       rule = candidate;
     }
   return rule;
+}
+
+std::vector<std::string> RuleTable::listOperators(StringRef domain) const {
+  std::string prefix = getKey(domain, "");
+  std::vector<std::string> operators;
+  for (StringRef key : rules.keys())
+    if (key.consume_front(prefix))
+      operators.push_back(key.str());
+  llvm::sort(operators);
+  return operators;
 }

@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace onnx {
 class AttributeProto;
@@ -318,6 +319,8 @@ public:
   /// Null where there is none.
   ImportRule find(llvm::StringRef domain, llvm::StringRef op,
                   int64_t opset) const;
+  /// The operators of a domain for which there are rules, in order.
+  std::vector<std::string> listOperators(llvm::StringRef domain) const;
 
 private:
   llvm::StringMap<llvm::SmallVector<std::pair<int, ImportRule>, 1>> rules;

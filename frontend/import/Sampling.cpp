@@ -179,7 +179,7 @@ static Value sumTaps(NodeContext &context, Value x,
   return sum;
 }
 
-static LogicalResult importGridSample(NodeContext &context) {
+LogicalResult frontend::importGridSample(NodeContext &context) {
   Value x = context.input(0), grid = context.input(1);
   int64_t rank = NodeContext::rank(x), numDims = rank - 2;
   if (numDims < 1 || NodeContext::rank(grid) != rank ||

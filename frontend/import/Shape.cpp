@@ -299,7 +299,7 @@ static LogicalResult importOneHot(NodeContext &context) {
 }
 
 /// Keeps one side of the diagonal `k` of the last two dimensions.
-static LogicalResult importTrilu(NodeContext &context) {
+LogicalResult frontend::importTrilu(NodeContext &context) {
   Arithmetic math(context);
   Value x = context.input(0);
   int64_t rank = NodeContext::rank(x);

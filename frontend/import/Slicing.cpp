@@ -414,7 +414,7 @@ static LogicalResult importLatePad(NodeContext &context, PadMode mode) {
       getSymbolMap(low, context.builder.getContext())));
 }
 
-static LogicalResult importPad(NodeContext &context) {
+LogicalResult frontend::importPad(NodeContext &context) {
   Value x = context.input(0);
   auto mode = getPadMode(context);
   if (mode && (!isKnown(context, context.input(1)) ||

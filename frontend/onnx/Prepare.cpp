@@ -82,8 +82,16 @@ static Error checkVersions(const onnx::ModelProto &model) {
 
 namespace {
 
+/// Operators of its own that ONNX Runtime has in ONNX's domain: its optimizer
+/// writes them there. One that ONNX has, too, is ONNX's from that version on.
+bool isOfRuntime(const onnx::NodeProto &node) {
+  return node.domain().empty() &&
+         (node.op_type() == "SimplifiedLayerNormalization" ||
+          node.op_type() == "LayerNormalization");
+}
+
 /// Moves nodes of unknown operators to a domain that ONNX's library passes
-/// over.
+/// over, and those of ONNX Runtime to its own.
 class UnknownOperators {
 public:
   UnknownOperators(onnx::ModelProto &model, HasRule hasRule)
@@ -116,6 +124,16 @@ private:
     return 0;
   }
 
+  template <class Owner>
+  static void addImport(Owner &owner, const std::string &domain,
+                        int64_t version) {
+    if (versionOf(owner, domain))
+      return;
+    onnx::OperatorSetIdProto *import = owner.add_opset_import();
+    import->set_domain(domain);
+    import->set_version(version);
+  }
+
   template <class Nodes, class Owner> void moveIn(Nodes &nodes, Owner &owner) {
     for (onnx::NodeProto &node : nodes) {
       if (node.domain() == "ai.onnx")
@@ -131,13 +149,12 @@ private:
                      (version && onnx::OpSchemaRegistry::Schema(
                                      node.op_type(), static_cast<int>(version),
                                      node.domain()));
-      if (!isKnown) {
+      if (!isKnown && isOfRuntime(node)) {
+        node.set_domain("com.microsoft");
+        addImport(owner, node.domain(), 1);
+      } else if (!isKnown) {
         node.set_domain(kUnknownDomain.str() + node.domain());
-        if (!versionOf(owner, node.domain())) {
-          onnx::OperatorSetIdProto *import = owner.add_opset_import();
-          import->set_domain(node.domain());
-          import->set_version(std::max<int64_t>(version, 1));
-        }
+        addImport(owner, node.domain(), std::max<int64_t>(version, 1));
       }
       for (onnx::AttributeProto &attribute : *node.mutable_attribute()) {
         if (attribute.has_g())

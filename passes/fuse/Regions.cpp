@@ -5,6 +5,7 @@
 
 #include "ir/dialect/StateOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "passes/Reshapes.h"
 #include "passes/fuse/Graph.h"
 #include "passes/fuse/Structure.h"
 
@@ -39,6 +40,7 @@ public:
 private:
   bool isKeptNarrow(Operation *op, const Group *group);
   bool mayCopy(Operation *op, const Group *group);
+  static bool repeatsRows(ReshapeOp op, const Group *group);
   bool reachesMovement(Operation *op, const Group *group);
   void addCopies(Group *group);
   void addCopiesOf(Operation *op, Group *group);
@@ -74,13 +76,22 @@ bool RegionBuilder::isKeptNarrow(Operation *op, const Group *group) {
          getElementTypeOrSelf(op->getResult(0)).isBF16();
 }
 
+/// Whether a product would read rows or columns each several times, as the
+/// gradient of a mean over them is: where they lie is no sum of positions.
+bool RegionBuilder::repeatsRows(ReshapeOp op, const Group *group) {
+  std::optional<int64_t> repeated = getRepeatedDim(op);
+  return repeated && isa<MatmulOp>(group->ops.front()) &&
+         *repeated + 2 >= op.getType().getRank();
+}
+
 /// Whether the group reads through this movement op rather than its result.
 bool RegionBuilder::mayCopy(Operation *op, const Group *group) {
   if (!graph.isFree(op) || op->getNumResults() != 1)
     return false;
   // A reshape outside costs nothing: it is copied to get at what is behind it.
-  if (isa<ReshapeOp>(op))
-    return isCheapMovement(op) && reachesMovement(op, group);
+  if (auto reshape = dyn_cast<ReshapeOp>(op))
+    return isCheapMovement(op) && !repeatsRows(reshape, group) &&
+           reachesMovement(op, group);
   // Each element of a filter's gradient reads nearly all of the input.
   if (isa<PadOp>(op) && isa<ConvFilterGradientOp>(group->ops.front()))
     return false;

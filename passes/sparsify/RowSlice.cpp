@@ -31,6 +31,7 @@ public:
     return llvm::TypeSwitch<Operation *, std::optional<SmallVector<RowRole>>>(
                op)
         .Case([&](MatmulOp matmul) { return getOf(matmul); })
+        .Case([&](BlockMatmulOp product) { return getOf(product); })
         .Case([&](ReduceOp reduce) {
           return allRows(llvm::all_of(
               reduce.getAxes(), [&](int64_t axis) { return axis >= count; }));
@@ -129,6 +130,16 @@ private:
     return SmallVector<RowRole>{*lhs, *rhs};
   }
 
+  /// Rows of the left operand alone; each reads all weights.
+  std::optional<SmallVector<RowRole>> getOf(BlockMatmulOp product) const {
+    if (count != static_cast<int64_t>(dims.size()) - 1 ||
+        !hasRows(product.getLhs()))
+      return std::nullopt;
+    SmallVector<RowRole> roles(product->getNumOperands(), RowRole::Shared);
+    roles.front() = RowRole::Rows;
+    return roles;
+  }
+
   const Rows &rows;
   Operation *op;
   SmallVector<AffineExpr> dims;
@@ -203,12 +214,13 @@ RowSlice::RowSlice(Value root, int64_t numRowDims)
       continue;
     included.insert(op);
     ops.push_back(op);
-    if (auto matmul = dyn_cast<MatmulOp>(op))
+    if (isa<BlockMatmulOp, MatmulOp>(op)) {
+      Value result = op->getResult(0), lhs = op->getOperand(0);
       multiplications +=
-          getStaticProduct(tensorType(matmul.getResult())
-                               .getShape()
-                               .drop_front(*rows.getNumDims(matmul))) *
-          getStaticProduct(tensorType(matmul.getLhs()).getShape().take_back());
+          getStaticProduct(tensorType(result).getShape().drop_front(
+              *rows.getNumDims(result))) *
+          getStaticProduct(tensorType(lhs).getShape().take_back());
+    }
     for (auto [operand, role] : llvm::zip(op->getOperands(), *roles)) {
       Operation *source = operand.getDefiningOp();
       if (role != RowRole::Rows) {

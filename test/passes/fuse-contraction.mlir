@@ -77,3 +77,29 @@ func.func @constant(%x: tensor<4x2xf32>) -> tensor<4x2xf32> {
   %1 = dl.matmul %x, %0 : (tensor<4x2xf32>, tensor<2x2xf32>) -> tensor<4x2xf32>
   return %1 : tensor<4x2xf32>
 }
+
+// -----
+
+// Rows that are each read for several of a product are stored so often first;
+// repeated heads are not.
+
+// CHECK-LABEL: func.func @repeated
+// CHECK: %[[ROWS:.*]] = dl.fused {
+// CHECK-NEXT: dl.broadcast
+// CHECK-NEXT: dl.yield
+// CHECK: %[[R:.*]] = dl.reshape %[[ROWS]]
+// CHECK: dl.fused {
+// CHECK-NEXT: dl.matmul %arg1, %[[R]]
+// CHECK: dl.fused {
+// CHECK-NEXT: dl.broadcast
+// CHECK-NEXT: dl.reshape
+// CHECK-NEXT: dl.matmul
+func.func @repeated(%g: tensor<4x1x32xf32>, %x: tensor<32x24xf32>, %h: tensor<2x1x5x8xf32>, %q: tensor<6x7x5xf32>) -> (tensor<32x32xf32>, tensor<6x7x8xf32>) {
+  %0 = dl.broadcast %g : (tensor<4x1x32xf32>) -> tensor<4x6x32xf32>
+  %1 = dl.reshape %0 : (tensor<4x6x32xf32>) -> tensor<24x32xf32>
+  %2 = dl.matmul %x, %1 : (tensor<32x24xf32>, tensor<24x32xf32>) -> tensor<32x32xf32>
+  %3 = dl.broadcast %h : (tensor<2x1x5x8xf32>) -> tensor<2x3x5x8xf32>
+  %4 = dl.reshape %3 : (tensor<2x3x5x8xf32>) -> tensor<6x5x8xf32>
+  %5 = dl.matmul %q, %4 : (tensor<6x7x5xf32>, tensor<6x5x8xf32>) -> tensor<6x7x8xf32>
+  return %2, %5 : tensor<32x32xf32>, tensor<6x7x8xf32>
+}

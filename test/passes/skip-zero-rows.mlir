@@ -103,3 +103,20 @@ func.func @one_row(%x: tensor<1x512xf32>, %mask: tensor<1x1xi1>, %a: tensor<512x
   %2 = dl.mul %1, %0 : (tensor<1x1xf32>, tensor<1x1024xf32>) -> tensor<1x1024xf32>
   return %2 : tensor<1x1024xf32>
 }
+
+// Products with weights of few bits have rows likewise.
+
+// CHECK-LABEL: func.func @narrow
+// CHECK: dl.bind
+// CHECK: %[[X:.*]] = dl.gather %arg0
+// CHECK: %[[UP:.*]] = dl.block_matmul %[[X]], {{.*}} -> tensor<?x512xf32, #dl.dims<()[s0] -> (s0, 512)>>
+// CHECK: dl.block_matmul %[[UP]]
+// CHECK: dl.scatter_nd add
+func.func @narrow(%x: tensor<64x256xf32>, %acc: tensor<64x256xf32>, %mask: tensor<64x1xi1>, %a: tensor<512x8x16xui8>, %as: tensor<512x8xf32>, %b: tensor<256x16x16xui8>, %bs: tensor<256x16xf32>, %z: tensor<ui8>) -> tensor<64x256xf32> attributes {dl.symbols = []} {
+  %0 = dl.cast %mask : (tensor<64x1xi1>) -> tensor<64x1xf32>
+  %1 = dl.block_matmul %x, %a, %as, %z {bits = 4 : i64} : (tensor<64x256xf32>, tensor<512x8x16xui8>, tensor<512x8xf32>, tensor<ui8>) -> tensor<64x512xf32>
+  %2 = dl.block_matmul %1, %b, %bs, %z {bits = 4 : i64} : (tensor<64x512xf32>, tensor<256x16x16xui8>, tensor<256x16xf32>, tensor<ui8>) -> tensor<64x256xf32>
+  %3 = dl.mul %0, %2 : (tensor<64x1xf32>, tensor<64x256xf32>) -> tensor<64x256xf32>
+  %4 = dl.add %acc, %3 : (tensor<64x256xf32>, tensor<64x256xf32>) -> tensor<64x256xf32>
+  return %4 : tensor<64x256xf32>
+}

@@ -29,6 +29,14 @@ from onnx.backend.test.loader import load_model_tests
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PAGE = os.path.join(ROOT, "frontend", "OPERATORS.md")
 DOMAINS = {"": "ai.onnx"}
+RUNTIME = "com.microsoft"
+RUNTIME_HEAD = """\
+## com.microsoft
+
+The operators of ONNX Runtime that the importer has rules for. ONNX has no schemas of them and no cases; `test/e2e/contrib*.test`
+and `quantized.test` compare what they give with numpy and ONNX Runtime, and a form that is not taken is refused by name.
+
+"""
 
 HEAD = """\
 # Operators
@@ -173,7 +181,7 @@ def make_page(binary):
         for target, reached in lists.items()
     )
     page = HEAD.format(onnx=onnx.__version__, columns=columns, total=total)
-    for domain in sorted({domain for domain, _ in versions}):
+    for domain in sorted({domain for domain, _ in versions} - {RUNTIME}):
         page += f"## {DOMAINS.get(domain, domain)}\n\n"
         page += "| operator | since | by | types | " + " | ".join(lists) + " | not, because |\n"
         page += "| --- | --- | --- | --- |" + " ---: |" * len(lists) + " --- |\n"
@@ -181,7 +189,7 @@ def make_page(binary):
             if owner == domain:
                 page += make_row(name, entries, by_operator[(owner, name)], lists, compiler)
         page += "\n"
-    return page.rstrip("\n") + "\n"
+    return page + RUNTIME_HEAD + ", ".join(sorted(name for domain, name in versions if domain == RUNTIME)) + ".\n"
 
 
 def make_row(name, entries, cases, lists, compiler):

@@ -306,6 +306,11 @@ def networks():
          node("ReduceSum", ["q", "last"], "energy", keepdims=0), constant("where", np.array([[0, 2], [1, 1], [4, 0], [3, 3]])),
          node("ScatterElements", ["energy", "where", "factor"], "out", axis=1, reduction="mul")],
         real(4, 3), r.integers(0, 5, 4), {"w": small(3, 6), "factor": real(4, 2)})
+    # The gradient of a mean is the same for all rows of a product.
+    result["pooled"] = Network(
+        "pooled", [node("MatMul", ["x", "w1"], "h"), node("Relu", ["h"], "r"), node("MatMul", ["r", "w2"], "d"),
+                   node("ReduceMean", ["d"], "out", axes=[1], keepdims=0)],
+        real(3, 5, 4), r.integers(0, 3, 3), {"w1": small(4, 6), "w2": small(6, 3)})
     result["text"] = Network(
         "text",
         [node("Constant", [], "mask_", value=numpy_helper.from_array(np.triu(np.full((4, 4), -30, np.float32), 1))),
@@ -334,7 +339,7 @@ CASES = [("perceptron", "sgd", {"lr": 0.5}), ("perceptron", "sgd", {"lr": 0.2, "
          ("mse", "adam", {"lr": 0.1, "accumulate": 6, "ema": 0.7, "clip-norm": 0.2}), ("mse", "sgd", {"lr": 0.2}), ("l1", "sgd", {"lr": 0.2}), ("huber", "sgd", {"lr": 0.2}),
          ("lstm", "sgd", {"lr": 0.5}), ("gru", "adam", {"lr": 0.05, "accumulate": 3}), ("branches", "sgd", {"lr": 2}), ("sums", "sgd", {"lr": 0.5}),
          ("turns", "sgd", {"lr": 0.002}), ("growing", "sgd", {"lr": 0.02}), ("waves", "sgd", {"lr": 0.01}), ("stacked", "sgd", {"lr": 0.001}),
-         ("longer", "sgd", {"lr": 0.01}), ("shorter", "sgd", {"lr": 0.5}),
+         ("longer", "sgd", {"lr": 0.01}), ("shorter", "sgd", {"lr": 0.5}), ("pooled", "sgd", {"lr": 0.5}),
          ("image", "sgd", {"lr": 0.5}), ("image", "sgd", {"lr": 0.3, "momentum": 0.9, "accumulate": 3}), ("text", "sgd", {"lr": 0.5}),
          ("text", "adam", {"lr": 0.05, "accumulate": 2})]
 
