@@ -6,17 +6,19 @@
     make_corpus.py --suite FOLDER [--build build] [--folder build-fuzz] [--limit BYTES]
 
 FOLDER has the cases of ONNX's suite, each with model.onnx and its tensors. Of those, of the
-dialect's tests and of modules that are compiled here, the smallest files that reach all that
+tests of the dialect and of training, and of modules that are compiled here, the smallest files that reach all that
 any of them reaches are kept, to `--limit` bytes for each fuzzer.
 """
 import argparse
 import glob
 import os
 import subprocess
+import sys
 import tempfile
 import zipfile
 
 import numpy as np
+import onnx.parser
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -29,6 +31,15 @@ def read(path):
 def models(args):
     for path in glob.glob(f"{args.suite}/*/model.onnx"):
         yield read(path)
+
+
+def trainings(args):
+    """Models, losses and gradients of the tests of training."""
+    for script in ("losses", "gradients"):
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run([sys.executable, f"{SOURCE}/test/tools/dl-train/Inputs/{script}.py", "make", folder], check=True)
+            for path in sorted(glob.glob(f"{folder}/*.onnxtext")):
+                yield onnx.parser.parse_model(read(path).decode()).SerializeToString()
 
 
 def values(args):
@@ -83,7 +94,7 @@ def main():
     parser.add_argument("--folder", default="build-fuzz")
     parser.add_argument("--limit", type=int, default=200000, help="bytes of the files of one fuzzer")
     args = parser.parse_args()
-    for name, source, longest in (("import", models, 2048), ("values", values, 512), ("dialect", texts, 2048), ("module", modules, 65536)):
+    for name, source, longest in (("import", models, 2048), ("training", trainings, 4096), ("values", values, 512), ("dialect", texts, 2048), ("module", modules, 65536)):
         total = 0
         with zipfile.ZipFile(f"{SOURCE}/test/fuzz/corpus/{name}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
             kept = 0

@@ -19,7 +19,7 @@ import zipfile
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Shares of the time, and the longest input.
-TARGETS = {"import": (6, 8192), "module": (2, 16384), "values": (1, 4096), "dialect": (1, 2048)}
+TARGETS = {"import": (6, 8192), "training": (2, 4096), "module": (2, 16384), "values": (1, 4096), "dialect": (1, 2048)}
 FLAGS = ["-timeout=20", "-rss_limit_mb=2048", "-malloc_limit_mb=1024", "-print_final_stats=1", "-verbosity=1"]
 
 

@@ -22,7 +22,8 @@ std::string describeTimes(const std::string &type, const Comparison &kernels) {
 }
 
 std::string describeRuns(const std::string &type, const Comparison &runs) {
-  bool isOpen = judge(runs.turns, kWorthwhile) == Verdict::Open;
+  bool isOpen = runs.second < runs.first &&
+                judge(runs.turns, kWorthwhile) == Verdict::Open;
   char text[112];
   std::snprintf(text, sizeof text,
                 "%s is %s faster: a run takes %.3g ms, in float32 %.3g ms",
