@@ -287,142 +287,186 @@ static Value interleaveAll(OpBuilder &builder, Location loc,
                                       interleaveAll(builder, loc, odd));
 }
 
-static void packLanes(KernelFunction &kernel, const Contraction &contraction,
-                      Position dims, Value panel, Value base, Value first,
-                      Value count, int64_t vectors, int64_t group) {
-  OpBuilder &builder = kernel.builder;
-  Location loc = kernel.loc;
-  ElementEmitter &emitter = kernel.emitter;
-  IndexBuilder &index = emitter.index;
-  linalg::GenericOp op = contraction.op;
-  int64_t width = emitter.width();
-  AffineMap map = op.getMatchingIndexingMap(contraction.laneSide);
-  Value zero = index.constant(0), one = index.constant(1);
-  Value panelWidth = index.constant(vectors * width);
-  int64_t left = 0; // contracted positions in the last group; 0: another one
-  // Copies the lanes at `dims` to panel position `at` of every row.
-  auto copyColumn = [&](Value at) {
-    std::function<void(size_t, Value)> nest = [&](size_t depth, Value row) {
-      if (depth == contraction.reduced.size()) {
-        auto readLanes = [&] {
-          return emitter.toVector(emitter.read(contraction.laneSide->get(),
-                                               emitter.mapPosition(map, dims)));
-        };
-        SmallVector<Value> read{readLanes()};
-        Value lane = at;
-        if (group > 1) {
-          // Lanes that do not count hold anything: their results are not used.
-          LaneIndex &last = dims[contraction.reduced.back()];
-          for (int64_t g = 1; g < group; ++g) {
-            last = index.uniform(index.add(last.base, one));
-            read.push_back(
-                left && g >= left
-                    ? Value(arith::ConstantOp::create(
-                          builder, loc,
-                          builder.getZeroAttr(read.front().getType())))
-                    : readLanes());
-          }
-          lane = index.mul(at, index.constant(group));
-        }
-        Value vector = interleaveAll(builder, loc, read);
-        Value offset =
-            index.add(base, index.add(index.mul(row, panelWidth), lane));
-        if (emitter.mask && group == 1)
-          vector::MaskedStoreOp::create(builder, loc, panel, ValueRange{offset},
-                                        emitter.mask, vector);
-        else
-          vector::StoreOp::create(builder, loc, vector, panel,
-                                  ValueRange{offset});
-        return;
-      }
-      unsigned d = contraction.reduced[depth];
-      Value extent = emitter.loopSize(op, d), step = one, limit = extent, odd;
-      bool isPaired = group > 1 && depth + 1 == contraction.reduced.size();
-      if (isPaired) {
-        step = index.constant(group);
-        odd = index.rem(extent, step);
-        limit = index.sub(extent, odd);
-      }
-      auto enter = [&](Value i) {
-        ElementEmitter::Scope scope(emitter);
-        dims[d] = index.uniform(i);
-        nest(depth + 1, index.add(index.mul(row, extent), i));
-      };
-      emitLoop(builder, loc, zero, limit, step, {},
-               [&](Value i, ValueRange) -> SmallVector<Value> {
-                 enter(i);
-                 return {};
-               });
-      if (!isPaired || IndexBuilder::getConstant(odd) == 0)
-        return;
-      // The last positions are followed by zeros.
-      auto ifOp = scf::IfOp::create(builder, loc, index.less(limit, extent),
-                                    /*withElseRegion=*/false);
-      OpBuilder::InsertionGuard guard(builder);
-      builder.setInsertionPointToStart(ifOp.thenBlock());
-      left = IndexBuilder::getConstant(odd).value_or(1);
-      enter(limit);
-      left = 0;
-    };
-    emitter.emitByBorder(op, dims, {}, [&]() -> SmallVector<Value> {
-      nest(0, zero);
-      return {};
-    });
-  };
-  // Copies `length` (at most a vector of) lanes, with a mask if they are fewer.
-  auto copyRun = [&](Value at, Value length) {
-    auto known = IndexBuilder::getConstant(length);
-    if (known && *known == width)
-      return copyColumn(at);
-    Value isFull = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
-                                         length, index.constant(width));
-    auto ifOp = scf::IfOp::create(builder, loc, isFull,
-                                  /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToStart(ifOp.thenBlock());
-    {
-      ElementEmitter::Scope scope(emitter);
-      copyColumn(at);
-    }
-    builder.setInsertionPointToStart(ifOp.elseBlock());
-    ElementEmitter::Scope scope(emitter);
-    emitter.mask = vector::CreateMaskOp::create(
-        builder, loc, emitter.vectorType(builder.getI1Type()),
-        ValueRange{length});
-    copyColumn(at);
-    emitter.mask = Value();
-  };
+namespace {
 
+/// Copies the lane side of a panel as packPanel says, vector by vector.
+class LanePacker {
+public:
+  LanePacker(KernelFunction &kernel, const Contraction &contraction,
+             Position dims, Value panel, Value base, int64_t panelWidth,
+             int64_t group)
+      : kernel(kernel), contraction(contraction), emitter(kernel.emitter),
+        index(emitter.index), builder(kernel.builder), loc(kernel.loc),
+        op(contraction.op), dims(std::move(dims)), panel(panel), base(base),
+        panelWidth(panelWidth), group(group) {}
+
+  /// `count` lanes from flat position `first` on.
+  void pack(Value first, Value count) {
+    if (contraction.lanes.size() == 1 || readsLanesAsOne(contraction))
+      packFlat(first, count);
+    else
+      packByRows(first, count);
+  }
+
+private:
+  void packFlat(Value first, Value count);
+  void packByRows(Value first, Value count);
+  void copyRun(Value at, Value length);
+  void copyColumn(Value at);
+  void copyRows(size_t depth, Value row, Value at);
+  void copyRow(Value row, Value at);
+  Value readLanes();
+
+  KernelFunction &kernel;
+  const Contraction &contraction;
+  ElementEmitter &emitter;
+  IndexBuilder &index;
+  OpBuilder &builder;
+  Location loc;
+  linalg::GenericOp op;
+  Position dims;
+  Value panel, base;
+  int64_t panelWidth, group;
+  int64_t left = 0; // contracted positions in the last group; 0: another one
+};
+
+} // namespace
+
+Value LanePacker::readLanes() {
+  AffineMap map = op.getMatchingIndexingMap(contraction.laneSide);
+  return emitter.toVector(emitter.read(contraction.laneSide->get(),
+                                       emitter.mapPosition(map, dims)));
+}
+
+/// Copies the lanes at `dims` to position `at` of a row, or of a group of rows.
+void LanePacker::copyRow(Value row, Value at) {
+  SmallVector<Value> read{readLanes()};
+  Value lane = at;
+  if (group > 1) {
+    // Lanes that do not count hold anything: their results are not used.
+    LaneIndex &last = dims[contraction.reduced.back()];
+    for (int64_t g = 1; g < group; ++g) {
+      last = index.uniform(index.add(last.base, index.constant(1)));
+      read.push_back(
+          left && g >= left
+              ? Value(arith::ConstantOp::create(
+                    builder, loc, builder.getZeroAttr(read.front().getType())))
+              : readLanes());
+    }
+    lane = index.mul(at, index.constant(group));
+  }
+  Value vector = interleaveAll(builder, loc, read);
+  Value offset = index.add(
+      base, index.add(index.mul(row, index.constant(panelWidth)), lane));
+  if (emitter.mask && group == 1)
+    vector::MaskedStoreOp::create(builder, loc, panel, ValueRange{offset},
+                                  emitter.mask, vector);
+  else
+    vector::StoreOp::create(builder, loc, vector, panel, ValueRange{offset});
+}
+
+/// Loops over the contracted positions from the loop `depth` on.
+void LanePacker::copyRows(size_t depth, Value row, Value at) {
+  if (depth == contraction.reduced.size())
+    return copyRow(row, at);
+  unsigned d = contraction.reduced[depth];
+  Value extent = emitter.loopSize(op, d), step = index.constant(1),
+        limit = extent, odd;
+  bool isPaired = group > 1 && depth + 1 == contraction.reduced.size();
+  if (isPaired) {
+    step = index.constant(group);
+    odd = index.rem(extent, step);
+    limit = index.sub(extent, odd);
+  }
+  auto enter = [&](Value i) {
+    ElementEmitter::Scope scope(emitter);
+    dims[d] = index.uniform(i);
+    copyRows(depth + 1, index.add(index.mul(row, extent), i), at);
+  };
+  emitLoop(builder, loc, index.constant(0), limit, step, {},
+           [&](Value i, ValueRange) -> SmallVector<Value> {
+             enter(i);
+             return {};
+           });
+  if (!isPaired || IndexBuilder::getConstant(odd) == 0)
+    return;
+  // The last positions are followed by zeros.
+  auto ifOp = scf::IfOp::create(builder, loc, index.less(limit, extent),
+                                /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(ifOp.thenBlock());
+  left = IndexBuilder::getConstant(odd).value_or(1);
+  enter(limit);
+  left = 0;
+}
+
+/// Copies the lanes at `dims` to position `at` of every row.
+void LanePacker::copyColumn(Value at) {
+  emitter.emitByBorder(op, dims, {}, [&]() -> SmallVector<Value> {
+    copyRows(0, index.constant(0), at);
+    return {};
+  });
+}
+
+/// Copies `length` (at most a vector of) lanes, with a mask if they are fewer.
+void LanePacker::copyRun(Value at, Value length) {
+  auto known = IndexBuilder::getConstant(length);
+  if (known && *known == emitter.width())
+    return copyColumn(at);
+  Value isFull = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                       length, index.constant(emitter.width()));
+  auto ifOp = scf::IfOp::create(builder, loc, isFull,
+                                /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(ifOp.thenBlock());
+  {
+    ElementEmitter::Scope scope(emitter);
+    copyColumn(at);
+  }
+  builder.setInsertionPointToStart(ifOp.elseBlock());
+  ElementEmitter::Scope scope(emitter);
+  emitter.mask = vector::CreateMaskOp::create(
+      builder, loc, emitter.vectorType(builder.getI1Type()),
+      ValueRange{length});
+  copyColumn(at);
+  emitter.mask = Value();
+}
+
+void LanePacker::packFlat(Value first, Value count) {
   unsigned last = contraction.lanes.back();
-  Value widthValue = index.constant(width);
+  Value width = index.constant(emitter.width());
   FlatGroup flat;
   for (unsigned d : contraction.lanes)
     flat.sizes.push_back(emitter.loopSize(op, d));
-  if (contraction.lanes.size() == 1 || readsLanesAsOne(contraction)) {
-    emitLoop(builder, loc, zero, count, widthValue, {},
-             [&](Value at, ValueRange) -> SmallVector<Value> {
-               ElementEmitter::Scope scope(emitter);
-               flat.base = index.add(first, at);
-               if (contraction.lanes.size() == 1) {
-                 dims[last] = index.uniform(flat.base);
-                 dims[last].stride = 1;
-               } else {
-                 index.flat = &flat;
-                 for (auto [i, d] : llvm::enumerate(contraction.lanes)) {
-                   dims[d] = LaneIndex();
-                   dims[d].flatPosition = i;
-                 }
+  emitLoop(builder, loc, index.constant(0), count, width, {},
+           [&](Value at, ValueRange) -> SmallVector<Value> {
+             ElementEmitter::Scope scope(emitter);
+             flat.base = index.add(first, at);
+             if (contraction.lanes.size() == 1) {
+               dims[last] = index.uniform(flat.base);
+               dims[last].stride = 1;
+             } else {
+               index.flat = &flat;
+               for (auto [i, d] : llvm::enumerate(contraction.lanes)) {
+                 dims[d] = LaneIndex();
+                 dims[d].flatPosition = i;
                }
-               copyRun(at, index.min(widthValue, index.sub(count, at)));
-               index.flat = nullptr;
-               return {};
-             });
-    return;
-  }
-  // Lanes cross the ends of rows: copy run by run, each within one row.
-  SmallVector<Value> sizes = flat.sizes;
-  auto loop = scf::WhileOp::create(
-      builder, loc, TypeRange{index.constant(0).getType()}, ValueRange{zero});
+             }
+             copyRun(at, index.min(width, index.sub(count, at)));
+             index.flat = nullptr;
+             return {};
+           });
+}
+
+/// Lanes cross the ends of rows: copies run by run, each within one row.
+void LanePacker::packByRows(Value first, Value count) {
+  Value width = index.constant(emitter.width());
+  SmallVector<Value> sizes;
+  for (unsigned d : contraction.lanes)
+    sizes.push_back(emitter.loopSize(op, d));
+  Value zero = index.constant(0);
+  auto loop = scf::WhileOp::create(builder, loc, TypeRange{zero.getType()},
+                                   ValueRange{zero});
   OpBuilder::InsertionGuard guard(builder);
   Block *before = builder.createBlock(&loop.getBefore(), {},
                                       {builder.getIndexType()}, {loc});
@@ -436,9 +480,9 @@ static void packLanes(KernelFunction &kernel, const Contraction &contraction,
   SmallVector<Value> position = kernel.delinearize(index.add(first, at), sizes);
   for (auto [d, value] : llvm::zip(contraction.lanes, position))
     dims[d] = index.uniform(value);
-  dims[last].stride = 1;
+  dims[contraction.lanes.back()].stride = 1;
   Value length = index.min(index.sub(sizes.back(), position.back()),
-                           index.min(widthValue, index.sub(count, at)));
+                           index.min(width, index.sub(count, at)));
   copyRun(at, length);
   scf::YieldOp::create(builder, loc, ValueRange{index.add(at, length)});
 }
@@ -454,8 +498,8 @@ void mlir::dl::cpu::packPanel(KernelFunction &kernel,
       return squares.pack(panel, base, first, count, lanes);
   }
   auto packAll = [&] {
-    packLanes(kernel, contraction, dims, panel, base, first, count, vectors,
-              group);
+    LanePacker(kernel, contraction, dims, panel, base, lanes, group)
+        .pack(first, count);
   };
   RowPacker rows(kernel, contraction, dims);
   if (group > 1 || vectors == 1 || !rows.match())

@@ -330,9 +330,21 @@ Element ElementEmitter::reduceAcrossLanes(linalg::GenericOp op, Position dims,
     starts[0] = first;
     return starts;
   };
-  auto combineAll = [&](ArrayRef<Value> sums) {
+  // Steps of `length` up to `limit`, an accumulator each, which are combined
+  // at the end.
+  auto combineTogether = [&](Value first, Value limit, int64_t length,
+                             function_ref<Value(Value, Value)> combineAt) {
+    SmallVector<Value> sums = emitLoop(
+        builder, loc, zero, limit, index.constant(kAccumulators * length),
+        startsWith(first), [&](Value i, ValueRange inner) {
+          SmallVector<Value> next;
+          for (int64_t a = 0; a < kAccumulators; ++a)
+            next.push_back(
+                combineAt(index.add(i, index.constant(a * length)), inner[a]));
+          return next;
+        });
     Value all = sums[0];
-    for (Value sum : sums.drop_front())
+    for (Value sum : ArrayRef(sums).drop_front())
       all = vector::makeArithReduction(builder, loc, kind, all, sum, flags);
     return all;
   };
@@ -352,14 +364,7 @@ Element ElementEmitter::reduceAcrossLanes(linalg::GenericOp op, Position dims,
       if (hasShortRows && depth + 2 == reduced.size()) {
         Value wide = index.constant(kAccumulators);
         Value limit = index.sub(extent, index.rem(extent, wide));
-        carried = combineAll(emitLoop(
-            builder, loc, zero, limit, wide, startsWith(carried),
-            [&](Value i, ValueRange inner) {
-              SmallVector<Value> next;
-              for (int64_t a = 0; a < kAccumulators; ++a)
-                next.push_back(at(index.add(i, index.constant(a)), inner[a]));
-              return next;
-            }));
+        carried = combineTogether(carried, limit, 1, at);
         done = limit;
       }
       return emitLoop(builder, loc, done, extent, one, carried,
@@ -374,15 +379,7 @@ Element ElementEmitter::reduceAcrossLanes(linalg::GenericOp op, Position dims,
     if (!constantExtent || *constantExtent >= kAccumulators * width()) {
       Value wide = index.constant(kAccumulators * width());
       Value limit = index.sub(extent, index.rem(extent, wide));
-      carried = combineAll(emitLoop(
-          builder, loc, zero, limit, wide, startsWith(carried),
-          [&](Value i, ValueRange inner) {
-            SmallVector<Value> next;
-            for (int64_t a = 0; a < kAccumulators; ++a)
-              next.push_back(
-                  combine(index.add(i, index.constant(a * width())), inner[a]));
-            return next;
-          }));
+      carried = combineTogether(carried, limit, width(), combine);
       done = limit;
     }
     Value limit = index.sub(extent, index.rem(extent, step));

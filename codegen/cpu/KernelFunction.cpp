@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/cpu/KernelFunction.h"
+#include "codegen/cpu/IndexFormula.h"
 #include "ir/dialect/Dialect.h"
 #include "ir/dialect/Winograd.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -284,27 +285,11 @@ SmallVector<Value> KernelFunction::delinearize(Value linear,
 }
 
 AffineExpr KernelFunction::toExpr(Value value) {
-  if (auto constant = IndexBuilder::getConstant(value))
-    return builder.getAffineConstantExpr(*constant);
-  if (auto found = sizeNumbers.find(value); found != sizeNumbers.end())
-    return builder.getAffineDimExpr(found->second);
-  Operation *op = value.getDefiningOp();
-  if (!op || op->getNumOperands() != 2)
-    return AffineExpr();
-  AffineExpr a = toExpr(op->getOperand(0)), b = toExpr(op->getOperand(1));
-  if (!a || !b)
-    return AffineExpr();
-  if (isa<arith::AddIOp>(op))
-    return a + b;
-  if (isa<arith::SubIOp>(op))
-    return a - b;
-  if (isa<arith::MulIOp>(op))
-    return a * b;
-  if (isa<arith::DivUIOp>(op))
-    return a.floorDiv(b);
-  if (isa<arith::RemUIOp>(op))
-    return a % b;
-  return AffineExpr();
+  return getIndexFormula(value, [&](Value size) {
+    auto found = sizeNumbers.find(size);
+    return found != sizeNumbers.end() ? builder.getAffineDimExpr(found->second)
+                                      : AffineExpr();
+  });
 }
 
 Value KernelFunction::packArgument(BlockArgument argument,

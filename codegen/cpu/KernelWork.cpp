@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/cpu/KernelWork.h"
+#include "codegen/cpu/IndexFormula.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -12,7 +13,6 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 #include "passes/lower/FourierKernelForm.h"
-#include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
 
 using namespace mlir;
@@ -115,24 +115,13 @@ private:
     return toExpr(cast<Value>(size));
   }
   AffineExpr toExpr(Value value) {
-    if (auto found = indices.find(value); found != indices.end())
-      return found->second;
-    Operation *op = value.getDefiningOp();
-    if (auto dim = dyn_cast_or_null<tensor::DimOp>(op))
-      if (auto number = dim.getConstantIndex())
-        return getSize(dim.getSource(), *number);
-    if (!op || op->getNumOperands() != 2)
-      return {};
-    AffineExpr a = toExpr(OpFoldResult(op->getOperand(0)));
-    AffineExpr b = a ? toExpr(OpFoldResult(op->getOperand(1))) : a;
-    if (!a || !b)
-      return {};
-    return llvm::TypeSwitch<Operation *, AffineExpr>(op)
-        .Case<arith::AddIOp>([&](auto) { return a + b; })
-        .Case<arith::SubIOp>([&](auto) { return a - b; })
-        .Case<arith::MulIOp>([&](auto) { return a * b; })
-        .Case<arith::DivUIOp>([&](auto) { return a.floorDiv(b); })
-        .Default([](Operation *) { return AffineExpr(); });
+    return getIndexFormula(value, [&](Value index) -> AffineExpr {
+      if (auto found = indices.find(index); found != indices.end())
+        return found->second;
+      auto dim = index.getDefiningOp<tensor::DimOp>();
+      auto number = dim ? dim.getConstantIndex() : std::nullopt;
+      return number ? getSize(dim.getSource(), *number) : AffineExpr();
+    });
   }
 
   MLIRContext *context;

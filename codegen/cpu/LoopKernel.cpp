@@ -150,6 +150,108 @@ static bool readsInPlace(linalg::GenericOp generic) {
               .wasInterrupted();
 }
 
+namespace {
+
+/// Over how many trailing dimensions of a statement lanes run as over one: as
+/// many as all reads and writes see as one. Each leaf uses all of them, in
+/// order and last, or none. Where the last dimension alone leaves most lanes
+/// without work, what repeats along the others, a bias say, is gathered.
+class FlatLanes {
+public:
+  /// `trial` has a position for each dimension, whose value tells it from the
+  /// others.
+  FlatLanes(ElementEmitter &emitter, ArrayRef<LaneIndex> trial,
+            ArrayRef<Value> sizes)
+      : emitter(emitter), trial(trial), sizes(sizes), rank(sizes.size()) {
+    auto last = IndexBuilder::getConstant(sizes.back());
+    isShort = last && *last <= emitter.width() / 2;
+  }
+
+  bool canRunOver(unsigned count, ArrayRef<Store> stores) {
+    // All sizes but the outermost must be known to agree.
+    return count <= rank &&
+           IndexBuilder::getConstant(sizes[rank - count + 1]) &&
+           llvm::all_of(stores, [&](const Store &store) {
+             return isStoredFlat(store, count) && isReadFlat(store, count);
+           });
+  }
+
+private:
+  bool isStoredFlat(const Store &store, unsigned count) const {
+    if (store.dimensions.size() != rank)
+      return false;
+    for (unsigned d = rank - count; d < rank; ++d) {
+      auto size = IndexBuilder::getConstant(store.buffer.sizes[d]);
+      bool whole = d == rank - count ||
+                   (size && size == IndexBuilder::getConstant(sizes[d]));
+      if (!whole || store.dimensions[d] != (int)d ||
+          IndexBuilder::getConstant(store.strides[d]) != 1 ||
+          IndexBuilder::getConstant(store.offsets[d]) != 0)
+        return false;
+    }
+    return true;
+  }
+
+  bool isReadFlat(const Store &store, unsigned count) {
+    bool isFlat = true;
+    emitter.walkElements(
+        store.source, trial, [&](Value tensor, ArrayRef<LaneIndex> at) {
+          if (!isFlat)
+            return false;
+          if (emitter.buffers.count(tensor)) {
+            isFlat = leafAllows(at, count);
+            return false;
+          }
+          auto generic = tensor.getDefiningOp<linalg::GenericOp>();
+          isFlat = generic ? readsInPlace(generic)
+                           : isa_and_nonnull<arith::ConstantOp, linalg::FillOp>(
+                                 tensor.getDefiningOp());
+          return generic && isFlat;
+        });
+    return isFlat;
+  }
+
+  bool isDimension(const LaneIndex &lane) const {
+    return llvm::any_of(trial, [&](const LaneIndex &dimension) {
+      return lane.base == dimension.base &&
+             lane.dependencies == dimension.dependencies;
+    });
+  }
+
+  bool leafAllows(ArrayRef<LaneIndex> at, unsigned count) const {
+    uint64_t all = (uint64_t(1) << rank) - 1,
+             group = all & ~((uint64_t(1) << (rank - count)) - 1), used = 0;
+    for (const LaneIndex &lane : at)
+      used |= lane.dependencies;
+    if (!(used & group))
+      return true;
+    bool repeats = (used & group) != group;
+    if (isShort && repeats && llvm::all_of(at, [&](const LaneIndex &lane) {
+          return lane.isUniform() &&
+                 (!(lane.dependencies & group) || isDimension(lane));
+        }))
+      return true;
+    if (at.size() < count)
+      return false;
+    for (unsigned i = 0; i < at.size(); ++i) {
+      bool isLast = i + count >= at.size();
+      unsigned d = rank - count + (i + count - at.size());
+      if (isLast ? at[i].base != trial[d].base || !at[i].isUniform()
+                 : (at[i].dependencies & group) != 0)
+        return false;
+    }
+    return true;
+  }
+
+  ElementEmitter &emitter;
+  ArrayRef<LaneIndex> trial;
+  ArrayRef<Value> sizes;
+  unsigned rank;
+  bool isShort;
+};
+
+} // namespace
+
 Schedule LoopEmitter::schedule(ArrayRef<Store> stores, ArrayRef<Value> sizes) {
   unsigned rank = sizes.size();
   Schedule plan;
@@ -183,82 +285,9 @@ Schedule LoopEmitter::schedule(ArrayRef<Store> stores, ArrayRef<Value> sizes) {
   if (!sets.empty() || plan.inner || firstColumn)
     return plan;
 
-  // Lanes run over as many trailing dimensions as all reads and writes see as
-  // one: each leaf uses all of them, in order and last, or none. Where the last
-  // dimension alone leaves most lanes without work, what repeats along the
-  // others, a bias say, is gathered.
-  auto last = IndexBuilder::getConstant(sizes.back());
-  bool isShort = last && *last <= emitter.width() / 2;
-  auto leafAllows = [&](ArrayRef<LaneIndex> at, unsigned count) {
-    uint64_t group = all & ~((uint64_t(1) << (rank - count)) - 1);
-    uint64_t used = 0;
-    for (const LaneIndex &lane : at)
-      used |= lane.dependencies;
-    if (!(used & group))
-      return true;
-    bool repeats = (used & group) != group;
-    if (isShort && repeats && llvm::all_of(at, [&](const LaneIndex &lane) {
-          bool isDimension =
-              llvm::any_of(trial, [&](const LaneIndex &dimension) {
-                return lane.base == dimension.base &&
-                       lane.dependencies == dimension.dependencies;
-              });
-          return lane.isUniform() &&
-                 (!(lane.dependencies & group) || isDimension);
-        }))
-      return true;
-    if (at.size() < count)
-      return false;
-    for (unsigned i = 0; i < at.size(); ++i) {
-      bool isLast = i + count >= at.size();
-      unsigned d = rank - count + (i + count - at.size());
-      if (isLast ? at[i].base != trial[d].base || !at[i].isUniform()
-                 : (at[i].dependencies & group) != 0)
-        return false;
-    }
-    return true;
-  };
-  auto allows = [&](Value source, unsigned count) {
-    bool allAllow = true;
-    emitter.walkElements(
-        source, trial, [&](Value tensor, ArrayRef<LaneIndex> at) {
-          if (!allAllow)
-            return false;
-          if (emitter.buffers.count(tensor)) {
-            allAllow = leafAllows(at, count);
-            return false;
-          }
-          auto generic = tensor.getDefiningOp<linalg::GenericOp>();
-          allAllow = generic
-                         ? readsInPlace(generic)
-                         : isa_and_nonnull<arith::ConstantOp, linalg::FillOp>(
-                               tensor.getDefiningOp());
-          return generic && allAllow;
-        });
-    return allAllow;
-  };
-  for (unsigned count = 2; count <= rank; ++count) {
-    // All sizes but the outermost must be known to agree.
-    if (!IndexBuilder::getConstant(sizes[rank - count + 1]))
-      break;
-    bool possible = llvm::all_of(stores, [&](const Store &store) {
-      if (store.dimensions.size() != rank)
-        return false;
-      for (unsigned d = rank - count; d < rank; ++d) {
-        auto size = IndexBuilder::getConstant(store.buffer.sizes[d]);
-        bool whole = d == rank - count ||
-                     (size && size == IndexBuilder::getConstant(sizes[d]));
-        if (!whole || store.dimensions[d] != (int)d ||
-            IndexBuilder::getConstant(store.strides[d]) != 1 ||
-            IndexBuilder::getConstant(store.offsets[d]) != 0)
-          return false;
-      }
-      return allows(store.source, count);
-    });
-    if (!possible)
-      break;
-    plan.flatCount = count;
-  }
+  FlatLanes flat(emitter, trial, sizes);
+  while (flat.canRunOver(plan.flatCount + 1, stores))
+    ++plan.flatCount;
   return plan;
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/gpu/StageFunction.h"
+#include "codegen/cpu/IndexFormula.h"
 #include "codegen/gpu/LoopBound.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -103,29 +104,12 @@ void StageFunction::declare(const Plan &plan, unsigned stage) {
 //===----------------------------------------------------------------------===//
 
 AffineExpr StageFunction::toExpr(Value value) {
-  if (auto constant = mlir::dl::cpu::IndexBuilder::getConstant(value))
-    return builder.getAffineConstantExpr(*constant);
-  if (auto found = sizeNumbers.find(value); found != sizeNumbers.end())
-    return builder.getAffineSymbolExpr(found->second);
-  Operation *op = value.getDefiningOp();
-  if (!op || op->getNumOperands() != 2)
-    return {};
-  AffineExpr a = toExpr(op->getOperand(0)), b = toExpr(op->getOperand(1));
-  if (!a || !b)
-    return {};
-  if (isa<arith::AddIOp>(op))
-    return a + b;
-  if (isa<arith::SubIOp>(op))
-    return a - b;
-  if (isa<arith::MulIOp>(op))
-    return a * b;
-  if (isa<arith::DivUIOp, arith::DivSIOp, arith::FloorDivSIOp>(op))
-    return a.floorDiv(b);
-  if (isa<arith::CeilDivSIOp, arith::CeilDivUIOp>(op))
-    return a.ceilDiv(b);
-  if (isa<arith::RemUIOp, arith::RemSIOp>(op))
-    return a % b;
-  return {};
+  return mlir::dl::cpu::getIndexFormula(value, [&](Value size) {
+    auto found = sizeNumbers.find(size);
+    return found != sizeNumbers.end()
+               ? builder.getAffineSymbolExpr(found->second)
+               : AffineExpr();
+  });
 }
 
 AffineMap StageFunction::toMap(Value value) {

@@ -116,6 +116,19 @@ void AttentionTile::enterShare(const Operand &operand, int64_t number,
   builder.setInsertionPoint(branch.thenYield());
 }
 
+/// The address of an element of a line of a piece, which lies from element
+/// `piece` of the shared memory on.
+Value AttentionTile::locate(const Operand &operand, Value piece, Value line,
+                            Value element) {
+  Value offset = index.add(
+      piece, index.add(index.mul(line, constant(operand.getPitch())), element));
+  return LLVM::GEPOp::create(
+      builder, loc, shared.getType(), operand.contraction->factorType, shared,
+      ArrayRef<LLVM::GEPArg>{
+          arith::IndexCastOp::create(builder, loc, builder.getI32Type(), offset)
+              .getResult()});
+}
+
 /// Copies this invocation's share of a piece of lines from `first` on to the
 /// element `to` of the shared memory, as far as it can be copied; returns the
 /// rest, null where there is none. Beyond lines and elements are zeros.
@@ -124,7 +137,7 @@ AttentionTile::Values AttentionTile::copy(const Operand &operand, Value first,
   constexpr int32_t kBytes = 16;
   linalg::GenericOp op = operand.contraction->op;
   AffineMap map = op.getMatchingIndexingMap(operand.operand);
-  Type element = operand.contraction->factorType, i32 = builder.getI32Type();
+  Type element = operand.contraction->factorType;
   int64_t across = operand.paddedWidth / kWidth;
   Values rest;
   for (int64_t i = 0; i * kWarps * kWarp < operand.lines * across; ++i) {
@@ -163,12 +176,7 @@ AttentionTile::Values AttentionTile::copy(const Operand &operand, Value first,
       return arith::ConstantOp::create(builder, loc,
                                        builder.getI32IntegerAttr(bytes));
     };
-    Value offset = index.add(
-        to, index.add(index.mul(line, constant(operand.getPitch())), at));
-    Value target = LLVM::GEPOp::create(
-        builder, loc, shared.getType(), element, shared,
-        ArrayRef<LLVM::GEPArg>{
-            arith::IndexCastOp::create(builder, loc, i32, offset).getResult()});
+    Value target = locate(operand, to, line, at);
     NVVM::CpAsyncOp::create(builder, loc, target, source, kBytes,
                             NVVM::LoadCacheModifierKind::CG,
                             arith::SelectOp::create(builder, loc, isInside,
@@ -180,7 +188,6 @@ AttentionTile::Values AttentionTile::copy(const Operand &operand, Value first,
 void AttentionTile::store(const Operand &operand, ArrayRef<Value> rest,
                           Value to) {
   constexpr unsigned kAlignment = 16;
-  Type element = operand.contraction->factorType, i32 = builder.getI32Type();
   int64_t across = operand.paddedWidth / kWidth;
   for (auto [i, value] : llvm::enumerate(rest)) {
     if (!value)
@@ -191,12 +198,7 @@ void AttentionTile::store(const Operand &operand, ArrayRef<Value> rest,
     enterShare(operand, static_cast<int64_t>(i), share);
     Value line = index.div(share, constant(across)),
           at = index.mul(index.rem(share, constant(across)), constant(kWidth));
-    Value offset = index.add(
-        to, index.add(index.mul(line, constant(operand.getPitch())), at));
-    Value target = LLVM::GEPOp::create(
-        builder, loc, shared.getType(), element, shared,
-        ArrayRef<LLVM::GEPArg>{
-            arith::IndexCastOp::create(builder, loc, i32, offset).getResult()});
+    Value target = locate(operand, to, line, at);
     LLVM::StoreOp::create(builder, loc, value, target, kAlignment);
   }
 }

@@ -65,6 +65,8 @@ private:
                       unsigned elementLoop, int64_t lines);
   mlir::Value place(mlir::Value stage, int64_t offset);
   void enterShare(const Operand &operand, int64_t number, mlir::Value share);
+  mlir::Value locate(const Operand &operand, mlir::Value piece,
+                     mlir::Value line, mlir::Value element);
   Values copy(const Operand &operand, mlir::Value first, mlir::Value to);
   void store(const Operand &operand, llvm::ArrayRef<mlir::Value> values,
              mlir::Value to);

@@ -86,20 +86,21 @@ static LogicalResult importNonZero(NodeContext &context) {
       rows.size() == 1 ? rows[0] : context.create<ConcatOp>(rows, int64_t(0)));
 }
 
+/// The attribute `axis`; without it the only one of `x`, which is flattened.
+static std::optional<int64_t> takeAxis(NodeContext &context, Value &x) {
+  if (context.hasAttr("axis"))
+    return context.normalizeAxis(context.getInt("axis", 0),
+                                 NodeContext::rank(x));
+  x = flatten(context, x);
+  return x ? std::optional<int64_t>(0) : std::nullopt;
+}
+
 static LogicalResult importCompress(NodeContext &context) {
   Value x = context.input(0), condition = context.input(1);
-  int64_t axis = 0;
-  if (context.hasAttr("axis")) {
-    auto given =
-        context.normalizeAxis(context.getInt("axis", 0), NodeContext::rank(x));
-    if (!given)
-      return failure();
-    axis = *given;
-  } else {
-    x = flatten(context, x);
-  }
-  if (!x)
+  std::optional<int64_t> given = takeAxis(context, x);
+  if (!given)
     return failure();
+  int64_t axis = *given;
   if (auto known = context.intValues(condition)) {
     SmallVector<int64_t> kept;
     for (auto [i, holds] : llvm::enumerate(*known))
@@ -130,20 +131,16 @@ static LogicalResult importCompress(NodeContext &context) {
 static LogicalResult importUnique(NodeContext &context) {
   Arithmetic math(context);
   Value x = context.input(0);
-  int64_t axis = 0;
-  Value rows;
+  std::optional<int64_t> given = takeAxis(context, x);
+  if (!given)
+    return failure();
+  int64_t axis = *given;
+  Value rows = x;
   if (context.hasAttr("axis")) {
-    auto given =
-        context.normalizeAxis(context.getInt("axis", 0), NodeContext::rank(x));
-    if (!given)
-      return failure();
-    axis = *given;
     SmallVector<int64_t> toFront = range(0, NodeContext::rank(x));
     toFront.erase(toFront.begin() + axis);
     toFront.insert(toFront.begin(), axis);
     rows = context.transpose(x, toFront);
-  } else {
-    rows = x = flatten(context, x);
   }
   if (!rows)
     return failure();

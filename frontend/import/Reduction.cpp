@@ -111,46 +111,40 @@ static LogicalResult finish(NodeContext &context, const Reduction &of,
   return context.setResults(result);
 }
 
+/// A rule that gives the node what `compute` makes of its reduction.
+template <Value (*compute)(NodeContext &, Arithmetic &, const Reduction &)>
+static LogicalResult importReduction(NodeContext &context) {
+  Arithmetic math(context);
+  auto of = getReduction(context);
+  if (!of)
+    return failure();
+  return finish(context, *of, compute(context, math, *of));
+}
+
 /// Sums, products and extremes of the elements themselves.
 template <ReduceKind kind>
-static LogicalResult importReduce(NodeContext &context) {
-  Arithmetic math(context);
-  auto of = getReduction(context);
-  if (!of)
-    return failure();
+static Value reduceElements(NodeContext &context, Arithmetic &math,
+                            const Reduction &of) {
   // Bools are compared as numbers: as i1, true would be -1.
-  Type type = NodeContext::elementType(of->operand);
+  Type type = NodeContext::elementType(of.operand);
   Value x =
       type.isInteger(1)
-          ? context.cast(of->operand, context.builder.getIntegerType(8, false))
-          : of->operand;
-  return finish(context, *of, context.cast(reduce(math, kind, *of, x), type));
+          ? context.cast(of.operand, context.builder.getIntegerType(8, false))
+          : of.operand;
+  return context.cast(reduce(math, kind, of, x), type);
 }
 
-static LogicalResult importReduceMean(NodeContext &context) {
-  auto of = getReduction(context);
-  if (!of)
-    return failure();
-  return finish(context, *of,
-                Arithmetic(context).mean(of->operand, of->axes, of->keepDims));
+static Value reduceMean(NodeContext &, Arithmetic &math, const Reduction &of) {
+  return math.mean(of.operand, of.axes, of.keepDims);
 }
 
-static LogicalResult importReduceL1(NodeContext &context) {
-  Arithmetic math(context);
-  auto of = getReduction(context);
-  if (!of)
-    return failure();
-  return finish(context, *of,
-                reduce(math, ReduceKind::Sum, *of, math.abs(of->operand)));
+static Value reduceL1(NodeContext &, Arithmetic &math, const Reduction &of) {
+  return reduce(math, ReduceKind::Sum, of, math.abs(of.operand));
 }
 
-static LogicalResult importReduceSumSquare(NodeContext &context) {
-  Arithmetic math(context);
-  auto of = getReduction(context);
-  if (!of)
-    return failure();
-  return finish(context, *of,
-                reduce(math, ReduceKind::Sum, *of, math.square(of->operand)));
+static Value reduceSumSquare(NodeContext &, Arithmetic &math,
+                             const Reduction &of) {
+  return reduce(math, ReduceKind::Sum, of, math.square(of.operand));
 }
 
 /// Roots and logarithms of integers are computed in f64, and cut off.
@@ -160,58 +154,45 @@ static Value asFloats(NodeContext &context, Value x) {
              : context.cast(x, context.builder.getF64Type());
 }
 
-static LogicalResult importReduceL2(NodeContext &context) {
-  Arithmetic math(context);
-  auto of = getReduction(context);
-  if (!of)
-    return failure();
-  Type type = NodeContext::elementType(of->operand);
-  Value x = asFloats(context, of->operand);
-  Value norm = math.sqrt(reduce(math, ReduceKind::Sum, *of, math.square(x)));
-  return finish(context, *of, context.cast(norm, type));
+static Value reduceL2(NodeContext &context, Arithmetic &math,
+                      const Reduction &of) {
+  Value x = asFloats(context, of.operand);
+  Value norm = math.sqrt(reduce(math, ReduceKind::Sum, of, math.square(x)));
+  return context.cast(norm, NodeContext::elementType(of.operand));
 }
 
-static LogicalResult importReduceLogSum(NodeContext &context) {
-  Arithmetic math(context);
-  auto of = getReduction(context);
-  if (!of)
-    return failure();
-  Type type = NodeContext::elementType(of->operand);
-  Value sum =
-      asFloats(context, reduce(math, ReduceKind::Sum, *of, of->operand));
-  return finish(context, *of, context.cast(math.log(sum), type));
+static Value reduceLogSum(NodeContext &context, Arithmetic &math,
+                          const Reduction &of) {
+  Value sum = asFloats(context, reduce(math, ReduceKind::Sum, of, of.operand));
+  return context.cast(math.log(sum), NodeContext::elementType(of.operand));
 }
 
 /// max + log(sum(exp(x - max))); an infinite maximum is not subtracted.
-static LogicalResult importReduceLogSumExp(NodeContext &context) {
-  Arithmetic math(context);
-  auto of = getReduction(context);
-  if (!of)
-    return failure();
-  Type type = NodeContext::elementType(of->operand);
-  Value x = asFloats(context, of->operand);
+static Value reduceLogSumExp(NodeContext &context, Arithmetic &math,
+                             const Reduction &of) {
+  Value x = asFloats(context, of.operand);
   auto finiteMax = [&](bool keepDims) {
-    Value max = math.reduce(ReduceKind::Max, x, of->axes, keepDims);
+    Value max = math.reduce(ReduceKind::Max, x, of.axes, keepDims);
     return math.select(context.create<IsInfOp>(max, true, true), 0.0, max);
   };
   Value shifted = math.sub(x, finiteMax(/*keepDims=*/true));
-  Value sum = reduce(math, ReduceKind::Sum, *of, math.exp(shifted));
-  Value result = math.add(math.log(sum), finiteMax(of->keepDims));
-  return finish(context, *of, context.cast(result, type));
+  Value sum = reduce(math, ReduceKind::Sum, of, math.exp(shifted));
+  Value result = math.add(math.log(sum), finiteMax(of.keepDims));
+  return context.cast(result, NodeContext::elementType(of.operand));
 }
 
 void frontend::addReductionRules(RuleTable &table) {
   const std::pair<StringRef, ImportRule> rules[] = {
-      {"ReduceL1", importReduceL1},
-      {"ReduceL2", importReduceL2},
-      {"ReduceLogSum", importReduceLogSum},
-      {"ReduceLogSumExp", importReduceLogSumExp},
-      {"ReduceMax", importReduce<ReduceKind::Max>},
-      {"ReduceMean", importReduceMean},
-      {"ReduceMin", importReduce<ReduceKind::Min>},
-      {"ReduceProd", importReduce<ReduceKind::Prod>},
-      {"ReduceSum", importReduce<ReduceKind::Sum>},
-      {"ReduceSumSquare", importReduceSumSquare},
+      {"ReduceL1", importReduction<reduceL1>},
+      {"ReduceL2", importReduction<reduceL2>},
+      {"ReduceLogSum", importReduction<reduceLogSum>},
+      {"ReduceLogSumExp", importReduction<reduceLogSumExp>},
+      {"ReduceMax", importReduction<reduceElements<ReduceKind::Max>>},
+      {"ReduceMean", importReduction<reduceMean>},
+      {"ReduceMin", importReduction<reduceElements<ReduceKind::Min>>},
+      {"ReduceProd", importReduction<reduceElements<ReduceKind::Prod>>},
+      {"ReduceSum", importReduction<reduceElements<ReduceKind::Sum>>},
+      {"ReduceSumSquare", importReduction<reduceSumSquare>},
   };
   for (auto [op, rule] : rules)
     table.add(op, rule);

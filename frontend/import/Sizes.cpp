@@ -51,12 +51,16 @@ static LogicalResult checkListed(NodeContext &context, size_t count,
                          Twine(NodeContext::kMaxListed) + " sizes");
 }
 
+/// Reports what is not there.
+static LogicalResult checkGiven(NodeContext &context, Value value,
+                                StringRef what) {
+  return value ? success() : context.invalid(what + " is missing");
+}
+
 std::optional<Exprs> frontend::getSizes(NodeContext &context, Value value,
                                         StringRef what) {
-  if (!value) {
-    (void)context.invalid(what + " is missing");
+  if (failed(checkGiven(context, value, what)))
     return std::nullopt;
-  }
   auto known = getElements(context, value);
   if (known && failed(checkListed(context, known->size(), what)))
     return std::nullopt;
@@ -72,9 +76,10 @@ std::optional<Exprs> frontend::getSizes(NodeContext &context, Value value,
 }
 
 /// The only one of several elements.
-static std::optional<AffineExpr> getOnly(NodeContext &context,
-                                         const std::optional<Exprs> &values,
-                                         StringRef what) {
+template <typename Element>
+static std::optional<Element>
+getOnly(NodeContext &context, const std::optional<SmallVector<Element>> &values,
+        StringRef what) {
   if (!values)
     return std::nullopt;
   if (values->size() == 1)
@@ -91,10 +96,8 @@ std::optional<AffineExpr> frontend::getSize(NodeContext &context, Value value,
 
 std::optional<SmallVector<AffineExpr>>
 frontend::getKnownSizes(NodeContext &context, Value value, StringRef what) {
-  if (!value) {
-    (void)context.invalid(what + " is missing");
+  if (failed(checkGiven(context, value, what)))
     return std::nullopt;
-  }
   auto values = getElements(context, value);
   if (values && failed(checkListed(context, values->size(), what)))
     return std::nullopt;
@@ -111,10 +114,8 @@ std::optional<AffineExpr> frontend::getKnownSize(NodeContext &context,
 
 std::optional<SmallVector<int64_t>>
 frontend::getKnownInts(NodeContext &context, Value value, StringRef what) {
-  if (!value) {
-    (void)context.invalid(what + " is missing");
+  if (failed(checkGiven(context, value, what)))
     return std::nullopt;
-  }
   std::optional<SmallVector<int64_t>> values = context.intValues(value);
   RankedTensorType type = NodeContext::type(value);
   if (type.hasStaticShape() && type.getNumElements() == 0)
@@ -128,14 +129,7 @@ frontend::getKnownInts(NodeContext &context, Value value, StringRef what) {
 
 std::optional<int64_t> frontend::getKnownInt(NodeContext &context, Value value,
                                              StringRef what) {
-  auto values = getKnownInts(context, value, what);
-  if (!values)
-    return std::nullopt;
-  if (values->size() == 1)
-    return values->front();
-  (void)context.invalid(what + " has " + Twine(values->size()) +
-                        " elements, expected 1");
-  return std::nullopt;
+  return getOnly(context, getKnownInts(context, value, what), what);
 }
 
 std::optional<AffineExpr> frontend::getExtent(NodeContext &context,

@@ -43,13 +43,38 @@ static bool hasUnsignedElements(Value value) {
   return getType(value).getElementType().isUnsignedInteger();
 }
 
-/// Loops over the result's elements.
-static Value createGather(KernelBuilder &kernel, Operation *op,
-                          ArrayRef<View> operands, ArrayRef<AffineMap> maps,
-                          KernelBuilder::Body body) {
+/// Where a gather reads its operand: along some dimensions from `first` on, of
+/// these sizes, at an index each; before them at the result's own positions,
+/// behind them at those of dimensions that are `shift` further in the result.
+struct Place {
+  int64_t first, shift;
+  SmallVector<Value> sizes;
+};
+
+/// Loops over the result's elements: `indices` and `maps` give the index of
+/// each dimension.
+static void createGather(KernelBuilder &kernel, Operation *op, Value source,
+                         const Place &place, ArrayRef<View> indices,
+                         ArrayRef<AffineMap> maps) {
   Value result = op->getResult(0);
-  return kernel.createMap(op->getLoc(), getDims(getType(result)), operands,
-                          maps, kernel.getDestination(result), body);
+  bool isUnsigned = hasUnsignedElements(op->getOperand(1));
+  auto count = static_cast<int64_t>(place.sizes.size());
+  auto body = [&](OpBuilder &b, Location loc, ValueRange inputs,
+                  ValueRange) -> SmallVector<Value> {
+    SmallVector<Value> positions;
+    for (int64_t d = 0, rank = getType(source).getRank(); d < rank; ++d) {
+      int64_t i = d - place.first;
+      positions.push_back(
+          i >= 0 && i < count
+              ? createPosition(b, loc, inputs[i], isUnsigned, place.sizes[i])
+              : Value(linalg::IndexOp::create(b, loc,
+                                              i < 0 ? d : d + place.shift)));
+    }
+    return {tensor::ExtractOp::create(b, loc, source, positions)};
+  };
+  kernel.setTensor(
+      result, kernel.createMap(op->getLoc(), getDims(getType(result)), indices,
+                               maps, kernel.getDestination(result), body));
 }
 
 static void create(KernelBuilder &kernel, GatherOp op) {
@@ -62,21 +87,9 @@ static void create(KernelBuilder &kernel, GatherOp op) {
     exprs.push_back(kernel.builder.getAffineDimExpr(axis + i));
   Value source = kernel.getTensor(op.getOperand());
   Value size = kernel.getSizeValue(getDim(type, axis));
-  bool isUnsigned = hasUnsignedElements(op.getIndices());
-  auto body = [&](OpBuilder &b, Location loc, ValueRange inputs,
-                  ValueRange) -> SmallVector<Value> {
-    SmallVector<Value> positions;
-    for (int64_t d = 0; d < type.getRank(); ++d)
-      positions.push_back(
-          d == axis ? createPosition(b, loc, inputs[0], isUnsigned, size)
-                    : Value(linalg::IndexOp::create(
-                          b, loc, d < axis ? d : d + count - 1)));
-    return {tensor::ExtractOp::create(b, loc, source, positions)};
-  };
-  kernel.setTensor(op.getResult(),
-                   createGather(kernel, op, kernel.getView(op.getIndices()),
-                                AffineMap::get(rank, 0, exprs, op.getContext()),
-                                body));
+  createGather(kernel, op, source, {axis, count - 1, {size}},
+               kernel.getView(op.getIndices()),
+               AffineMap::get(rank, 0, exprs, op.getContext()));
 }
 
 static void create(KernelBuilder &kernel, GatherElementsOp op) {
@@ -84,20 +97,9 @@ static void create(KernelBuilder &kernel, GatherElementsOp op) {
   int64_t axis = op.getAxis(), rank = type.getRank();
   Value source = kernel.getTensor(op.getOperand());
   Value size = kernel.getSizeValue(getDim(type, axis));
-  bool isUnsigned = hasUnsignedElements(op.getIndices());
-  auto body = [&](OpBuilder &b, Location loc, ValueRange inputs,
-                  ValueRange) -> SmallVector<Value> {
-    SmallVector<Value> positions;
-    for (int64_t d = 0; d < rank; ++d)
-      positions.push_back(
-          d == axis ? createPosition(b, loc, inputs[0], isUnsigned, size)
-                    : Value(linalg::IndexOp::create(b, loc, d)));
-    return {tensor::ExtractOp::create(b, loc, source, positions)};
-  };
-  kernel.setTensor(op.getResult(),
-                   createGather(kernel, op, kernel.getView(op.getIndices()),
-                                kernel.builder.getMultiDimIdentityMap(rank),
-                                body));
+  createGather(kernel, op, source, {axis, 0, {size}},
+               kernel.getView(op.getIndices()),
+               kernel.builder.getMultiDimIdentityMap(rank));
 }
 
 static void create(KernelBuilder &kernel, GatherNdOp op) {
@@ -110,7 +112,7 @@ static void create(KernelBuilder &kernel, GatherNdOp op) {
   // One operand for each part of the index.
   SmallVector<View> operands;
   SmallVector<AffineMap> maps;
-  SmallVector<Value> sizes;
+  Place place{batch, outer - batch - depth, {}};
   for (int64_t i = 0; i < depth; ++i) {
     SmallVector<AffineExpr> exprs;
     for (int64_t d = 0; d < outer; ++d)
@@ -118,25 +120,10 @@ static void create(KernelBuilder &kernel, GatherNdOp op) {
     exprs.push_back(builder.getAffineConstantExpr(i));
     operands.push_back(kernel.getTensorView(op.getIndices()));
     maps.push_back(AffineMap::get(rank, 0, exprs, op.getContext()));
-    sizes.push_back(kernel.getSizeValue(getDim(type, batch + i)));
+    place.sizes.push_back(kernel.getSizeValue(getDim(type, batch + i)));
   }
-  Value source = kernel.getTensor(op.getOperand());
-  bool isUnsigned = hasUnsignedElements(op.getIndices());
-  auto body = [&](OpBuilder &b, Location loc, ValueRange inputs,
-                  ValueRange) -> SmallVector<Value> {
-    SmallVector<Value> positions;
-    for (int64_t d = 0; d < type.getRank(); ++d) {
-      if (d >= batch && d < batch + depth)
-        positions.push_back(createPosition(b, loc, inputs[d - batch],
-                                           isUnsigned, sizes[d - batch]));
-      else
-        positions.push_back(linalg::IndexOp::create(
-            b, loc, d < batch ? d : outer + d - batch - depth));
-    }
-    return {tensor::ExtractOp::create(b, loc, source, positions)};
-  };
-  kernel.setTensor(op.getResult(),
-                   createGather(kernel, op, operands, maps, body));
+  createGather(kernel, op, kernel.getTensor(op.getOperand()), place, operands,
+               maps);
 }
 
 RuleResult mlir::dl::lower::lowerGather(KernelBuilder &kernel, Operation *op) {

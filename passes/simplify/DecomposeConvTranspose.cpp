@@ -216,18 +216,95 @@ struct Decompose : OpRewritePattern<ConvTransposeOp> {
                              RankedTensorType::get(merged, element), turned);
   }
 
+  /// The results of one phase: those of a convolution of its taps, or zeros
+  /// where it has none.
+  static Value createPart(PatternRewriter &rewriter, ConvTransposeOp op,
+                          ArrayRef<Phase> phases,
+                          ArrayRef<AffineExpr> phaseDims) {
+    Location loc = op.getLoc();
+    MLIRContext *context = op.getContext();
+    auto inputType = cast<RankedTensorType>(op.getInput().getType());
+    Type element = getElementTypeOrSelf(op.getType());
+    auto hasNoTaps = [](const Phase &phase) { return phase.taps.empty(); };
+    if (llvm::any_of(phases, hasNoTaps)) {
+      auto scalar = RankedTensorType::get({}, element);
+      Value zero = ConstantOp::create(
+          rewriter, loc,
+          DenseElementsAttr::get(scalar, rewriter.getZeroAttr(element)));
+      return BroadcastOp::create(rewriter, loc,
+                                 getTensorType(phaseDims, element), zero);
+    }
+    Value filter =
+        getFilter(rewriter, loc, op.getFilter(), phases, op.getGroups());
+    SmallVector<int64_t> low, high, dilations, ones(phases.size(), 1);
+    SmallVector<AffineExpr> offsets(2, getAffineConstantExpr(0, context));
+    SmallVector<AffineExpr> cutDims = getDims(inputType);
+    bool needsCut = false;
+    for (auto [i, phase] : llvm::enumerate(phases)) {
+      int64_t cutLow = std::max<int64_t>(0, -phase.padLow);
+      int64_t cutHigh = std::max<int64_t>(0, -phase.padHigh);
+      needsCut |= cutLow > 0 || cutHigh > 0;
+      offsets.push_back(getAffineConstantExpr(cutLow, context));
+      cutDims[i + 2] = cutDims[i + 2] - (cutLow + cutHigh);
+      low.push_back(std::max<int64_t>(0, phase.padLow));
+      high.push_back(std::max<int64_t>(0, phase.padHigh));
+      dilations.push_back(phase.dilation);
+    }
+    Value input = op.getInput();
+    if (needsCut)
+      input = SliceOp::create(
+          rewriter, loc, getTensorType(cutDims, element), input,
+          AffineMapAttr::get(AffineMap::get(0, 0, offsets, context)),
+          rewriter.getDenseI64ArrayAttr(
+              SmallVector<int64_t>(inputType.getRank(), 1)));
+    return ConvOp::create(rewriter, loc, input, filter, ones, low, high,
+                          dilations, op.getGroups());
+  }
+
+  /// [N, M, q..] for each phase; stacked to [N, M, s.., q..], interleaved to
+  /// [N, M, q, s, ..] and joined.
+  static Value interleave(PatternRewriter &rewriter, Location loc,
+                          SmallVector<Value> parts,
+                          ArrayRef<AffineExpr> phaseDims,
+                          ArrayRef<int64_t> strides) {
+    auto spatial = static_cast<unsigned>(strides.size());
+    Type element = getElementTypeOrSelf(parts.front());
+    SmallVector<AffineExpr> stacked(phaseDims.take_front(2));
+    stacked.push_back(rewriter.getAffineConstantExpr(1));
+    llvm::append_range(stacked, phaseDims.drop_front(2));
+    for (Value &part : parts)
+      part = ReshapeOp::create(rewriter, loc, getTensorType(stacked, element),
+                               part);
+    Value all =
+        ConcatOp::create(rewriter, loc, parts, rewriter.getI64IntegerAttr(2));
+    SmallVector<AffineExpr> split(phaseDims.take_front(2));
+    SmallVector<AffineExpr> joined = split;
+    SmallVector<int64_t> permutation{0, 1};
+    for (int64_t stride : strides)
+      split.push_back(rewriter.getAffineConstantExpr(stride));
+    llvm::append_range(split, phaseDims.drop_front(2));
+    for (unsigned i = 0; i < spatial; ++i) {
+      permutation.push_back(2 + spatial + i);
+      permutation.push_back(2 + i);
+      joined.push_back(simplify(phaseDims[i + 2] * strides[i]));
+    }
+    Value parted =
+        ReshapeOp::create(rewriter, loc, getTensorType(split, element), all);
+    Value interleaved = TransposeOp::create(
+        rewriter, loc, parted, rewriter.getDenseI64ArrayAttr(permutation));
+    return ReshapeOp::create(rewriter, loc, getTensorType(joined, element),
+                             interleaved);
+  }
+
   LogicalResult matchAndRewrite(ConvTransposeOp op,
                                 PatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     auto inputType = cast<RankedTensorType>(op.getInput().getType());
     auto filterType = cast<RankedTensorType>(op.getFilter().getType());
     auto resultType = cast<RankedTensorType>(op.getResult().getType());
-    Type element = resultType.getElementType();
-    MLIRContext *context = op.getContext();
     unsigned spatial = inputType.getRank() - 2;
     SmallVector<AffineExpr> inputDims = getDims(inputType);
     SmallVector<AffineExpr> resultDims = getDims(resultType);
-    AffineExpr one = getAffineConstantExpr(1, context);
 
     // Every phase has ceil(size / stride) results along a dimension.
     SmallVector<int64_t> strides(op.getStrides());
@@ -248,7 +325,6 @@ struct Decompose : OpRewritePattern<ConvTransposeOp> {
     following.hoistConstants(rewriter);
     for (int64_t number = 0; number < count; ++number) {
       SmallVector<Phase> phases(spatial);
-      bool isZero = false, needsCut = false;
       int64_t rest = number;
       for (unsigned i = spatial; i-- > 0;) {
         auto phase =
@@ -260,41 +336,8 @@ struct Decompose : OpRewritePattern<ConvTransposeOp> {
                                              "the padding depends on a symbol");
         phases[i] = *phase;
         rest /= strides[i];
-        isZero |= phase->taps.empty();
-        needsCut |= phase->padLow < 0 || phase->padHigh < 0;
       }
-      RankedTensorType type = getTensorType(phaseDims, element);
-      if (isZero) {
-        auto scalar = RankedTensorType::get({}, element);
-        Value zero = ConstantOp::create(
-            rewriter, loc,
-            DenseElementsAttr::get(scalar, rewriter.getZeroAttr(element)));
-        parts.push_back(BroadcastOp::create(rewriter, loc, type, zero));
-        continue;
-      }
-      Value filter =
-          getFilter(rewriter, loc, op.getFilter(), phases, op.getGroups());
-      SmallVector<int64_t> low, high, dilations, ones(spatial, 1);
-      SmallVector<AffineExpr> offsets(2, getAffineConstantExpr(0, context));
-      SmallVector<AffineExpr> cutDims(inputDims);
-      for (auto [i, phase] : llvm::enumerate(phases)) {
-        int64_t cutLow = std::max<int64_t>(0, -phase.padLow);
-        int64_t cutHigh = std::max<int64_t>(0, -phase.padHigh);
-        offsets.push_back(getAffineConstantExpr(cutLow, context));
-        cutDims[i + 2] = cutDims[i + 2] - (cutLow + cutHigh);
-        low.push_back(std::max<int64_t>(0, phase.padLow));
-        high.push_back(std::max<int64_t>(0, phase.padHigh));
-        dilations.push_back(phase.dilation);
-      }
-      Value input = op.getInput();
-      if (needsCut)
-        input = SliceOp::create(
-            rewriter, loc, getTensorType(cutDims, element), input,
-            AffineMapAttr::get(AffineMap::get(0, 0, offsets, context)),
-            rewriter.getDenseI64ArrayAttr(
-                SmallVector<int64_t>(inputType.getRank(), 1)));
-      parts.push_back(ConvOp::create(rewriter, loc, input, filter, ones, low,
-                                     high, dilations, op.getGroups()));
+      parts.push_back(createPart(rewriter, op, phases, phaseDims));
     }
     if (count == 1) {
       rewriter.replaceOp(op, parts.front());
@@ -304,37 +347,8 @@ struct Decompose : OpRewritePattern<ConvTransposeOp> {
     for (Value &part : parts)
       part = following.clone(rewriter, part);
     Value exit = following.getExit();
-    resultType = cast<RankedTensorType>(exit.getType());
-    element = resultType.getElementType();
-
-    // [N, M, q..] for each phase; stacked to [N, M, s.., q..], interleaved to
-    // [N, M, q, s, ..], joined, and cut to the result's size.
-    SmallVector<AffineExpr> stacked(phaseDims.begin(), phaseDims.begin() + 2);
-    stacked.push_back(one);
-    stacked.append(phaseDims.begin() + 2, phaseDims.end());
-    for (Value &part : parts)
-      part = ReshapeOp::create(rewriter, loc, getTensorType(stacked, element),
-                               part);
-    Value all =
-        ConcatOp::create(rewriter, loc, parts, rewriter.getI64IntegerAttr(2));
-    SmallVector<AffineExpr> split(phaseDims.begin(), phaseDims.begin() + 2);
-    SmallVector<AffineExpr> joined = split;
-    SmallVector<int64_t> permutation{0, 1};
-    for (int64_t stride : strides)
-      split.push_back(getAffineConstantExpr(stride, context));
-    split.append(phaseDims.begin() + 2, phaseDims.end());
-    for (unsigned i = 0; i < spatial; ++i) {
-      permutation.push_back(2 + spatial + i);
-      permutation.push_back(2 + i);
-      joined.push_back(simplify(phaseDims[i + 2] * strides[i]));
-    }
-    Value parted =
-        ReshapeOp::create(rewriter, loc, getTensorType(split, element), all);
-    Value interleaved = TransposeOp::create(
-        rewriter, loc, parted, rewriter.getDenseI64ArrayAttr(permutation));
-    RankedTensorType joinedType = getTensorType(joined, element);
-    Value whole = ReshapeOp::create(rewriter, loc, joinedType, interleaved);
-    whole = cut(rewriter, loc, resultType, whole);
+    Value whole = interleave(rewriter, loc, parts, phaseDims, strides);
+    whole = cut(rewriter, loc, cast<RankedTensorType>(exit.getType()), whole);
     rewriter.replaceAllUsesWith(exit, whole);
     following.erase(rewriter);
     rewriter.eraseOp(op);
