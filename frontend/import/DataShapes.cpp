@@ -126,14 +126,17 @@ static LogicalResult importCompress(NodeContext &context) {
 // Unique
 //===----------------------------------------------------------------------===//
 
-/// Rows are sorted; of equal ones, which then follow one another, the first
-/// comes first in the operand, too.
-static LogicalResult importUnique(NodeContext &context) {
+/// The rows, where each is found first and, if asked for, the group of each
+/// element and the groups' sizes; empty with the node reported. Rows are
+/// sorted; of equal ones, which then follow one another, the first comes first
+/// in the operand, too.
+static SmallVector<Value> buildUnique(NodeContext &context, bool isSorted,
+                                      bool hasGroups) {
   Arithmetic math(context);
   Value x = context.input(0);
   std::optional<int64_t> given = takeAxis(context, x);
   if (!given)
-    return failure();
+    return {};
   int64_t axis = *given;
   Value rows = x;
   if (context.hasAttr("axis")) {
@@ -143,7 +146,7 @@ static LogicalResult importUnique(NodeContext &context) {
     rows = context.transpose(x, toFront);
   }
   if (!rows)
-    return failure();
+    return {};
   Type i64 = context.builder.getI64Type();
   Exprs dims = NodeContext::dims(rows);
   AffineExpr size = dims.front(), one = context.constantExpr(1);
@@ -171,13 +174,13 @@ static LogicalResult importUnique(NodeContext &context) {
   Value first = context.create<GatherOp>(order, findPositions(context, isNew),
                                          int64_t(0));
   if (!first)
-    return failure();
+    return {};
   AffineExpr count = NodeContext::dim(first, 0);
   Value group =
       math.sub(context.create<CumsumOp>(context.cast(isNew, i64), int64_t(0),
                                         /*exclusive=*/false, /*reverse=*/false),
                1.0);
-  if (context.getInt("sorted", 1) == 0) {
+  if (!isSorted) {
     // Groups in the order in which they occur first.
     Value places = orderRows(context.reshape(first, {count, one}), count);
     Value inverse = scatter(context, ScatterKind::Set, count, places,
@@ -186,13 +189,32 @@ static LogicalResult importUnique(NodeContext &context) {
     group = context.create<GatherOp>(inverse, group, int64_t(0));
   }
   SmallVector<Value> results{context.create<GatherOp>(x, first, axis), first};
-  if (context.hasOutput(2) || context.hasOutput(3)) {
+  if (hasGroups) {
     results.push_back(scatter(context, ScatterKind::Set, size, order, group));
     results.push_back(
         scatter(context, ScatterKind::Add, count, group,
                 context.broadcast(context.splat(1, i64), {size})));
   }
-  return context.setResults(results);
+  return results;
+}
+
+static LogicalResult importUnique(NodeContext &context) {
+  SmallVector<Value> results =
+      buildUnique(context, context.getInt("sorted", 1) != 0,
+                  context.hasOutput(2) || context.hasOutput(3));
+  return results.empty() ? failure() : context.setResults(results);
+}
+
+/// That of com.microsoft, in the order in which elements occur: without where
+/// each is found first.
+static LogicalResult importUnsortedUnique(NodeContext &context) {
+  if (!context.hasInput(0))
+    return context.invalid("its input 0 is missing");
+  SmallVector<Value> results =
+      buildUnique(context, /*isSorted=*/false, /*hasGroups=*/true);
+  if (results.empty())
+    return failure();
+  return context.setResults({results[0], results[2], results[3]});
 }
 
 //===----------------------------------------------------------------------===//
@@ -244,4 +266,5 @@ void frontend::addDataShapeRules(RuleTable &table) {
   table.add("NonMaxSuppression", importNonMaxSuppression);
   table.add("NonZero", importNonZero);
   table.add("Unique", importUnique);
+  table.add("com.microsoft", "Unique", 1, importUnsortedUnique);
 }

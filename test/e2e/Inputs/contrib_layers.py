@@ -152,3 +152,16 @@ def forms_of_onnx(g):
     g.node("GatherND", [g.input(x, names), g.input(index)], [x[index[:, 0]]])
     image, grid = g.normal(1, 2, 4, 5), single(np.stack(np.meshgrid(np.linspace(-1, 1, 5), np.linspace(-1, 1, 4)), -1)[None])
     g.node("GridSample", [g.input(image), g.input(grid)], [image], align_corners=1, mode="bilinear")
+    repeated = g.random.integers(0, 5, g.pick(1, 6, 17)).astype(np.float32)
+    _, first, inverse, counts = np.unique(repeated, return_index=True, return_inverse=True, return_counts=True)
+    order = np.argsort(first)
+    g.node("Unique", [g.input(repeated)], [repeated[first[order]], np.argsort(order)[inverse].astype(np.int64), counts[order].astype(np.int64)])
+
+
+def inverse(g):
+    for i in range(3):
+        size, batch = g.pick(1, 2, 3, 4, 7), g.pick((), (3,), (2, 2))
+        x = g.normal(*batch, size, size) + 0.1 * np.eye(size, dtype=np.float32)
+        x[..., 0, 0] = g.pick(x[..., 0, 0], 0) if size > 1 else 1.5
+        want = np.linalg.inv(x.astype(np.float64))
+        g.node("Inverse", [g.input(x)], [single(want)], what=f"{x.shape}", tolerance=1e-6 * np.linalg.cond(x).max() + 1e-5)
