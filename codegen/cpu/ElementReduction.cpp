@@ -287,131 +287,183 @@ void ElementEmitter::reduceTogether(linalg::GenericOp op,
     }
 }
 
+namespace {
+
+/// A reduction whose lanes belong to the innermost reduced dimension: a vector
+/// adds up, or combines otherwise, what its lanes see.
+class LaneReduction {
+public:
+  LaneReduction(ElementEmitter &emitter, linalg::GenericOp op, Position dims,
+                Operation *combiner, Type elementType)
+      : emitter(emitter), index(emitter.index), builder(emitter.builder),
+        loc(emitter.loc), op(op), dims(std::move(dims)),
+        kind(*linalg::getCombinerOpKind(combiner)) {
+    op.getReductionDims(reduced);
+    if (auto mathOp = dyn_cast<arith::ArithFastMathInterface>(combiner))
+      flags = mathOp.getFastMathFlagsAttr();
+    TypedAttr neutral = *arith::getNeutralElement(combiner);
+    start = arith::ConstantOp::create(
+        builder, loc,
+        DenseElementsAttr::get(emitter.vectorType(elementType),
+                               Attribute(neutral)));
+  }
+
+  /// All elements, combined with `initial`.
+  Value run(Value initial) {
+    for (unsigned d : reduced)
+      dims[d] = index.uniform(index.constant(0), ~uint64_t(0));
+    for (OpOperand *operand : op.getDpsInputOperands())
+      if (!op.getMatchingBlockArgument(operand).use_empty())
+        emitter.hoistReductions(
+            operand->get(),
+            emitter.mapPosition(op.getMatchingIndexingMap(operand), dims),
+            uint64_t(1) << 63);
+    // Rows too short for several take one each, side by side.
+    auto extent =
+        IndexBuilder::getConstant(emitter.loopSize(op, reduced.back()));
+    hasShortRows = extent && *extent < kAccumulators * emitter.width();
+    Value outerMask = emitter.mask;
+    Value lanes = combineAlong(0, start);
+    emitter.mask = outerMask;
+    return vector::ReductionOp::create(builder, loc, kind, lanes, initial,
+                                       flags ? flags.getValue()
+                                             : arith::FastMathFlags::none);
+  }
+
+private:
+  using Combine = function_ref<Value(Value at, Value carried)>;
+
+  Value combine(Value at, Value carried);
+  Value combineTogether(Value carried, Value limit, int64_t length,
+                        Combine combineAt);
+  Value combineUpTo(Value from, Value limit, int64_t length, Value carried,
+                    Combine combineAt);
+  Value combineAlong(unsigned depth, Value carried);
+  Value combineInnermost(Value carried);
+  Value combineRest(Value limit, Value extent, Value carried);
+
+  /// Several accumulators hide the latency of the combining operation.
+  static constexpr int64_t kAccumulators = 4;
+
+  ElementEmitter &emitter;
+  IndexBuilder &index;
+  OpBuilder &builder;
+  Location loc;
+  linalg::GenericOp op;
+  Position dims;
+  vector::CombiningKind kind;
+  SmallVector<unsigned> reduced;
+  arith::FastMathFlagsAttr flags;
+  Value start; ///< neutral elements
+  bool hasShortRows = false;
+};
+
+} // namespace
+
+/// With a vector of elements from position `at` of the innermost dimension on.
+Value LaneReduction::combine(Value at, Value carried) {
+  ElementEmitter::Scope scope(emitter);
+  LaneIndex &innermost = dims[reduced.back()];
+  innermost = index.uniform(at, ~uint64_t(0));
+  innermost.stride = 1;
+  SmallVector<Element> next = emitter.emitBody(op, dims, {{carried, true}});
+  return next.empty() ? carried : emitter.toVector(next.front());
+}
+
+/// Steps of `length` up to `limit`, an accumulator each, which are combined at
+/// the end.
+Value LaneReduction::combineTogether(Value carried, Value limit, int64_t length,
+                                     Combine combineAt) {
+  SmallVector<Value> starts(kAccumulators, start);
+  starts[0] = carried;
+  SmallVector<Value> sums =
+      emitLoop(builder, loc, index.constant(0), limit,
+               index.constant(kAccumulators * length), starts,
+               [&](Value i, ValueRange inner) {
+                 SmallVector<Value> next;
+                 for (int64_t a = 0; a < kAccumulators; ++a)
+                   next.push_back(combineAt(
+                       index.add(i, index.constant(a * length)), inner[a]));
+                 return next;
+               });
+  Value all = sums[0];
+  for (Value sum : ArrayRef(sums).drop_front())
+    all = vector::makeArithReduction(builder, loc, kind, all, sum, flags);
+  return all;
+}
+
+/// Steps of `length`, one after the other.
+Value LaneReduction::combineUpTo(Value from, Value limit, int64_t length,
+                                 Value carried, Combine combineAt) {
+  return emitLoop(builder, loc, from, limit, index.constant(length), carried,
+                  [&](Value i, ValueRange inner) -> SmallVector<Value> {
+                    return {combineAt(i, inner.front())};
+                  })
+      .front();
+}
+
+/// Over the reduced dimensions from `depth` on.
+Value LaneReduction::combineAlong(unsigned depth, Value carried) {
+  if (depth + 1 == reduced.size())
+    return combineInnermost(carried);
+  unsigned d = reduced[depth];
+  Value extent = emitter.loopSize(op, d), done = index.constant(0);
+  auto at = [&](Value i, Value sum) {
+    dims[d] = index.uniform(i, ~uint64_t(0));
+    return combineAlong(depth + 1, sum);
+  };
+  if (hasShortRows && depth + 2 == reduced.size()) {
+    done = index.sub(extent, index.rem(extent, index.constant(kAccumulators)));
+    carried = combineTogether(carried, done, 1, at);
+  }
+  return combineUpTo(done, extent, 1, carried, at);
+}
+
+Value LaneReduction::combineInnermost(Value carried) {
+  emitter.mask = Value();
+  int64_t width = emitter.width();
+  Value extent = emitter.loopSize(op, reduced.back()), done = index.constant(0);
+  auto known = IndexBuilder::getConstant(extent);
+  auto at = [&](Value i, Value sum) { return combine(i, sum); };
+  if (!known || *known >= kAccumulators * width) {
+    done = index.sub(extent,
+                     index.rem(extent, index.constant(kAccumulators * width)));
+    carried = combineTogether(carried, done, width, at);
+  }
+  Value limit = index.sub(extent, index.rem(extent, index.constant(width)));
+  carried = combineUpTo(done, limit, width, carried, at);
+  return known && *known % width == 0 ? carried
+                                      : combineRest(limit, extent, carried);
+}
+
+/// The rest, if there is one, with the lanes past the end left unchanged.
+Value LaneReduction::combineRest(Value limit, Value extent, Value carried) {
+  Value hasRest = index.less(limit, extent);
+  auto ifOp = scf::IfOp::create(builder, loc, carried.getType(), hasRest,
+                                /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(ifOp.elseBlock());
+  scf::YieldOp::create(builder, loc, carried);
+  builder.setInsertionPointToStart(ifOp.thenBlock());
+  Value mask = vector::CreateMaskOp::create(
+      builder, loc, emitter.vectorType(builder.getI1Type()),
+      ValueRange{index.sub(extent, limit)});
+  emitter.mask = mask;
+  Value next = combine(limit, carried);
+  scf::YieldOp::create(
+      builder, loc,
+      ValueRange{arith::SelectOp::create(builder, loc, mask, next, carried)});
+  emitter.mask = Value();
+  return ifOp.getResult(0);
+}
+
 Element ElementEmitter::reduceAcrossLanes(linalg::GenericOp op, Position dims,
                                           Operation *combiner) {
-  SmallVector<unsigned> reduced;
-  op.getReductionDims(reduced);
-  unsigned innermost = reduced.back();
   OpOperand *init = op.getDpsInitOperand(0);
-  Element initial =
-      read(init->get(), mapPosition(op.getMatchingIndexingMap(init), dims));
-  Type elementType = initial.value.getType();
-  vector::CombiningKind kind = *linalg::getCombinerOpKind(combiner);
-  auto mathOp = dyn_cast<arith::ArithFastMathInterface>(combiner);
-  arith::FastMathFlagsAttr flags =
-      mathOp ? mathOp.getFastMathFlagsAttr() : arith::FastMathFlagsAttr();
-  TypedAttr neutral = *arith::getNeutralElement(combiner);
-  Value start = arith::ConstantOp::create(
-      builder, loc,
-      DenseElementsAttr::get(vectorType(elementType), Attribute(neutral)));
-
-  Value zero = index.constant(0), one = index.constant(1);
-  Value step = index.constant(width());
-  for (unsigned d : reduced)
-    dims[d] = index.uniform(zero, ~uint64_t(0));
-  for (OpOperand *operand : op.getDpsInputOperands())
-    if (!op.getMatchingBlockArgument(operand).use_empty())
-      hoistReductions(operand->get(),
-                      mapPosition(op.getMatchingIndexingMap(operand), dims),
-                      uint64_t(1) << 63);
-
-  Value outerMask = mask;
-  auto combine = [&](Value at, Value accumulator) {
-    Scope scope(*this);
-    dims[innermost] = index.uniform(at, ~uint64_t(0));
-    dims[innermost].stride = 1;
-    SmallVector<Element> next = emitBody(op, dims, {{accumulator, true}});
-    return next.empty() ? accumulator : toVector(next.front());
-  };
-  // Several accumulators hide the latency of the combining operation.
-  constexpr int64_t kAccumulators = 4;
-  auto startsWith = [&](Value first) {
-    SmallVector<Value> starts(kAccumulators, start);
-    starts[0] = first;
-    return starts;
-  };
-  // Steps of `length` up to `limit`, an accumulator each, which are combined
-  // at the end.
-  auto combineTogether = [&](Value first, Value limit, int64_t length,
-                             function_ref<Value(Value, Value)> combineAt) {
-    SmallVector<Value> sums = emitLoop(
-        builder, loc, zero, limit, index.constant(kAccumulators * length),
-        startsWith(first), [&](Value i, ValueRange inner) {
-          SmallVector<Value> next;
-          for (int64_t a = 0; a < kAccumulators; ++a)
-            next.push_back(
-                combineAt(index.add(i, index.constant(a * length)), inner[a]));
-          return next;
-        });
-    Value all = sums[0];
-    for (Value sum : ArrayRef(sums).drop_front())
-      all = vector::makeArithReduction(builder, loc, kind, all, sum, flags);
-    return all;
-  };
-  // Rows too short for several take one each, side by side.
-  auto rowExtent = IndexBuilder::getConstant(loopSize(op, innermost));
-  bool hasShortRows = rowExtent && *rowExtent < kAccumulators * width();
-  std::function<Value(unsigned, Value)> nest = [&](unsigned depth,
-                                                   Value carried) -> Value {
-    unsigned d = reduced[depth];
-    Value extent = loopSize(op, d);
-    if (d != innermost) {
-      auto at = [&](Value i, Value sum) {
-        dims[d] = index.uniform(i, ~uint64_t(0));
-        return nest(depth + 1, sum);
-      };
-      Value done = zero;
-      if (hasShortRows && depth + 2 == reduced.size()) {
-        Value wide = index.constant(kAccumulators);
-        Value limit = index.sub(extent, index.rem(extent, wide));
-        carried = combineTogether(carried, limit, 1, at);
-        done = limit;
-      }
-      return emitLoop(builder, loc, done, extent, one, carried,
-                      [&](Value i, ValueRange inner) -> SmallVector<Value> {
-                        return {at(i, inner.front())};
-                      })
-          .front();
-    }
-    mask = Value();
-    auto constantExtent = IndexBuilder::getConstant(extent);
-    Value done = zero;
-    if (!constantExtent || *constantExtent >= kAccumulators * width()) {
-      Value wide = index.constant(kAccumulators * width());
-      Value limit = index.sub(extent, index.rem(extent, wide));
-      carried = combineTogether(carried, limit, width(), combine);
-      done = limit;
-    }
-    Value limit = index.sub(extent, index.rem(extent, step));
-    carried = emitLoop(builder, loc, done, limit, step, carried,
-                       [&](Value i, ValueRange inner) -> SmallVector<Value> {
-                         return {combine(i, inner.front())};
-                       })
-                  .front();
-    if (constantExtent && *constantExtent % width() == 0)
-      return carried;
-    // The rest, if there is one, with the lanes past the end left unchanged.
-    Value hasRest = index.less(limit, extent);
-    auto ifOp = scf::IfOp::create(builder, loc, carried.getType(), hasRest,
-                                  /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToStart(ifOp.elseBlock());
-    scf::YieldOp::create(builder, loc, carried);
-    builder.setInsertionPointToStart(ifOp.thenBlock());
-    mask = vector::CreateMaskOp::create(builder, loc,
-                                        vectorType(builder.getI1Type()),
-                                        ValueRange{index.sub(extent, limit)});
-    Value next = combine(limit, carried);
-    scf::YieldOp::create(
-        builder, loc,
-        ValueRange{arith::SelectOp::create(builder, loc, mask, next, carried)});
-    mask = Value();
-    return ifOp.getResult(0);
-  };
-  Value lanes = nest(0, start);
-  mask = outerMask;
-  return {vector::ReductionOp::create(builder, loc, kind, lanes, initial.value,
-                                      flags ? flags.getValue()
-                                            : arith::FastMathFlags::none),
+  Value initial =
+      read(init->get(), mapPosition(op.getMatchingIndexingMap(init), dims))
+          .value;
+  return {LaneReduction(*this, op, std::move(dims), combiner, initial.getType())
+              .run(initial),
           false};
 }

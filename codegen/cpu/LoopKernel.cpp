@@ -40,6 +40,8 @@ private:
   Schedule schedule(ArrayRef<Store> stores, ArrayRef<Value> sizes);
   void chooseTogether(ArrayRef<Store> stores, ArrayRef<Value> sizes,
                       Schedule &plan);
+  int64_t chooseChunk(const Schedule &plan, ArrayRef<unsigned> innerDims,
+                      ArrayRef<Value> sizes);
   void emitElements(ArrayRef<Store> stores, Position position,
                     ArrayRef<unsigned> innerDims, const Schedule &plan,
                     ArrayRef<Value> sizes);
@@ -419,6 +421,35 @@ Value LoopEmitter::emitTogether(ArrayRef<Store> stores, Position position,
   return limit;
 }
 
+/// Lanes of a tile, whole vectors of them.
+int64_t LoopEmitter::chooseChunk(const Schedule &plan,
+                                 ArrayRef<unsigned> innerDims,
+                                 ArrayRef<Value> sizes) {
+  constexpr int64_t kChunk = 4096;
+  int64_t size =
+      std::min<int64_t>(kernel.choice.lanes.value_or(kChunk), int64_t(1) << 24);
+  if (plan.flatCount && !sequential && !kernel.report.made.lanes) {
+    kernel.report.made.lanes = size;
+    for (int64_t another : {size / 4, 4 * size, size / 16}) {
+      KernelChoice other;
+      other.lanes = std::max<int64_t>(another, emitter.width());
+      kernel.report.alternatives.push_back(other);
+    }
+  }
+  // Inner dimensions multiply a chunk's work.
+  int64_t chunk = size;
+  for (unsigned d : innerDims)
+    chunk = std::max<int64_t>(
+        emitter.width(),
+        chunk / IndexBuilder::getConstant(sizes[d]).value_or(64));
+  // So do the steps of reductions, of which each counts less.
+  constexpr int64_t kStep = 16;
+  if (plan.steps > 1)
+    chunk = std::min(chunk, kStep * size / plan.steps);
+  return llvm::alignTo(std::max<int64_t>(chunk, 1),
+                       plan.together * emitter.width());
+}
+
 void LoopEmitter::emitStatement(ArrayRef<Store> stores) {
   SmallVector<Value> sizes = sizesOf(stores.front());
   unsigned rank = sizes.size();
@@ -434,17 +465,6 @@ void LoopEmitter::emitStatement(ArrayRef<Store> stores) {
       outer.push_back(d);
 
   // Tiles: the outer dimensions, times chunks of the dimension of the lanes.
-  constexpr int64_t kChunk = 4096;
-  int64_t chunkSize =
-      std::min<int64_t>(kernel.choice.lanes.value_or(kChunk), int64_t(1) << 24);
-  if (plan.flatCount && !sequential && !kernel.report.made.lanes) {
-    kernel.report.made.lanes = chunkSize;
-    for (int64_t size : {chunkSize / 4, 4 * chunkSize, chunkSize / 16}) {
-      KernelChoice other;
-      other.lanes = std::max<int64_t>(size, emitter.width());
-      kernel.report.alternatives.push_back(other);
-    }
-  }
   SmallVector<Value> outerSizes;
   Value rows = index.constant(1), lanes = index.constant(1);
   for (unsigned d : outer) {
@@ -453,18 +473,7 @@ void LoopEmitter::emitStatement(ArrayRef<Store> stores) {
   }
   for (unsigned d = firstFlat; d < rank; ++d)
     lanes = index.mul(lanes, sizes[d]);
-  // Inner dimensions multiply a chunk's work.
-  int64_t chunk = chunkSize;
-  for (unsigned d : innerDims)
-    chunk = std::max<int64_t>(
-        emitter.width(),
-        chunk / IndexBuilder::getConstant(sizes[d]).value_or(64));
-  // So do the steps of reductions, of which each counts less.
-  constexpr int64_t kStep = 16;
-  if (plan.steps > 1)
-    chunk = std::min(chunk, kStep * chunkSize / plan.steps);
-  chunk = llvm::alignTo(std::max<int64_t>(chunk, 1),
-                        plan.together * emitter.width());
+  int64_t chunk = chooseChunk(plan, innerDims, sizes);
   Value chunks = plan.flatCount && !sequential
                      ? index.ceilDiv(lanes, index.constant(chunk))
                      : index.constant(1);
