@@ -86,7 +86,7 @@ LogicalResult Experts::read() {
                    "its router has not one row for each")))
     return failure();
   mixture = getMixture(context.cast(scores, context.builder.getF32Type()));
-  return success(mixture);
+  return success(static_cast<bool>(mixture));
 }
 
 Value Experts::getMixture(Value scores) {
