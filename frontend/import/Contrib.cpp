@@ -56,7 +56,7 @@ Value frontend::sliceAlong(NodeContext &context, Value value, int64_t axis,
 }
 
 Value frontend::widen(NodeContext &context, Value value) {
-  if (!value)
+  if (!value || !isa<FloatType>(NodeContext::elementType(value)))
     return value;
   return context.cast(
       value, getStatisticsType(context, NodeContext::elementType(value)));

@@ -31,7 +31,7 @@ mlir::LogicalResult requireRank(NodeContext &context, size_t input,
 mlir::Value sliceAlong(NodeContext &context, mlir::Value value, int64_t axis,
                        mlir::AffineExpr begin, mlir::AffineExpr size);
 
-/// A floating-point value in at least f32; null for null.
+/// A floating-point value in at least f32; others as they are.
 mlir::Value widen(NodeContext &context, mlir::Value value);
 
 /// Applies the activation that the attribute `activation` names, if it is

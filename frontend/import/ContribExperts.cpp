@@ -11,6 +11,7 @@
 #include "frontend/import/Families.h"
 #include "frontend/import/Matmul.h"
 #include "llvm/Support/MathExtras.h"
+#include <cmath>
 
 namespace frontend = dl::frontend;
 using namespace dl::frontend;
@@ -86,7 +87,7 @@ LogicalResult Experts::read() {
                    "its router has not one row for each")))
     return failure();
   mixture = getMixture(context.cast(scores, context.builder.getF32Type()));
-  return success(mixture);
+  return success(static_cast<bool>(mixture));
 }
 
 Value Experts::getMixture(Value scores) {
@@ -309,7 +310,7 @@ Value NarrowMatrices::takeExpert(size_t input, int64_t expert) {
 Value NarrowMatrices::getZeroPoints(int64_t expert) {
   Type u8 = context.builder.getIntegerType(8, /*isSigned=*/false);
   if (!context.hasInput(zeroPoints))
-    return context.splat(static_cast<double>(1 << (bits - 1)), u8);
+    return context.splat(std::exp2(bits - 1), u8);
   bool isOne = NodeContext::rank(context.input(zeroPoints)) == 2;
   int64_t lines = isOne ? 1 : columns, numbers = isOne ? columns : blocks,
           bytes = llvm::divideCeil(numbers * bits, 8);

@@ -136,6 +136,8 @@ LogicalResult GroupAttention::readHeads() {
       context.hasInput(kPastKey) != context.hasInput(kPastValue))
     return context.invalid("of keys and values, one is missing");
   if (context.hasInput(kKey)) {
+    if (failed(requireFloats(context, {kKey, kValue})))
+      return failure();
     query = splitHeads(context, context.input(kQuery), heads);
     key = splitHeads(context, context.input(kKey), keyHeads);
     value = splitHeads(context, context.input(kValue), keyHeads);

@@ -195,7 +195,7 @@ LogicalResult MultiHeadAttention::readHeads() {
                              "beside earlier ones");
     key = context.input(kKey);
     value = context.input(kValue);
-    return success(query);
+    return success(static_cast<bool>(query));
   }
   key = splitHeads(context, context.input(kKey), heads);
   value = splitHeads(context, context.input(kValue), heads);

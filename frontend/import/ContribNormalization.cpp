@@ -92,6 +92,13 @@ static LogicalResult importSimplifiedLayerNormalization(NodeContext &context) {
       {context.cast(result, type), rows.inverseDeviation});
 }
 
+/// As ONNX Runtime had it in ONNX's domain before ONNX did.
+static LogicalResult importOldLayerNormalization(NodeContext &context) {
+  if (failed(requireFloats(context, {0, 1})))
+    return failure();
+  return importLayerNormalization(context);
+}
+
 //===----------------------------------------------------------------------===//
 // EmbedLayerNormalization
 //===----------------------------------------------------------------------===//
@@ -166,7 +173,7 @@ static LogicalResult importEmbedLayerNormalization(NodeContext &context) {
 void frontend::addContribNormalizationRules(RuleTable &table) {
   const std::pair<StringRef, ImportRule> rules[] = {
       {"EmbedLayerNormalization", importEmbedLayerNormalization},
-      {"LayerNormalization", importLayerNormalization},
+      {"LayerNormalization", importOldLayerNormalization},
       {"SimplifiedLayerNormalization", importSimplifiedLayerNormalization},
       {"SkipLayerNormalization", importSkipLayerNormalization},
       {"SkipSimplifiedLayerNormalization",

@@ -81,7 +81,8 @@ def group_query(g, i, b, s, past, buffer=0, names="", lengths=None, peer=True, h
     kind = np.float16 if half else np.float32
     q, k, v = (g.normal(b, s, count * h).astype(kind) for count in (n, m, m))
     lengths = np.full(b, (past or 0) + s) if lengths is None else np.asarray(lengths)
-    starts = np.maximum(lengths - s, 0)
+    added = np.asarray(options.get("added", np.minimum(lengths, s)))
+    starts = lengths - added
     rows = buffer or (past or 0)
     pasts = [g.normal(b, m, rows, h).astype(kind) for _ in range(2)]
     cosines, sines = (table.astype(kind) for table in angles(64, g.pick(8, h // 2)))
@@ -142,8 +143,10 @@ def group_query(g, i, b, s, past, buffer=0, names="", lengths=None, peer=True, h
     inputs[6] = (g.constant if grows else g.either)(np.array(int(lengths.max()), np.int32))
     # Rows behind a sequence have no meaning.
     where = np.broadcast_to(positions < lengths[:, None], (b, s))
+    if "added" in options:
+        inputs[16] = g.input(added.astype(np.int32))
     known = np.broadcast_to((column < lengths[:, None])[:, None], (b, m, total))
-    g.node("GroupQueryAttention", [inputs.get(j, "") for j in range(16)],
+    g.node("GroupQueryAttention", [inputs.get(j, "") for j in range(17)],
            [(want.astype(kind), where), *[(x.astype(kind), known) for x in cached]], tolerance=4e-3 if half else 3e-5, peer=peer and not options.get("norms"),
            what=f"batch {b}, {s} new, {past} before, {'rows ' + str(buffer) if buffer else 'grows'}, {n} heads", num_heads=n, kv_num_heads=m, **attributes)
 
@@ -187,6 +190,8 @@ def group_query_buffer(g):
         lengths = g.random.integers(2, rows - 1, b)
         group_query(g, i, b, 1, 0, buffer=rows, lengths=lengths, **group_options(g))
     group_query(g, 8, 1, 4, 0, buffer=20, lengths=[11], **group_options(g))
+    # Chunks that are padded on the right.
+    group_query(g, 9, 2, 4, 0, buffer=20, lengths=[11, 3], added=[3, 1], **group_options(g))
 
 
 def group_query_norms(g):
