@@ -13,8 +13,8 @@ namespace dl::cpu {
 /// i32(min(max(roundeven(x) + z, low), high)), with constants that are
 /// integers, becomes round(min(max(x, low - z), high - z)) + z, which is the
 /// same for every number: rounding keeps the order of numbers, and integers as
-/// they are. What the conversion gives for NaN is not defined. A byte of it that
-/// becomes a float again is not made: the float is the integer's.
+/// they are. What the conversion gives for NaN is not defined. A byte of it
+/// that becomes a float again is not made: the float is the integer's.
 void populateRoundToIntegerPatterns(mlir::RewritePatternSet &patterns);
 
 } // namespace dl::cpu
