@@ -345,6 +345,9 @@ LogicalResult GroupAttention::import() {
     return failure();
   if (context.getInt("local_window_size", -1) == 0)
     return context.invalid("local_window_size is 0");
+  if (context.hasInput(kSink) && (failed(requireFloats(context, {kSink})) ||
+                                  failed(requireRank(context, kSink, 1))))
+    return failure();
   query = normalizeHeads(query, kQueryNorm, "q_norm_epsilon");
   key = normalizeHeads(key, kKeyNorm, "k_norm_epsilon");
   if (context.getInt("do_rotary", 0)) {

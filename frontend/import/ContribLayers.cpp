@@ -137,15 +137,34 @@ static LogicalResult importNhwcConv(NodeContext &context) {
 // Forms of ONNX's operators
 //===----------------------------------------------------------------------===//
 
+/// Whether an input holds integers, if it is there; otherwise the node is
+/// reported.
+static LogicalResult requireIntegers(NodeContext &context, size_t input) {
+  Value value = context.input(input);
+  if (value && !isa<IntegerType>(NodeContext::elementType(value)))
+    return context.invalid("its input " + Twine(input) +
+                           " is no tensor of integers");
+  return success();
+}
+
+/// By ONNX's rule, whose input 1 holds integers.
 template <ImportRule rule, size_t... required>
 static LogicalResult importAs(NodeContext &context) {
-  if (failed(requireInputs(context, {required...})))
+  if (failed(requireInputs(context, {required...})) ||
+      failed(requireIntegers(context, 1)))
     return failure();
   return rule(context);
 }
 
+static LogicalResult importSamples(NodeContext &context) {
+  if (failed(requireFloats(context, {0, 1})))
+    return failure();
+  return importGridSample(context);
+}
+
 static LogicalResult importExpandDims(NodeContext &context) {
-  if (failed(requireInputs(context, {0, 1})))
+  if (failed(requireInputs(context, {0, 1})) ||
+      failed(requireIntegers(context, 1)))
     return failure();
   auto given = getKnownInt(context, context.input(1), "the axis");
   if (!given)
@@ -162,7 +181,7 @@ void frontend::addContribLayerRules(RuleTable &table) {
   const std::pair<StringRef, ImportRule> rules[] = {
       {"ExpandDims", importExpandDims},
       {"GatherND", importAs<importGatherND, 0, 1>},
-      {"GridSample", importAs<importGridSample, 0, 1>},
+      {"GridSample", importSamples},
       {"GroupNorm", importGroupNorm},
       {"NhwcConv", importNhwcConv},
       {"Pad", importAs<importPad, 0, 1>},

@@ -75,7 +75,8 @@ LogicalResult QuantizedTable::read() {
   if (gatherAxis == quantizeAxis || (isPacked && gatherAxis == rank - 1))
     return context.unsupported(
         "a table of which elements are taken along its blocks");
-  if (failed(requireRank(context, 2, rank)))
+  if (failed(requireRank(context, 2, rank)) ||
+      (context.hasInput(3) && failed(requireRank(context, 3, rank))))
     return failure();
   auto size =
       dyn_cast<AffineConstantExpr>(NodeContext::dim(data, quantizeAxis));
