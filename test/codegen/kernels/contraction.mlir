@@ -96,6 +96,52 @@ func.func private @conv(%x: tensor<1x14x14x16xf32>, %f: tensor<3x3x16x64xf32> {d
 
 // -----
 
+// A panel of a computed matrix that is not full is cleared before it is copied: what scratch
+// held before may be denormal, with which products take long, though nobody reads them.
+
+// CHECK-LABEL: func.func private @partial
+// CHECK: %[[NOT_FULL:.*]] = arith.cmpi slt, %[[COUNT:.*]], %[[LANES:c[0-9]+]] : index
+// CHECK-NEXT: scf.if %[[NOT_FULL]] {
+// CHECK-NEXT: %[[ZERO:.*]] = arith.constant dense<0.000000e+00> : vector<16xf32>
+// CHECK-NEXT: scf.for
+// CHECK-NEXT: vector.store %[[ZERO]]
+// CHECK: vector.fma
+
+// One whose panels are all full is not.
+
+// CHECK-LABEL: func.func private @full
+// CHECK-NOT: vector.store %cst
+// CHECK: vector.fma
+#left = affine_map<(m, n, k) -> (m, k)>
+#right = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+func.func private @partial(%x: tensor<24x64xf32>, %w: tensor<64x197xf32>, %out: tensor<24x197xf32>) -> tensor<24x197xf32> attributes {dl.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %init = linalg.fill ins(%zero : f32) outs(%out : tensor<24x197xf32>) -> tensor<24x197xf32>
+  %mm = linalg.generic {indexing_maps = [#left, #right, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<24x64xf32>, tensor<64x197xf32>) outs(%init : tensor<24x197xf32>) {
+  ^bb0(%a: f32, %c: f32, %acc: f32):
+    %p = arith.mulf %a, %c : f32
+    %s = arith.addf %acc, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<24x197xf32>
+  return %mm : tensor<24x197xf32>
+}
+func.func private @full(%x: tensor<24x64xf32>, %w: tensor<64x192xf32>, %out: tensor<24x192xf32>) -> tensor<24x192xf32> attributes {dl.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %init = linalg.fill ins(%zero : f32) outs(%out : tensor<24x192xf32>) -> tensor<24x192xf32>
+  %mm = linalg.generic {indexing_maps = [#left, #right, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<24x64xf32>, tensor<64x192xf32>) outs(%init : tensor<24x192xf32>) {
+  ^bb0(%a: f32, %c: f32, %acc: f32):
+    %p = arith.mulf %a, %c : f32
+    %s = arith.addf %acc, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<24x192xf32>
+  return %mm : tensor<24x192xf32>
+}
+
+// -----
+
 // Small images of a batch: a block has a position of several images, of whose window
 // the taps in the border are left out, so that the image is read where it lies.
 
