@@ -101,6 +101,10 @@ const Border *ContractionEmitter::getBorder(unsigned tap) const {
   return found == borders.end() ? nullptr : found;
 }
 
+static Value getMax(OpBuilder &builder, Location loc, Value a, Value b) {
+  return arith::MaxSIOp::create(builder, loc, a, b);
+}
+
 /// The positions of contracted loop `level` that a block multiplies.
 std::pair<Value, Value> ContractionEmitter::getBounds(size_t level,
                                                       const Position &dims) {
@@ -109,9 +113,6 @@ std::pair<Value, Value> ContractionEmitter::getBounds(size_t level,
   const Border *border = getBorder(loop.dimension);
   if (!border)
     return {zero, loop.extent};
-  auto max = [&](Value a, Value b) -> Value {
-    return arith::MaxSIOp::create(builder, loc, a, b);
-  };
   // 0 <= read + tapFactor * k < size.
   Value read = index.constant(border->offset);
   if (border->row >= 0)
@@ -119,13 +120,14 @@ std::pair<Value, Value> ContractionEmitter::getBounds(size_t level,
                                      index.constant(border->rowFactor)));
   Value factor = index.constant(border->tapFactor);
   auto firstFrom = [&](Value position) {
-    return index.ceilDiv(max(index.sub(position, read), zero), factor);
+    return index.ceilDiv(getMax(builder, loc, index.sub(position, read), zero),
+                         factor);
   };
   Value unit = loop.unit ? loop.unit : index.constant(1);
   Value lower = index.min(index.mul(firstFrom(zero), unit), loop.extent);
   Value upper = index.min(
       index.mul(firstFrom(index.constant(border->size)), unit), loop.extent);
-  return {lower, max(lower, upper)};
+  return {lower, getMax(builder, loc, lower, upper)};
 }
 
 /// Those of all levels, of the outermost in [firstOuter, endOuter).
@@ -133,13 +135,11 @@ SmallVector<std::pair<Value, Value>>
 ContractionEmitter::getBounds(const Position &dims, Value firstOuter,
                               Value endOuter) {
   SmallVector<std::pair<Value, Value>> bounds{{firstOuter, endOuter}};
-  auto max = [&](Value a, Value b) -> Value {
-    return arith::MaxSIOp::create(builder, loc, a, b);
-  };
   if (getBorder(reduced.front().dimension)) {
     auto [lower, upper] = getBounds(0, dims);
-    lower = max(lower, firstOuter);
-    bounds.front() = {lower, max(lower, index.min(upper, endOuter))};
+    lower = getMax(builder, loc, lower, firstOuter);
+    bounds.front() = {lower,
+                      getMax(builder, loc, lower, index.min(upper, endOuter))};
   }
   for (size_t level = 1; level < reduced.size(); ++level)
     bounds.push_back(getBounds(level, dims));

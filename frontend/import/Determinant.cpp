@@ -147,18 +147,30 @@ scanColumns(NodeContext &context, ArrayRef<Value> states, Value columns,
   return SmallVector<Value>(loop.getResults());
 }
 
+/// The size of the square matrices that `x` holds; null with the node reported
+/// where it holds none.
+static AffineExpr getMatrixSize(NodeContext &context, Value x) {
+  int64_t rank = NodeContext::rank(x);
+  if (rank < 2) {
+    (void)context.invalid("its input has rank " + Twine(rank) +
+                          ", expected 2 or more");
+    return {};
+  }
+  Exprs dims = NodeContext::dims(x);
+  if (failed(context.requireEqual(dims[rank - 2], dims[rank - 1],
+                                  "its matrices are not square")))
+    return {};
+  return dims[rank - 1];
+}
+
 static LogicalResult importDet(NodeContext &context) {
   Arithmetic math(context);
   Value x = context.input(0);
-  int64_t rank = NodeContext::rank(x);
-  if (rank < 2)
-    return context.invalid("its input has rank " + Twine(rank) +
-                           ", expected 2 or more");
-  Exprs dims = NodeContext::dims(x);
-  AffineExpr size = dims[rank - 1], one = context.constantExpr(1);
-  if (failed(context.requireEqual(dims[rank - 2], size,
-                                  "its matrices are not square")))
+  AffineExpr size = getMatrixSize(context, x);
+  if (!size)
     return failure();
+  Exprs dims = NodeContext::dims(x);
+  AffineExpr one = context.constantExpr(1);
   ArrayRef<AffineExpr> leading = ArrayRef(dims).drop_back(2);
   AffineExpr batch = getProduct(context, leading);
   Type type = NodeContext::elementType(x), i1 = context.builder.getI1Type();
@@ -185,15 +197,11 @@ static LogicalResult importInverse(NodeContext &context) {
     return failure();
   Arithmetic math(context);
   Value x = context.input(0);
-  int64_t rank = NodeContext::rank(x);
-  if (rank < 2)
-    return context.invalid("its input has rank " + Twine(rank) +
-                           ", expected 2 or more");
-  Exprs dims = NodeContext::dims(x);
-  AffineExpr size = dims[rank - 1], one = context.constantExpr(1);
-  if (failed(context.requireEqual(dims[rank - 2], size,
-                                  "its matrices are not square")))
+  AffineExpr size = getMatrixSize(context, x);
+  if (!size)
     return failure();
+  Exprs dims = NodeContext::dims(x);
+  AffineExpr one = context.constantExpr(1);
   AffineExpr batch = getProduct(context, ArrayRef(dims).drop_back(2));
   Type type = NodeContext::elementType(x), i1 = context.builder.getI1Type(),
        i64 = context.builder.getI64Type();
